@@ -1,0 +1,119 @@
+/** `local` shares memory on one host; `tcp` and `verbs` are libfabric providers; `memory` stays in this process. */
+export type FabricName = 'local' | 'tcp' | 'verbs' | 'memory'
+
+/** The largest immediate; one more is what an empty queue looks like. */
+export const IMMEDIATE_MAX = 0xffff_fffe
+
+/** Bytes of a channel secret. */
+export const SECRET_BYTES = 32
+
+/** The shape of a connection. Both sides name the same shape, each from its own side. */
+export interface Geometry {
+  /** Bytes of the window that we write and the peer reads. At least 1; at most 2 GiB. */
+  outboundBytes: number
+  /** Bytes of the window that the peer writes and we read. */
+  inboundBytes: number
+  /** How many immediates may be on their way in each direction. At least 1, at most 4096. */
+  depth: number
+}
+
+export interface ListenOptions extends Geometry {
+  /** 32 bytes that the connecting side must show; compared in constant time. */
+  secret: Uint8Array
+  /** IP address to listen on, for fabrics between hosts. Default 127.0.0.1. */
+  host?: string
+}
+
+export interface ConnectOptions extends Geometry {
+  secret: Uint8Array
+  /** How long to try. Default 5000. */
+  timeoutMs?: number
+}
+
+/** Makes connections of one kind. */
+export interface Fabric {
+  readonly name: FabricName
+  /**
+   * @throws {FabricError} `invalid_argument`, `unsupported`, `system`
+   */
+  listen(options: ListenOptions): Promise<Listener>
+  /**
+   * @throws {FabricError} `invalid_argument`, `unreachable`, `refused`, `unsupported`, `system`
+   */
+  connect(address: string, options: ConnectOptions): Promise<Connection>
+}
+
+export interface Listener {
+  /** What `connect` takes, on any host that can reach this one. */
+  readonly address: string
+  /**
+   * Waits for one peer that shows the secret; peers that do not are turned away. The handle can be posted to another
+   * thread of this process and attached there, once.
+   *
+   * @throws {FabricError} `closed` when the listener is closed meanwhile
+   */
+  accept(): Promise<ConnectionHandle>
+  /** Stops listening. Accepted connections stay. Closing twice is fine. */
+  close(): void
+}
+
+/** A connection that no thread has attached yet: plain data, safe to post between threads of one process. */
+export interface ConnectionHandle extends Geometry {
+  readonly fabric: FabricName
+  readonly id: number
+  /** The `memory` fabric's segment; absent elsewhere. */
+  readonly segment?: SharedArrayBuffer
+}
+
+export type ConnectionState = 'open' | 'lost' | 'closed'
+
+/** Why `wait` came back. */
+export type WaitResult = 'ready' | 'timeout' | 'interrupted' | 'lost'
+
+/**
+ * Two windows of memory and a queue of immediates each way. What we put into `outbound` and `write` appears at the
+ * same offset of the peer's `inbound`, then its `poll` gives the immediate: the peer never names an address of ours,
+ * and reaches nothing but its window. Over shared memory the two windows are the same bytes and nothing is copied;
+ * over RDMA a write with immediate carries them.
+ *
+ * Of one connection, only the thread that attached it may call anything.
+ */
+export interface Connection {
+  readonly fabric: FabricName
+  /** Ours to fill. Bytes belong to the fabric from `write` until the peer has said that it is done with them. */
+  readonly outbound: ArrayBufferLike
+  /** The peer's to fill. Read only what an immediate has announced. */
+  readonly inbound: ArrayBufferLike
+  readonly state: ConnectionState
+  /**
+   * Delivers bytes `offset … offset + byteLength` of `outbound`, then the immediate. Writes arrive in order.
+   * Allocates nothing.
+   *
+   * @returns false when `depth` immediates are on their way; nothing was done, poll and try again
+   * @throws {FabricError} `invalid_argument` when the range leaves the window, `lost`, `closed`, `system`
+   */
+  write(offset: number, byteLength: number, immediate: number): boolean
+  /** The next immediate, or -1. Never blocks, allocates nothing, may be called when the peer is lost. */
+  poll(): number
+  /**
+   * Blocks this thread until there is something to poll, the peer is lost, `interrupt` is called or the time is over.
+   * Uses no CPU meanwhile. Not for a thread whose event loop has other work.
+   *
+   * @param timeoutMs default: no end
+   */
+  wait(timeoutMs?: number): WaitResult
+  /**
+   * Arms the wake-up of the event loop: `onReady` is called once, later, when there is something to poll or the peer
+   * is lost.
+   *
+   * @returns false when there is something already, in which case nothing was armed
+   */
+  arm(): boolean
+  /** Called after `arm`, on the event loop. */
+  onReady: (() => void) | null
+  /** Whether an armed connection keeps the process alive. Default: it does not. */
+  ref(): void
+  unref(): void
+  /** Gives everything back; the windows become empty (`byteLength` 0). Closing twice is fine. */
+  close(): void
+}
