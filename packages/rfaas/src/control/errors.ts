@@ -1,0 +1,62 @@
+import { Code, ConnectError } from '@connectrpc/connect'
+import { RfaasError, toRfaasError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+
+/** The header (of a stream: the trailer) in which our code travels. */
+export const CODE_HEADER = 'rfaas-code'
+
+/** What a client in another language, which knows Connect's codes only, sees of ours. */
+const CONNECT_CODES: Record<ErrorCode, Code> = {
+  invalid_argument: Code.InvalidArgument,
+  unknown_function: Code.NotFound,
+  module_failed: Code.FailedPrecondition,
+  payload_too_large: Code.InvalidArgument,
+  result_too_large: Code.OutOfRange,
+  function_failed: Code.Unknown,
+  deadline_exceeded: Code.DeadlineExceeded,
+  aborted: Code.Canceled,
+  queue_full: Code.ResourceExhausted,
+  lease_denied: Code.ResourceExhausted,
+  lease_closed: Code.FailedPrecondition,
+  token_refused: Code.PermissionDenied,
+  not_found: Code.NotFound,
+  executor_start_failed: Code.Aborted,
+  executor_lost: Code.Aborted,
+  manager_unreachable: Code.Unavailable,
+  node_unreachable: Code.Unavailable,
+  closed: Code.Unavailable,
+  unsupported: Code.Unimplemented,
+  internal: Code.Internal,
+}
+
+/** What a handler threw, in the shape that travels. Anything that is not ours becomes `internal`. */
+export function toConnectError(error: unknown): ConnectError {
+  if (error instanceof ConnectError) return error
+  const ours = toRfaasError(error)
+  const sentence = ours.message.slice(ours.code.length + 2)
+  return new ConnectError(sentence, CONNECT_CODES[ours.code], { [CODE_HEADER]: ours.code }, undefined, error)
+}
+
+/**
+ * What a call threw, as ours again: the server's code and sentence where it gave them, else `fallbackCode` with
+ * `action`, a sentence without its end such as "Cannot reach the resource manager at http://…", and the reason.
+ */
+export function fromConnectError(error: unknown, fallbackCode: ErrorCode, action: string): RfaasError {
+  if (!(error instanceof ConnectError)) return toRfaasError(error, fallbackCode, action)
+  const code = error.metadata.get(CODE_HEADER)
+  if (isErrorCode(code)) return new RfaasError(code, error.rawMessage, { cause: error })
+  switch (error.code) {
+    // Connect itself answered: the server is there, but would not even hand the request to a handler.
+    case Code.InvalidArgument:
+    case Code.ResourceExhausted:
+      return new RfaasError('invalid_argument', `The request was refused: ${error.rawMessage}`, { cause: error })
+    case Code.Unimplemented:
+      return new RfaasError(fallbackCode, `${action}: no rfaas of this version answers there`, { cause: error })
+    default:
+      return new RfaasError(fallbackCode, `${action}: ${error.rawMessage}`, { cause: error })
+  }
+}
+
+function isErrorCode(code: string | null): code is ErrorCode {
+  return code !== null && Object.hasOwn(CONNECT_CODES, code)
+}
