@@ -1,25 +1,19 @@
-import { connect as connectSocket } from 'node:net'
 import { createClient } from '@connectrpc/connect'
 import type { CallOptions, Client } from '@connectrpc/connect'
-import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node'
+import { createConnectTransport } from '@connectrpc/connect-node'
 import type { DescService } from '@bufbuild/protobuf'
 import { RfaasError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
-import {
-  CONTROL_CALL_TIMEOUT_MS,
-  CONTROL_CONNECT_TIMEOUT_MS,
-  CONTROL_MESSAGE_BYTES_MAX,
-  CONTROL_PING_INTERVAL_MS,
-  CONTROL_PING_TIMEOUT_MS,
-} from '../limits.ts'
+import { CONTROL_CALL_TIMEOUT_MS, CONTROL_MESSAGE_BYTES_MAX } from '../limits.ts'
 import { fromConnectError } from './errors.ts'
 import { ExecutorManagerService, ResourceManagerService } from './gen/rfaas_pb.ts'
+import { ControlSession } from './session.ts'
 
 /**
  * Calls of one control server. Every call throws RfaasError: the server's own, or the `…_unreachable` of the server
  * after at most CONTROL_CALL_TIMEOUT_MS (`timeoutMs` of a call overrides it), or `aborted` when its `signal` fired.
  * A lost server is noticed by pings, also under a stream that says nothing. Connects at the first call, again after
- * a loss. An open stream keeps the process alive, an idle client does not.
+ * a loss. An open stream keeps the process alive, an idle client does not. Leaving the loop over a stream ends it.
  */
 export interface ControlClient<T extends DescService> {
   readonly rpc: Client<T>
@@ -47,15 +41,11 @@ function controlClient<T extends DescService>(
   name: string,
 ): ControlClient<T> {
   const { origin } = checkUrl(url, name)
-  const sessionManager = new Http2SessionManager(
-    origin,
-    { pingIntervalMs: CONTROL_PING_INTERVAL_MS, pingTimeoutMs: CONTROL_PING_TIMEOUT_MS },
-    { createConnection: openSocket },
-  )
+  const session = new ControlSession(origin)
   const transport = createConnectTransport({
     baseUrl: origin,
     httpVersion: '2',
-    sessionManager,
+    sessionManager: session,
     acceptCompression: [],
     readMaxBytes: CONTROL_MESSAGE_BYTES_MAX,
   })
@@ -87,10 +77,15 @@ function controlClient<T extends DescService>(
     } else {
       rpc[localName] = async function* (request, options) {
         checkOpen()
+        // Connect leaves the request open when its caller breaks out of the loop.
+        const over = new AbortController()
+        const signal = AbortSignal.any([over.signal, ...(options?.signal ? [options.signal] : [])])
         try {
-          yield* call(request, options) as AsyncIterable<unknown>
+          yield* call(request, { ...options, signal }) as AsyncIterable<unknown>
         } catch (error) {
           throw translate(error, options?.signal)
+        } finally {
+          over.abort()
         }
       }
     }
@@ -100,7 +95,7 @@ function controlClient<T extends DescService>(
     close: () => {
       if (closed) return
       closed = true
-      sessionManager.abort()
+      session.close()
     },
   }
 }
@@ -114,20 +109,4 @@ function checkUrl(url: string, name: string): URL {
     throw new RfaasError('invalid_argument', `Cannot use ${JSON.stringify(url)} as the URL of ${name}: ${reason}`)
   }
   return parsed
-}
-
-/** The kernel alone would try an address that swallows packets for two minutes. */
-function openSocket(authority: URL): ReturnType<typeof connectSocket> {
-  const socket = connectSocket({
-    host: authority.hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: Number(authority.port || 80),
-    noDelay: true,
-  })
-  const giveUp = setTimeout(() => {
-    const reason = `no connection within ${CONTROL_CONNECT_TIMEOUT_MS} ms`
-    socket.destroy(Object.assign(new Error(reason), { code: 'ETIMEDOUT' }))
-  }, CONTROL_CONNECT_TIMEOUT_MS)
-  const stop = (): void => clearTimeout(giveUp)
-  socket.once('connect', stop).once('close', stop)
-  return socket
 }
