@@ -1,0 +1,40 @@
+import { build } from 'hdr-histogram-js'
+import type { Histogram } from 'hdr-histogram-js'
+
+/** What a table and a file keep of a distribution, in nanoseconds. */
+export interface Distribution {
+  count: number
+  minNs: number
+  p50Ns: number
+  p90Ns: number
+  p99Ns: number
+  p999Ns: number
+  maxNs: number
+}
+
+/** A histogram of nanoseconds, exact to three digits and to the nanosecond below 2 µs. Zero counts as one. */
+export function histogramOf(samplesNs: Iterable<number>): Histogram {
+  const histogram = build({ numberOfSignificantValueDigits: 3 })
+  for (const sampleNs of samplesNs) histogram.recordValue(Math.max(1, Math.round(sampleNs)))
+  return histogram
+}
+
+/** All rounds of one series as one histogram. */
+export function merge(histograms: Iterable<Histogram>): Histogram {
+  const all = build({ numberOfSignificantValueDigits: 3 })
+  for (const histogram of histograms) all.add(histogram)
+  return all
+}
+
+export function distribution(histogram: Histogram): Distribution {
+  const at = (percentile: number): number => histogram.getValueAtPercentile(percentile)
+  return {
+    count: histogram.totalCount,
+    minNs: histogram.minNonZeroValue,
+    p50Ns: at(50),
+    p90Ns: at(90),
+    p99Ns: at(99),
+    p999Ns: at(99.9),
+    maxNs: histogram.maxValue,
+  }
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { median, ratioOverRounds, runRounds } from './rounds.ts'
+import type { Series } from './rounds.ts'
+
+const printing = (name: string, ...lines: (number | string)[]): Series => {
+  const code = `console.log(${JSON.stringify(lines.join('\n'))})`
+  return { name, label: name, trial: { file: process.execPath, args: ['-e', code] } }
+}
+
+test('runRounds interleaves the series and keeps one median a round', async () => {
+  const order: string[] = []
+  const series = [printing('a', 10, 20, 30, 'grantMs=4'), printing('b', 7)]
+  const [a, b] = await runRounds(series, 2, (round, label) => order.push(`${round}${label}`))
+  assert.deepEqual(order, ['0a', '0b', '1a', '1b'])
+  assert.deepEqual(a!.roundP50Ns, [20, 20])
+  assert.deepEqual(a!.roundP99Ns, [30, 30])
+  assert.deepEqual(a!.values, { grantMs: [4, 4] })
+  assert.equal(a!.distribution.count, 6)
+  assert.deepEqual(b!.roundP50Ns, [7, 7])
+})
+
+test('median of an even count is the middle of the two', () => {
+  assert.equal(median([4, 1, 3, 2]), 2.5)
+  assert.equal(median([9, 1, 5]), 5)
+  assert.throws(() => median([]), /no numbers/)
+})
+
+test('ratioOverRounds pairs the rounds, so that a slow spell cancels out', () => {
+  const slowSecondRound = [1, 10, 1]
+  const twiceThat = [2, 20, 2]
+  assert.equal(ratioOverRounds(twiceThat, slowSecondRound), 2)
+})
+
+test('ratioOverRounds does not count one disturbed trial', () => {
+  assert.equal(ratioOverRounds([2, 2, 500], [1, 1, 1]), 2)
+})

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { microseconds, table } from './table.ts'
+
+test('table aligns the first column left and the others right', () => {
+  assert.equal(
+    table([
+      ['', 'p50'],
+      ['a long one', '1'],
+      ['b', '12.5'],
+    ]),
+    '             p50\na long one     1\nb           12.5',
+  )
+})
+
+test('microseconds keeps three digits that count', () => {
+  assert.deepEqual([226, 6418, 41_300, 1_620_400].map(microseconds), ['0.226', '6.42', '41.3', '1,620'])
+})

@@ -1,0 +1,10 @@
+// What the leased workers of the benches run.
+import { raw } from 'rfaas/functions'
+
+/** Returns as many bytes as came, whatever they are: the cost of a call without the cost of a function. */
+export const noop = raw((input) => input.length)
+
+export const echo = raw((input, output) => {
+  output.set(input)
+  return input.length
+})
