@@ -1,0 +1,47 @@
+import { readdirSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { belongsTo, hasEnvironment, processes, type Process } from './processes.ts'
+
+/** How long what was told to end may take to be gone. */
+const GRACE_MS = 3_000
+
+const sharedMemory = (): string[] => readdirSync('/dev/shm')
+
+/**
+ * Marks what this process starts from now on, through an environment variable that children inherit, and notes what is
+ * in /dev/shm.
+ *
+ * @returns a function that says, in one sentence each, what is left over, and ends the processes among it. Call it when
+ *   everything that was started should have ended. Empty when nothing is left.
+ */
+export function watchForLeftovers(root: string): () => Promise<string[]> {
+  const marker = `RFAAS_RUN_${process.pid}`
+  process.env[marker] = '1'
+  const before = new Set(processes().map(({ pid }) => pid))
+  const sharedMemoryBefore = new Set(sharedMemory())
+
+  // A process started with an environment of its own shows no mark; such a one counts when it has lost its parent.
+  const isLeft = (found: Process): boolean =>
+    found.pid !== process.pid &&
+    (hasEnvironment(found.pid, `${marker}=1`) ||
+      (found.parentPid === 1 && !before.has(found.pid) && belongsTo(found, root)))
+  const look = (): { running: Process[]; files: string[] } => ({
+    running: processes().filter(isLeft),
+    files: sharedMemory().filter((name) => !sharedMemoryBefore.has(name)),
+  })
+
+  return async () => {
+    const endMs = Date.now() + GRACE_MS
+    let left = look()
+    while (left.running.length + left.files.length > 0 && Date.now() < endMs) {
+      await delay(50)
+      left = look()
+    }
+    const sentences = left.running.map(({ pid, command }) => {
+      process.kill(pid, 'SIGKILL')
+      return `Process ${pid} was left running, and has been ended: ${command.join(' ')}`
+    })
+    return [...sentences, ...left.files.map((name) => `/dev/shm/${name} was left behind`)]
+  }
+}

@@ -1,0 +1,150 @@
+// Brings a checkout to where it can run: npm packages, a new enough Node.js, libfabric and a compiler, the addons.
+// Says nothing when nothing is to be done. Plain JavaScript, for the Node.js that runs this may be old; what runs
+// afterwards is another npm script, since a shell remembers which `node` it found first.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, join, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { isBuilt } from '../packages/fabric/bin/native-build.mjs'
+
+const NODE_MAJOR = 24
+const root = fileURLToPath(new URL('..', import.meta.url))
+const modules = join(root, 'node_modules')
+const ownNode = join(modules, '.bin/node')
+const npmStamp = join(modules, '.rfaas-setup')
+const builder = fileURLToPath(new URL('../packages/fabric/bin/rfaas-build-native.mjs', import.meta.url))
+
+// npm puts the checkout's own `node` first on the path; npm itself must run on the system's, for `npm ci` removes ours.
+const systemPath = (process.env.PATH ?? '')
+  .split(delimiter)
+  .filter((folder) => !folder.endsWith(join('node_modules', '.bin')))
+  .join(delimiter)
+
+/** @returns {{ ok: boolean, output: string }} */
+function run(command, args, options = {}) {
+  const env = { ...process.env, PATH: systemPath, ...options.env }
+  const result = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    ...options,
+    env,
+  })
+  const output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error ? `${result.error.message}\n` : ''}`
+  return { ok: result.status === 0, output }
+}
+
+function fail(sentence) {
+  process.stdout.write(`set-up: ${sentence}\n`)
+  process.exit(1)
+}
+
+/** Runs the commands in turn until one fails, on one line that says what and how long; what they said only when one fails. */
+function step(what, commands) {
+  process.stdout.write(`set-up: ${what} … `)
+  const startMs = Date.now()
+  for (const command of commands) {
+    const { ok, output } = command()
+    if (ok) continue
+    process.stdout.write(`failed\n${output}`)
+    fail(`Cannot go on: ${what} failed, see above`)
+  }
+  process.stdout.write(`${((Date.now() - startMs) / 1000).toFixed(1)} s\n`)
+}
+
+const lockHash = () =>
+  createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
+
+const packagesMissing = () => !existsSync(npmStamp) || readFileSync(npmStamp, 'utf8') !== lockHash()
+
+/** Whether the `node` that a user's shell finds is too old, or there is none, and we have not brought our own. */
+function nodeMissing() {
+  if (existsSync(ownNode)) return false
+  // Started by our own `node`, which `npm ci` has just removed: ask for the system's.
+  const ours = process.execPath.startsWith(modules + sep)
+  const version = ours ? run('node', ['--version']).output.slice(1) : process.versions.node
+  return !(parseInt(version, 10) >= NODE_MAJOR)
+}
+
+const addonsMissing = () => !isBuilt('rfaas_local') || !isBuilt('rfaas_libfabric')
+
+/** @returns {string[]} Debian's names of what building the addons needs and this machine lacks */
+function systemPackagesMissing() {
+  // Through a shell, as make does it: CC may be more than one word.
+  const includes = (header) => run('sh', ['-c', '${CC:-gcc} -E -'], { input: `#include <${header}>\n` }).ok
+  const runs = (command) => run('sh', ['-c', `${command} --version`]).ok
+  const found = {
+    'g++': includes('stdlib.h') && runs('${CXX:-g++}'),
+    make: runs('make'),
+    python3: runs('python3'),
+  }
+  // Without a compiler nobody can tell; installing what is there already does no harm.
+  found['libfabric-dev'] = found['g++'] && includes('rdma/fabric.h')
+  return Object.keys(found).filter((name) => !found[name])
+}
+
+function installSystemPackages(names) {
+  const list = names.join(' ')
+  if (process.getuid?.() !== 0 || !run('apt-get', ['--version']).ok) {
+    fail(
+      `Cannot build the addons: this machine lacks ${names.join(', ')}; install it ` +
+        `(Debian, Ubuntu: sudo apt-get install ${list}; elsewhere libfabric's headers are in libfabric-devel or libfabric) and start again.`,
+    )
+  }
+  const options = { env: { DEBIAN_FRONTEND: 'noninteractive' } }
+  const apt =
+    (...args) =>
+    () =>
+      run('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...args], options)
+  // The lists may be old or absent; should they not come, those at hand may still do.
+  const update = () => ({ ...apt('update')(), ok: true })
+  step(`installing ${list} (apt-get)`, [update, apt('install', '--no-install-recommends', ...names)])
+}
+
+function setUp() {
+  // First what may need the user.
+  const systemPackages = addonsMissing() ? systemPackagesMissing() : []
+  if (systemPackages.length > 0) installSystemPackages(systemPackages)
+
+  if (packagesMissing()) {
+    // Engines are told apart below; install scripts are needed by none of the packages.
+    const ci = () =>
+      run('npm', ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
+    step('installing npm packages (npm ci)', [ci])
+    writeFileSync(npmStamp, lockHash())
+  }
+
+  if (nodeMissing()) {
+    const name = `node-linux-${process.arch}@${NODE_MAJOR}`
+    const flags = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+    const what = `bringing Node.js ${NODE_MAJOR} from npm, beside the system's ${process.version}`
+    step(what, [() => run('npm', ['install', name, ...flags])])
+    if (nodeMissing())
+      fail(`Cannot bring Node.js ${NODE_MAJOR}: ${name} holds none; install Node.js ${NODE_MAJOR} or newer.`)
+  }
+
+  if (addonsMissing()) {
+    const node = existsSync(ownNode) ? ownNode : process.execPath.startsWith(modules + sep) ? 'node' : process.execPath
+    step('building the addons (node-gyp)', [() => run(node, [builder])])
+  }
+}
+
+/** One set-up at a time: the kernel holds the lock on the folder and drops it when the holder ends, however it ends. */
+function setUpAlone() {
+  const again = [root, process.execPath, fileURLToPath(import.meta.url), '--locked']
+  const BUSY = 75
+  let result = spawnSync('flock', ['-n', '-E', String(BUSY), ...again], { stdio: 'inherit' })
+  if (result.status === BUSY) {
+    process.stdout.write('set-up: waiting for another set-up of this checkout\n')
+    result = spawnSync('flock', again, { stdio: 'inherit' })
+  }
+  if (result.error) return setUp()
+  process.exitCode = result.status ?? 1
+}
+
+if (process.argv.includes('--locked')) setUp()
+else if (packagesMissing() || nodeMissing() || addonsMissing()) setUpAlone()

@@ -1,0 +1,77 @@
+// Runs the tests: `npm test`, or `npm test -- lease fabric` for the files whose path holds one of these words.
+// `--name PATTERN` runs only the tests of that name. `--idle-ms N` ends a file in which no test begins or ends for so long.
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from 'node:test'
+import { finished } from 'node:stream/promises'
+import { spec } from 'node:test/reporters'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+import { watchForHangs } from './hangs.ts'
+import { watchForLeftovers } from './leftovers.ts'
+import { Tally } from './tally.ts'
+
+interface Group {
+  readonly patterns: string[]
+  readonly concurrency: number
+  /** For one test that sets no limit of its own. */
+  readonly timeoutMs: number
+  /** For a file in which no test begins or ends. */
+  readonly idleMs: number
+}
+
+const GROUPS: Group[] = [
+  {
+    patterns: ['packages/*/{src,bin}/**/*.test.ts', 'examples/**/*.test.ts', 'bench/**/*.test.ts', 'scripts/*.test.ts'],
+    concurrency: 2,
+    timeoutMs: 60_000,
+    idleMs: 90_000,
+  },
+  // These start and kill processes and measure them: one at a time, and nothing beside them.
+  { patterns: ['test/**/*.test.ts'], concurrency: 1, timeoutMs: 120_000, idleMs: 300_000 },
+]
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { name: { type: 'string' }, 'idle-ms': { type: 'string' } },
+})
+
+function filesOf(group: Group): string[] {
+  return globSync(group.patterns, { cwd: root, exclude: ['**/node_modules/**', '**/dist/**'] })
+    .filter((file) => positionals.length === 0 || positionals.some((word) => file.includes(word)))
+    .sort()
+    .map((file) => join(root, file))
+}
+
+async function runGroup({ concurrency, timeoutMs, idleMs }: Group, files: string[], tally: Tally): Promise<void> {
+  const events = run({
+    files,
+    concurrency,
+    timeout: timeoutMs,
+    cwd: root,
+    ...(values.name === undefined ? {} : { testNamePatterns: [values.name] }),
+  })
+  tally.listen(events)
+  const hangs = watchForHangs(events, Number(values['idle-ms'] ?? idleMs))
+  const report = events.compose(new spec())
+  report.pipe(process.stdout, { end: false })
+  await finished(report)
+  hangs.close()
+}
+
+const leftovers = watchForLeftovers(root.slice(0, -1))
+const tally = new Tally()
+for (const group of GROUPS) {
+  const files = filesOf(group)
+  if (files.length > 0) await runGroup(group, files, tally)
+}
+for (const sentence of await leftovers()) tally.fail(sentence)
+if (tally.total === 0) {
+  const asked = positionals.length === 0 ? '' : `; no test file's path holds ${positionals.join(' or ')}`
+  tally.fail(`No test ran${asked}`)
+}
+for (const problem of tally.problems) console.log(`\n✖ ${problem}`)
+console.log(`\n${tally.line}`)
+process.exitCode = tally.failed === 0 ? 0 : 1
