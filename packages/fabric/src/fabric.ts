@@ -1,8 +1,8 @@
 /** `local` shares memory on one host; `tcp` and `verbs` are libfabric providers; `memory` stays in this process. */
 export type FabricName = 'local' | 'tcp' | 'verbs' | 'memory'
 
-/** The largest immediate; one more is what an empty queue looks like. */
-export const IMMEDIATE_MAX = 0xffff_fffe
+/** The largest immediate: 31 bits, for shared memory keeps one to tell new from old. */
+export const IMMEDIATE_MAX = 0x7fff_ffff
 
 /** Bytes of a channel secret. */
 export const SECRET_BYTES = 32
@@ -57,12 +57,14 @@ export interface Listener {
   close(): void
 }
 
-/** A connection that no thread has attached yet: plain data, safe to post between threads of one process. */
+/**
+ * A connection that no thread has attached yet: plain data, safe to post between threads of one process. What else is
+ * in it is the fabric's own.
+ */
 export interface ConnectionHandle extends Geometry {
   readonly fabric: FabricName
+  /** Its number in this process, never used again. */
   readonly id: number
-  /** The `memory` fabric's segment; absent elsewhere. */
-  readonly segment?: SharedArrayBuffer
 }
 
 export type ConnectionState = 'open' | 'lost' | 'closed'
@@ -93,7 +95,11 @@ export interface Connection {
    * @throws {FabricError} `invalid_argument` when the range leaves the window, `lost`, `closed`, `system`
    */
   write(offset: number, byteLength: number, immediate: number): boolean
-  /** The next immediate, or -1. Never blocks, allocates nothing, may be called when the peer is lost. */
+  /**
+   * The next immediate, or -1. Never blocks, allocates nothing, may be called when the peer is lost.
+   *
+   * @throws {FabricError} `closed`
+   */
   poll(): number
   /**
    * Blocks this thread until there is something to poll, the peer is lost, `interrupt` is called or the time is over.
@@ -102,6 +108,8 @@ export interface Connection {
    * @param timeoutMs default: no end
    */
   wait(timeoutMs?: number): WaitResult
+  /** Whether `interrupt` was called since the last `wait` or `takeInterrupt`. Cheap enough for a polling loop. */
+  takeInterrupt(): boolean
   /**
    * Arms the wake-up of the event loop: `onReady` is called once, later, when there is something to poll or the peer
    * is lost.

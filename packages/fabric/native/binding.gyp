@@ -1,0 +1,25 @@
+{
+  "target_defaults": {
+    "cflags": ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-fvisibility=hidden"],
+    "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"],
+  },
+  "targets": [
+    {
+      "target_name": "rfaas_local",
+      "sources": ["local.c", "memory.c", "socket.c", "channel.c", "watch.c"],
+    },
+    {
+      "target_name": "rfaas_libfabric",
+      "conditions": [
+        [
+          "\"<!(test -e /usr/include/rdma/fabric.h || pkg-config --exists libfabric && echo yes || echo no)\"==\"yes\"",
+          {
+            "sources": ["libfabric.c", "memory.c", "ofi_provider.c", "ofi_listen.c", "ofi_connection.c", "ofi_data.c"],
+            "libraries": ["-lfabric"],
+          },
+          {"type": "none"},
+        ]
+      ],
+    },
+  ],
+}

@@ -1,0 +1,16 @@
+// The `libfabric` addon. src/native.ts declares the same names in the same order.
+#include "ofi.h"
+
+NAPI_MODULE_INIT() {
+  napi_property_descriptor names[] = {
+      EXPORT(ofiVersion),  EXPORT(ofiProbe),
+      EXPORT(ofiListen),   EXPORT(ofiListenerDescriptor), EXPORT(ofiListenerRequest), EXPORT(ofiListenerClose),
+      EXPORT(ofiReject),   EXPORT(ofiAccept),
+      EXPORT(ofiConnect),  EXPORT(ofiEstablish), EXPORT(ofiDescriptor),
+      EXPORT(ofiOutbound), EXPORT(ofiInbound),   EXPORT(ofiBatch),      EXPORT(ofiClose),
+      EXPORT(ofiWrite),    EXPORT(ofiPoll),      EXPORT(ofiWait),       EXPORT(ofiArm),
+      EXPORT(ofiInterrupt), EXPORT(ofiTakeInterrupt),
+  };
+  napi_define_properties(env, exports, sizeof names / sizeof *names, names);
+  return exports;
+}

@@ -1,0 +1,66 @@
+// The `local` addon: shared memory, Unix sockets that carry descriptors, futexes, and descriptors on the event loop.
+// It needs nothing but Linux. src/native.ts declares the same names in the same order.
+#include "local.h"
+#include "memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+// (bytes) → descriptor of zeroed memory without a name that nobody can resize, or -errno.
+napi_value memoryCreate(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  int fd = memfd_create("rfaas", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return number(env, -errno);
+  if (ftruncate(fd, int_of(env, arg[0])) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+    int error = errno;
+    close(fd);
+    return number(env, -error);
+  }
+  return number(env, fd);
+}
+
+// (descriptor, offset, bytes) → ArrayBuffer, or null.
+napi_value memoryMap(napi_env env, napi_callback_info info) {
+  ARGS(3);
+  int fd = (int)int_of(env, arg[0]);
+  int64_t offset = int_of(env, arg[1]);
+  int64_t bytes = int_of(env, arg[2]);
+  int seals = fcntl(fd, F_GET_SEALS);
+  // Memory that its maker can shrink would turn our next read into SIGBUS.
+  if (seals < 0 || !(seals & F_SEAL_SHRINK) || lseek(fd, 0, SEEK_END) < offset + bytes) return null_value(env);
+  block* b = block_map(fd, offset, (size_t)bytes);
+  if (!b) return null_value(env);
+  napi_value buffer = block_buffer(env, b);
+  block_release(b);
+  return buffer;
+}
+
+// (ArrayBuffer): its length becomes 0 at once, and its memory is unmapped when nothing refers to it.
+napi_value memoryDetach(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  napi_detach_arraybuffer(env, arg[0]);
+  return number(env, 0);
+}
+
+// (signal): the kernel sends it to this process when its parent ends. 0, or -ESRCH when the parent has gone already.
+napi_value dieWithParent(napi_env env, napi_callback_info info) {
+  ARGS(2);
+  if (prctl(PR_SET_PDEATHSIG, (unsigned long)int_of(env, arg[0])) < 0) return number(env, -errno);
+  return number(env, getppid() == int_of(env, arg[1]) ? 0 : -ESRCH);
+}
+
+NAPI_MODULE_INIT() {
+  napi_property_descriptor names[] = {
+      EXPORT(memoryCreate),   EXPORT(memoryMap),    EXPORT(memoryDetach),
+      EXPORT(socketListen),   EXPORT(socketAccept), EXPORT(socketConnect),
+      EXPORT(socketSend),     EXPORT(socketReceive),
+      EXPORT(eventCreate),    EXPORT(descriptorClose),
+      EXPORT(channelOpen),    EXPORT(channelRing),  EXPORT(channelWait), EXPORT(channelInterrupt), EXPORT(channelClose),
+      EXPORT(watchStart),     EXPORT(watchReference), EXPORT(watchStop),
+      EXPORT(dieWithParent),
+  };
+  napi_define_properties(env, exports, sizeof names / sizeof *names, names);
+  return exports;
+}

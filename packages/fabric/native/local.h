@@ -1,0 +1,12 @@
+// Everything that the `local` addon exports; local.c registers it.
+#pragma once
+#include "napi.h"
+
+// local.c
+function memoryCreate, memoryMap, memoryDetach, dieWithParent;
+// socket.c
+function socketListen, socketAccept, socketConnect, socketSend, socketReceive, eventCreate, descriptorClose;
+// channel.c
+function channelOpen, channelRing, channelWait, channelInterrupt, channelClose;
+// watch.c
+function watchStart, watchReference, watchStop;

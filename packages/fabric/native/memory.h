@@ -1,0 +1,16 @@
+// Memory that JavaScript sees as an ArrayBuffer and that outlives neither its last user nor its close.
+#pragma once
+#include "napi.h"
+#include <stdatomic.h>
+
+typedef struct {
+  void* data;
+  size_t bytes;
+  atomic_int owners;
+} block;
+
+// Maps a descriptor (or, with fd -1, anonymous memory). One owner. NULL with errno set on failure.
+block* block_map(int fd, int64_t offset, size_t bytes);
+void block_release(block* b);
+// An ArrayBuffer over the block, which becomes one more owner of it.
+napi_value block_buffer(napi_env env, block* b);

@@ -1,0 +1,85 @@
+// One connection over libfabric: a FI_EP_MSG endpoint (a reliable connection, as an RDMA queue pair) with a domain,
+// a completion queue and an event queue of its own, used by one thread at a time.
+#pragma once
+#include "memory.h"
+#include "napi.h"
+#include "table.h"
+#include <rdma/fabric.h>
+#include <rdma/fi_cm.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
+#include <rdma/fi_rma.h>
+
+#define OFI_VERSION FI_VERSION(1, 17)
+
+// Immediates that one poll can give.
+enum { BATCH = 64 };
+
+typedef struct {
+  uint64_t base;
+  uint64_t key;
+} remote_window;
+
+// What the connecting side says first; rdma_cm carries 56 bytes at most, of which the verbs provider takes one.
+enum { GREETING_BYTES = 36 };
+typedef struct {
+  remote_window inbound;
+  uint8_t greeting[GREETING_BYTES];
+} connect_data;
+
+typedef struct {
+  struct fid_fabric* fabric; // shared, never closed
+  struct fi_info* info;
+  struct fid_domain* domain;
+  struct fid_ep* ep;
+  struct fid_cq* cq;
+  struct fid_eq* eq;
+  struct fid_mr* outbound_mr;
+  struct fid_mr* inbound_mr;
+  block* outbound;
+  block* inbound;
+  block* batch; // uint32_t[BATCH]: what poll found; then one word: whether we were interrupted
+  remote_window remote;
+  uint32_t held[BATCH]; // what a write found when it had to make room
+  uint32_t held_count;
+  uint32_t unsignalled;
+  uint32_t empty_polls;
+  int epoll;
+  int interrupt_event;
+  bool posts_receives;
+  bool lost;
+} connection;
+
+typedef struct {
+  struct fid_fabric* fabric;
+  struct fi_info* info;
+  struct fid_pep* pep;
+  struct fid_eq* eq;
+  struct fi_info* request; // the peer that waits for accept or reject
+  remote_window request_window;
+} listener;
+
+extern table ofi_connections;
+extern table ofi_listeners;
+
+// The provider's info for an endpoint at (or to) host:port, or NULL with *error set.
+struct fi_info* ofi_info(const char* provider, const char* host, const char* port, uint64_t flags, int* error);
+struct fid_fabric* ofi_fabric(struct fi_info* info, int* error);
+int ofi_descriptor_of(struct fid* object);
+// Takes `info` over. NULL with *error set.
+connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, int64_t outbound_bytes,
+                               int64_t inbound_bytes, int64_t depth, int* error);
+void ofi_connection_free(connection* c);
+remote_window ofi_own_window(connection* c);
+// Moves what the completion queue holds into `to`; count, or a negative error when the peer is lost.
+int ofi_drain(connection* c, uint32_t* to, int room);
+
+// ofi_provider.c
+function ofiVersion, ofiProbe;
+// ofi_listen.c
+function ofiListen, ofiListenerDescriptor, ofiListenerRequest, ofiListenerClose, ofiReject, ofiAccept;
+// ofi_connection.c
+function ofiConnect, ofiEstablish, ofiDescriptor, ofiOutbound, ofiInbound, ofiBatch, ofiClose;
+// ofi_data.c
+function ofiWrite, ofiPoll, ofiWait, ofiArm, ofiInterrupt, ofiTakeInterrupt;

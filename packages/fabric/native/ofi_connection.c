@@ -1,0 +1,168 @@
+// The life of a connection: made, established, given back.
+#include "ofi.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+static int add_to_epoll(connection* c, int fd) {
+  struct epoll_event event = {.events = EPOLLIN};
+  if (fd < 0) return fd;
+  return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int register_window(connection* c, block* window, uint64_t access, struct fid_mr** mr) {
+  uint64_t key = 0;
+  // Where the provider does not choose the key, nobody may be able to guess ours.
+  if (!(c->info->domain_attr->mr_mode & FI_MR_PROV_KEY)) {
+    size_t bytes = c->info->domain_attr->mr_key_size < sizeof key ? c->info->domain_attr->mr_key_size : sizeof key;
+    if (getrandom(&key, bytes, 0) != (ssize_t)bytes) return -errno;
+  }
+  return fi_mr_reg(c->domain, window->data, window->bytes, access, 0, key, 0, mr, NULL);
+}
+
+connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, int64_t outbound_bytes,
+                               int64_t inbound_bytes, int64_t depth, int* error) {
+  connection* c = calloc(1, sizeof *c);
+  if (!c) {
+    fi_freeinfo(info);
+    *error = -FI_ENOMEM;
+    return NULL;
+  }
+  c->fabric = fabric;
+  c->info = info;
+  c->posts_receives = info->mode & FI_RX_CQ_DATA;
+  c->epoll = epoll_create1(EPOLL_CLOEXEC);
+  c->interrupt_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  c->outbound = block_map(-1, 0, (size_t)outbound_bytes);
+  c->inbound = block_map(-1, 0, (size_t)inbound_bytes);
+  c->batch = block_map(-1, 0, (BATCH + 1) * sizeof(uint32_t));
+  *error = c->epoll < 0 || c->interrupt_event < 0 || !c->outbound || !c->inbound || !c->batch ? -errno : 0;
+  if ((size_t)depth > info->rx_attr->size) info->rx_attr->size = (size_t)depth;
+  struct fi_cq_attr cq_attr = {
+      .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_FD, .size = (size_t)depth * 2 + BATCH};
+  struct fi_eq_attr eq_attr = {.size = 16, .wait_obj = FI_WAIT_FD};
+  if (!*error) *error = fi_domain(fabric, info, &c->domain, NULL);
+  if (!*error) *error = fi_endpoint(c->domain, info, &c->ep, NULL);
+  if (!*error) *error = fi_eq_open(fabric, &eq_attr, &c->eq, NULL);
+  if (!*error) *error = fi_cq_open(c->domain, &cq_attr, &c->cq, NULL);
+  if (!*error) *error = fi_ep_bind(c->ep, &c->eq->fid, 0);
+  // Writes complete silently unless they ask; what arrives always completes.
+  if (!*error) *error = fi_ep_bind(c->ep, &c->cq->fid, FI_TRANSMIT | FI_RECV | FI_SELECTIVE_COMPLETION);
+  if (!*error) *error = register_window(c, c->outbound, FI_WRITE, &c->outbound_mr);
+  if (!*error) *error = register_window(c, c->inbound, FI_REMOTE_WRITE, &c->inbound_mr);
+  if (!*error) *error = fi_enable(c->ep);
+  if (!*error) *error = add_to_epoll(c, ofi_descriptor_of(&c->cq->fid));
+  if (!*error) *error = add_to_epoll(c, ofi_descriptor_of(&c->eq->fid));
+  if (!*error) *error = add_to_epoll(c, c->interrupt_event);
+  for (int64_t i = 0; i < depth && c->posts_receives && !*error; i++) *error = fi_recvmsg(c->ep, &(struct fi_msg){0}, FI_COMPLETION);
+  if (!*error) return c;
+  ofi_connection_free(c);
+  return NULL;
+}
+
+void ofi_connection_free(connection* c) {
+  if (c->ep) {
+    fi_shutdown(c->ep, 0);
+    fi_close(&c->ep->fid);
+  }
+  if (c->outbound_mr) fi_close(&c->outbound_mr->fid);
+  if (c->inbound_mr) fi_close(&c->inbound_mr->fid);
+  if (c->cq) fi_close(&c->cq->fid);
+  if (c->eq) fi_close(&c->eq->fid);
+  if (c->domain) fi_close(&c->domain->fid);
+  if (c->info) fi_freeinfo(c->info);
+  if (c->epoll >= 0) close(c->epoll);
+  if (c->interrupt_event >= 0) close(c->interrupt_event);
+  if (c->outbound) block_release(c->outbound);
+  if (c->inbound) block_release(c->inbound);
+  if (c->batch) block_release(c->batch);
+  free(c);
+}
+
+remote_window ofi_own_window(connection* c) {
+  bool by_address = c->info->domain_attr->mr_mode & FI_MR_VIRT_ADDR;
+  return (remote_window){.base = by_address ? (uint64_t)(uintptr_t)c->inbound->data : 0, .key = fi_mr_key(c->inbound_mr)};
+}
+
+// (provider, host, port, greeting, outbound bytes, inbound bytes, depth) → number of the connection, to be established.
+napi_value ofiConnect(napi_env env, napi_callback_info info) {
+  ARGS(7);
+  char provider[64], host[128], port[16];
+  int error;
+  string_of(env, arg[0], provider, sizeof provider);
+  string_of(env, arg[1], host, sizeof host);
+  string_of(env, arg[2], port, sizeof port);
+  span greeting = span_of(env, arg[3]);
+  if (greeting.bytes != GREETING_BYTES) return number(env, -FI_EINVAL);
+  struct fi_info* to = ofi_info(provider, host, port, 0, &error);
+  if (!to) return number(env, error);
+  struct fid_fabric* fabric = ofi_fabric(to, &error);
+  if (!fabric) {
+    fi_freeinfo(to);
+    return number(env, error);
+  }
+  connection* c = ofi_connection_new(fabric, to, int_of(env, arg[4]), int_of(env, arg[5]), int_of(env, arg[6]), &error);
+  if (!c) return number(env, error);
+  connect_data said = {.inbound = ofi_own_window(c)};
+  memcpy(said.greeting, greeting.data, GREETING_BYTES);
+  error = fi_connect(c->ep, to->dest_addr, &said, sizeof said);
+  int64_t id = error ? 0 : table_add(&ofi_connections, c);
+  if (id == 0) {
+    ofi_connection_free(c);
+    return number(env, error ? error : -FI_ENOMEM);
+  }
+  return number(env, id);
+}
+
+// (connection) → 0 when it is established, -EAGAIN when not yet, else why it never will be.
+napi_value ofiEstablish(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
+  union {
+    struct fi_eq_cm_entry entry;
+    uint8_t space[sizeof(struct fi_eq_cm_entry) + 256];
+  } event;
+  uint32_t kind;
+  if (!c) return number(env, -FI_EINVAL);
+  ssize_t got = fi_eq_read(c->eq, &kind, &event, sizeof event, 0);
+  if (got == -FI_EAVAIL) {
+    struct fi_eq_err_entry failure = {0};
+    fi_eq_readerr(c->eq, &failure, 0);
+    return number(env, failure.err ? -failure.err : -FI_ECONNREFUSED);
+  }
+  if (got < 0) return number(env, got);
+  if (kind != FI_CONNECTED) return number(env, -FI_ECONNREFUSED);
+  // The accepting side has told its window; the connecting side's came with the request.
+  if ((size_t)got - sizeof event.entry >= sizeof c->remote) memcpy(&c->remote, event.entry.data, sizeof c->remote);
+  return number(env, c->remote.base || c->remote.key ? 0 : -FI_ECONNREFUSED);
+}
+
+// (connection) → a descriptor that is readable when there may be something. Not to be closed.
+napi_value ofiDescriptor(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
+  return number(env, c ? c->epoll : -FI_EINVAL);
+}
+
+#define BUFFER_OF(name, field)                                                                                         \
+  napi_value name(napi_env env, napi_callback_info info) {                                                             \
+    ARGS(1);                                                                                                           \
+    connection* c = table_get(&ofi_connections, int_of(env, arg[0]));                                                  \
+    return c ? block_buffer(env, c->field) : null_value(env);                                                          \
+  }
+
+// (connection) → ArrayBuffer or null.
+BUFFER_OF(ofiOutbound, outbound)
+BUFFER_OF(ofiInbound, inbound)
+BUFFER_OF(ofiBatch, batch)
+
+// (connection): the peer sees a shutdown.
+napi_value ofiClose(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  connection* c = table_remove(&ofi_connections, int_of(env, arg[0]));
+  if (c) ofi_connection_free(c);
+  return number(env, c ? 0 : -FI_EINVAL);
+}

@@ -1,0 +1,80 @@
+// What is asked of a provider, in one place. Portable between tcp and verbs: immediates of 4 bytes, receives posted
+// where the provider wants them, keys that the provider chooses or that nobody can guess.
+#include "ofi.h"
+#include <stdio.h>
+#include <string.h>
+
+table ofi_connections = TABLE_INIT;
+table ofi_listeners = TABLE_INIT;
+
+struct fi_info* ofi_info(const char* provider, const char* host, const char* port, uint64_t flags, int* error) {
+  struct fi_info* hints = fi_allocinfo();
+  struct fi_info* info = NULL;
+  if (!hints) {
+    *error = -FI_ENOMEM;
+    return NULL;
+  }
+  hints->ep_attr->type = FI_EP_MSG;
+  hints->caps = FI_MSG | FI_RMA;
+  hints->mode = FI_RX_CQ_DATA;
+  hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
+  hints->domain_attr->threading = FI_THREAD_DOMAIN;
+  hints->domain_attr->cq_data_size = 4;
+  hints->addr_format = FI_SOCKADDR_IN;
+  hints->fabric_attr->prov_name = strdup(provider);
+  *error = fi_getinfo(OFI_VERSION, host, port, flags, hints, &info);
+  fi_freeinfo(hints);
+  // A layered provider ("tcp;ofi_rxm") is not what was asked for.
+  struct fi_info* exact = info;
+  while (exact && strcmp(exact->fabric_attr->prov_name, provider) != 0) exact = exact->next;
+  struct fi_info* result = exact ? fi_dupinfo(exact) : NULL;
+  if (info) fi_freeinfo(info);
+  if (!*error && !result) *error = -FI_ENODATA;
+  return result;
+}
+
+// Fabrics are few, are shared by all threads and stay open.
+struct fid_fabric* ofi_fabric(struct fi_info* info, int* error) {
+  enum { FABRICS = 32 };
+  static struct {
+    char name[128];
+    struct fid_fabric* fabric;
+  } known[FABRICS];
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  struct fid_fabric* result = NULL;
+  char name[128];
+  snprintf(name, sizeof name, "%s %s", info->fabric_attr->prov_name, info->fabric_attr->name ? info->fabric_attr->name : "");
+  *error = -FI_ENOSPC;
+  pthread_mutex_lock(&lock);
+  for (int i = 0; i < FABRICS && !result; i++) {
+    if (!known[i].fabric) {
+      *error = fi_fabric(info->fabric_attr, &known[i].fabric, NULL);
+      if (*error) break;
+      memcpy(known[i].name, name, sizeof name);
+    }
+    if (strcmp(known[i].name, name) == 0) result = known[i].fabric;
+  }
+  pthread_mutex_unlock(&lock);
+  if (result) *error = 0;
+  return result;
+}
+
+int ofi_descriptor_of(struct fid* object) {
+  int fd = -1;
+  int error = fi_control(object, FI_GETWAIT, &fd);
+  return error ? error : fd;
+}
+
+// () → libfabric's version: major × 65536 + minor.
+napi_value ofiVersion(napi_env env, napi_callback_info info) { return number(env, fi_version()); }
+
+// (provider) → 0 when it can be used here, else a negative error.
+napi_value ofiProbe(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  char provider[64];
+  int error;
+  string_of(env, arg[0], provider, sizeof provider);
+  struct fi_info* found = ofi_info(provider, NULL, NULL, 0, &error);
+  if (found) fi_freeinfo(found);
+  return number(env, error);
+}

@@ -1,0 +1,44 @@
+import { libfabricNative, localNative, systemReason } from './native.ts'
+
+/** Whether something can be used here; when not, why, in a few words for a person. */
+export interface FabricFact {
+  name: string
+  ok: boolean
+  reason: string
+}
+
+/** What `rfaas doctor` shows. */
+export interface FabricFacts {
+  local: FabricFact
+  libfabric: { version: string | null; reason: string; providers: FabricFact[] }
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+function localFact(): FabricFact {
+  try {
+    localNative()
+    return { name: 'local', ok: true, reason: 'shared memory and futexes' }
+  } catch (error) {
+    return { name: 'local', ok: false, reason: reasonOf(error) }
+  }
+}
+
+/** Looks at this machine; throws nothing. */
+export function fabricFacts(): FabricFacts {
+  try {
+    const native = libfabricNative()
+    const version = native.ofiVersion()
+    const providers = ['verbs', 'tcp'].map((name) => {
+      const result = native.ofiProbe(name)
+      const missing = name === 'verbs' ? 'no RDMA device found' : systemReason(result)
+      return { name, ok: result === 0, reason: result === 0 ? 'usable' : missing }
+    })
+    return {
+      local: localFact(),
+      libfabric: { version: `${version >>> 16}.${version & 0xffff}`, reason: '', providers },
+    }
+  } catch (error) {
+    return { local: localFact(), libfabric: { version: null, reason: reasonOf(error), providers: [] } }
+  }
+}

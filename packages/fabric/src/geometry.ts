@@ -1,0 +1,40 @@
+import { FabricError } from './errors.ts'
+import { SECRET_BYTES, type Geometry } from './fabric.ts'
+
+/** Bytes of the largest window. */
+export const WINDOW_BYTES_MAX = 2 ** 31
+/** Immediates on their way in one direction, at most. */
+export const DEPTH_MAX = 4096
+
+const PAGE_BYTES = 4096
+
+export function pageAligned(bytes: number): number {
+  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES
+}
+
+function check(name: string, value: number, max: number): void {
+  if (!Number.isSafeInteger(value) || value < 1 || value > max) {
+    throw new FabricError('invalid_argument', `Cannot open a connection: ${name} must be 1 to ${max}, not ${value}`)
+  }
+}
+
+/** Checked once at the door of every fabric. @throws {FabricError} `invalid_argument` */
+export function checkGeometry(options: Geometry & { secret: Uint8Array }): void {
+  check('outboundBytes', options.outboundBytes, WINDOW_BYTES_MAX)
+  check('inboundBytes', options.inboundBytes, WINDOW_BYTES_MAX)
+  check('depth', options.depth, DEPTH_MAX)
+  if (options.secret.length !== SECRET_BYTES) {
+    throw new FabricError(
+      'invalid_argument',
+      `Cannot open a connection: the secret must have ${SECRET_BYTES} bytes, not ${options.secret.length}`,
+    )
+  }
+}
+
+/** Refuses ranges that leave the window, before any byte moves. @throws {FabricError} `invalid_argument` */
+export function refuseRange(offset: number, byteLength: number, windowBytes: number): never {
+  throw new FabricError(
+    'invalid_argument',
+    `Cannot write ${byteLength} bytes at ${offset}: the window has ${windowBytes} bytes`,
+  )
+}

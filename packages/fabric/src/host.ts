@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, readlinkSync } from 'node:fs'
+
+import { localNative } from './native.ts'
+
+const SIGKILL = 9
+
+/**
+ * Equal for two processes exactly when the `local` fabric reaches from one to the other: same boot of the same kernel,
+ * same network namespace (Unix sockets of the abstract namespace live in it). 32 hex digits; tells nothing else.
+ */
+export function hostIdentity(): string {
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  const network = readlinkSync('/proc/self/ns/net')
+  return createHash('sha256').update(`${boot} ${network}`).digest('hex').slice(0, 32)
+}
+
+const parentAtStart = process.ppid
+
+/**
+ * Asks the kernel to end this process when the process that started it ends, however it ends
+ * (prctl(2), PR_SET_PDEATHSIG). Ends it at once when the parent is gone already.
+ *
+ * @param signal default 9, SIGKILL
+ * @throws {FabricError} `unsupported` when the addon cannot be loaded
+ */
+export function dieWithParent(signal: number = SIGKILL): void {
+  if (localNative().dieWithParent(signal, parentAtStart) < 0) process.kill(process.pid, signal)
+}

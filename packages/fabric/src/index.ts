@@ -1,0 +1,63 @@
+import { attachLocal, type LocalHandle } from './local/handle.ts'
+import { LibfabricConnection } from './libfabric/connection.ts'
+import { LibfabricFabric } from './libfabric/libfabric.ts'
+import { LocalFabric } from './local/local.ts'
+import { attachMemory, interruptMemory, MemoryFabric } from './memory/memory.ts'
+import { libfabricNative, localNative } from './native.ts'
+import type { Connection, ConnectionHandle, Fabric, FabricName } from './fabric.ts'
+
+export { FabricError, type FabricErrorCode } from './errors.ts'
+export { fabricFacts, type FabricFact, type FabricFacts } from './facts.ts'
+export * from './fabric.ts'
+export { DEPTH_MAX, WINDOW_BYTES_MAX } from './geometry.ts'
+export { dieWithParent, hostIdentity } from './host.ts'
+export { MemoryFabric, type MemoryFabricOptions } from './memory/memory.ts'
+export { createSharedMemory, mapSharedMemory, type SharedMemory } from './shared-memory.ts'
+
+/** The fabric of that name. `memory` gives a new one at each call, without latency or loss. */
+export function openFabric(name: FabricName): Fabric {
+  switch (name) {
+    case 'local':
+      return new LocalFabric()
+    case 'tcp':
+    case 'verbs':
+      return new LibfabricFabric(name)
+    case 'memory':
+      return new MemoryFabric()
+  }
+}
+
+/**
+ * Makes an accepted connection usable by the calling thread. Once per handle.
+ *
+ * @throws {FabricError} `closed`, `system`
+ */
+export function attach(handle: ConnectionHandle): Connection {
+  switch (handle.fabric) {
+    case 'local':
+      return attachLocal(handle as LocalHandle)
+    case 'tcp':
+    case 'verbs':
+      return new LibfabricConnection(handle)
+    case 'memory':
+      return attachMemory(handle)
+  }
+}
+
+/**
+ * Ends the sleep of a connection that another thread of this process has attached: its `wait` gives `interrupted`,
+ * its `onReady` is called, its `takeInterrupt` gives true once. Nothing happens when it is closed.
+ */
+export function interrupt(handle: ConnectionHandle): void {
+  switch (handle.fabric) {
+    case 'local':
+      localNative().channelInterrupt(handle.id)
+      return
+    case 'tcp':
+    case 'verbs':
+      libfabricNative().ofiInterrupt(handle.id)
+      return
+    case 'memory':
+      interruptMemory(handle)
+  }
+}

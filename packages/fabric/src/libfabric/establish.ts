@@ -1,0 +1,39 @@
+import { FabricError } from '../errors.ts'
+import { checked, libfabricNative, localNative, systemReason } from '../native.ts'
+
+const EAGAIN = -11
+
+/**
+ * Waits on the event loop until a connection is established. Closes it when it never will be.
+ *
+ * @throws {FabricError} `refused`, `unreachable`
+ */
+export function establish(id: number, whom: string, timeoutMs: number): Promise<void> {
+  const native = libfabricNative()
+  const loop = localNative()
+  const established = Promise.withResolvers<void>()
+  const finish = (error?: FabricError): void => {
+    clearTimeout(timer)
+    loop.watchStop(watch)
+    if (error) {
+      native.ofiClose(id)
+      established.reject(error)
+    } else {
+      established.resolve()
+    }
+  }
+  const look = (): void => {
+    const result = native.ofiEstablish(id)
+    if (result === 0) finish()
+    else if (result !== EAGAIN) {
+      finish(new FabricError('refused', `Cannot connect to ${whom}: not accepted (${systemReason(result)})`))
+    }
+  }
+  const timer = setTimeout(() => {
+    finish(new FabricError('unreachable', `Cannot connect to ${whom}: no answer in ${timeoutMs} ms`))
+  }, timeoutMs)
+  const watch = checked(loop.watchStart(native.ofiDescriptor(id), 0, look), 'Cannot watch a connection')
+  loop.watchReference(watch, 1)
+  look()
+  return established.promise
+}

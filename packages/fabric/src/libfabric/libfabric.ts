@@ -1,0 +1,40 @@
+import { FabricError } from '../errors.ts'
+import type { Connection, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
+import { checkGeometry } from '../geometry.ts'
+import { libfabricNative, systemReason } from '../native.ts'
+import { LibfabricConnection } from './connection.ts'
+import { establish } from './establish.ts'
+import { greetingOf } from './greeting.ts'
+import { LibfabricListener } from './listener.ts'
+
+/** Connections over a libfabric provider: `verbs` is RDMA, `tcp` works everywhere. Addresses are `IP:port`. */
+export class LibfabricFabric implements Fabric {
+  readonly name: 'tcp' | 'verbs'
+
+  constructor(provider: 'tcp' | 'verbs') {
+    this.name = provider
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- an error must reject, not throw
+  async listen(options: ListenOptions): Promise<Listener> {
+    return new LibfabricListener(this.name, options)
+  }
+
+  async connect(address: string, options: ConnectOptions): Promise<Connection> {
+    checkGeometry(options)
+    const { outboundBytes, inboundBytes, depth } = options
+    const colon = address.lastIndexOf(':')
+    const host = address.slice(0, colon)
+    const port = address.slice(colon + 1)
+    if (colon < 1 || !/^\d+$/.test(port)) {
+      throw new FabricError('invalid_argument', `Cannot connect: the address must be IP:port, not '${address}'`)
+    }
+    const greeting = greetingOf(options)
+    const id = libfabricNative().ofiConnect(this.name, host, port, greeting, outboundBytes, inboundBytes, depth)
+    if (id < 0) {
+      throw new FabricError('unreachable', `Cannot connect to ${address} over ${this.name}: ${systemReason(id)}`)
+    }
+    await establish(id, `${address} over ${this.name}`, options.timeoutMs ?? 5000)
+    return new LibfabricConnection({ fabric: this.name, id, outboundBytes, inboundBytes, depth })
+  }
+}

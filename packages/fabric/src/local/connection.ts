@@ -1,0 +1,184 @@
+import { FabricError } from '../errors.ts'
+import { IMMEDIATE_MAX, type Connection, type ConnectionState, type WaitResult } from '../fabric.ts'
+import { refuseRange } from '../geometry.ts'
+import type { LocalNative } from '../native.ts'
+import { AWAKE, BLOCKED, CONSUMED, INTERRUPTED, LOST, ON_LOOP, SLEEP, type Layout, type Side } from './layout.ts'
+
+const ETIMEDOUT = -110
+
+/** What a connection is made of, once the handshake is done. The descriptors belong to the channel. */
+export interface LocalParts {
+  native: LocalNative
+  channel: number
+  ownEvent: number
+  side: Side
+  layout: Layout
+  depth: number
+  control: ArrayBuffer
+  outbound: ArrayBuffer
+  inbound: ArrayBuffer
+}
+
+/** Shared memory between two processes of one host. Nothing is copied: the peer's `inbound` is our `outbound`. */
+export class LocalConnection implements Connection {
+  readonly fabric = 'local'
+  readonly outbound: ArrayBuffer
+  readonly inbound: ArrayBuffer
+  onReady: (() => void) | null = null
+
+  readonly #native: LocalNative
+  readonly #channel: number
+  readonly #control: ArrayBuffer
+  readonly #words: Int32Array
+  readonly #own: number
+  readonly #peer: number
+  readonly #writeRing: number
+  readonly #readRing: number
+  readonly #cells: number
+  readonly #windowBytes: number
+  readonly #depth: number
+  #written = 0
+  #free: number
+  #consumed = 0
+  #closed = false
+  readonly #ownEvent: number
+  #watch = 0
+
+  constructor(parts: LocalParts) {
+    const { layout, side } = parts
+    const peer = side === 0 ? 1 : 0
+    this.outbound = parts.outbound
+    this.inbound = parts.inbound
+    this.#native = parts.native
+    this.#channel = parts.channel
+    this.#control = parts.control
+    this.#words = new Int32Array(parts.control)
+    this.#own = layout.lineWord[side]
+    this.#peer = layout.lineWord[peer]
+    this.#writeRing = layout.ringWord[side]
+    this.#readRing = layout.ringWord[peer]
+    this.#cells = layout.cells
+    this.#windowBytes = layout.windowBytes[side]
+    this.#depth = parts.depth
+    this.#free = parts.depth
+    this.#ownEvent = parts.ownEvent
+  }
+
+  get state(): ConnectionState {
+    if (this.#closed) return 'closed'
+    return Atomics.load(this.#words, this.#own + LOST) === 0 ? 'open' : 'lost'
+  }
+
+  write(offset: number, byteLength: number, immediate: number): boolean {
+    // Written so that NaN and fractions are refused too.
+    if (!(offset >= 0 && byteLength >= 0 && offset + byteLength <= this.#windowBytes)) {
+      refuseRange(offset, byteLength, this.#windowBytes)
+    }
+    if (!(immediate >= 0 && immediate <= IMMEDIATE_MAX)) {
+      throw new FabricError(
+        'invalid_argument',
+        `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`,
+      )
+    }
+    const words = this.#words
+    if (this.#closed || Atomics.load(words, this.#own + LOST) !== 0) this.#refuseWrite()
+    if (this.#free === 0) {
+      this.#free = this.#depth - ((this.#written - Atomics.load(words, this.#peer + CONSUMED)) | 0)
+      if (this.#free <= 0 || this.#free > this.#depth) {
+        this.#free = 0
+        return false
+      }
+    }
+    this.#free--
+    const cell = this.#writeRing + (this.#written & (this.#cells - 1))
+    Atomics.store(words, cell, (immediate << 1) | this.#phase(this.#written))
+    this.#written = (this.#written + 1) | 0
+    if (Atomics.load(words, this.#peer + SLEEP) !== AWAKE) this.#native.channelRing(this.#channel)
+    return true
+  }
+
+  poll(): number {
+    if (this.#closed) this.#refuseClosed('poll')
+    const value = Atomics.load(this.#words, this.#readRing + (this.#consumed & (this.#cells - 1)))
+    if ((value & 1) !== this.#phase(this.#consumed)) return -1
+    this.#consumed = (this.#consumed + 1) | 0
+    // A plain store: nobody waits for it, and the writer reads it only when its ring looks full.
+    this.#words[this.#own + CONSUMED] = this.#consumed
+    return value >>> 1
+  }
+
+  takeInterrupt(): boolean {
+    if (this.#closed || Atomics.load(this.#words, this.#own + INTERRUPTED) === 0) return false
+    Atomics.store(this.#words, this.#own + INTERRUPTED, 0)
+    return true
+  }
+
+  wait(timeoutMs = -1): WaitResult {
+    this.#refuseClosed('wait')
+    const words = this.#words
+    const sleep = this.#own + SLEEP
+    Atomics.store(words, sleep, BLOCKED)
+    // Published first, looked second: a peer that wrote before it saw us sleeping left its immediate here.
+    let result = this.#glance()
+    if (result === 'timeout' && this.#native.channelWait(this.#channel, timeoutMs) !== ETIMEDOUT) result = 'ready'
+    Atomics.store(words, sleep, AWAKE)
+    if (result !== 'interrupted') result = this.#glance()
+    if (result === 'interrupted') Atomics.store(words, this.#own + INTERRUPTED, 0)
+    // The futex may return early by its contract (futex(2)); our caller asked for a reason.
+    return result === 'timeout' && timeoutMs < 0 ? this.wait(timeoutMs) : result
+  }
+
+  arm(): boolean {
+    this.#refuseClosed('arm')
+    if (this.#watch === 0) {
+      this.#watch = this.#native.watchStart(this.#ownEvent, 1, () => this.onReady?.())
+    }
+    Atomics.store(this.#words, this.#own + SLEEP, ON_LOOP)
+    if (this.#glance() === 'timeout') return true
+    Atomics.store(this.#words, this.#own + SLEEP, AWAKE)
+    return false
+  }
+
+  ref(): void {
+    if (this.#watch !== 0) this.#native.watchReference(this.#watch, 1)
+  }
+
+  unref(): void {
+    if (this.#watch !== 0) this.#native.watchReference(this.#watch, 0)
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#watch !== 0) this.#native.watchStop(this.#watch)
+    this.#watch = 0
+    this.#native.channelClose(this.#channel)
+    this.#native.memoryDetach(this.outbound)
+    this.#native.memoryDetach(this.inbound)
+    this.#native.memoryDetach(this.#control)
+  }
+
+  /** The phase bit of the lap that the n-th immediate is in: 1 in the first, for empty memory is 0. */
+  #phase(n: number): number {
+    return (n & this.#cells) === 0 ? 1 : 0
+  }
+
+  /** What a sleeper would wake for, without blocking; `timeout` when there is nothing. */
+  #glance(): WaitResult {
+    const words = this.#words
+    const cell = this.#readRing + (this.#consumed & (this.#cells - 1))
+    if ((Atomics.load(words, cell) & 1) === this.#phase(this.#consumed)) return 'ready'
+    if (Atomics.load(words, this.#own + INTERRUPTED) !== 0) return 'interrupted'
+    if (Atomics.load(words, this.#own + LOST) !== 0) return 'lost'
+    return 'timeout'
+  }
+
+  #refuseClosed(action: string): void {
+    if (this.#closed) throw new FabricError('closed', `Cannot ${action}: the connection is closed`)
+  }
+
+  #refuseWrite(): never {
+    this.#refuseClosed('write')
+    throw new FabricError('lost', 'Cannot write: the peer is gone')
+  }
+}

@@ -1,0 +1,44 @@
+import { timingSafeEqual } from 'node:crypto'
+
+import { SECRET_BYTES, type Geometry } from '../fabric.ts'
+
+/** The greeting: magic, version, secret, geometry as the connecting side sees it. All little-endian. */
+const MAGIC = 0x53616672 // "rfaS"
+const VERSION = 1
+export const HELLO_BYTES = 8 + SECRET_BYTES + 24
+
+export interface Hello extends Geometry {
+  secret: Uint8Array
+}
+
+/** What the listener answers, in one byte; with ACCEPTED come three descriptors: memory, our event, the peer's event. */
+export const ACCEPTED = 1
+export const REFUSED = 2
+export const ANSWER_DESCRIPTORS = 3
+
+export function encodeHello(hello: Hello): Uint8Array {
+  const bytes = new Uint8Array(HELLO_BYTES)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, MAGIC, true)
+  view.setUint32(4, VERSION, true)
+  bytes.set(hello.secret, 8)
+  view.setFloat64(8 + SECRET_BYTES, hello.outboundBytes, true)
+  view.setFloat64(16 + SECRET_BYTES, hello.inboundBytes, true)
+  view.setFloat64(24 + SECRET_BYTES, hello.depth, true)
+  return bytes
+}
+
+/** Whether a greeting shows the listener's secret and mirrors its geometry. The secret is compared in constant time. */
+export function acceptsHello(bytes: Uint8Array, expected: Hello): boolean {
+  if (bytes.length !== HELLO_BYTES) return false
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const secretIsRight = timingSafeEqual(bytes.subarray(8, 8 + SECRET_BYTES), expected.secret)
+  return (
+    secretIsRight &&
+    view.getUint32(0, true) === MAGIC &&
+    view.getUint32(4, true) === VERSION &&
+    view.getFloat64(8 + SECRET_BYTES, true) === expected.inboundBytes &&
+    view.getFloat64(16 + SECRET_BYTES, true) === expected.outboundBytes &&
+    view.getFloat64(24 + SECRET_BYTES, true) === expected.depth
+  )
+}

@@ -1,0 +1,58 @@
+import { pageAligned } from '../geometry.ts'
+import type { Geometry } from '../fabric.ts'
+
+/**
+ * One segment of shared memory per connection, seen from the connecting side (side 0):
+ *
+ *     line of side 0 | line of side 1 | ring 0→1 | ring 1→0 | … page … | window 0→1 | … page … | window 1→0
+ *
+ * A line is two cache lines: SLEEP, LOST and INTERRUPTED in the first (native/channel.c has the same words), CONSUMED
+ * alone in the second. A ring has one word per immediate on its way: the immediate, shifted left, and a phase bit that
+ * changes with every lap, as the completion queues of network cards have it. So the reader knows a new word from an
+ * old one without ever writing to the ring, and one cache line moves per immediate. The writer looks at the reader's
+ * CONSUMED only when it has spent what it knew to be free.
+ */
+export const LINE_WORDS = 32
+export const SLEEP = 0
+export const LOST = 1
+export const INTERRUPTED = 2
+export const CONSUMED = 16
+
+/** Values of SLEEP. */
+export const AWAKE = 0
+export const BLOCKED = 1
+export const ON_LOOP = 2
+
+export type Side = 0 | 1
+
+export interface Layout {
+  controlBytes: number
+  /** Cells of each ring: a power of two. */
+  cells: number
+  /** Index of the first word of each side's line, and of the ring that each side writes. */
+  lineWord: [number, number]
+  ringWord: [number, number]
+  /** Where the window that each side writes begins, and how long it is. */
+  windowOffset: [number, number]
+  windowBytes: [number, number]
+  totalBytes: number
+}
+
+/** The layout for a geometry given from `side`. Both sides come to the same one. */
+export function layoutOf(geometry: Geometry, side: Side): Layout {
+  // Whole pairs of cache lines, so that the two rings never share one.
+  const cells = 2 ** Math.ceil(Math.log2(Math.max(geometry.depth, LINE_WORDS)))
+  const windowBytes: [number, number] =
+    side === 0 ? [geometry.outboundBytes, geometry.inboundBytes] : [geometry.inboundBytes, geometry.outboundBytes]
+  const controlBytes = pageAligned((2 * LINE_WORDS + 2 * cells) * 4)
+  const second = controlBytes + pageAligned(windowBytes[0])
+  return {
+    controlBytes,
+    cells,
+    lineWord: [0, LINE_WORDS],
+    ringWord: [2 * LINE_WORDS, 2 * LINE_WORDS + cells],
+    windowOffset: [controlBytes, second],
+    windowBytes,
+    totalBytes: second + pageAligned(windowBytes[1]),
+  }
+}

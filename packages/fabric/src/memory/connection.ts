@@ -1,0 +1,188 @@
+import { FabricError } from '../errors.ts'
+import { IMMEDIATE_MAX, type Connection, type ConnectionState, type Geometry, type WaitResult } from '../fabric.ts'
+import { refuseRange } from '../geometry.ts'
+
+/** How the two ends are joined. */
+export interface Link {
+  latencyMs: number
+  loss: number
+  random: () => number
+  now: () => number
+}
+
+interface InFlight {
+  arrivesMs: number
+  offset: number
+  bytes: Uint8Array
+  immediate: number
+}
+
+/** Two connected ends. `geometry` is that of the first. */
+export function joined(geometry: Geometry, link: Link): [MemoryConnection, MemoryConnection] {
+  const { outboundBytes, inboundBytes, depth } = geometry
+  const near = new MemoryConnection(outboundBytes, inboundBytes, depth, link)
+  const far = new MemoryConnection(inboundBytes, outboundBytes, depth, link)
+  near.join(far)
+  far.join(near)
+  return [near, far]
+}
+
+/**
+ * One end. As between hosts, the two windows are different memory: bytes are taken at the write and land when they
+ * arrive, so code that wrongly counts on shared memory fails here.
+ */
+export class MemoryConnection implements Connection {
+  readonly fabric = 'memory'
+  readonly outbound: ArrayBuffer
+  readonly inbound: ArrayBuffer
+  onReady: (() => void) | null = null
+  onClose: (() => void) | null = null
+
+  readonly #link: Link
+  readonly #depth: number
+  readonly #arriving: InFlight[] = []
+  #peer: MemoryConnection | null = null
+  #state: ConnectionState = 'open'
+  #interrupted = false
+  #armed = false
+  #referenced = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(outboundBytes: number, inboundBytes: number, depth: number, link: Link) {
+    this.outbound = new ArrayBuffer(outboundBytes)
+    this.inbound = new ArrayBuffer(inboundBytes)
+    this.#depth = depth
+    this.#link = link
+  }
+
+  join(peer: MemoryConnection): void {
+    this.#peer = peer
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  write(offset: number, byteLength: number, immediate: number): boolean {
+    if (!(offset >= 0 && byteLength >= 0 && offset + byteLength <= this.outbound.byteLength)) {
+      if (this.#state === 'closed') this.#refuse('write')
+      refuseRange(offset, byteLength, this.outbound.byteLength)
+    }
+    if (!(immediate >= 0 && immediate <= IMMEDIATE_MAX)) {
+      throw new FabricError('invalid_argument', `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`)
+    }
+    const peer = this.#peer
+    if (this.#state !== 'open' || peer === null) this.#refuse('write')
+    if (peer.#arriving.length >= this.#depth) return false
+    if (this.#link.loss > 0 && this.#link.random() < this.#link.loss) {
+      this.sever()
+      return true
+    }
+    peer.#arriving.push({
+      arrivesMs: this.#link.now() + this.#link.latencyMs,
+      offset,
+      bytes: new Uint8Array(this.outbound.slice(offset, offset + byteLength)),
+      immediate,
+    })
+    peer.#wakeLater()
+    return true
+  }
+
+  poll(): number {
+    if (this.#state === 'closed') this.#refuse('poll')
+    if (!this.#ready()) return -1
+    const { offset, bytes, immediate } = this.#arriving.shift()!
+    new Uint8Array(this.inbound).set(bytes, offset)
+    return immediate
+  }
+
+  takeInterrupt(): boolean {
+    const was = this.#interrupted
+    this.#interrupted = false
+    return was
+  }
+
+  /** In one thread nothing new can arrive meanwhile: blocks for what is on its way, else for the whole time. */
+  wait(timeoutMs = -1): WaitResult {
+    if (this.#state === 'closed') this.#refuse('wait')
+    const sleep = new Int32Array(new SharedArrayBuffer(4))
+    const deadlineMs = timeoutMs < 0 ? Infinity : this.#link.now() + timeoutMs
+    for (;;) {
+      if (this.#ready()) return 'ready'
+      if (this.takeInterrupt()) return 'interrupted'
+      if (this.#state === 'lost') return 'lost'
+      const untilMs = Math.min(deadlineMs, this.#arriving[0]?.arrivesMs ?? Infinity)
+      const leftMs = untilMs - this.#link.now()
+      if (leftMs <= 0) return 'timeout'
+      if (leftMs === Infinity) throw new FabricError('unsupported', 'Cannot wait for ever: both ends are in this thread')
+      Atomics.wait(sleep, 0, 0, leftMs)
+    }
+  }
+
+  arm(): boolean {
+    if (this.#state === 'closed') this.#refuse('arm')
+    if (this.#ready() || this.#interrupted || this.#state === 'lost') return false
+    this.#armed = true
+    this.#wakeLater()
+    return true
+  }
+
+  ref(): void {
+    this.#referenced = true
+    this.#timer?.ref()
+  }
+
+  unref(): void {
+    this.#referenced = false
+    this.#timer?.unref()
+  }
+
+  /** Both ends find the other gone, as when a cable is cut or a process is killed. */
+  sever(): void {
+    for (const end of [this, this.#peer]) {
+      if (end?.#state !== 'open') continue
+      end.#state = 'lost'
+      end.#wakeLater()
+    }
+  }
+
+  /** For {@link interrupt}. */
+  interrupt(): void {
+    this.#interrupted = true
+    this.#wakeLater()
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return
+    this.sever()
+    this.#state = 'closed'
+    this.onClose?.()
+    clearTimeout(this.#timer)
+    this.#arriving.length = 0
+    structuredClone(null, { transfer: [this.outbound, this.inbound] })
+  }
+
+  #ready(): boolean {
+    const next = this.#arriving[0]
+    return next !== undefined && next.arrivesMs <= this.#link.now()
+  }
+
+  #wakeLater(): void {
+    if (!this.#armed) return
+    const next = this.#arriving[0]
+    const awaited = this.#interrupted || this.#state === 'lost' ? 0 : next && next.arrivesMs - this.#link.now()
+    if (awaited === undefined) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      if (!this.#armed) return
+      this.#armed = false
+      if (!this.arm()) this.onReady?.()
+    }, Math.max(0, awaited))
+    if (!this.#referenced) this.#timer.unref()
+  }
+
+  #refuse(action: string): never {
+    if (this.#state === 'closed') throw new FabricError('closed', `Cannot ${action}: the connection is closed`)
+    throw new FabricError('lost', `Cannot ${action}: the peer is gone`)
+  }
+}

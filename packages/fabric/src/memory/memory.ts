@@ -1,0 +1,123 @@
+import { randomUUID, timingSafeEqual } from 'node:crypto'
+
+import { FabricError } from '../errors.ts'
+import type { Connection, ConnectionHandle, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
+import { checkGeometry } from '../geometry.ts'
+import { joined, MemoryConnection, type Link } from './connection.ts'
+
+export interface MemoryFabricOptions {
+  /** How long a write travels. Default 0. */
+  latencyMs?: number
+  /** The probability that a write breaks the connection for both sides, as a cut cable does. Default 0. */
+  loss?: number
+  /** Numbers of 0 ≤ x < 1 that decide about loss. Default Math.random; pass a seeded one to replay a test. */
+  random?: () => number
+  /** The clock in milliseconds. Default performance.now. */
+  now?: () => number
+}
+
+let lastId = 0
+const handles = new Map<number, MemoryConnection>()
+
+/** @throws {FabricError} `closed` */
+export function attachMemory(handle: ConnectionHandle): Connection {
+  const connection = handles.get(handle.id)
+  if (!connection) throw new FabricError('closed', `Cannot attach connection ${handle.id}: it is closed`)
+  return connection
+}
+
+export function interruptMemory(handle: ConnectionHandle): void {
+  handles.get(handle.id)?.interrupt()
+}
+
+/** Both ends in one thread, for tests: everything that other fabrics promise, with latency and loss to order. */
+export class MemoryFabric implements Fabric {
+  readonly name = 'memory'
+  readonly #link: Link
+  readonly #listeners = new Map<string, MemoryListener>()
+
+  constructor(options: MemoryFabricOptions = {}) {
+    this.#link = {
+      latencyMs: options.latencyMs ?? 0,
+      loss: options.loss ?? 0,
+      random: options.random ?? Math.random,
+      now: options.now ?? (() => performance.now()),
+    }
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- an error must reject, not throw
+  async listen(options: ListenOptions): Promise<Listener> {
+    checkGeometry(options)
+    const address = randomUUID()
+    const listener = new MemoryListener(address, options, () => this.#listeners.delete(address))
+    this.#listeners.set(address, listener)
+    return listener
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- an error must reject, not throw
+  async connect(address: string, options: ConnectOptions): Promise<Connection> {
+    checkGeometry(options)
+    const listener = this.#listeners.get(address)
+    if (!listener) throw new FabricError('unreachable', `Cannot connect to ${address}: nobody listens`)
+    const theirs = listener.options
+    if (
+      !timingSafeEqual(theirs.secret, options.secret) ||
+      theirs.outboundBytes !== options.inboundBytes ||
+      theirs.inboundBytes !== options.outboundBytes ||
+      theirs.depth !== options.depth
+    ) {
+      throw new FabricError('refused', `Cannot connect to ${address}: the secret or the geometry was not accepted`)
+    }
+    const [near, far] = joined(options, this.#link)
+    listener.offer(far)
+    return near
+  }
+}
+
+class MemoryListener implements Listener {
+  readonly address: string
+  readonly options: ListenOptions
+  readonly #forget: () => void
+  readonly #accepted: MemoryConnection[] = []
+  readonly #waiting: PromiseWithResolvers<ConnectionHandle>[] = []
+  #closed = false
+
+  constructor(address: string, options: ListenOptions, forget: () => void) {
+    this.address = address
+    this.options = options
+    this.#forget = forget
+  }
+
+  offer(connection: MemoryConnection): void {
+    const waiting = this.#waiting.shift()
+    if (waiting) waiting.resolve(this.#handle(connection))
+    else this.#accepted.push(connection)
+  }
+
+  accept(): Promise<ConnectionHandle> {
+    const connection = this.#accepted.shift()
+    if (connection) return Promise.resolve(this.#handle(connection))
+    const waiting = Promise.withResolvers<ConnectionHandle>()
+    if (this.#closed) waiting.reject(new FabricError('closed', 'Cannot accept: the listener is closed'))
+    else this.#waiting.push(waiting)
+    return waiting.promise
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#forget()
+    for (const connection of this.#accepted) connection.close()
+    for (const waiting of this.#waiting) {
+      waiting.reject(new FabricError('closed', 'Cannot accept: the listener was closed'))
+    }
+  }
+
+  #handle(connection: MemoryConnection): ConnectionHandle {
+    const { outboundBytes, inboundBytes, depth } = this.options
+    const id = ++lastId
+    handles.set(id, connection)
+    connection.onClose = () => handles.delete(id)
+    return { fabric: 'memory', id, outboundBytes, inboundBytes, depth }
+  }
+}

@@ -1,0 +1,120 @@
+import { createRequire } from 'node:module'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { getSystemErrorMap } from 'node:util'
+
+import { FabricError, type FabricErrorCode } from './errors.ts'
+
+/**
+ * The `local` addon: what native/local.c registers, in its order. Numbers below 0 are `-errno`. Descriptors are plain
+ * numbers; whoever gets one closes it.
+ */
+export interface LocalNative {
+  memoryCreate(bytes: number): number
+  memoryMap(descriptor: number, offset: number, bytes: number): ArrayBuffer | null
+  memoryDetach(buffer: ArrayBuffer): void
+  socketListen(name: string): number
+  socketAccept(descriptor: number): number
+  socketConnect(name: string): number
+  socketSend(descriptor: number, bytes: Uint8Array, descriptors: Int32Array | null): number
+  socketReceive(descriptor: number, bytes: Uint8Array, descriptors: Int32Array): number
+  eventCreate(): number
+  descriptorClose(descriptor: number): number
+  channelOpen(
+    memory: number,
+    controlBytes: number,
+    side: 0 | 1,
+    socket: number,
+    ownEvent: number,
+    peerEvent: number,
+  ): number
+  channelRing(channel: number): number
+  channelWait(channel: number, timeoutMs: number): number
+  channelInterrupt(channel: number): number
+  channelClose(channel: number): number
+  watchStart(descriptor: number, drain: 0 | 1, onReadable: () => void): number
+  watchReference(watch: number, reference: 0 | 1): number
+  watchStop(watch: number): number
+  dieWithParent(signal: number, parent: number): number
+}
+
+/** The `libfabric` addon: what native/libfabric.c registers, in its order. Numbers below 0 are `-fi_errno`. */
+export interface LibfabricNative {
+  ofiVersion(): number
+  ofiProbe(provider: string): number
+  ofiListen(provider: string, host: string, addressOut: Uint8Array): number
+  ofiListenerDescriptor(listener: number): number
+  ofiListenerRequest(listener: number, greetingOut: Uint8Array): number
+  ofiListenerClose(listener: number): number
+  ofiReject(listener: number): number
+  ofiAccept(listener: number, outboundBytes: number, inboundBytes: number, depth: number): number
+  ofiConnect(
+    provider: string,
+    host: string,
+    port: string,
+    greeting: Uint8Array,
+    outboundBytes: number,
+    inboundBytes: number,
+    depth: number,
+  ): number
+  ofiEstablish(connection: number): number
+  ofiDescriptor(connection: number): number
+  ofiOutbound(connection: number): ArrayBuffer | null
+  ofiInbound(connection: number): ArrayBuffer | null
+  ofiBatch(connection: number): ArrayBuffer | null
+  ofiClose(connection: number): number
+  ofiWrite(connection: number, offset: number, byteLength: number, immediate: number): number
+  ofiPoll(connection: number): number
+  ofiWait(connection: number, timeoutMs: number): number
+  ofiArm(connection: number): number
+  ofiInterrupt(connection: number): number
+  ofiTakeInterrupt(connection: number): number
+}
+
+const require = createRequire(import.meta.url)
+const loaded = new Map<string, unknown>()
+
+function addonPath(name: string): string {
+  return fileURLToPath(new URL(`../native/build/Release/${name}.node`, import.meta.url))
+}
+
+function load(name: string, missing: string): unknown {
+  let addon = loaded.get(name)
+  if (addon === undefined) {
+    const path = addonPath(name)
+    if (!existsSync(path)) throw new FabricError('unsupported', `Cannot load ${name}: ${missing}`)
+    try {
+      addon = require(path)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new FabricError('unsupported', `Cannot load ${name}: ${reason}`, { cause: error })
+    }
+    loaded.set(name, addon)
+  }
+  return addon
+}
+
+/** @throws {FabricError} `unsupported` when the addon is not built or does not load */
+export function localNative(): LocalNative {
+  return load('rfaas_local', 'it is not built; run `npx rfaas-build-native`') as LocalNative
+}
+
+/** @throws {FabricError} `unsupported` when the addon is not built or libfabric is not installed */
+export function libfabricNative(): LibfabricNative {
+  return load(
+    'rfaas_libfabric',
+    'it is not built; install libfabric (Debian: apt-get install libfabric-dev) and run `npx rfaas-build-native`',
+  ) as LibfabricNative
+}
+
+/** The operating system's words for a code that a native function returned. */
+export function systemReason(code: number): string {
+  const known = getSystemErrorMap().get(-Math.abs(code))
+  return known === undefined ? `error ${Math.abs(code)}` : `${known[1]} (${known[0]})`
+}
+
+/** Native code reports, TypeScript throws: here. Gives back what is not an error. */
+export function checked(result: number, action: string, code: FabricErrorCode = 'system'): number {
+  if (result < 0) throw new FabricError(code, `${action}: ${systemReason(result)}`)
+  return result
+}
