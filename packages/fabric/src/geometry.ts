@@ -2,7 +2,7 @@ import { FabricError } from './errors.ts'
 import { SECRET_BYTES, type Geometry } from './fabric.ts'
 
 /** Bytes of the largest window. */
-export const WINDOW_BYTES_MAX = 2 ** 31
+export const WINDOW_BYTES_MAX: number = 2 ** 31
 /** Immediates on their way in one direction, at most. */
 export const DEPTH_MAX = 4096
 

@@ -3,7 +3,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { SECRET_BYTES, type Geometry } from '../fabric.ts'
 
 /** What the connecting side shows: the secret, then a digest of the geometry. */
-export const GREETING_BYTES = SECRET_BYTES + 4
+export const GREETING_BYTES: number = SECRET_BYTES + 4
 
 /** FNV-1a over the three numbers, as the connecting side sees them: tells a wrong lease from a wrong build early. */
 function geometryDigest(outboundBytes: number, inboundBytes: number, depth: number): number {

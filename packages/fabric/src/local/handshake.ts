@@ -5,7 +5,7 @@ import { SECRET_BYTES, type Geometry } from '../fabric.ts'
 /** The greeting: magic, version, secret, geometry as the connecting side sees it. All little-endian. */
 const MAGIC = 0x53616672 // "rfaS"
 const VERSION = 1
-export const HELLO_BYTES = 8 + SECRET_BYTES + 24
+export const HELLO_BYTES: number = 8 + SECRET_BYTES + 24
 
 export interface Hello extends Geometry {
   secret: Uint8Array

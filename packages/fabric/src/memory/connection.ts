@@ -69,7 +69,10 @@ export class MemoryConnection implements Connection {
       refuseRange(offset, byteLength, this.outbound.byteLength)
     }
     if (!(immediate >= 0 && immediate <= IMMEDIATE_MAX)) {
-      throw new FabricError('invalid_argument', `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`)
+      throw new FabricError(
+        'invalid_argument',
+        `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`,
+      )
     }
     const peer = this.#peer
     if (this.#state !== 'open' || peer === null) this.#refuse('write')
@@ -114,7 +117,8 @@ export class MemoryConnection implements Connection {
       const untilMs = Math.min(deadlineMs, this.#arriving[0]?.arrivesMs ?? Infinity)
       const leftMs = untilMs - this.#link.now()
       if (leftMs <= 0) return 'timeout'
-      if (leftMs === Infinity) throw new FabricError('unsupported', 'Cannot wait for ever: both ends are in this thread')
+      if (leftMs === Infinity)
+        throw new FabricError('unsupported', 'Cannot wait for ever: both ends are in this thread')
       Atomics.wait(sleep, 0, 0, leftMs)
     }
   }
@@ -140,7 +144,7 @@ export class MemoryConnection implements Connection {
   /** Both ends find the other gone, as when a cable is cut or a process is killed. */
   sever(): void {
     for (const end of [this, this.#peer]) {
-      if (end?.#state !== 'open') continue
+      if (end === null || end.#state !== 'open') continue
       end.#state = 'lost'
       end.#wakeLater()
     }
@@ -173,11 +177,14 @@ export class MemoryConnection implements Connection {
     const awaited = this.#interrupted || this.#state === 'lost' ? 0 : next && next.arrivesMs - this.#link.now()
     if (awaited === undefined) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      if (!this.#armed) return
-      this.#armed = false
-      if (!this.arm()) this.onReady?.()
-    }, Math.max(0, awaited))
+    this.#timer = setTimeout(
+      () => {
+        if (!this.#armed) return
+        this.#armed = false
+        if (!this.arm()) this.onReady?.()
+      },
+      Math.max(0, awaited),
+    )
     if (!this.#referenced) this.#timer.unref()
   }
 
