@@ -1,0 +1,124 @@
+import { RfaasError } from '../errors.ts'
+
+/** `requested` → `granted` → `active` → `terminating` → `closed`; every state but `closed` may be skipped. */
+export type LeaseState = 'requested' | 'granted' | 'active' | 'terminating' | 'closed'
+
+/** Why a lease ended. */
+export type LeaseEnd = 'released' | 'expired' | 'retrieved' | 'node_lost' | 'executor_crashed' | 'denied'
+
+/** A lease, as plain data. Every function below gives a new one and leaves its argument alone. */
+export interface Lease {
+  readonly leaseId: string
+  readonly tenant: string
+  readonly cores: number
+  readonly memoryMib: number
+  readonly state: LeaseState
+  /** Empty until granted. */
+  readonly nodeId: string
+  /** 0 until granted; then it only grows: a token with a lower one is out of date. */
+  readonly fence: number
+  /** 0 until granted. From this millisecond on the lease has expired. */
+  readonly expiresUnixMs: number
+  /** Why it ends; null until it is terminating or closed, and never changed after. */
+  readonly end: LeaseEnd | null
+  readonly requestedUnixMs: number
+  /** When it entered each further state; 0 for one that it has not entered. Never earlier than the state before. */
+  readonly grantedUnixMs: number
+  readonly activeUnixMs: number
+  readonly terminatingUnixMs: number
+  readonly closedUnixMs: number
+}
+
+export interface LeaseRequest {
+  leaseId: string
+  tenant: string
+  cores: number
+  memoryMib: number
+}
+
+export interface Grant {
+  nodeId: string
+  /** Higher than any before. */
+  fence: number
+  durationMs: number
+}
+
+export function requestLease(request: LeaseRequest, nowUnixMs: number): Lease {
+  const { leaseId, tenant, cores, memoryMib } = request
+  return {
+    leaseId,
+    tenant,
+    cores,
+    memoryMib,
+    state: 'requested',
+    nodeId: '',
+    fence: 0,
+    expiresUnixMs: 0,
+    end: null,
+    requestedUnixMs: nowUnixMs,
+    grantedUnixMs: 0,
+    activeUnixMs: 0,
+    terminatingUnixMs: 0,
+    closedUnixMs: 0,
+  }
+}
+
+/** A node has set cores and memory aside for it. */
+export function grantLease(lease: Lease, grant: Grant, nowUnixMs: number): Lease {
+  checkState(lease, 'grant', 'requested')
+  const { nodeId, fence, durationMs } = grant
+  const grantedUnixMs = notBefore(lease, nowUnixMs)
+  return { ...lease, state: 'granted', nodeId, fence, grantedUnixMs, expiresUnixMs: grantedUnixMs + durationMs }
+}
+
+/** Its executor runs. Again is fine. */
+export function activateLease(lease: Lease, nowUnixMs: number): Lease {
+  if (lease.state === 'active') return lease
+  checkState(lease, 'activate', 'granted')
+  return { ...lease, state: 'active', activeUnixMs: notBefore(lease, nowUnixMs) }
+}
+
+/**
+ * Moves its expiry to `durationMs` from now; never back, for its holder counts on what was promised.
+ *
+ * @throws {RfaasError} `lease_closed` when it ends already, or has expired with nobody having looked
+ */
+export function renewLease(lease: Lease, renewal: { fence: number; durationMs: number }, nowUnixMs: number): Lease {
+  checkState(lease, 'renew', 'granted', 'active')
+  if (isExpired(lease, nowUnixMs)) {
+    const agoMs = nowUnixMs - lease.expiresUnixMs
+    throw new RfaasError('lease_closed', `Cannot renew lease ${lease.leaseId}: it expired ${agoMs} ms ago`)
+  }
+  const expiresUnixMs = Math.max(lease.expiresUnixMs, nowUnixMs + renewal.durationMs)
+  return { ...lease, fence: renewal.fence, expiresUnixMs }
+}
+
+/** It ends, but its executor may still run. Of two reasons the first stands. */
+export function terminateLease(lease: Lease, end: LeaseEnd, nowUnixMs: number): Lease {
+  if (lease.state === 'terminating' || lease.state === 'closed') return lease
+  return { ...lease, state: 'terminating', end, terminatingUnixMs: notBefore(lease, nowUnixMs) }
+}
+
+/** Its cores and memory are free again. Again is fine; of two reasons the first stands. */
+export function closeLease(lease: Lease, end: LeaseEnd, nowUnixMs: number): Lease {
+  if (lease.state === 'closed') return lease
+  return { ...lease, state: 'closed', end: lease.end ?? end, closedUnixMs: notBefore(lease, nowUnixMs) }
+}
+
+/** Whether its time is over, whatever its state. */
+export function isExpired(lease: Lease, nowUnixMs: number): boolean {
+  return lease.expiresUnixMs > 0 && nowUnixMs >= lease.expiresUnixMs
+}
+
+function checkState(lease: Lease, verb: string, ...states: LeaseState[]): void {
+  if (states.includes(lease.state)) return
+  const over = lease.state === 'terminating' || lease.state === 'closed'
+  const reason = over ? `it is ${lease.state} (${lease.end?.replaceAll('_', ' ')})` : `it is ${lease.state}`
+  throw new RfaasError(over ? 'lease_closed' : 'internal', `Cannot ${verb} lease ${lease.leaseId}: ${reason}`)
+}
+
+/** Wall clocks step back; the history of a lease does not. */
+function notBefore(lease: Lease, nowUnixMs: number): number {
+  const { requestedUnixMs, grantedUnixMs, activeUnixMs, terminatingUnixMs } = lease
+  return Math.max(nowUnixMs, requestedUnixMs, grantedUnixMs, activeUnixMs, terminatingUnixMs)
+}
