@@ -1,0 +1,106 @@
+// What a user gets: both tarballs in an empty folder, with everything else from the npm registry.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+
+const root = join(import.meta.dirname, '..')
+
+const FUNCTIONS = `export function add(a: number, b: number): number {
+  return a + b
+}
+`
+const PROGRAM = `import { local } from 'rfaas'
+import type * as Functions from './functions.ts'
+
+await using cluster = await local({ cores: 1 })
+await using lease = await cluster.lease<typeof Functions>({ functions: new URL('./functions.ts', import.meta.url), cores: 1 })
+const sum: number = await lease.call.add(2, 3)
+console.log('sum', sum)
+`
+const TSCONFIG = {
+  compilerOptions: {
+    target: 'es2024',
+    lib: ['es2024', 'esnext.disposable'],
+    module: 'nodenext',
+    strict: true,
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    types: [],
+  },
+}
+
+let folder = ''
+let user = ''
+
+/** As a user's shell would run it: on this Node.js, and without what the checkout has installed. */
+function run(command: string, ...args: string[]): { status: number | null; output: string } {
+  const path = (process.env['PATH'] ?? '').split(delimiter).filter((entry) => !entry.includes('node_modules'))
+  const env = { ...process.env, PATH: [dirname(process.execPath), ...path].join(delimiter) }
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: user, env, encoding: 'utf8' })
+  return { status, output: stdout + stderr }
+}
+
+function assertRuns(command: string, ...args: string[]): string {
+  const { status, output } = run(command, ...args)
+  assert.equal(status, 0, `${command} ${args.join(' ')}: ${output}`)
+  return output
+}
+
+describe('the published packages', { timeout: 280_000 }, () => {
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'rfaas-packaging-'))
+    user = join(folder, 'user')
+    mkdirSync(user)
+    writeFileSync(join(user, 'package.json'), '{ "type": "module" }')
+    writeFileSync(join(user, 'functions.ts'), FUNCTIONS)
+    writeFileSync(join(user, 'program.ts'), PROGRAM)
+    writeFileSync(join(user, 'tsconfig.json'), JSON.stringify(TSCONFIG))
+    assertRuns(process.execPath, join(root, 'scripts/pack.ts'), folder)
+    const tarballs = globSync('*.tgz', { cwd: folder }).map((name) => join(folder, name))
+    assert.equal(tarballs.length, 2)
+    assertRuns('npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', ...tarballs)
+  })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('hold what was built, and neither sources nor tests', () => {
+    const files = globSync('node_modules/{rfaas,@rfaas/fabric}/**/*', { cwd: user })
+    assert.ok(files.includes('node_modules/rfaas/dist/index.js'), files.join('\n'))
+    assert.ok(files.includes('node_modules/@rfaas/fabric/native/binding.gyp'))
+    for (const name of ['README.md', 'LICENSE']) {
+      assert.ok(files.includes(`node_modules/rfaas/${name}`), name)
+      assert.ok(files.includes(`node_modules/@rfaas/fabric/${name}`), name)
+    }
+    assert.deepEqual(
+      files.filter((path) => /\/src\/|\.test\.|tsbuildinfo|(?<!\.d)\.ts$/.test(path)),
+      [],
+    )
+  })
+
+  it('compile nothing on install, and say what to run', () => {
+    assert.ok(!existsSync(join(user, 'node_modules/@rfaas/fabric/native/build')))
+    const { status, output } = run('node', 'program.ts')
+    assert.notEqual(status, 0)
+    assert.match(output, /npx rfaas-build-native/)
+  })
+
+  it('build their addons with one command, once', () => {
+    assert.match(assertRuns('npx', '--no-install', 'rfaas-build-native'), /Built both addons/)
+    assert.match(assertRuns('npx', '--no-install', 'rfaas-build-native'), /built already/)
+    assert.equal(run('npx', '--no-install', 'rfaas-build-native', '--wrong').status, 2)
+  })
+
+  it('run a program with an embedded cluster', () => {
+    assert.equal(assertRuns('node', 'program.ts'), 'sum 5\n')
+  })
+
+  it('have a CLI', () => {
+    assert.match(assertRuns('npx', '--no-install', 'rfaas', '--version'), /^\d+\.\d+\.\d+\n$/)
+  })
+
+  it('have types that a strict TypeScript accepts', () => {
+    assertRuns('node', join(root, 'node_modules/typescript/bin/tsc'), '-p', '.')
+  })
+})
