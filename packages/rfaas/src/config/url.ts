@@ -18,7 +18,7 @@ export function parseManagerUrl(text: string, what: string): string {
     )
   }
   const url = URL.parse(text) ?? refuse('is not a URL')
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') refuse('does not begin with http:// or https://')
+  if (url.protocol !== 'http:') refuse('does not begin with http://')
   if (url.username !== '' || url.password !== '') refuse('carries a user name or password')
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '') refuse('says more than host and port')
   return url.origin

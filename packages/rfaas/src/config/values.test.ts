@@ -65,7 +65,8 @@ test('parseManagerUrl takes scheme, host and port only', () => {
   assert.equal(parseManagerUrl('http://[::1]:7070', 'x'), 'http://[::1]:7070')
   const refused = {
     '127.0.0.1': 'is not a URL',
-    'localhost:7070': 'does not begin with http:// or https://',
+    'localhost:7070': 'does not begin with http://',
+    'https://host:1': 'does not begin with http://',
     'http://a:b@host:1': 'carries a user name or password',
     'http://host:1/api': 'says more than host and port',
   }

@@ -1,0 +1,156 @@
+import { formatBytes } from '../units.ts'
+import type { Facts, Finding } from './facts.ts'
+
+/** `missing` ends the doctor with exit code 1; `note` is a limit that one can live with. */
+export type Status = 'ok' | 'note' | 'missing'
+
+/** One line of the doctor. */
+export interface Check {
+  name: string
+  status: Status
+  /** What was found, in a few words. */
+  found: string
+  /** What that means for rfaas: one sentence. */
+  meaning: string
+  /** What to do about it; empty when there is nothing to do. */
+  todo: string
+}
+
+const NODE_MAJOR_MIN = 24
+const MEMLOCK_BYTES_ENOUGH = 64 * 2 ** 20
+const MEMORY_BYTES_ENOUGH = 2 ** 30
+
+/** What the facts of a machine mean. Pure: the same facts give the same checks. */
+export function checksOf(facts: Facts): Check[] {
+  return [
+    nodeCheck(facts),
+    addonCheck(facts),
+    bundlerCheck(facts),
+    ...(facts.local === null ? [] : [localCheck(facts.local)]),
+    ...libfabricChecks(facts.libfabric),
+    shmCheck(facts),
+    memlockCheck(facts),
+    coresCheck(facts),
+    memoryCheck(facts),
+  ]
+}
+
+function nodeCheck({ nodeVersion }: Facts): Check {
+  const name = 'Node.js'
+  if (Number(nodeVersion.split('.')[0]) >= NODE_MAJOR_MIN) {
+    return { name, status: 'ok', found: nodeVersion, meaning: `rfaas runs on ${NODE_MAJOR_MIN} or newer.`, todo: '' }
+  }
+  const todo = `Install Node.js ${NODE_MAJOR_MIN} or newer: https://nodejs.org/en/download`
+  return { name, status: 'missing', found: nodeVersion, meaning: `rfaas needs ${NODE_MAJOR_MIN} or newer.`, todo }
+}
+
+function addonCheck({ addon }: Facts): Check {
+  const name = 'native addon'
+  if (addon.ok) {
+    return { name, status: 'ok', found: 'loads', meaning: '@rfaas/fabric can reach into native code.', todo: '' }
+  }
+  const meaning = 'Without it this machine can run neither a node nor a client.'
+  return { name, status: 'missing', found: addon.reason, meaning, todo: 'Build it: npx rfaas-build-native' }
+}
+
+function bundlerCheck({ bundler }: Facts): Check {
+  const name = 'bundler'
+  if (bundler.ok) {
+    const meaning = 'Packs the modules whose functions you lease cores for.'
+    return { name, status: 'ok', found: `esbuild ${bundler.version}`, meaning, todo: '' }
+  }
+  const meaning = 'Without esbuild a client cannot pack its functions.'
+  return { name, status: 'missing', found: bundler.reason, meaning, todo: 'Install it again: npm install esbuild' }
+}
+
+function localCheck({ ok, reason }: Finding): Check {
+  const name = 'fabric local'
+  if (ok) {
+    const meaning = 'Clients and workers of this host share memory: about a microsecond a hot call.'
+    return { name, status: 'ok', found: 'works', meaning, todo: '' }
+  }
+  const meaning = 'Clients and workers of this host cannot share memory.'
+  const todo = 'See that the sandbox or container allows memfd_create, futex and Unix sockets.'
+  return { name, status: 'missing', found: reason, meaning, todo }
+}
+
+function libfabricChecks({ version, reason, providers }: Facts['libfabric']): Check[] {
+  if (version === null) {
+    const meaning = 'Nodes of this machine can be reached from itself only; between hosts rfaas needs libfabric.'
+    const todo = 'Debian, Ubuntu: apt-get install libfabric-dev, then npx rfaas-build-native'
+    return [{ name: 'libfabric', status: 'note', found: reason, meaning, todo }]
+  }
+  const meaning = 'Carries calls between hosts, through its providers.'
+  const found: Check = { name: 'libfabric', status: 'ok', found: version, meaning, todo: '' }
+  return [found, ...providers.map(providerCheck)]
+}
+
+function providerCheck({ name: provider, ok, reason }: Finding & { name: string }): Check {
+  const name = `fabric ${provider}`
+  const isRdma = provider === 'verbs'
+  if (ok) {
+    const meaning = isRdma
+      ? 'There is RDMA: a few microseconds a hot call between hosts.'
+      : 'Works over any network: about ten microseconds a hot call, and what the network takes.'
+    return { name, status: 'ok', found: 'works', meaning, todo: '' }
+  }
+  if (isRdma) {
+    const todo = 'With an RDMA card: install its driver and rdma-core, see that ibv_devices lists it.'
+    return { name, status: 'note', found: reason, meaning: 'Between hosts, calls go over tcp.', todo }
+  }
+  const meaning = 'Without RDMA, nodes of this machine can be reached from itself only.'
+  return { name, status: 'note', found: reason, meaning, todo: `See what fi_info -p ${provider} says.` }
+}
+
+function shmCheck({ shm }: Facts): Check {
+  const name = '/dev/shm'
+  if (shm === null) {
+    const meaning = 'rfaas itself does not need it; libfabric’s shm provider and other programs may.'
+    return { name, status: 'note', found: 'not there', meaning, todo: 'Mount it: mount -t tmpfs tmpfs /dev/shm' }
+  }
+  const found = `${formatBytes(shm.freeBytes)} of ${formatBytes(shm.totalBytes)} free`
+  if (shm.rfaasNames.length > 0) {
+    const meaning = `rfaas keeps its memory without a name, yet there is ${shm.rfaasNames.join(', ')}.`
+    return { name, status: 'note', found, meaning, todo: 'Remove it, and please report it: it is a defect.' }
+  }
+  const meaning = 'rfaas leaves nothing there: its shared memory has no name.'
+  return { name, status: 'ok', found, meaning, todo: '' }
+}
+
+function memlockCheck({ memlockBytes }: Facts): Check {
+  const name = 'memlock'
+  const found = memlockBytes === Infinity ? 'unlimited' : formatBytes(memlockBytes)
+  if (memlockBytes >= MEMLOCK_BYTES_ENOUGH) {
+    return { name, status: 'ok', found, meaning: 'RDMA may lock the payload buffers that it needs.', todo: '' }
+  }
+  const meaning = 'RDMA locks payload buffers, at most this much a process; local and tcp lock nothing.'
+  return {
+    name,
+    status: 'note',
+    found,
+    meaning,
+    todo: 'For verbs: ulimit -l unlimited, or LimitMEMLOCK=infinity in systemd.',
+  }
+}
+
+function coresCheck({ cores }: Facts): Check {
+  const name = 'cores'
+  const found = cores.usable === cores.present ? String(cores.usable) : `${cores.usable} of ${cores.present}`
+  if (cores.usable > 1) {
+    const meaning = 'A node may lease them; a hot worker takes a whole one while it polls.'
+    return { name, status: 'ok', found, meaning, todo: '' }
+  }
+  const meaning =
+    'A polling worker and a spinning client take turns on one core: hot calls cost milliseconds, not microseconds.'
+  return { name, status: 'note', found, meaning, todo: 'Use a machine, container or cpuset with 2 cores or more.' }
+}
+
+function memoryCheck({ memoryBytes }: Facts): Check {
+  const name = 'memory'
+  const found = formatBytes(memoryBytes)
+  if (memoryBytes >= MEMORY_BYTES_ENOUGH) {
+    return { name, status: 'ok', found, meaning: 'A node offers half of it unless told otherwise.', todo: '' }
+  }
+  const meaning = 'A lease takes 512 MiB unless told otherwise, and a node offers half of what is there.'
+  return { name, status: 'note', found, meaning, todo: 'Lease less, for example --memory-mib 128.' }
+}

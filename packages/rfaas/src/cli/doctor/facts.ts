@@ -1,0 +1,109 @@
+import { readdirSync, readFileSync, statfsSync } from 'node:fs'
+import { availableParallelism, cpus, totalmem } from 'node:os'
+import { sentenceOf } from '../exit.ts'
+
+/** Whether something works; when not, why, in a few words. */
+export interface Finding {
+  ok: boolean
+  reason: string
+}
+
+/** What the doctor found out about this machine, before it says what that means. */
+export interface Facts {
+  /** Such as 24.1.0. */
+  nodeVersion: string
+  bundler: Finding & { version: string }
+  /** Whether the addon loads that everything else stands on. */
+  addon: Finding
+  /** Whether a message gets through shared memory; null when there is no addon to try it. */
+  local: Finding | null
+  /** `version` is null when it is not there, or our addon for it is not. */
+  libfabric: { version: string | null; reason: string; providers: (Finding & { name: string })[] }
+  /** null when there is no /dev/shm. */
+  shm: { totalBytes: number; freeBytes: number; rfaasNames: string[] } | null
+  /** How much one process may lock; Infinity without a limit. */
+  memlockBytes: number
+  /** `usable` by this process, of those `present`. */
+  cores: { usable: number; present: number }
+  /** Of this machine, or what its container may use. */
+  memoryBytes: number
+}
+
+/** Looks at this machine. Whatever is absent is a fact, not an error. */
+export async function gatherFacts(): Promise<Facts> {
+  return {
+    nodeVersion: process.versions.node,
+    ...(await fabricFindings()),
+    bundler: await bundlerFinding(),
+    shm: shmFacts(),
+    memlockBytes: memlockBytesIn(readText('/proc/self/limits')),
+    cores: { usable: availableParallelism(), present: cpus().length },
+    memoryBytes: memoryBytes(),
+  }
+}
+
+async function fabricFindings(): Promise<Pick<Facts, 'addon' | 'local' | 'libfabric'>> {
+  try {
+    const { fabricFacts } = await import('@rfaas/fabric')
+    const { probeFabric } = await import('./probe.ts')
+    const { local: addon, libfabric } = fabricFacts()
+    // Only where there is an RDMA device is there an address to try verbs at.
+    const providers = libfabric.providers.map(async (provider) =>
+      provider.name === 'tcp' && provider.ok ? { ...provider, ...(await probeFabric('tcp')) } : provider,
+    )
+    return {
+      addon,
+      local: addon.ok ? await probeFabric('local') : null,
+      libfabric: { ...libfabric, providers: await Promise.all(providers) },
+    }
+  } catch (error) {
+    const absent = { ok: false, reason: sentenceOf(error) }
+    return { addon: absent, local: null, libfabric: { version: null, reason: absent.reason, providers: [] } }
+  }
+}
+
+async function bundlerFinding(): Promise<Facts['bundler']> {
+  try {
+    // Its package is there even where its binary for this platform is not: only a run tells.
+    const { stop, transform, version } = await import('esbuild')
+    await transform('')
+    await stop()
+    return { ok: true, reason: '', version }
+  } catch (error) {
+    return { ok: false, reason: firstLineOf(error), version: '' }
+  }
+}
+
+function shmFacts(): Facts['shm'] {
+  try {
+    const { bsize, blocks, bavail } = statfsSync('/dev/shm')
+    const rfaasNames = readdirSync('/dev/shm').filter((name) => name.includes('rfaas'))
+    return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, rfaasNames }
+  } catch {
+    return null
+  }
+}
+
+/** Reads the soft limit out of the text of /proc/self/limits; 0 when it is not there. */
+export function memlockBytesIn(limits: string): number {
+  const soft = /^Max locked memory\s+(\S+)/m.exec(limits)?.[1]
+  return soft === 'unlimited' ? Infinity : Number(soft ?? 0)
+}
+
+function memoryBytes(): number {
+  const limit = process.constrainedMemory()
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function firstLineOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return text.split('\n')[0]!
+}

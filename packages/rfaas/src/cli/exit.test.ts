@@ -1,0 +1,35 @@
+import { strict as assert } from 'node:assert'
+import { test } from 'node:test'
+import { RfaasError } from '../errors.ts'
+import { exitCodeOf, fromText, Interrupted, sentenceOf, stackOf, UsageError } from './exit.ts'
+
+test('sentenceOf gives one line with the code at its end', () => {
+  const lost = new RfaasError('executor_lost', 'The executor of lease 7 ended:\n  signal SIGKILL')
+  assert.equal(sentenceOf(lost), 'The executor of lease 7 ended: signal SIGKILL [executor_lost]')
+  assert.equal(sentenceOf(new RfaasError('invalid_argument', 'There is no file x')), 'There is no file x')
+  const system = Object.assign(new Error('ENOENT: no such file or directory, open x'), { code: 'ENOENT' })
+  assert.equal(sentenceOf(system), 'no such file or directory, open x [ENOENT]')
+  assert.equal(sentenceOf('thrown text'), 'thrown text')
+  assert.equal(sentenceOf(new TypeError()), 'TypeError')
+})
+
+test('exitCodeOf tells bad usage, interruption and failure apart', () => {
+  assert.equal(exitCodeOf(new UsageError('x')), 2)
+  assert.equal(exitCodeOf(new Interrupted('x')), 130)
+  assert.equal(exitCodeOf(new RfaasError('lease_denied', 'x')), 1)
+  assert.equal(exitCodeOf(null), 1)
+})
+
+test('fromText makes what a parser refuses bad usage', () => {
+  const parse = fromText((text: string, what: string) => {
+    if (text !== '1') throw new RfaasError('invalid_argument', `Cannot read ${what}: ${text}`)
+    return 1
+  }, '--cores')
+  assert.equal(parse('1'), 1)
+  assert.throws(() => parse('x'), { constructor: UsageError, message: 'Cannot read --cores: x' })
+})
+
+test('stackOf follows the causes', () => {
+  const text = stackOf(new RfaasError('internal', 'outer', { cause: new Error('inner') }))
+  assert.match(text, /internal: outer\n +at .*\n(.*\n)*Caused by: Error: inner\n +at /)
+})

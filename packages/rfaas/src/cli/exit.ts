@@ -1,0 +1,65 @@
+import { RfaasError } from '../errors.ts'
+
+/** What the exit code of every command means. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
+
+/** The command line itself is wrong: exit code 2. */
+export class UsageError extends Error {}
+
+/** The user pressed Ctrl-C before the command was done: exit code 130. */
+export class Interrupted extends Error {}
+
+/**
+ * Lets a parser of `config/` read an option: what it refuses is bad usage.
+ *
+ * @param what the option's name in the sentence
+ */
+export function fromText<T>(parse: (text: string, what: string) => T, what: string): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text, what)
+    } catch (error) {
+      throw new UsageError(sentenceOf(error), { cause: error })
+    }
+  }
+}
+
+/** The exit code of a command that threw `error`. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof Interrupted) return EXIT.interrupted
+  if (error instanceof UsageError) return EXIT.usage
+  return EXIT.failed
+}
+
+/** What to do about some errors, as the end of their sentence. */
+const HINTS: Partial<Record<string, string>> = {
+  manager_unreachable: '; start one with rfaas up, or say with --manager where it is',
+}
+
+/**
+ * One line for a person: the sentence, then the code in brackets, so that it can be looked up.
+ */
+export function sentenceOf(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error)
+  const line = text.replace(/\s*\n\s*/g, ' ').trim()
+  if (error instanceof UsageError || error instanceof Interrupted) return line
+  const code = codeOf(error)
+  if (code === null) return line
+  const sentence = line.startsWith(`${code}: `) ? line.slice(code.length + 2) : line
+  // A wrong argument has said all in its sentence.
+  return error instanceof RfaasError && code === 'invalid_argument'
+    ? sentence
+    : `${sentence}${HINTS[code] ?? ''} [${code}]`
+}
+
+function codeOf(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
+  return error.code
+}
+
+/** The error with its stack and all its causes, for `RFAAS_DEBUG=1`. */
+export function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const stack = error.stack ?? sentenceOf(error)
+  return error.cause === undefined ? stack : `${stack}\nCaused by: ${stackOf(error.cause)}`
+}

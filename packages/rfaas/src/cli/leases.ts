@@ -1,0 +1,100 @@
+import type { Command } from 'commander'
+import { LeaseState } from '../control/gen/rfaas_pb.ts'
+import type { LeaseInfo } from '../control/gen/rfaas_pb.ts'
+import { listFrom } from './list.ts'
+import { jsonOption, managerOption } from './options.ts'
+import { nameOfLeaseEnd, nameOfLeaseState } from './states.ts'
+import { table } from './table.ts'
+import { formatBytes, formatNs, threeDigits } from './units.ts'
+
+const EXAMPLES = `
+Examples:
+  rfaas leases
+  rfaas leases --all --json | jq 'map(.cost) | add'
+`
+
+export function addLeases(program: Command): void {
+  program
+    .command('leases')
+    .description('list the leases of a resource manager: open ones, or all')
+    .addOption(managerOption())
+    .option('--all', 'closed leases too')
+    .addOption(jsonOption('print a JSON array of leases'))
+    .addHelpText('after', EXAMPLES)
+    .action(async ({ manager, all = false, json }: { manager: string; all?: boolean; json?: true }) => {
+      const { leases } = await listFrom(manager, (rpc) => rpc.listLeases({ includeClosed: all }))
+      const text = json ? `${JSON.stringify(leases.map(leaseForPrograms))}\n` : leasesForPeople(leases, all, Date.now())
+      process.stdout.write(text)
+    })
+}
+
+/** The leases as a table, or a sentence when there are none. */
+export function leasesForPeople(leases: readonly LeaseInfo[], all: boolean, nowUnixMs: number): string {
+  if (leases.length === 0) {
+    return all ? 'No lease has been granted yet.\n' : 'No lease is open; --all lists the closed ones too.\n'
+  }
+  const rows = leases.map((lease) => [
+    lease.leaseId,
+    lease.nodeId,
+    lease.tenant,
+    String(lease.cores),
+    formatBytes(lease.memoryMib * 2 ** 20),
+    stateForPeople(lease, nowUnixMs),
+    formatNs((lease.usage?.allocationCoreS ?? 0) * 1e9),
+    formatNs(lease.usage?.hotPollingNs ?? 0),
+    formatNs(lease.usage?.executionNs ?? 0),
+    String(lease.usage?.invocations ?? 0),
+    threeDigits(lease.cost),
+  ])
+  return table(
+    [
+      { title: 'LEASE' },
+      { title: 'NODE' },
+      { title: 'TENANT' },
+      { title: 'CORES', align: 'right' },
+      { title: 'MEMORY', align: 'right' },
+      { title: 'STATE' },
+      { title: 'CORE TIME', align: 'right' },
+      { title: 'POLLED', align: 'right' },
+      { title: 'EXECUTED', align: 'right' },
+      { title: 'CALLS', align: 'right' },
+      { title: 'COST', align: 'right' },
+    ],
+    rows,
+  )
+}
+
+function stateForPeople(lease: LeaseInfo, nowUnixMs: number): string {
+  if (lease.state === LeaseState.CLOSED) return `closed: ${nameOfLeaseEnd(lease.end)}`
+  const leftMs = Math.max(0, lease.expiresUnixMs - nowUnixMs)
+  return `${nameOfLeaseState(lease.state)}, ${formatNs(Math.round(leftMs / 1000) * 1e9)} left`
+}
+
+/** A lease with the names and states that programs match on; `end` and `closedUnixMs` are null while it is open. */
+export function leaseForPrograms(lease: LeaseInfo): object {
+  const { leaseId, nodeId, tenant, cores, memoryMib, grantedUnixMs, expiresUnixMs, cost } = lease
+  const closed = lease.state === LeaseState.CLOSED
+  const usage = lease.usage
+  return {
+    leaseId,
+    nodeId,
+    tenant,
+    cores,
+    memoryMib,
+    state: nameOfLeaseState(lease.state),
+    end: closed ? nameOfLeaseEnd(lease.end) : null,
+    grantedUnixMs,
+    expiresUnixMs,
+    closedUnixMs: closed ? lease.closedUnixMs : null,
+    // 64 bits, wider than a number of JSON is everywhere.
+    fence: String(lease.fence),
+    usage: {
+      allocationCoreS: usage?.allocationCoreS ?? 0,
+      allocationGibS: usage?.allocationGibS ?? 0,
+      hotPollingNs: usage?.hotPollingNs ?? 0,
+      executionNs: usage?.executionNs ?? 0,
+      invocations: usage?.invocations ?? 0,
+    },
+    cost,
+  }
+}

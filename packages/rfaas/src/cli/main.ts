@@ -1,0 +1,44 @@
+import { CommanderError } from 'commander'
+import type { Command } from 'commander'
+import { EXIT, exitCodeOf, sentenceOf, stackOf, UsageError } from './exit.ts'
+import { createProgram } from './program.ts'
+
+/* The entry of the command line, started by bin/rfaas.mjs. */
+
+function fail(error: unknown): never {
+  const debug = (process.env['RFAAS_DEBUG'] ?? '0') !== '0'
+  process.stderr.write(`rfaas: ${debug ? stackOf(error) : sentenceOf(error)}\n`)
+  process.exit(exitCodeOf(error))
+}
+
+/** What commander complains about, in our form: one sentence, exit code 2. */
+function translate(error: unknown, program: Command): unknown {
+  if (!(error instanceof CommanderError)) return error
+  const sentence = error.message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '')
+  const command = program.commands.find((candidate) => candidate.name() === process.argv[2])
+  const help = `rfaas ${command ? `${command.name()} ` : ''}--help`
+  return new UsageError(`${sentence}; ${help} tells more`, { cause: error })
+}
+
+process.on('uncaughtException', fail)
+// A reader that has seen enough (`| head`) is no failure; a full disk is.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') fail(error)
+})
+process.stderr.on('error', () => {})
+
+const program = createProgram()
+try {
+  await program.parseAsync()
+} catch (error) {
+  // Help and version come as exceptions with exit code 0; help because there was no command, with another.
+  if (!(error instanceof CommanderError && error.exitCode === 0)) {
+    if (error instanceof CommanderError && error.code === 'commander.help') process.exit(EXIT.usage)
+    fail(translate(error, program))
+  }
+}
+// Nothing that a command has left open may keep it from ending.
+process.exit()

@@ -1,0 +1,82 @@
+import type { Command } from 'commander'
+import {
+  coresOption,
+  dieWithParentOption,
+  fabricsOption,
+  hostOption,
+  jsonOption,
+  logLevelOption,
+  managerOption,
+  memoryOption,
+  portOption,
+} from './options.ts'
+import type { FABRICS } from './options.ts'
+import { runService } from './service.ts'
+import type { ServiceFlags } from './service.ts'
+import { formatBytes } from './units.ts'
+
+const EXAMPLES = `
+Examples:
+  rfaas node
+  rfaas node --manager http://10.0.0.1:7070 --host 10.0.0.2 --cores 8 --memory-mib 16GiB
+  rfaas node --fabrics tcp --name batch-7 --json
+`
+
+interface NodeFlags extends ServiceFlags {
+  manager: string
+  name?: string
+  host: string
+  port: number
+  cores?: number
+  memoryMib?: number
+  fabrics?: (typeof FABRICS)[number][]
+  cache?: string
+}
+
+export function addNode(program: Command): void {
+  program
+    .command('node')
+    .description('offer cores and memory of this machine: runs executors for the leases that a manager grants')
+    .addOption(managerOption())
+    .option('--name <name>', 'its name, unique at the manager (default: host name and 4 random digits)')
+    .addOption(hostOption())
+    .addOption(portOption(0))
+    .addOption(coresOption('cores to offer (default: all)'))
+    .addOption(memoryOption('memory to offer: MiB, or a size such as 16GiB (default: half of the machine’s)'))
+    .addOption(fabricsOption())
+    .option('--cache <path>', 'folder for uploaded functions (default: a cache folder of this user)')
+    .addOption(logLevelOption())
+    .addOption(jsonOption('when ready, print one line of JSON: {kind: "node", nodeId, url, fabrics, pid}'))
+    .addOption(dieWithParentOption())
+    .addHelpText('after', EXAMPLES)
+    .action(run)
+}
+
+async function run(flags: NodeFlags): Promise<void> {
+  const { startNode } = await import('../executor-manager/node.ts')
+  const { manager, name, host, port, cores, memoryMib, fabrics, cache } = flags
+  const options = {
+    managerUrl: manager,
+    host,
+    port,
+    ...(name === undefined ? {} : { nodeId: name }),
+    ...(cores === undefined ? {} : { cores }),
+    ...(memoryMib === undefined ? {} : { memoryMib }),
+    ...(fabrics === undefined ? {} : { fabrics }),
+    ...(cache === undefined ? {} : { cacheDir: cache }),
+  }
+  await runService(
+    flags,
+    () => startNode(options),
+    (node) => ({
+      forPrograms: { kind: 'node', nodeId: node.nodeId, url: node.url, fabrics: node.fabrics, pid: process.pid },
+      forPeople: [`Node ${node.nodeId} is ready: ${offerOf(node)}, registered at ${manager}`],
+    }),
+  )
+}
+
+/** What a node offers, for a person. */
+export function offerOf(node: { cores: number; memoryMib: number; fabrics: readonly string[] }): string {
+  const cores = node.cores === 1 ? '1 core' : `${node.cores} cores`
+  return `${cores} and ${formatBytes(node.memoryMib * 2 ** 20)} over ${node.fabrics.join(', ')}`
+}

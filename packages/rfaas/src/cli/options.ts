@@ -1,0 +1,75 @@
+import { Option } from 'commander'
+import { parseHotTimeout } from '../config/duration.ts'
+import { parseName, parseNames } from '../config/names.ts'
+import { parseMemoryMib } from '../config/size.ts'
+import { DEFAULT_MANAGER_URL, parseManagerUrl } from '../config/url.ts'
+import { parseCores, parsePort } from '../config/whole.ts'
+import { fromText } from './exit.ts'
+
+/* Options that several commands have, so that they mean the same everywhere. */
+
+export const FABRICS = ['local', 'tcp', 'verbs'] as const
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export function managerOption(): Option {
+  return new Option('--manager <url>', 'the resource manager')
+    .env('RFAAS_MANAGER')
+    .default(DEFAULT_MANAGER_URL)
+    .argParser(fromText(parseManagerUrl, '--manager (RFAAS_MANAGER)'))
+}
+
+export function hostOption(): Option {
+  return new Option('--host <address>', 'IP address to listen on').default('127.0.0.1')
+}
+
+export function portOption(port: number): Option {
+  return new Option('--port <port>', 'port to listen on; 0 takes a free one')
+    .default(port)
+    .argParser(fromText(parsePort, '--port'))
+}
+
+export function coresOption(description: string): Option {
+  return new Option('--cores <n>', description).argParser(fromText(parseCores, '--cores'))
+}
+
+export function memoryOption(description: string): Option {
+  return new Option('--memory-mib <n>', description).argParser(fromText(parseMemoryMib, '--memory-mib'))
+}
+
+export function fabricsOption(): Option {
+  return new Option(
+    '--fabrics <names>',
+    `how to be reached: ${FABRICS.join(', ')} (default: what the machine has)`,
+  ).argParser(fromText((text, what) => parseNames(text, what, FABRICS), '--fabrics'))
+}
+
+export function fabricOption(): Option {
+  return new Option(
+    '--fabric <name>',
+    `reach workers over ${FABRICS.join(', ')} (default: the fastest there is)`,
+  ).argParser(fromText((text, what) => parseName(text, what, FABRICS), '--fabric'))
+}
+
+export function hotTimeoutOption(): Option {
+  return new Option('--hot-timeout <time>', 'how long a worker polls after a call: 10ms, always or never')
+    .default(10, '10ms')
+    .argParser(fromText(parseHotTimeout, '--hot-timeout'))
+}
+
+export function jsonOption(description: string): Option {
+  return new Option('--json', description)
+}
+
+export function logLevelOption(): Option {
+  return new Option(
+    '--log-level <level>',
+    `log to standard error: ${LOG_LEVELS.join(', ')} (default: info, with --json warn)`,
+  ).argParser(fromText((text, what) => parseName(text, what, LOG_LEVELS), '--log-level'))
+}
+
+/** For programs that start a manager or node: it must not outlive them, however they end. */
+export function dieWithParentOption(): Option {
+  return new Option('--die-with-parent').hideHelp()
+}

@@ -1,0 +1,62 @@
+import { Interrupted } from './exit.ts'
+import { stopSignals } from './stop.ts'
+
+/** How long a stopped command may take to drain; then it gives up, and what it started dies with it. */
+export const DRAIN_MS_MAX = 10_000
+
+/**
+ * Runs something until SIGINT, SIGTERM or SIGHUP, then drains it, in at most DRAIN_MS_MAX. A signal that comes while
+ * it still starts counts too. A second signal ends the process at once.
+ *
+ * @param start starts it; its failure is the command's
+ * @param ready says that it runs, and where
+ */
+export async function serveUntilStopped<T extends { close(): Promise<void> }>(
+  start: () => Promise<T>,
+  ready: (service: T) => void,
+): Promise<void> {
+  using stop = stopSignals()
+  const started = start()
+  const first = await Promise.race([started, stop.stopped])
+  if (first !== undefined) {
+    ready(first)
+    await stop.stopped
+    if (process.stderr.isTTY) process.stderr.write('\nDraining; Ctrl-C again ends it at once.\n')
+  }
+  await within(
+    DRAIN_MS_MAX,
+    started.then((service) => service.close()),
+  )
+}
+
+/** What tells a command that the user has had enough. */
+export interface Interruption {
+  readonly signal: AbortSignal
+  /** Lets `work` go on until the interruption, then throws {@link Interrupted}, so that `await using` cleans up. */
+  race<T>(work: Promise<T>): Promise<T>
+}
+
+/**
+ * Runs a command that ends by itself, or at the first signal as soon as it has cleaned up, in at most DRAIN_MS_MAX.
+ *
+ * @throws {Interrupted} after a signal
+ */
+export async function untilInterrupted<T>(work: (interruption: Interruption) => Promise<T>): Promise<T> {
+  using stop = stopSignals()
+  const interrupted = stop.stopped.then(() => Promise.reject(new Interrupted('Interrupted before it was done')))
+  // Without a signal nobody may ever look at it.
+  interrupted.catch(() => {})
+  const done = work({ signal: stop.signal, race: (part) => Promise.race([part, interrupted]) })
+  const late = stop.stopped.then(() => within(DRAIN_MS_MAX, done))
+  return Promise.race([done, late])
+}
+
+async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`Cannot drain: not done after ${limitMs / 1000} s`)), limitMs)
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,33 @@
+import type { LogLevel } from './options.ts'
+import { serveUntilStopped } from './serve.ts'
+
+/** The flags that every command has that runs until it is stopped. */
+export interface ServiceFlags {
+  json?: true
+  logLevel?: LogLevel
+  dieWithParent?: true
+}
+
+/** How a service says on standard output that it is ready. */
+export interface Announcement {
+  /** One line of JSON, with `--json`. */
+  forPrograms: object
+  /** Lines of text, without. */
+  forPeople: string[]
+}
+
+/** Runs a manager, a node or both until the process is told to stop, with its log on standard error. */
+export async function runService<T extends { close(): Promise<void> }>(
+  flags: ServiceFlags,
+  start: () => Promise<T>,
+  announce: (service: T) => Announcement,
+): Promise<void> {
+  // First of all: a parent that ends while we still start must take us with it too.
+  if (flags.dieWithParent) (await import('@rfaas/fabric')).dieWithParent()
+  const { createLog } = await import('./log.ts')
+  const log = createLog(flags.logLevel ?? (flags.json ? 'warn' : 'info'))
+  await serveUntilStopped(start, (service) => {
+    const { forPrograms, forPeople } = announce(service)
+    process.stdout.write(flags.json ? `${JSON.stringify(forPrograms)}\n` : `${forPeople.join('\n')}\n`)
+  })
+}

@@ -1,0 +1,118 @@
+import type { Command } from 'commander'
+import { DEFAULT_MANAGER_URL } from '../config/url.ts'
+import { offerOf } from './node.ts'
+import {
+  coresOption,
+  dieWithParentOption,
+  fabricsOption,
+  hostOption,
+  jsonOption,
+  logLevelOption,
+  memoryOption,
+  portOption,
+} from './options.ts'
+import type { FABRICS } from './options.ts'
+import { runService } from './service.ts'
+import type { ServiceFlags } from './service.ts'
+
+const EXAMPLES = `
+Examples:
+  rfaas up
+  rfaas up --cores 1 --memory-mib 2GiB
+  rfaas up --port 0 --json
+`
+
+interface UpFlags extends ServiceFlags {
+  host: string
+  port: number
+  cores?: number
+  memoryMib?: number
+  fabrics?: (typeof FABRICS)[number][]
+}
+
+export function addUp(program: Command): void {
+  program
+    .command('up')
+    .description('run a resource manager and one node here, in one process, until Ctrl-C')
+    .addOption(hostOption())
+    .addOption(portOption(7070))
+    .addOption(coresOption('cores to offer (default: all)'))
+    .addOption(memoryOption('memory to offer: MiB, or a size such as 2GiB (default: half of the machine’s)'))
+    .addOption(fabricsOption())
+    .addOption(logLevelOption())
+    .addOption(jsonOption('when ready, print one line of JSON: {kind: "up", url, nodeId, nodeUrl, fabrics, pid}'))
+    .addOption(dieWithParentOption())
+    .addHelpText('after', EXAMPLES)
+    .action(run)
+}
+
+async function run(flags: UpFlags): Promise<void> {
+  await runService(
+    flags,
+    () => startBoth(flags),
+    ({ url, node }) => ({
+      forPrograms: {
+        kind: 'up',
+        url,
+        nodeId: node.nodeId,
+        nodeUrl: node.url,
+        fabrics: node.fabrics,
+        pid: process.pid,
+      },
+      forPeople: [
+        `rfaas is up: ${url}`,
+        `Node ${node.nodeId} offers ${offerOf(node)}.`,
+        '',
+        ...howToUse(url),
+        '',
+        'Ctrl-C drains and stops it.',
+      ],
+    }),
+  )
+}
+
+async function startBoth({ host, port, cores, memoryMib, fabrics }: UpFlags) {
+  const [{ startResourceManager }, { startNode }] = await Promise.all([
+    import('../resource-manager/manager.ts'),
+    import('../executor-manager/node.ts'),
+  ])
+  const manager = await startResourceManager({ host, port })
+  try {
+    const node = await startNode({
+      managerUrl: manager.url,
+      host,
+      ...(cores === undefined ? {} : { cores }),
+      ...(memoryMib === undefined ? {} : { memoryMib }),
+      ...(fabrics === undefined ? {} : { fabrics }),
+    })
+    const close = async (): Promise<void> => {
+      // The node first: it tells the manager that its leases have ended.
+      await node.close()
+      await manager.close()
+    }
+    return { url: manager.url, node, close }
+  } catch (error) {
+    await manager.close()
+    throw error
+  }
+}
+
+/** What to type next: from a shell, then from a program. */
+export function howToUse(url: string): string[] {
+  const manager = url === DEFAULT_MANAGER_URL ? '' : ` --manager ${url}`
+  return [
+    'Try it in another terminal:',
+    '',
+    `  echo 'export const square = (x: number) => x * x' > square.ts`,
+    `  rfaas invoke square.ts square --data 12${manager}`,
+    '',
+    'Or from a program:',
+    '',
+    `  import { connect } from 'rfaas'`,
+    `  import type * as Square from './square.ts'`,
+    '',
+    `  await using cluster = await connect('${url}')`,
+    `  await using lease = await cluster.lease<typeof Square>({ functions: './square.ts', cores: 1 })`,
+    '  console.log(await lease.call.square(12))',
+  ]
+}
