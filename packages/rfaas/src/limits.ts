@@ -31,3 +31,43 @@ export const CONTROL_CLOSE_GRACE_MS = 500
 
 assert(CONTROL_MESSAGE_BYTES_MAX > BUNDLE_BYTES_MAX, 'a bundle and its token fit into one control message')
 assert(CONTROL_CONNECT_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'an unreachable server is told apart from a slow one')
+
+/** What a node's cache of bundles may hold on disk. */
+export const BUNDLE_CACHE_BYTES_MAX: number = 1024 * 1024 * 1024
+
+/** How often a node marks the bundles that its executors use… */
+export const BUNDLE_TOUCH_INTERVAL_MS: number = 60_000
+
+/** …and how long after its last mark a bundle is safe from eviction, also by other nodes with the same cache. */
+export const BUNDLE_SPARE_MS: number = 5 * 60_000
+
+/** How long an executor may take from its start until its workers can be reached. */
+export const EXECUTOR_START_TIMEOUT_MS = 20_000
+
+/** How long an executor that was told to drain may finish what it runs; then it is killed. */
+export const EXECUTOR_DRAIN_GRACE_MS = 2_000
+
+/** What is kept of an executor's output, for error messages. */
+export const EXECUTOR_OUTPUT_BYTES: number = 16 * 1024
+
+/** …and how many lines of it an error message shows. */
+export const EXECUTOR_OUTPUT_LINES = 10
+
+/** Every thread of an executor gets a heap of at least this; less, and Node does not start. */
+export const EXECUTOR_HEAP_MIB_MIN = 16
+
+/** A node remembers an ended lease for this long, to answer late questions about its end and its usage. */
+export const LEASE_REMEMBERED_MS = 60_000
+
+/** Invocations in flight per worker: each has a slot, and slot numbers travel in immediates. */
+export const SLOTS_MAX = 4096
+
+/** Largest input of a function, and largest result. */
+export const PAYLOAD_BYTES_MAX: number = 64 * 1024 * 1024
+
+assert(EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'a client hears why an executor did not start')
+assert(BUNDLE_TOUCH_INTERVAL_MS * 2 < BUNDLE_SPARE_MS, 'a bundle in use survives one missed mark')
+assert(BUNDLE_BYTES_MAX < BUNDLE_CACHE_BYTES_MAX, 'the cache holds the largest bundle')
+
+/** How often a transaction of the resource manager is tried again when others were faster. */
+export const TRANSACTION_ATTEMPTS_MAX = 100

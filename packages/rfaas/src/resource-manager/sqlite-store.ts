@@ -1,0 +1,127 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+// Prints an ExperimentalWarning: whoever needs no file must not import this module.
+import { DatabaseSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
+import { RfaasError } from '../errors.ts'
+import type { Commit, Entry, Store } from './store.ts'
+
+/** `application_id` of our files, "rFaa": another program's database is not taken for one of ours. */
+const APPLICATION_ID = 0x72466161
+/** `user_version`: raised whenever the tables or the records in them change. */
+const FORMAT = 1
+/** How long a commit waits for another process that is committing. */
+const BUSY_TIMEOUT_MS = 5_000
+
+const SCHEMA = `
+  CREATE TABLE entries (key TEXT PRIMARY KEY, value TEXT NOT NULL, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE revisions (id INTEGER PRIMARY KEY CHECK (id = 1), last INTEGER NOT NULL) STRICT;
+  INSERT INTO revisions VALUES (1, 0);
+  PRAGMA application_id = ${APPLICATION_ID};
+  PRAGMA user_version = ${FORMAT};
+`
+
+/**
+ * A store in one SQLite file. What was committed survives the process and the machine (WAL, synchronous=FULL). The
+ * file holds the signing key, so only its owner may read it. Commits of several processes are serialized.
+ */
+export class SqliteStore implements Store {
+  readonly #database: DatabaseSync
+  readonly #get: StatementSync
+  readonly #list: StatementSync
+  readonly #nextRevision: StatementSync
+  readonly #put: StatementSync
+  readonly #delete: StatementSync
+
+  /**
+   * Opens the file, makes it and its folder if there is none.
+   *
+   * @throws {RfaasError} `invalid_argument` when there can be no database at `path`, or it is not one of ours
+   */
+  constructor(path: string) {
+    this.#database = open(path)
+    const prepare = (sql: string): StatementSync => this.#database.prepare(sql)
+    this.#get = prepare('SELECT key, value, revision FROM entries WHERE key = ?')
+    this.#list = prepare('SELECT key, value, revision FROM entries WHERE key >= ? AND key < ? ORDER BY key')
+    this.#nextRevision = prepare('UPDATE revisions SET last = last + 1 RETURNING last')
+    this.#put = prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?)')
+    this.#delete = prepare('DELETE FROM entries WHERE key = ?')
+  }
+
+  async get(key: string): Promise<Entry | null> {
+    this.#checkOpen()
+    return (this.#get.get(key) as Entry | undefined) ?? null
+  }
+
+  async list(prefix: string): Promise<Entry[]> {
+    this.#checkOpen()
+    return this.#list.all(prefix, `${prefix}\u{10ffff}`) as unknown as Entry[]
+  }
+
+  async commit(commit: Commit): Promise<boolean> {
+    this.#checkOpen()
+    // IMMEDIATE: two that begin with reads and then write would deadlock, and SQLite would fail one of them.
+    this.#database.exec('BEGIN IMMEDIATE')
+    try {
+      const holds = this.#holds(commit)
+      if (holds) this.#apply(commit)
+      this.#database.exec(holds ? 'COMMIT' : 'ROLLBACK')
+      return holds
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#database.isOpen) this.#database.close()
+  }
+
+  #holds({ conditions }: Commit): boolean {
+    for (const [key, revision] of conditions) {
+      if (((this.#get.get(key) as Entry | undefined)?.revision ?? 0) !== revision) return false
+    }
+    return true
+  }
+
+  #apply({ changes }: Commit): void {
+    const { last: revision } = this.#nextRevision.get() as { last: number }
+    for (const [key, value] of changes) {
+      if (value === null) this.#delete.run(key)
+      else this.#put.run(key, value, revision)
+    }
+  }
+
+  #checkOpen(): void {
+    if (!this.#database.isOpen) throw new RfaasError('closed', 'Cannot use the store: it is closed')
+  }
+}
+
+function open(path: string): DatabaseSync {
+  let database: DatabaseSync | null = null
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    // SQLite gives its further files the mode of this one.
+    closeSync(openSync(path, 'a', 0o600))
+    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
+    database.exec('BEGIN IMMEDIATE')
+    prepareSchema(database)
+    // Only now that it is ours: the journal mode is written into the file.
+    database.exec('COMMIT; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    return database
+  } catch (error) {
+    database?.close()
+    throw new RfaasError('invalid_argument', `Cannot keep data in ${path}: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
+
+function prepareSchema(database: DatabaseSync): void {
+  const pragma = (name: string): unknown => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]
+  const { tables } = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as { tables: number }
+  if (tables === 0) return database.exec(SCHEMA)
+  if (pragma('application_id') !== APPLICATION_ID) throw new Error('it is the database of another program')
+  const format = pragma('user_version')
+  if (format !== FORMAT) throw new Error(`it has format ${String(format)}, this rfaas reads ${FORMAT}`)
+}

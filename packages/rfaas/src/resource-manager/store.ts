@@ -1,0 +1,97 @@
+import { RfaasError } from '../errors.ts'
+import { TRANSACTION_ATTEMPTS_MAX } from '../limits.ts'
+
+/** A value with the revision of its last change. */
+export interface Entry {
+  readonly key: string
+  readonly value: string
+  readonly revision: number
+}
+
+/** All of it happens or nothing. */
+export interface Commit {
+  /** Keys and the revisions that they must still have; 0: the key must not exist. */
+  readonly conditions: ReadonlyMap<string, number>
+  /** Keys and their new values; null deletes. */
+  readonly changes: ReadonlyMap<string, string | null>
+}
+
+/**
+ * Where a resource manager keeps everything that must survive it: keys and values under revisions that grow with
+ * every commit, changed by compare-and-set. That is what etcd gives too, so that several managers can share one
+ * store: whoever read something that changed meanwhile is refused, and reads again.
+ *
+ * Every implementation passes the tests of store-conformance.ts.
+ */
+export interface Store {
+  get(key: string): Promise<Entry | null>
+  /** The entries whose keys begin with `prefix`, by key (in the order of UTF-16 code units for ASCII keys). */
+  list(prefix: string): Promise<Entry[]>
+  /** @returns false, with nothing changed, when a condition did not hold */
+  commit(commit: Commit): Promise<boolean>
+  /** Closing twice is fine. After it every call throws `closed`. */
+  close(): Promise<void>
+}
+
+/** Reads from the store and gathers changes; {@link transact} commits them if nothing that was read has changed. */
+export class Transaction {
+  readonly #store: Store
+  readonly #revisions = new Map<string, number>()
+  readonly #conditions = new Map<string, number>()
+  readonly #changes = new Map<string, string | null>()
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** The value, or null. The transaction fails if it changes before the commit. Sees changes made by `set`. */
+  async get(key: string): Promise<string | null> {
+    const change = this.#changes.get(key)
+    if (change !== undefined) return change
+    const entry = await this.#store.get(key)
+    this.#require(key, entry?.revision ?? 0)
+    return entry?.value ?? null
+  }
+
+  /**
+   * A look at many entries, without changes made by `set`. The transaction fails if one of them changes before the
+   * commit only when it sets that one: who decides upon the others must read them with `get`.
+   */
+  async list(prefix: string): Promise<Entry[]> {
+    const entries = await this.#store.list(prefix)
+    for (const { key, revision } of entries) if (!this.#revisions.has(key)) this.#revisions.set(key, revision)
+    return entries
+  }
+
+  /** null deletes. */
+  set(key: string, value: string | null): void {
+    const revision = this.#revisions.get(key)
+    if (revision !== undefined) this.#conditions.set(key, revision)
+    this.#changes.set(key, value)
+  }
+
+  async commit(): Promise<boolean> {
+    if (this.#changes.size === 0) return true
+    return this.#store.commit({ conditions: this.#conditions, changes: this.#changes })
+  }
+
+  #require(key: string, revision: number): void {
+    const known = this.#revisions.get(key)
+    // Read twice with different answers: the older revision, kept, makes the commit fail, as it must.
+    if (known === undefined) this.#revisions.set(key, revision)
+    this.#conditions.set(key, known ?? revision)
+  }
+}
+
+/**
+ * Runs `body` until its transaction commits: again whenever someone else changed what it had read, which then got on,
+ * so that together they always do. What `body` throws is thrown, and nothing is changed.
+ */
+export async function transact<T>(store: Store, body: (transaction: Transaction) => Promise<T>): Promise<T> {
+  for (let attempt = 1; attempt <= TRANSACTION_ATTEMPTS_MAX; attempt++) {
+    const transaction = new Transaction(store)
+    const result = await body(transaction)
+    if (await transaction.commit()) return result
+  }
+  throw new RfaasError('internal', `Cannot commit: others were faster ${TRANSACTION_ATTEMPTS_MAX} times`)
+}
