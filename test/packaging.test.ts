@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+
+import { shellEnvironment } from './shell.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -19,6 +21,9 @@ await using cluster = await local({ cores: 1 })
 await using lease = await cluster.lease<typeof Functions>({ functions: new URL('./functions.ts', import.meta.url), cores: 1 })
 const sum: number = await lease.call.add(2, 3)
 console.log('sum', sum)
+
+// @ts-expect-error the types of the functions come through
+export const wrong = (): Promise<number> => lease.call.add('2', 3)
 `
 const TSCONFIG = {
   compilerOptions: {
@@ -35,11 +40,8 @@ const TSCONFIG = {
 let folder = ''
 let user = ''
 
-/** As a user's shell would run it: on this Node.js, and without what the checkout has installed. */
 function run(command: string, ...args: string[]): { status: number | null; output: string } {
-  const path = (process.env['PATH'] ?? '').split(delimiter).filter((entry) => !entry.includes('node_modules'))
-  const env = { ...process.env, PATH: [dirname(process.execPath), ...path].join(delimiter) }
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: user, env, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: user, env: shellEnvironment(), encoding: 'utf8' })
   return { status, output: stdout + stderr }
 }
 

@@ -1,0 +1,11 @@
+import { delimiter, dirname } from 'node:path'
+
+/** The environment of a user's shell: with this Node.js, without what npm and the checkout have put into ours. */
+export function shellEnvironment(): Record<string, string> {
+  const path = (process.env['PATH'] ?? '').split(delimiter).filter((entry) => !entry.includes('node_modules'))
+  const environment: Record<string, string> = {}
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && !/^(npm_|NODE_TEST_CONTEXT$)/i.test(name)) environment[name] = value
+  }
+  return { ...environment, PATH: [dirname(process.execPath), ...path].join(delimiter) }
+}
