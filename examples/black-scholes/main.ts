@@ -1,0 +1,48 @@
+/** The main job, `npm start`: how it ends becomes output and an exit code. */
+import { constants } from 'node:os'
+import { dieWithParent, RfaasError } from 'rfaas'
+import { HELP, readArguments } from './arguments.ts'
+import { Interrupted, onInterrupt } from './interrupt.ts'
+import { runJob } from './job.ts'
+import { silent, TextProgress } from './progress.ts'
+import { renderReport } from './report.ts'
+
+async function main(): Promise<void> {
+  const options = readArguments(process.argv.slice(2))
+  if (options.help) {
+    process.stdout.write(HELP)
+    return
+  }
+  // Whoever kills npm wants the job to end, too.
+  if (process.env['npm_lifecycle_event'] !== undefined) dieWithParent(constants.signals.SIGTERM)
+  const signal = onInterrupt()
+  const progress = options.json ? silent : new TextProgress(process.stdout)
+  try {
+    const result = await runJob(options, progress, signal)
+    progress.end()
+    process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : renderReport(result, process.stdout))
+  } finally {
+    progress.end()
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof Interrupted) return error.exitCode
+  return error instanceof RfaasError && error.code === 'invalid_argument' ? 2 : 1
+}
+
+/** One line: the sentence, whatever process it came from, and for a defect where it was. */
+function sentenceOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const known = error instanceof RfaasError || error instanceof Interrupted
+  return known ? error.message.replaceAll(/\s*\n\s*/g, ' ') : (error.stack ?? error.message)
+}
+
+try {
+  await main()
+} catch (error) {
+  process.stderr.write(`${sentenceOf(error)}\n`)
+  process.exitCode = exitCodeOf(error)
+}
+// What a failed job has left open may not keep it from ending.
+process.stdout.write('', () => process.exit())

@@ -1,0 +1,55 @@
+import { SingleBar } from 'cli-progress'
+import { styleText } from 'node:util'
+
+/** Shows a person how far the job is. */
+export interface Progress {
+  /** One more thing is under way. */
+  step(text: string): void
+  /** The step is measured by a bar from now on; it ends with the next step or with `end`. */
+  bar(total: number): void
+  update(done: number): void
+  /** Leaves no bar behind. Ending twice is fine. */
+  end(): void
+}
+
+/** A line a step, and a bar where the output is a terminal. */
+export class TextProgress implements Progress {
+  readonly #stream: NodeJS.WriteStream
+  #bar: SingleBar | null = null
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream
+  }
+
+  step(text: string): void {
+    this.end()
+    this.#stream.write(`${styleText('dim', text, { stream: this.#stream })}\n`)
+  }
+
+  bar(total: number): void {
+    this.end()
+    if (!this.#stream.isTTY) return
+    this.#bar = new SingleBar({
+      format: '  {bar} {percentage} %',
+      barCompleteChar: '█',
+      barIncompleteChar: '░',
+      stream: this.#stream,
+      clearOnComplete: true,
+      hideCursor: true,
+      gracefulExit: false,
+    })
+    this.#bar.start(total, 0)
+  }
+
+  update(done: number): void {
+    this.#bar?.update(done)
+  }
+
+  end(): void {
+    this.#bar?.stop()
+    this.#bar = null
+  }
+}
+
+/** For `--json`: nothing but the result is printed. */
+export const silent: Progress = { step() {}, bar() {}, update() {}, end() {} }

@@ -1,0 +1,62 @@
+import { styleText } from 'node:util'
+import { microseconds, milliseconds, scientific, short, table, whole } from './format.ts'
+import type { JobResult, LeaseResult, Speed } from './result.ts'
+
+type Format = Parameters<typeof styleText>[0]
+
+const FABRICS: Record<string, string> = {
+  local: 'local (shared memory)',
+  tcp: 'libfabric tcp',
+  verbs: 'libfabric verbs',
+}
+
+/** The result for a person. Coloured where `stream` is a terminal that wants colours, and nowhere else. */
+export function renderReport(result: JobResult, stream: NodeJS.WritableStream): string {
+  const paint = (format: Format, text: string): string => styleText(format, text, { stream })
+  const title = (text: string): string => paint('bold', text)
+  const strong = (text: string): string => paint('cyan', text)
+  const faint = (text: string): string => paint('dim', text)
+  const { portfolio, leases, alone, offloaded, checks } = result
+  const workers = leases.reduce((sum, lease) => sum + lease.workers, 0)
+  const row = (name: string, show: (lease: LeaseResult) => string): string[] => [name, ...leases.map(show)]
+  const passes = portfolio.passes === 1 ? '' : `, ${portfolio.passes} times over`
+  const perS = ({ optionsPerS }: Speed): string => strong(`${short(optionsPerS / 1e6)} million/s`)
+
+  const rows = [
+    row(title(`${leases.length} leases`), (lease) => title(`node ${lease.nodeId}`)),
+    row('  reached over', (lease) => FABRICS[lease.fabric] ?? lease.fabric),
+    row('  lease', (lease) => `${lease.leaseId}, ${lease.workers} ${lease.workers === 1 ? 'worker' : 'workers'}`),
+    row('  request to first result', (lease) => strong(milliseconds(lease.firstResultMs))),
+    row(faint('    grant + code + start + connect'), ({ grantMs, bundleMs, allocateMs, connectMs }) =>
+      faint(`${[grantMs, bundleMs, allocateMs, connectMs].map(short).join(' + ')} ms`),
+    ),
+    row(`  hot no-op, ${leases[0]!.roundTrips.bytes} B, median`, (l) => strong(microseconds(l.roundTrips.medianNs))),
+    row('    99th percentile', (lease) => microseconds(lease.roundTrips.p99Ns)),
+    row('  options priced', (lease) => whole(lease.options)),
+    row('  cost', (lease) => strong(scientific(lease.cost))),
+    row(faint('    allocated; polling, executing'), ({ usage }) =>
+      faint(
+        `${short(usage.allocationCoreS)} core·s, ${short(usage.allocationGibS)} GiB·s; ` +
+          `${milliseconds(usage.hotPollingNs / 1e6)}, ${milliseconds(usage.executionNs / 1e6)}`,
+      ),
+    ),
+    [],
+    [title(`${whole(portfolio.options)} options`), portfolio.source + passes],
+    ['  alone, 1 thread', perS(alone)],
+    [
+      `  offloaded, ${workers} ${workers === 1 ? 'worker' : 'workers'}`,
+      perS(offloaded),
+      `${short(offloaded.optionsPerS / alone.optionsPerS)} × as fast`,
+    ],
+    [],
+    [title('Every price checked'), title('largest deviation')],
+    ...checks.map((check) => [
+      `  ${check.passed ? paint('green', '✔') : paint('red', '✘')} against ${check.against}`,
+      strong(scientific(check.deviationMax)),
+      faint(`allowed ${scientific(check.tolerance)}`),
+    ]),
+    [],
+    [title('The leases cost'), strong(scientific(result.cost)), faint('at the prices of the resource manager')],
+  ]
+  return `\n${table(rows)}\n`
+}

@@ -1,0 +1,48 @@
+import type { Usage } from 'rfaas'
+import type { Check } from './checks.ts'
+import type { RoundTrips } from './measure.ts'
+
+/** What the job found out; `--json` prints it as it is. */
+export interface JobResult {
+  portfolio: {
+    source: string
+    options: number
+    /** How often all of them were priced, alone and offloaded. */
+    passes: number
+    /** What makes the same portfolio again; null when it came from a file. */
+    seed: number | null
+  }
+  leases: LeaseResult[]
+  alone: Speed
+  offloaded: Speed
+  checks: Check[]
+  /** Of all leases. */
+  cost: number
+}
+
+export interface LeaseResult {
+  leaseId: string
+  nodeId: string
+  fabric: string
+  workers: number
+  /** From the request of the lease until the first price was here. */
+  firstResultMs: number
+  /** Of which: until the lease was granted. */
+  grantMs: number
+  /** …until the node had the functions. */
+  bundleMs: number
+  /** …until the executor ran. */
+  allocateMs: number
+  /** …until its workers were connected. */
+  connectMs: number
+  roundTrips: RoundTrips
+  /** How many options it priced, over all passes. */
+  options: number
+  usage: Usage
+  cost: number
+}
+
+export interface Speed {
+  elapsedMs: number
+  optionsPerS: number
+}
