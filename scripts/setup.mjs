@@ -130,6 +130,9 @@ function setUp() {
   if (addonsMissing()) {
     const node = existsSync(ownNode) ? ownNode : process.execPath.startsWith(modules + sep) ? 'node' : process.execPath
     step('building the addons (node-gyp)', [() => run(node, [builder])])
+    // The compiler found libfabric, binding.gyp did not.
+    if (addonsMissing())
+      fail('Cannot build rfaas_libfabric: libfabric is neither in /usr/include nor known to pkg-config.')
   }
 }
 

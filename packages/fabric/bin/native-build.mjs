@@ -49,11 +49,15 @@ export function build(output) {
   const nodedir = prefix === null ? [] : [`--nodedir=${prefix}`]
   // npm hands its settings down in the environment, where node-gyp lets them win over its own arguments.
   const { npm_config_nodedir: _, ...env } = process.env
-  const run = spawnSync(process.execPath, [nodeGyp, 'rebuild', '--directory', native, '--jobs=max', ...nodedir], {
-    env: prefix === null ? process.env : env,
-    encoding: 'utf8',
-    stdio: ['ignore', output, output],
-  })
+  const run = spawnSync(
+    process.execPath,
+    [nodeGyp, 'rebuild', '--directory', native, '--jobs=max', '--loglevel=warn', ...nodedir],
+    {
+      env: prefix === null ? process.env : env,
+      encoding: 'utf8',
+      stdio: ['ignore', output, output],
+    },
+  )
   const ok = run.status === 0
   if (ok) writeFileSync(stamp, hash)
   return { ok, output: `${run.stdout ?? ''}${run.stderr ?? ''}${run.error?.message ?? ''}` }
