@@ -24,7 +24,7 @@ export interface Finished {
 
 export interface RunOptions {
   env?: Record<string, string>
-  input?: string
+  input?: string | Uint8Array
   /** The program that runs the launcher. Default: this Node. */
   node?: string
   cwd?: string

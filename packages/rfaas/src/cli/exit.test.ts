@@ -13,6 +13,14 @@ test('sentenceOf gives one line with the code at its end', () => {
   assert.equal(sentenceOf(new TypeError()), 'TypeError')
 })
 
+test('sentenceOf advises where it is asked to and knows what', () => {
+  const away = new RfaasError('manager_unreachable', 'Cannot reach x')
+  assert.equal(sentenceOf(away), 'Cannot reach x [manager_unreachable]')
+  assert.match(sentenceOf(away, { advise: true }), /^Cannot reach x; .*rfaas up.* \[manager_unreachable\]$/)
+  const lost = new RfaasError('executor_lost', 'Gone')
+  assert.equal(sentenceOf(lost, { advise: true }), 'Gone [executor_lost]')
+})
+
 test('exitCodeOf tells bad usage, interruption and failure apart', () => {
   assert.equal(exitCodeOf(new UsageError('x')), 2)
   assert.equal(exitCodeOf(new Interrupted('x')), 130)

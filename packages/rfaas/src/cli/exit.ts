@@ -31,25 +31,26 @@ export function exitCodeOf(error: unknown): number {
   return EXIT.failed
 }
 
-/** What to do about some errors, as the end of their sentence. */
-const HINTS: Partial<Record<string, string>> = {
+/** What the user of a command can do about some errors, as the end of their sentence. */
+const ADVICE: Partial<Record<string, string>> = {
   manager_unreachable: '; start one with rfaas up, or say with --manager where it is',
 }
 
 /**
  * One line for a person: the sentence, then the code in brackets, so that it can be looked up.
+ *
+ * @param options.advise whether to end with what to do about it, where that is known. Default: not
  */
-export function sentenceOf(error: unknown): string {
+export function sentenceOf(error: unknown, options: { advise?: boolean } = {}): string {
   const text = error instanceof Error ? error.message || error.name : String(error)
   const line = text.replace(/\s*\n\s*/g, ' ').trim()
   if (error instanceof UsageError || error instanceof Interrupted) return line
   const code = codeOf(error)
   if (code === null) return line
   const sentence = line.startsWith(`${code}: `) ? line.slice(code.length + 2) : line
+  const advice = options.advise ? (ADVICE[code] ?? '') : ''
   // A wrong argument has said all in its sentence.
-  return error instanceof RfaasError && code === 'invalid_argument'
-    ? sentence
-    : `${sentence}${HINTS[code] ?? ''} [${code}]`
+  return error instanceof RfaasError && code === 'invalid_argument' ? sentence : `${sentence}${advice} [${code}]`
 }
 
 function codeOf(error: unknown): string | null {

@@ -65,7 +65,7 @@ export function leasesForPeople(leases: readonly LeaseInfo[], all: boolean, nowU
 }
 
 function stateForPeople(lease: LeaseInfo, nowUnixMs: number): string {
-  if (lease.state === LeaseState.CLOSED) return `closed: ${nameOfLeaseEnd(lease.end)}`
+  if (lease.state === LeaseState.CLOSED) return `closed: ${nameOfLeaseEnd(lease.end).replaceAll('_', ' ')}`
   const leftMs = Math.max(0, lease.expiresUnixMs - nowUnixMs)
   return `${nameOfLeaseState(lease.state)}, ${formatNs(Math.round(leftMs / 1000) * 1e9)} left`
 }

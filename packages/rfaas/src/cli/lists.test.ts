@@ -79,6 +79,9 @@ test('leasesForPeople says in a sentence that there are none', () => {
 })
 
 test('leaseForPrograms gives null for what an open lease does not have yet', () => {
+  const closed = { ...lease, state: LeaseState.CLOSED, end: LeaseEnd.NODE_LOST, closedUnixMs: 20_000 }
+  const { state, end, closedUnixMs } = leaseForPrograms(closed) as Record<string, unknown>
+  assert.deepEqual({ state, end, closedUnixMs }, { state: 'closed', end: 'node_lost', closedUnixMs: 20_000 })
   const open = leaseForPrograms(lease)
   assert.deepEqual(JSON.parse(JSON.stringify(open)), {
     leaseId: 'l-1',

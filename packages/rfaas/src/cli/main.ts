@@ -5,9 +5,10 @@ import { createProgram } from './program.ts'
 
 /* The entry of the command line, started by bin/rfaas.mjs. */
 
+const isDebug = !['', '0'].includes(process.env['RFAAS_DEBUG'] ?? '')
+
 function fail(error: unknown): never {
-  const debug = (process.env['RFAAS_DEBUG'] ?? '0') !== '0'
-  process.stderr.write(`rfaas: ${debug ? stackOf(error) : sentenceOf(error)}\n`)
+  process.stderr.write(`rfaas: ${isDebug ? stackOf(error) : sentenceOf(error, { advise: true })}\n`)
   process.exit(exitCodeOf(error))
 }
 
@@ -24,6 +25,11 @@ function translate(error: unknown, program: Command): unknown {
 }
 
 process.on('uncaughtException', fail)
+// Of Node's own warnings a user can do nothing about the experimental ones: node:sqlite is one of them.
+process.removeAllListeners('warning')
+process.on('warning', (warning) => {
+  if (warning.name !== 'ExperimentalWarning' || isDebug) process.stderr.write(`rfaas: ${sentenceOf(warning)}\n`)
+})
 // A reader that has seen enough (`| head`) is no failure; a full disk is.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') fail(error)

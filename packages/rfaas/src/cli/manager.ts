@@ -2,6 +2,7 @@ import { Option } from 'commander'
 import type { Command } from 'commander'
 import { parseDurationMs } from '../config/duration.ts'
 import { parsePairs } from '../config/pairs.ts'
+import { logManagerEvents } from './events.ts'
 import { fromText } from './exit.ts'
 import { dieWithParentOption, hostOption, jsonOption, logLevelOption, portOption } from './options.ts'
 import { runService } from './service.ts'
@@ -69,6 +70,7 @@ async function run(flags: ManagerFlags): Promise<void> {
   }
   await runService(
     flags,
+    logManagerEvents,
     () => startResourceManager(options),
     ({ url }) => ({
       forPrograms: { kind: 'manager', url, pid: process.pid },

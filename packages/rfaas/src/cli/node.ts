@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { logNodeEvents } from './events.ts'
 import {
   coresOption,
   dieWithParentOption,
@@ -67,6 +68,7 @@ async function run(flags: NodeFlags): Promise<void> {
   }
   await runService(
     flags,
+    logNodeEvents,
     () => startNode(options),
     (node) => ({
       forPrograms: { kind: 'node', nodeId: node.nodeId, url: node.url, fabrics: node.fabrics, pid: process.pid },

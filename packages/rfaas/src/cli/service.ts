@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { LogLevel } from './options.ts'
 import { serveUntilStopped } from './serve.ts'
 
@@ -19,13 +20,14 @@ export interface Announcement {
 /** Runs a manager, a node or both until the process is told to stop, with its log on standard error. */
 export async function runService<T extends { close(): Promise<void> }>(
   flags: ServiceFlags,
+  logEvents: (log: Logger) => void,
   start: () => Promise<T>,
   announce: (service: T) => Announcement,
 ): Promise<void> {
   // First of all: a parent that ends while we still start must take us with it too.
   if (flags.dieWithParent) (await import('@rfaas/fabric')).dieWithParent()
   const { createLog } = await import('./log.ts')
-  const log = createLog(flags.logLevel ?? (flags.json ? 'warn' : 'info'))
+  logEvents(createLog(flags.logLevel ?? (flags.json ? 'warn' : 'info')))
   await serveUntilStopped(start, (service) => {
     const { forPrograms, forPeople } = announce(service)
     process.stdout.write(flags.json ? `${JSON.stringify(forPrograms)}\n` : `${forPeople.join('\n')}\n`)

@@ -12,12 +12,12 @@ export function nameOfLeaseState(state: LeaseState): string {
   return nameOf(LeaseStateSchema, state)
 }
 
-/** `released`, `node lost` and so on; empty while the lease is open. */
+/** `released`, `node_lost` and so on; empty while the lease is open. */
 export function nameOfLeaseEnd(end: LeaseEnd): string {
   return end === LeaseEnd.UNSPECIFIED ? '' : nameOf(LeaseEndSchema, end)
 }
 
 /** The name in the .proto, without its prefix. A newer manager may know values that we do not. */
 function nameOf(schema: DescEnum, value: number): string {
-  return schema.value[value]?.localName.toLowerCase().replaceAll('_', ' ') ?? `unknown (${value})`
+  return schema.value[value]?.localName.toLowerCase() ?? `unknown (${value})`
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { DEFAULT_MANAGER_URL } from '../config/url.ts'
 import { offerOf } from './node.ts'
+import { logManagerEvents } from './events.ts'
 import {
   coresOption,
   dieWithParentOption,
@@ -49,6 +50,7 @@ export function addUp(program: Command): void {
 async function run(flags: UpFlags): Promise<void> {
   await runService(
     flags,
+    logManagerEvents,
     () => startBoth(flags),
     ({ url, node }) => ({
       forPrograms: {

@@ -7,7 +7,7 @@ import { fromText } from '../exit.ts'
 import { coresOption, fabricOption, hotTimeoutOption, jsonOption, managerOption, memoryOption } from '../options.ts'
 import { untilInterrupted } from '../serve.ts'
 import { formatNs } from '../units.ts'
-import type { InvokeFlags } from './invoke.ts'
+import type { InvokeFlags, Outcome } from './invoke.ts'
 import type { Latencies } from './latencies.ts'
 import { jsonOf } from './result.ts'
 
@@ -51,7 +51,11 @@ export function addInvoke(program: Command): void {
         'largest input and largest result (default: 1MiB, or what the input needs)',
       ).argParser(fromText(parseSizeBytes, '--payload-max')),
     )
-    .addOption(jsonOption('print one JSON object: {result, lease, timings, latencies, usage, cost}'))
+    .addOption(
+      jsonOption(
+        'print one JSON object: {result (of a raw function: resultBase64), lease, timings, latencies, usage, cost}',
+      ),
+    )
     .addHelpText('after', EXAMPLES)
     .action(run)
 }
@@ -59,7 +63,7 @@ export function addInvoke(program: Command): void {
 async function run(module: string, name: string, flags: InvokeFlags): Promise<void> {
   const { invoke } = await import('./invoke.ts')
   const outcome = await untilInterrupted((interruption) => invoke(module, name, flags, interruption))
-  const { isRaw, result, latencies, fabric } = outcome
+  const { isRaw, result, latencies, lease } = outcome
   if (flags.json) {
     process.stdout.write(`${jsonOf(forPrograms(outcome))}\n`)
     return
@@ -68,7 +72,11 @@ async function run(module: string, name: string, flags: InvokeFlags): Promise<vo
   if (flags.out === undefined) process.stdout.write(bytes)
   else await writeFile(flags.out, bytes)
   // On standard error, so that the result can be piped on its own.
-  if (flags.repeat > 1) process.stderr.write(`${latenciesForPeople(latencies, fabric)}\n`)
+  if (flags.repeat > 1) process.stderr.write(`${latenciesForPeople(latencies, lease.fabric)}\n`)
+}
+
+function forPrograms({ isRaw, result, ...rest }: Outcome): object {
+  return isRaw ? { resultBase64: Buffer.from(result as Uint8Array).toString('base64'), ...rest } : { result, ...rest }
 }
 
 function latenciesForPeople({ count, firstNs, medianNs, p99Ns }: Latencies, fabric: string): string {

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { connect, local } from '../../index.ts'
-import type { Cluster, Lease } from '../../index.ts'
+import type { Bill, Cluster, LeaseOptions, LeaseTimings } from '../../index.ts'
+import { PAYLOAD_BYTES_MAX } from '../../limits.ts'
 import type { FABRICS } from '../options.ts'
 import type { Interruption } from '../serve.ts'
 import { argumentsOf, readInput } from './input.ts'
@@ -29,8 +30,8 @@ export interface Outcome {
   result: unknown
   latencies: Latencies
   lease: { leaseId: string; nodeId: string; fabric: string; cores: number }
-  timings: Lease['timings']
-  usage: Released['usage']
+  timings: LeaseTimings
+  usage: Bill['usage']
   cost: number
 }
 
@@ -47,15 +48,56 @@ export async function invoke(
 ): Promise<Outcome> {
   const input = await interruption.race(readInput(flags))
   await using cluster = await interruption.race(openCluster(flags))
-  await using lease = await interruption.race(
-    cluster.lease({
-      functions: module,
-      cores: flags.cores,
-      memoryMib: flags.memoryMib,
-      hotTimeoutMs: flags.hotTimeout,
-      payloadBytesMax: flags.payloadMax ?? Math.max(PAYLOAD_BYTES_DEFAULT, 2 * (input?.length ?? 0)),
-      ...(flags.node === undefined ? {} : { nodeId: flags.node }),
-      ...(flags.fabric === undefined ? {} : { fabric: flags.fabric }),
-    }),
-  )
+  await using lease = await interruption.race(cluster.lease(leaseOptions(module, flags, input)))
+  const isRaw = lease.isRaw(name)
+  const args = argumentsOf(input, isRaw, flags)
+  const call = (): Promise<unknown> => lease.call[name]!(...args)
+  const { result, samplesNs } = await interruption.race(callRepeatedly(call, flags.repeat, interruption.signal))
+  const { usage, cost } = await lease.release()
+  const { id: leaseId, nodeId, fabric, cores, timings } = lease
+  return {
+    isRaw,
+    result,
+    latencies: latenciesOf(samplesNs),
+    lease: { leaseId, nodeId, fabric, cores },
+    timings,
+    usage,
+    cost,
+  }
+}
+
+function openCluster(flags: InvokeFlags): Promise<Cluster> {
+  return flags.local ? local({ cores: flags.cores, memoryMib: flags.memoryMib }) : connect(flags.manager)
+}
+
+function leaseOptions(functions: string, flags: InvokeFlags, input: Uint8Array | null): LeaseOptions {
+  const { cores, memoryMib, hotTimeout, payloadMax, node, fabric } = flags
+  return {
+    functions,
+    cores,
+    memoryMib,
+    hotTimeoutMs: hotTimeout,
+    // A result is often as large as its input, and seldom much larger.
+    payloadBytesMax:
+      payloadMax ?? Math.min(PAYLOAD_BYTES_MAX, Math.max(PAYLOAD_BYTES_DEFAULT, 2 * (input?.length ?? 0))),
+    ...(node === undefined ? {} : { nodeId: node }),
+    ...(fabric === undefined ? {} : { fabric }),
+  }
+}
+
+/** One after another; the result is the last one's. */
+async function callRepeatedly(
+  call: () => Promise<unknown>,
+  count: number,
+  signal: AbortSignal,
+): Promise<{ result: unknown; samplesNs: Float64Array }> {
+  const samplesNs = new Float64Array(count)
+  let result: unknown
+  for (let index = 0; index < count && !signal.aborted; index++) {
+    const start = process.hrtime.bigint()
+    result = await call()
+    samplesNs[index] = Number(process.hrtime.bigint() - start)
+    if (index % CALLS_PER_TURN === CALLS_PER_TURN - 1) await turn()
+  }
+  return { result, samplesNs }
 }

@@ -8,8 +8,8 @@ export interface Latencies {
 }
 
 /** @param samplesNs at least one, in the order of the calls */
-export function latenciesOf(samplesNs: readonly number[]): Latencies {
-  const sorted = samplesNs.toSorted((a, b) => a - b)
+export function latenciesOf(samplesNs: Float64Array): Latencies {
+  const sorted = samplesNs.toSorted()
   // Nearest rank: a value that was measured, never one between two.
   const quantile = (q: number): number => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)]!
   return { count: samplesNs.length, firstNs: samplesNs[0]!, medianNs: quantile(0.5), p99Ns: quantile(0.99) }

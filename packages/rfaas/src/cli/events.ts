@@ -1,0 +1,62 @@
+import type { Logger } from 'pino'
+import { nodeEvents } from '../executor-manager/events.ts'
+import type { NodeEvent } from '../executor-manager/events.ts'
+import { onManagerEvent } from '../resource-manager/events.ts'
+import { sentenceOf } from './exit.ts'
+
+/** Writes what the resource manager of this process does into the log. */
+export function logManagerEvents(log: Logger): void {
+  onManagerEvent((event) => {
+    switch (event.kind) {
+      case 'node-registered': {
+        const { nodeId, cores, memoryMib, controlUrl } = event.node
+        log.info({ nodeId, cores, memoryMib, url: controlUrl }, 'node registered')
+        return
+      }
+      case 'node-left':
+        log.info({ nodeId: event.nodeId }, 'node left')
+        return
+      case 'node-lost':
+        log.warn({ nodeId: event.nodeId }, 'node lost: no heartbeat')
+        return
+      case 'lease-granted': {
+        const { leaseId, nodeId, tenant, cores, memoryMib } = event.lease
+        log.info({ leaseId, nodeId, tenant, cores, memoryMib }, 'lease granted')
+        return
+      }
+      case 'lease-closed': {
+        const { leaseId, nodeId, end, usage } = event.lease
+        log.info({ leaseId, nodeId, end, invocations: usage.invocations }, 'lease closed')
+        return
+      }
+      case 'failure':
+        log.error(sentenceOf(event.error))
+    }
+  })
+}
+
+/** Writes what the node of this process does into the log. */
+export function logNodeEvents(log: Logger): void {
+  nodeEvents.subscribe((message) => {
+    const event = message as NodeEvent
+    switch (event.kind) {
+      case 'registered':
+        log.info({ nodeId: event.nodeId }, 'registered')
+        return
+      case 'manager-away':
+        log.warn({ nodeId: event.nodeId }, `leases run on, but: ${sentenceOf(event.error)}`)
+        return
+      case 'manager-back':
+        log.info({ nodeId: event.nodeId }, 'the resource manager is back')
+        return
+      case 'lease-active':
+        log.info({ leaseId: event.leaseId, startMs: Math.round(event.startMs) }, 'executor started')
+        return
+      case 'lease-closed': {
+        const { leaseId, usage } = event
+        const { reason, message } = event.end
+        log.info({ leaseId, end: reason, invocations: usage.invocations }, `executor ended: ${message}`)
+      }
+    }
+  })
+}
