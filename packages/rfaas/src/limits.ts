@@ -51,7 +51,7 @@ export const EXECUTOR_DRAIN_GRACE_MS = 2_000
 export const EXECUTOR_OUTPUT_BYTES: number = 16 * 1024
 
 /** …and how many lines of it an error message shows. */
-export const EXECUTOR_OUTPUT_LINES = 10
+export const EXECUTOR_OUTPUT_LINES = 20
 
 /** Every thread of an executor gets a heap of at least this; less, and Node does not start. */
 export const EXECUTOR_HEAP_MIB_MIN = 16
@@ -71,3 +71,79 @@ assert(BUNDLE_BYTES_MAX < BUNDLE_CACHE_BYTES_MAX, 'the cache holds the largest b
 
 /** How often a transaction of the resource manager is tried again when others were faster. */
 export const TRANSACTION_ATTEMPTS_MAX = 100
+
+/** Cores of one node; every core is a worker and has a line in the node's page of meters. */
+export const NODE_CORES_MAX = 4_096
+
+/** Memory of one node: 64 TiB. */
+export const NODE_MEMORY_MIB_MAX: number = 64 * 1024 * 1024
+
+export const NODES_MAX = 10_000
+
+/** Characters of a node's id. */
+export const NODE_ID_CHARS_MAX = 128
+
+/** Fabrics that one node offers, and that one lease accepts. */
+export const FABRICS_MAX = 16
+
+/** Characters of any other name or address in a request to the resource manager. */
+export const TEXT_CHARS_MAX = 1_024
+
+/** Cores of one lease. */
+export const LEASE_CORES_MAX: number = NODE_CORES_MAX
+
+/** Memory of one lease. */
+export const LEASE_MEMORY_MIB_MAX: number = NODE_MEMORY_MIB_MAX
+
+/** Shorter, and it would be over before its executor has started. */
+export const LEASE_DURATION_MS_MIN = 100
+
+/** Longer ones must be renewed: cores whose client is gone come back after this at the latest. */
+export const LEASE_DURATION_MS_MAX: number = 24 * 60 * 60_000
+
+/** Characters of a tenant's name. */
+export const TENANT_CHARS_MAX = 64
+
+/** Leases that a node reports at once: all that it can run, and as many that have just ended. */
+export const LEASE_REPORTS_MAX: number = 2 * NODE_CORES_MAX
+
+/** How often a node says that it lives, unless the resource manager is told otherwise. */
+export const HEARTBEAT_INTERVAL_MS = 1_000
+
+/** A node that is silent for this long is lost, unless the resource manager is told otherwise. */
+export const NODE_LOST_AFTER_MS = 3_500
+
+/** How long a lost node stays listed. */
+export const NODE_LOST_KEPT_MS: number = 10 * 60_000
+
+/** A lease that ends is closed after this even if its node, which lives, never says that the executor has stopped. */
+export const LEASE_TERMINATING_MS_MAX = 15_000
+
+/** How long closed leases can be looked up, and their usage still be corrected by a late report… */
+export const CLOSED_LEASE_KEPT_MS: number = 24 * 60 * 60_000
+
+/** …and how many; of more, those that closed first are forgotten. */
+export const CLOSED_LEASES_MAX = 1_000
+
+/** They are counted after so many have closed, or when the resource manager wakes up for another reason. */
+export const CLOSED_LEASES_SLACK = 100
+
+/** The resource manager looks at the clock at least this often while it waits, for wall clocks are set. */
+export const ALARM_SLEEP_MS_MAX = 60_000
+
+/** When the resource manager's work at a deadline fails (the disk is full), it is tried again after this. */
+export const ALARM_RETRY_MS = 1_000
+
+assert(NODE_LOST_AFTER_MS > 3 * HEARTBEAT_INTERVAL_MS, 'a node survives two heartbeats that are lost or late')
+assert(LEASE_TERMINATING_MS_MAX > NODE_LOST_AFTER_MS + EXECUTOR_DRAIN_GRACE_MS, 'a node has time to stop an executor')
+assert(LEASE_CORES_MAX <= NODE_CORES_MAX && LEASE_MEMORY_MIB_MAX <= NODE_MEMORY_MIB_MAX, 'a lease is on one node')
+assert(LEASE_DURATION_MS_MIN < LEASE_DURATION_MS_MAX, 'there are leases')
+
+/** How long a client waits before it tries again to renew a lease whose manager or node did not answer. */
+export const LEASE_RENEW_RETRY_MS = 1_000
+
+/** How long a client whose worker is gone waits for the node to say why. */
+export const LEASE_LOSS_REASON_MS = 1_000
+
+/** Invocations that wait for a slot, unless the lease says otherwise. */
+export const QUEUE_MAX_DEFAULT = 1024

@@ -6,6 +6,9 @@
  */
 export const METER_PAGE_FD = 4
 
+/** The executor's exit code when its client went away without a word: no crash, but nobody is served any more. */
+export const EXIT_CLIENT_GONE = 3
+
 export interface StartMessage {
   kind: 'start'
   /** Absolute path of the bundle, one ECMAScript module. */

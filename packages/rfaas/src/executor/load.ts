@@ -1,0 +1,37 @@
+import { pathToFileURL } from 'node:url'
+
+import { RfaasError } from '../errors.ts'
+import { isRaw, type RawFunction } from '../functions.ts'
+
+/** A function that clients can invoke. */
+export type LoadedFunction =
+  { name: string; raw: true; call: RawFunction } | { name: string; raw: false; call: (...args: unknown[]) => unknown }
+
+/**
+ * Imports a bundle and gives its exported functions in the order of their names, which all workers agree on.
+ *
+ * @throws {RfaasError} `module_failed` when the module throws, or exports no function
+ */
+export async function loadFunctions(bundlePath: string): Promise<LoadedFunction[]> {
+  let exports: Record<string, unknown>
+  try {
+    exports = (await import(pathToFileURL(bundlePath).href)) as Record<string, unknown>
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new RfaasError('module_failed', `Cannot load the functions: ${reason}`, { cause: error })
+  }
+  const functions: LoadedFunction[] = []
+  for (const name of Object.keys(exports).sort()) {
+    const call = exports[name]
+    if (typeof call !== 'function') continue
+    functions.push(
+      isRaw(call) ? { name, raw: true, call } : { name, raw: false, call: call as (...args: unknown[]) => unknown },
+    )
+  }
+  if (functions.length === 0) {
+    const found = Object.keys(exports)
+    const what = found.length === 0 ? 'nothing' : found.join(', ')
+    throw new RfaasError('module_failed', `Cannot load the functions: the module exports no function, only ${what}`)
+  }
+  return functions
+}

@@ -1,0 +1,118 @@
+import { setImmediate } from 'node:timers/promises'
+
+import { FabricError, type Connection } from '@rfaas/fabric'
+
+import type { Meters } from '../accounting/meters.ts'
+import { monotonicMs } from './clock.ts'
+import type { InvocationServer } from './server.ts'
+
+/** Empty polls between two looks at the clock, the peer and the supervisor. */
+const POLLS_PER_LOOK = 64
+/** A polling worker lets its event loop turn this often, for what the functions' module may have started. */
+const TURN_EVERY_MS = 1
+
+/** Why a worker stopped serving. */
+export type LoopEnd = 'drained' | 'lost'
+
+type Pause = 'turn' | 'cold-down' | LoopEnd
+
+/**
+ * The life of one worker: hot, it polls; after its hot timeout it is warm and sleeps until the client's next write
+ * wakes it. Time is metered as it passes: what ends in a served invocation is execution, the rest of a hot worker's
+ * time is polling, and sleep is neither. One reading of the clock serves both meters and the hot timeout.
+ */
+export class WorkerLoop {
+  readonly #connection: Connection
+  readonly #server: InvocationServer
+  readonly #meters: Meters
+  readonly #hotTimeoutMs: number
+  #markMs = 0
+  #servedMs = 0
+  #turnedMs = 0
+  #draining = false
+
+  /** @param hotTimeoutMs since the last invocation; Infinity: always hot, 0: never */
+  constructor(connection: Connection, server: InvocationServer, meters: Meters, hotTimeoutMs: number) {
+    this.#connection = connection
+    this.#server = server
+    this.#meters = meters
+    this.#hotTimeoutMs = hotTimeoutMs
+  }
+
+  async run(): Promise<LoopEnd> {
+    this.#markMs = this.#servedMs = this.#turnedMs = monotonicMs()
+    for (;;) {
+      const pause = this.#hot()
+      switch (pause) {
+        case 'turn':
+          await setImmediate()
+          this.#turnedMs = monotonicMs()
+          // A client that never pauses would otherwise keep us from seeing it.
+          if (this.#connection.takeInterrupt()) this.#draining = true
+          break
+        case 'cold-down':
+          await this.#warm()
+          break
+        case 'drained':
+        case 'lost':
+          return pause
+      }
+    }
+  }
+
+  /** Polls and serves, synchronously, until there is a reason for a pause. */
+  #hot(): Pause {
+    const connection = this.#connection
+    try {
+      for (let empty = 0; ;) {
+        const slot = connection.poll()
+        if (slot >= 0) {
+          this.#server.serve(slot)
+          this.#servedMs = this.#look(1)
+          empty = 0
+          // A client that never pauses must not hold up promises, timers or a drain.
+          if (this.#servedMs - this.#turnedMs > TURN_EVERY_MS) return 'turn'
+          continue
+        }
+        if (++empty % POLLS_PER_LOOK !== 0) continue
+        const nowMs = this.#look(0)
+        if (connection.takeInterrupt()) this.#draining = true
+        if (connection.state !== 'open') return 'lost'
+        if (!this.#server.allSent) this.#server.flush()
+        else if (this.#draining && this.#server.pending === 0) return 'drained'
+        if (this.#draining || !this.#server.allSent) return 'turn'
+        if (nowMs - this.#servedMs >= this.#hotTimeoutMs) return 'cold-down'
+        if (this.#server.pending > 0 || nowMs - this.#turnedMs > TURN_EVERY_MS) return 'turn'
+      }
+    } catch (error) {
+      // The client went away in the middle of an answer.
+      if (error instanceof FabricError && error.code === 'lost') return 'lost'
+      throw error
+    }
+  }
+
+  /** Sleeps. With asynchronous functions under way it sleeps on the event loop, else blocked, which wakes faster. */
+  async #warm(): Promise<void> {
+    const connection = this.#connection
+    if (this.#server.pending === 0) {
+      if (connection.wait() === 'interrupted') this.#draining = true
+    } else {
+      const awake = Promise.withResolvers<void>()
+      connection.onReady = this.#server.onSettled = awake.resolve
+      if (connection.arm()) await awake.promise
+      connection.onReady = this.#server.onSettled = null
+    }
+    // Asleep is neither polling nor executing. A waker has work for us: poll for it as after an invocation.
+    this.#markMs = this.#turnedMs = monotonicMs()
+    this.#servedMs = this.#markMs
+  }
+
+  #look(served: 0 | 1): number {
+    const nowMs = monotonicMs()
+    const ns = (nowMs - this.#markMs) * 1e6
+    if (served === 1) this.#meters.addExecution(ns, 1)
+    else this.#meters.addHotPolling(ns)
+    this.#markMs = nowMs
+    return nowMs
+  }
+}

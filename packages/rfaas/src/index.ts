@@ -1,0 +1,23 @@
+export { dieWithParent } from '@rfaas/fabric'
+
+export type { Prices, Usage } from './accounting/usage.ts'
+export { Cluster, connect, type ConnectOptions } from './client/cluster.ts'
+export { Lease } from './client/lease.ts'
+export { local, type LocalOptions } from './client/local.ts'
+export { Slot } from './client/slot.ts'
+export type {
+  AnyModule,
+  Bill,
+  Calls,
+  FabricChoice,
+  FunctionNames,
+  LeaseOptions,
+  LeaseTimings,
+  Maps,
+  RawFunctionNames,
+} from './client/types.ts'
+export { LeaseEnd, LeaseState, NodeState, type LeaseInfo, type NodeInfo } from './control/gen/rfaas_pb.ts'
+export { RfaasError, type ErrorCode } from './errors.ts'
+export { startNode, type Node, type NodeOptions } from './executor-manager/node.ts'
+export { raw, type RawFunction } from './functions.ts'
+export { startResourceManager, type ResourceManager, type ResourceManagerOptions } from './resource-manager/manager.ts'

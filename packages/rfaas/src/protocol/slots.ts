@@ -1,0 +1,85 @@
+import { PAYLOAD_BYTES_MAX, SLOTS_MAX } from '../limits.ts'
+import { RfaasError } from '../errors.ts'
+
+/**
+ * The memory of one channel, the same in both directions: `slots` slots, each a header of one cache line and room for
+ * a payload. An invocation goes into a slot of the client's outbound window, its result comes back in the slot of the
+ * same number of the inbound window; the immediate is the slot's number and nothing else.
+ *
+ *     word  invocation            result
+ *     0, 1  id, low and high      the same id
+ *     2     function's index      status
+ *     3     bytes of payload      bytes of payload
+ *
+ * Words are int32 in the byte order of the machine: rfaas runs between little-endian machines only.
+ */
+export const HEADER_BYTES = 64
+export const HEADER_ID_LOW = 0
+export const HEADER_ID_HIGH = 1
+export const HEADER_FUNCTION = 2
+export const HEADER_STATUS = 2
+export const HEADER_PAYLOAD_BYTES = 3
+
+export interface SlotLayout {
+  slots: number
+  payloadBytesMax: number
+  /** From the beginning of one slot to that of the next. */
+  slotBytes: number
+  windowBytes: number
+}
+
+/** @throws {RfaasError} `invalid_argument` when a bound of limits.ts is not kept */
+export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
+  if (!Number.isInteger(slots) || slots < 1 || slots > SLOTS_MAX) {
+    throw new RfaasError('invalid_argument', `Cannot lay out slots: slots must be 1 to ${SLOTS_MAX}, not ${slots}`)
+  }
+  if (!Number.isInteger(payloadBytesMax) || payloadBytesMax < 1 || payloadBytesMax > PAYLOAD_BYTES_MAX) {
+    const range = `1 to ${PAYLOAD_BYTES_MAX}`
+    throw new RfaasError(
+      'invalid_argument',
+      `Cannot lay out slots: payloadBytesMax must be ${range}, not ${payloadBytesMax}`,
+    )
+  }
+  const slotBytes = HEADER_BYTES + Math.ceil(payloadBytesMax / 64) * 64
+  const windowBytes = slots * slotBytes
+  if (windowBytes > 2 ** 31) {
+    const needed = `${slots} slots of ${payloadBytesMax} bytes need ${windowBytes} bytes`
+    throw new RfaasError(
+      'invalid_argument',
+      `Cannot lay out slots: ${needed}, a worker's window has at most ${2 ** 31}`,
+    )
+  }
+  return { slots, payloadBytesMax, slotBytes, windowBytes }
+}
+
+/** Views of the payloads of one window, made once per slot and length: nothing is allocated for a repeated length. */
+export class PayloadViews {
+  readonly #window: ArrayBufferLike
+  readonly #layout: SlotLayout
+  readonly #whole: Uint8Array[] = []
+  readonly #last: Uint8Array[] = []
+
+  constructor(window: ArrayBufferLike, layout: SlotLayout) {
+    this.#window = window
+    this.#layout = layout
+    for (let slot = 0; slot < layout.slots; slot++) {
+      const view = new Uint8Array(window, slot * layout.slotBytes + HEADER_BYTES, layout.payloadBytesMax)
+      this.#whole.push(view)
+      this.#last.push(view)
+    }
+  }
+
+  /** All of a slot's room. */
+  whole(slot: number): Uint8Array {
+    return this.#whole[slot]!
+  }
+
+  /** The first bytes of it. The caller has checked that they fit. */
+  first(slot: number, byteLength: number): Uint8Array {
+    const last = this.#last[slot]!
+    if (last.length === byteLength) return last
+    const view = new Uint8Array(this.#window, slot * this.#layout.slotBytes + HEADER_BYTES, byteLength)
+    this.#last[slot] = view
+    return view
+  }
+}
