@@ -147,3 +147,6 @@ export const LEASE_LOSS_REASON_MS = 1_000
 
 /** Invocations that wait for a slot, unless the lease says otherwise. */
 export const QUEUE_MAX_DEFAULT = 1024
+
+/** How long a node waits for the answer to a heartbeat; then the resource manager counts as away. */
+export const HEARTBEAT_TIMEOUT_MS = 3_000

@@ -66,13 +66,15 @@ function describeFabrics({ fabrics, hostId }: Demand, nodes: readonly Capacity[]
 const nodeCount = (nodes: readonly Capacity[]): string =>
   nodes.length === 1 ? `node ${nodes[0]!.nodeId} offers` : `the ${nodes.length} nodes offer`
 
+const coreCount = (cores: number): string => `${cores} ${cores === 1 ? 'core' : 'cores'}`
+
 /** The reason is the resource of which no node has enough, or both together where each alone would do. */
 function describeShortage({ cores, memoryMib }: Demand, nodes: readonly Capacity[]): string {
   const shortOf: string[] = []
   const mostCores = largest(nodes, ({ coresFree }) => coresFree)
   if (mostCores.coresFree < cores) {
     const all = nodes.reduce((sum, node) => sum + node.cores, 0)
-    shortOf.push(`${cores} cores asked, largest free ${mostCores.coresFree} on ${mostCores.nodeId}; ${all} in all`)
+    shortOf.push(`${coreCount(cores)} asked, largest free ${mostCores.coresFree} on ${mostCores.nodeId}; ${all} in all`)
   }
   const mostMemory = largest(nodes, ({ memoryMibFree }) => memoryMibFree)
   if (mostMemory.memoryMibFree < memoryMib) {
@@ -81,10 +83,11 @@ function describeShortage({ cores, memoryMib }: Demand, nodes: readonly Capacity
     shortOf.push(`${memoryMib} MiB asked, largest free ${free}; ${all} MiB in all`)
   }
   if (shortOf.length > 0) return shortOf.join('; ')
-  const most = `${mostCores.nodeId} has ${mostCores.coresFree} cores and ${mostCores.memoryMibFree} MiB free`
-  return `${cores} cores and ${memoryMib} MiB asked, no node has both free; ${most}`
+  const most = `${mostCores.nodeId} has ${coreCount(mostCores.coresFree)} and ${mostCores.memoryMibFree} MiB free`
+  return `${coreCount(cores)} and ${memoryMib} MiB asked, no node has both free; ${most}`
 }
 
 function largest(nodes: readonly Capacity[], size: (node: Capacity) => number): Capacity {
-  return nodes.reduce((best, node) => (size(node) > size(best) ? node : best))
+  const [first] = nodes.toSorted((a, b) => size(b) - size(a) || (a.nodeId < b.nodeId ? -1 : 1))
+  return first!
 }

@@ -1,0 +1,21 @@
+import type { Prices } from '../accounting/usage.ts'
+import type { SigningKeys } from '../lease/token.ts'
+import type { Clock } from './clock.ts'
+import type { LeaseRecord } from './records.ts'
+import type { Store } from './store.ts'
+
+/** What the parts of one resource manager share. Everything else that they know is in the store. */
+export interface Context {
+  readonly store: Store
+  readonly clock: Clock
+  readonly keys: SigningKeys
+  readonly prices: Prices
+  readonly heartbeatIntervalMs: number
+  readonly nodeLostAfterMs: number
+  /** Nodes cannot have sent heartbeats while there was no manager: none is lost before its time from here. */
+  readonly startedUnixMs: number
+  /** Sweeps at this time at the latest. */
+  wakeAt(unixMs: number): void
+  /** Called once for every lease that this manager has closed, after the commit. */
+  leaseClosed(lease: LeaseRecord): void
+}

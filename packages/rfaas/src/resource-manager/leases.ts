@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto'
+import { NO_USAGE } from '../accounting/usage.ts'
+import { RfaasError } from '../errors.ts'
+import { grantLease, renewLease, requestLease, terminateLease } from '../lease/lease.ts'
+import { signToken, verifyToken } from '../lease/token.ts'
+import { LEASE_TERMINATING_MS_MAX } from '../limits.ts'
+import { closeOpenLease } from './closing.ts'
+import type { Context } from './context.ts'
+import { publish } from './events.ts'
+import { place } from './placement.ts'
+import {
+  CLOSED_LEASES,
+  coresFree,
+  isReady,
+  LAST_FENCE,
+  memoryMibFree,
+  NODES,
+  OPEN_LEASES,
+  parseLease,
+  parseNode,
+} from './records.ts'
+import type { LeaseRecord, NodeRecord } from './records.ts'
+import type { LeaseDemand } from './requests.ts'
+import { transact } from './store.ts'
+import type { Transaction } from './store.ts'
+
+/** @throws {RfaasError} `lease_denied` when no node has what is asked for */
+export async function grant(
+  context: Context,
+  demand: LeaseDemand,
+): Promise<{ lease: LeaseRecord; node: NodeRecord; token: string }> {
+  const { lease, node } = await transact(context.store, async (transaction) => {
+    const nodes = (await transaction.list(NODES)).map(({ value }) => parseNode(value)).filter(isReady)
+    const capacities = nodes.map((node) => ({
+      ...node,
+      coresFree: coresFree(node),
+      memoryMibFree: memoryMibFree(node),
+    }))
+    const placement = place(demand, capacities)
+    if ('denied' in placement) throw new RfaasError('lease_denied', `Cannot grant lease: ${placement.denied}`)
+
+    const chosen = nodes.find(({ nodeId }) => nodeId === placement.nodeId)!
+    const node: NodeRecord = {
+      ...chosen,
+      coresLeased: chosen.coresLeased + demand.cores,
+      memoryMibLeased: chosen.memoryMibLeased + demand.memoryMib,
+    }
+    transaction.set(NODES + node.nodeId, JSON.stringify(node))
+
+    const nowUnixMs = context.clock.nowUnixMs()
+    const leaseId = `lease-${randomBytes(6).toString('hex')}`
+    const requested = requestLease({ leaseId, ...demand }, nowUnixMs)
+    const { nodeId } = node
+    const fence = await nextFence(transaction)
+    const granted = grantLease(requested, { nodeId, fence, durationMs: demand.durationMs }, nowUnixMs)
+    const lease: LeaseRecord = { ...granted, usage: NO_USAGE }
+    transaction.set(OPEN_LEASES + leaseId, JSON.stringify(lease))
+    return { lease, node }
+  })
+  context.wakeAt(lease.expiresUnixMs)
+  publish({ kind: 'lease-granted', lease })
+  return { lease, node, token: await signToken(lease, context.keys.privateKey) }
+}
+
+/**
+ * Any token of the lease will do, also one whose expiry has been moved on since.
+ *
+ * @throws {RfaasError} `token_refused`, `lease_closed`, `not_found`
+ */
+export async function renew(
+  context: Context,
+  { leaseId, token, durationMs }: { leaseId: string; token: string; durationMs: number },
+): Promise<{ lease: LeaseRecord; token: string }> {
+  await checkToken(context, leaseId, token)
+  const lease = await transact(context.store, async (transaction) => {
+    const { lease } = await findLease(transaction, leaseId)
+    const renewal = { fence: await nextFence(transaction), durationMs }
+    const renewed: LeaseRecord = { ...lease, ...renewLease(lease, renewal, context.clock.nowUnixMs()) }
+    transaction.set(OPEN_LEASES + leaseId, JSON.stringify(renewed))
+    return renewed
+  })
+  return { lease, token: await signToken(lease, context.keys.privateKey) }
+}
+
+/**
+ * Ends a lease. One that its node runs is closed when the node has said that it runs no more; the node is told so by
+ * the answer to its next heartbeat, should its client not have done it.
+ *
+ * @throws {RfaasError} `token_refused`, `not_found`
+ */
+export async function release(
+  context: Context,
+  { leaseId, token }: { leaseId: string; token: string },
+): Promise<LeaseRecord> {
+  await checkToken(context, leaseId, token)
+  const { lease, changed } = await transact(context.store, async (transaction) => {
+    const { lease, isOpen } = await findLease(transaction, leaseId)
+    if (!isOpen || lease.state === 'terminating') return { lease, changed: false }
+    return { lease: await endOpenLease(context, transaction, lease, 'released'), changed: true }
+  })
+  if (changed) afterEnd(context, lease)
+  return lease
+}
+
+/** Closes a lease that never began to run; lets the node end one that runs. */
+export async function endOpenLease(
+  context: Context,
+  transaction: Transaction,
+  lease: LeaseRecord,
+  end: 'released' | 'expired',
+): Promise<LeaseRecord> {
+  const nowUnixMs = context.clock.nowUnixMs()
+  if (lease.state === 'granted') return closeOpenLease(transaction, lease, end, nowUnixMs)
+  const terminating: LeaseRecord = { ...lease, ...terminateLease(lease, end, nowUnixMs) }
+  transaction.set(OPEN_LEASES + lease.leaseId, JSON.stringify(terminating))
+  return terminating
+}
+
+/** What follows once the end of a lease is committed. */
+export function afterEnd(context: Context, lease: LeaseRecord): void {
+  if (lease.state === 'closed') context.leaseClosed(lease)
+  else context.wakeAt(lease.terminatingUnixMs + LEASE_TERMINATING_MS_MAX)
+}
+
+/** Open ones first, each kind in the order in which they were granted. */
+export async function listLeases({ store }: Context, includeClosed: boolean): Promise<LeaseRecord[]> {
+  const lists = await Promise.all([store.list(OPEN_LEASES), includeClosed ? store.list(CLOSED_LEASES) : []])
+  return lists.flatMap((entries) =>
+    entries
+      .map(({ value }) => parseLease(value))
+      .sort((a, b) => a.grantedUnixMs - b.grantedUnixMs || a.fence - b.fence),
+  )
+}
+
+async function checkToken({ keys }: Context, leaseId: string, token: string): Promise<void> {
+  // Whether the lease still runs is in the store; the token only shows who asks.
+  const claims = await verifyToken(token, keys.publicKey, { nowUnixMs: null })
+  if (claims.leaseId === leaseId) return
+  throw new RfaasError('token_refused', `Cannot accept the lease token: it is for ${claims.leaseId}, not ${leaseId}`)
+}
+
+async function findLease(transaction: Transaction, leaseId: string): Promise<{ lease: LeaseRecord; isOpen: boolean }> {
+  const open = await transaction.get(OPEN_LEASES + leaseId)
+  const value = open ?? (await transaction.get(CLOSED_LEASES + leaseId))
+  if (value !== null) return { lease: parseLease(value), isOpen: open !== null }
+  throw new RfaasError('not_found', `Cannot find lease ${leaseId}: it was never granted here, or closed long ago`)
+}
+
+async function nextFence(transaction: Transaction): Promise<number> {
+  const fence = Number((await transaction.get(LAST_FENCE)) ?? 0) + 1
+  transaction.set(LAST_FENCE, String(fence))
+  return fence
+}

@@ -1,0 +1,178 @@
+import type { Usage } from '../accounting/usage.ts'
+import { mergeReports } from '../accounting/usage.ts'
+import { RfaasError } from '../errors.ts'
+import { activateLease } from '../lease/lease.ts'
+import type { LeaseEnd } from '../lease/lease.ts'
+import { NODES_MAX } from '../limits.ts'
+import { closeOpenLease } from './closing.ts'
+import type { Context } from './context.ts'
+import { publish } from './events.ts'
+import { CLOSED_LEASES, HEARTBEATS, NODES, OPEN_LEASES, parseLease, parseNode } from './records.ts'
+import type { FabricOffer, LeaseRecord, NodeRecord } from './records.ts'
+import { transact } from './store.ts'
+import type { Transaction } from './store.ts'
+
+/** What a node says of itself. */
+export interface NodeDescription {
+  readonly nodeId: string
+  readonly controlUrl: string
+  readonly cores: number
+  readonly memoryMib: number
+  readonly fabrics: readonly FabricOffer[]
+}
+
+/** What a node says of one of its leases. */
+export interface LeaseReport {
+  readonly leaseId: string
+  /** Cumulative. */
+  readonly usage: Usage
+  /** null while it runs. */
+  readonly end: LeaseEnd | null
+}
+
+/**
+ * Makes a node known, or known again under the same id. `reports` must name all leases that it still runs: those
+ * that ran on it when it was last heard of and are not among them, its restart has ended.
+ */
+export async function registerNode(
+  context: Context,
+  description: NodeDescription,
+  reports: readonly LeaseReport[],
+): Promise<void> {
+  const { nodeId } = description
+  const { node, closed } = await transact(context.store, async (transaction) => {
+    const nowUnixMs = context.clock.nowUnixMs()
+    const value = await transaction.get(NODES + nodeId)
+    if (value === null) await checkRoomForNode(transaction, nodeId)
+    const { coresLeased, memoryMibLeased } = value === null ? NOTHING_LEASED : parseNode(value)
+    const node: NodeRecord = { ...description, coresLeased, memoryMibLeased, lostUnixMs: null }
+    transaction.set(NODES + nodeId, JSON.stringify(node))
+    transaction.set(HEARTBEATS + nodeId, String(nowUnixMs))
+
+    const { closed } = await applyReports(transaction, nodeId, reports, nowUnixMs)
+    const reported = new Set(reports.map(({ leaseId }) => leaseId))
+    for (const lease of await openLeasesOf(transaction, nodeId)) {
+      // One that was granted and never reported may be about to start.
+      if (lease.state === 'granted' || reported.has(lease.leaseId)) continue
+      closed.push(await closeOpenLease(transaction, lease, 'executor_crashed', nowUnixMs))
+    }
+    return { node, closed }
+  })
+  context.wakeAt(context.clock.nowUnixMs() + context.nodeLostAfterMs)
+  publish({ kind: 'node-registered', node })
+  for (const lease of closed) context.leaseClosed(lease)
+}
+
+const NOTHING_LEASED = { coresLeased: 0, memoryMibLeased: 0 }
+
+async function checkRoomForNode(transaction: Transaction, nodeId: string): Promise<void> {
+  const { length } = await transaction.list(NODES)
+  if (length < NODES_MAX) return
+  throw new RfaasError('invalid_argument', `Cannot register node ${nodeId}: there are ${length} nodes already`)
+}
+
+/**
+ * Takes a sign of life and what came with it. A node that was declared lost is back; its leases are not.
+ *
+ * @returns null when the node is unknown and has to register; else the leases that it must stop
+ */
+export async function heartbeat(
+  context: Context,
+  nodeId: string,
+  reports: readonly LeaseReport[],
+): Promise<string[] | null> {
+  const result = await transact(context.store, async (transaction) => {
+    const nowUnixMs = context.clock.nowUnixMs()
+    const value = await transaction.get(NODES + nodeId)
+    if (value === null) return null
+    const node = parseNode(value)
+    if (node.lostUnixMs !== null) {
+      transaction.set(NODES + nodeId, JSON.stringify({ ...node, lostUnixMs: null }))
+      context.wakeAt(nowUnixMs + context.nodeLostAfterMs)
+    }
+    transaction.set(HEARTBEATS + nodeId, String(nowUnixMs))
+    return applyReports(transaction, nodeId, reports, nowUnixMs)
+  })
+  if (result === null) return null
+  for (const lease of result.closed) context.leaseClosed(lease)
+  return result.toStop
+}
+
+/** Ends all leases of a node and forgets it. Again, or of a node that was never known, is fine. */
+export async function deregisterNode(context: Context, nodeId: string): Promise<void> {
+  const { known, closed } = await transact(context.store, async (transaction) => {
+    const known = (await transaction.get(NODES + nodeId)) !== null
+    const closed: LeaseRecord[] = []
+    for (const lease of await openLeasesOf(transaction, nodeId)) {
+      closed.push(await closeOpenLease(transaction, lease, 'retrieved', context.clock.nowUnixMs()))
+    }
+    if (known) {
+      transaction.set(NODES + nodeId, null)
+      transaction.set(HEARTBEATS + nodeId, null)
+    }
+    return { known, closed }
+  })
+  for (const lease of closed) context.leaseClosed(lease)
+  if (known) publish({ kind: 'node-left', nodeId })
+}
+
+/** When the node was last heard of; 0 when it is unknown. */
+export async function lastHeartbeat({ store }: Context, nodeId: string): Promise<number> {
+  return Number((await store.get(HEARTBEATS + nodeId))?.value ?? 0)
+}
+
+/** By id. */
+export async function listNodes({ store }: Context): Promise<{ node: NodeRecord; heartbeatUnixMs: number }[]> {
+  const [nodes, heartbeats] = await Promise.all([store.list(NODES), store.list(HEARTBEATS)])
+  const unixMs = new Map(heartbeats.map(({ key, value }) => [key.slice(HEARTBEATS.length), Number(value)]))
+  return nodes.map(({ value }) => {
+    const node = parseNode(value)
+    return { node, heartbeatUnixMs: unixMs.get(node.nodeId) ?? 0 }
+  })
+}
+
+/** Those that the transaction itself has not closed, read so that it fails should one of them change. */
+async function openLeasesOf(transaction: Transaction, nodeId: string): Promise<LeaseRecord[]> {
+  const leases: LeaseRecord[] = []
+  for (const { key, value } of await transaction.list(OPEN_LEASES)) {
+    if (parseLease(value).nodeId !== nodeId) continue
+    const current = await transaction.get(key)
+    if (current !== null) leases.push(parseLease(current))
+  }
+  return leases
+}
+
+/** Whoever sends reports twice changes nothing the second time. */
+async function applyReports(
+  transaction: Transaction,
+  nodeId: string,
+  reports: readonly LeaseReport[],
+  nowUnixMs: number,
+): Promise<{ closed: LeaseRecord[]; toStop: string[] }> {
+  const closed: LeaseRecord[] = []
+  const toStop: string[] = []
+  for (const report of reports) {
+    const { leaseId, usage, end } = report
+    const openValue = await transaction.get(OPEN_LEASES + leaseId)
+    const closedValue = openValue === null ? await transaction.get(CLOSED_LEASES + leaseId) : null
+    const value = openValue ?? closedValue
+    const lease = value === null ? null : parseLease(value)
+    const isOurs = lease !== null && lease.nodeId === nodeId
+    if (isOurs && openValue !== null && end !== null) {
+      const last = { ...lease, usage: mergeReports(lease.usage, usage) }
+      closed.push(await closeOpenLease(transaction, last, end, nowUnixMs))
+      continue
+    }
+    const shouldRun = isOurs && openValue !== null && lease.state !== 'terminating'
+    if (end === null && !shouldRun) toStop.push(leaseId)
+    if (!isOurs) continue
+    const counted: LeaseRecord = {
+      ...(shouldRun ? { ...lease, ...activateLease(lease, nowUnixMs) } : lease),
+      usage: mergeReports(lease.usage, usage),
+    }
+    // An idle lease reports the same again and again: that is not worth a write.
+    const text = JSON.stringify(counted)
+    if (text !== value) transaction.set((openValue !== null ? OPEN_LEASES : CLOSED_LEASES) + leaseId, text)
+  }
+  return { closed, toStop }
+}
