@@ -2,6 +2,8 @@
   "target_defaults": {
     "cflags": ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-fvisibility=hidden"],
     "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"],
+    # Node unloads an addon with the last worker thread that uses it; our own threads and libfabric's outlive that.
+    "ldflags": ["-Wl,-z,nodelete"],
   },
   "targets": [
     {
