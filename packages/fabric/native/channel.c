@@ -19,9 +19,11 @@ typedef struct {
   block* control;
   uint32_t* own;
   uint32_t* peer;
+  int memory; // until somebody attaches, then -1
   int socket;
   int own_event;
   int peer_event;
+  int64_t id;
 } channel;
 
 static table channels = TABLE_INIT;
@@ -69,37 +71,68 @@ static void start_watcher(void) {
   pthread_attr_destroy(&attributes);
 }
 
+static void channel_free(channel* c) {
+  if (c->memory >= 0) close(c->memory);
+  close(c->socket);
+  close(c->own_event);
+  close(c->peer_event);
+  if (c->control) block_release(c->control);
+  free(c);
+}
+
+// A thread that ends without a close gives its connection back all the same: the peer must see it go.
+static void on_thread_end(void* c) {
+  table_remove(&channels, ((channel*)c)->id);
+  channel_free(c);
+}
+
 // (memory descriptor, control bytes, side: 0 or 1, socket, own event, peer's event) → number of the channel, or -errno.
-// Takes the three last descriptors over, also when it fails.
+// Takes the four descriptors over, also when it fails.
 napi_value channelOpen(napi_env env, napi_callback_info info) {
   ARGS(6);
   int side = (int)int_of(env, arg[2]);
-  channel* c = calloc(1, sizeof *c);
-  if (!c) return number(env, -ENOMEM);
-  c->socket = (int)int_of(env, arg[3]);
-  c->own_event = (int)int_of(env, arg[4]);
-  c->peer_event = (int)int_of(env, arg[5]);
-  c->control = block_map((int)int_of(env, arg[0]), 0, (size_t)int_of(env, arg[1]));
+  channel made = {
+      .memory = (int)int_of(env, arg[0]),
+      .socket = (int)int_of(env, arg[3]),
+      .own_event = (int)int_of(env, arg[4]),
+      .peer_event = (int)int_of(env, arg[5]),
+  };
+  channel* c = malloc(sizeof *c);
+  if (!c) abort();
+  *c = made;
+  c->control = block_map(c->memory, 0, (size_t)int_of(env, arg[1]));
   int error = c->control ? 0 : errno;
-  int64_t id = 0;
   if (!error) {
     uint32_t* words = c->control->data;
     c->own = words + (side == 0 ? 0 : LINE_WORDS);
     c->peer = words + (side == 0 ? LINE_WORDS : 0);
     pthread_once(&watcher_once, start_watcher);
-    id = table_add(&channels, c);
-    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = (uint64_t)id};
-    if (id == 0) error = ENOMEM;
+    c->id = table_add(&channels, c);
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = (uint64_t)c->id};
+    if (c->id == 0) error = ENOMEM;
     else if (epoll_ctl(watcher_epoll, EPOLL_CTL_ADD, c->socket, &event) < 0) error = errno;
   }
-  if (!error) return number(env, id);
-  table_remove(&channels, id);
-  if (c->control) block_release(c->control);
-  close(c->socket);
-  close(c->own_event);
-  close(c->peer_event);
-  free(c);
+  if (!error) return number(env, c->id);
+  table_remove(&channels, c->id);
+  channel_free(c);
   return number(env, -error);
+}
+
+// (channel) → the descriptor of its memory, for the caller to map and close, or -EBADF when the channel is closed or was
+// attached before. From now on the channel belongs to the calling thread and ends with it.
+napi_value channelAttach(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  int memory = -1;
+  pthread_mutex_lock(&channels.lock);
+  channel* c = table_get(&channels, int_of(env, arg[0]));
+  if (c) {
+    memory = c->memory;
+    c->memory = -1;
+  }
+  pthread_mutex_unlock(&channels.lock);
+  if (memory < 0) return number(env, -EBADF);
+  napi_add_env_cleanup_hook(env, on_thread_end, c);
+  return number(env, memory);
 }
 
 // (channel): wakes the peer. Called only when its sleep word is not 0.
@@ -129,15 +162,12 @@ napi_value channelInterrupt(napi_env env, napi_callback_info info) {
   return number(env, flag_and_wake(int_of(env, arg[0]), INTERRUPTED));
 }
 
-// (channel): only by the thread that uses it. The peer sees its socket end.
+// (channel): only by the thread that attached it, or before anybody has. The peer sees its socket end.
 napi_value channelClose(napi_env env, napi_callback_info info) {
   ARGS(1);
   channel* c = table_remove(&channels, int_of(env, arg[0]));
   if (!c) return number(env, -EBADF);
-  close(c->socket);
-  close(c->own_event);
-  close(c->peer_event);
-  block_release(c->control);
-  free(c);
+  if (c->memory < 0) napi_remove_env_cleanup_hook(env, on_thread_end, c);
+  channel_free(c);
   return number(env, 0);
 }

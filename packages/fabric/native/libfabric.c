@@ -6,7 +6,7 @@ NAPI_MODULE_INIT() {
       EXPORT(ofiVersion),  EXPORT(ofiProbe),
       EXPORT(ofiListen),   EXPORT(ofiListenerDescriptor), EXPORT(ofiListenerRequest), EXPORT(ofiListenerClose),
       EXPORT(ofiReject),   EXPORT(ofiAccept),
-      EXPORT(ofiConnect),  EXPORT(ofiEstablish), EXPORT(ofiDescriptor),
+      EXPORT(ofiConnect),  EXPORT(ofiEstablish), EXPORT(ofiAttach), EXPORT(ofiDescriptor),
       EXPORT(ofiOutbound), EXPORT(ofiInbound),   EXPORT(ofiBatch),      EXPORT(ofiClose),
       EXPORT(ofiWrite),    EXPORT(ofiPoll),      EXPORT(ofiWait),       EXPORT(ofiArm),
       EXPORT(ofiInterrupt), EXPORT(ofiTakeInterrupt),

@@ -25,12 +25,7 @@ napi_value memoryCreate(napi_env env, napi_callback_info info) {
 napi_value memoryMap(napi_env env, napi_callback_info info) {
   ARGS(3);
   int fd = (int)int_of(env, arg[0]);
-  int64_t offset = int_of(env, arg[1]);
-  int64_t bytes = int_of(env, arg[2]);
-  int seals = fcntl(fd, F_GET_SEALS);
-  // Memory that its maker can shrink would turn our next read into SIGBUS.
-  if (seals < 0 || !(seals & F_SEAL_SHRINK) || lseek(fd, 0, SEEK_END) < offset + bytes) return null_value(env);
-  block* b = block_map(fd, offset, (size_t)bytes);
+  block* b = fd < 0 ? NULL : block_map(fd, int_of(env, arg[1]), (size_t)int_of(env, arg[2]));
   if (!b) return null_value(env);
   napi_value buffer = block_buffer(env, b);
   block_release(b);
@@ -57,7 +52,8 @@ NAPI_MODULE_INIT() {
       EXPORT(socketListen),   EXPORT(socketAccept), EXPORT(socketConnect),
       EXPORT(socketSend),     EXPORT(socketReceive),
       EXPORT(eventCreate),    EXPORT(descriptorClose),
-      EXPORT(channelOpen),    EXPORT(channelRing),  EXPORT(channelWait), EXPORT(channelInterrupt), EXPORT(channelClose),
+      EXPORT(channelOpen),    EXPORT(channelAttach), EXPORT(channelRing), EXPORT(channelWait),
+      EXPORT(channelInterrupt), EXPORT(channelClose),
       EXPORT(watchStart),     EXPORT(watchReference), EXPORT(watchStop),
       EXPORT(dieWithParent),
   };

@@ -7,6 +7,6 @@ function memoryCreate, memoryMap, memoryDetach, dieWithParent;
 // socket.c
 function socketListen, socketAccept, socketConnect, socketSend, socketReceive, eventCreate, descriptorClose;
 // channel.c
-function channelOpen, channelRing, channelWait, channelInterrupt, channelClose;
+function channelOpen, channelAttach, channelRing, channelWait, channelInterrupt, channelClose;
 // watch.c
 function watchStart, watchReference, watchStop;

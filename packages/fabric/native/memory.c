@@ -1,9 +1,20 @@
 #include "memory.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+static bool is_whole(int fd, int64_t end) {
+  int seals = fcntl(fd, F_GET_SEALS);
+  return seals >= 0 && (seals & F_SEAL_SHRINK) && lseek(fd, 0, SEEK_END) >= end;
+}
 
 block* block_map(int fd, int64_t offset, size_t bytes) {
+  if (fd >= 0 && !is_whole(fd, offset + (int64_t)bytes)) {
+    errno = EINVAL;
+    return NULL;
+  }
   int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
   void* data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, offset);
   if (data == MAP_FAILED) return NULL;

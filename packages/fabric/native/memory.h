@@ -9,7 +9,8 @@ typedef struct {
   atomic_int owners;
 } block;
 
-// Maps a descriptor (or, with fd -1, anonymous memory). One owner. NULL with errno set on failure.
+// Maps anonymous memory (fd -1), or a descriptor whose memory is there in full and cannot shrink: else our next read
+// could be a SIGBUS. One owner. NULL with errno set on failure.
 block* block_map(int fd, int64_t offset, size_t bytes);
 void block_release(block* b);
 // An ArrayBuffer over the block, which becomes one more owner of it.

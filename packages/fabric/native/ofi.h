@@ -47,6 +47,8 @@ typedef struct {
   uint32_t empty_polls;
   int epoll;
   int interrupt_event;
+  int64_t id;
+  atomic_bool attached;
   bool posts_receives;
   bool lost;
 } connection;
@@ -67,12 +69,15 @@ extern table ofi_listeners;
 struct fi_info* ofi_info(const char* provider, const char* host, const char* port, uint64_t flags, int* error);
 struct fid_fabric* ofi_fabric(struct fi_info* info, int* error);
 int ofi_descriptor_of(struct fid* object);
-// Takes `info` over. NULL with *error set.
+// Takes `info` over, and its request's handle. NULL with *error set; `info` stays the caller's then, and so does the
+// handle unless it is NULL.
 connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, int64_t outbound_bytes,
                                int64_t inbound_bytes, int64_t depth, int* error);
 void ofi_connection_free(connection* c);
 remote_window ofi_own_window(connection* c);
-// Moves what the completion queue holds into `to`; count, or a negative error when the peer is lost.
+// Turns the peer of a request away with a word that tells this from a connection that failed by itself.
+int ofi_turn_away(struct fid_pep* pep, struct fi_info* request);
+// Moves what the completion queue holds into `to`; how many. Notes in `lost` that the peer is lost.
 int ofi_drain(connection* c, uint32_t* to, int room);
 
 // ofi_provider.c
@@ -80,6 +85,6 @@ function ofiVersion, ofiProbe;
 // ofi_listen.c
 function ofiListen, ofiListenerDescriptor, ofiListenerRequest, ofiListenerClose, ofiReject, ofiAccept;
 // ofi_connection.c
-function ofiConnect, ofiEstablish, ofiDescriptor, ofiOutbound, ofiInbound, ofiBatch, ofiClose;
+function ofiConnect, ofiEstablish, ofiAttach, ofiDescriptor, ofiOutbound, ofiInbound, ofiBatch, ofiClose;
 // ofi_data.c
 function ofiWrite, ofiPoll, ofiWait, ofiArm, ofiInterrupt, ofiTakeInterrupt;

@@ -27,7 +27,6 @@ connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, 
                                int64_t inbound_bytes, int64_t depth, int* error) {
   connection* c = calloc(1, sizeof *c);
   if (!c) {
-    fi_freeinfo(info);
     *error = -FI_ENOMEM;
     return NULL;
   }
@@ -46,6 +45,7 @@ connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, 
   struct fi_eq_attr eq_attr = {.size = 16, .wait_obj = FI_WAIT_FD};
   if (!*error) *error = fi_domain(fabric, info, &c->domain, NULL);
   if (!*error) *error = fi_endpoint(c->domain, info, &c->ep, NULL);
+  if (!*error) info->handle = NULL; // the endpoint has it
   if (!*error) *error = fi_eq_open(fabric, &eq_attr, &c->eq, NULL);
   if (!*error) *error = fi_cq_open(c->domain, &cq_attr, &c->cq, NULL);
   if (!*error) *error = fi_ep_bind(c->ep, &c->eq->fid, 0);
@@ -59,6 +59,7 @@ connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, 
   if (!*error) *error = add_to_epoll(c, c->interrupt_event);
   for (int64_t i = 0; i < depth && c->posts_receives && !*error; i++) *error = fi_recvmsg(c->ep, &(struct fi_msg){0}, FI_COMPLETION);
   if (!*error) return c;
+  c->info = NULL;
   ofi_connection_free(c);
   return NULL;
 }
@@ -105,19 +106,23 @@ napi_value ofiConnect(napi_env env, napi_callback_info info) {
     return number(env, error);
   }
   connection* c = ofi_connection_new(fabric, to, int_of(env, arg[4]), int_of(env, arg[5]), int_of(env, arg[6]), &error);
-  if (!c) return number(env, error);
+  if (!c) {
+    fi_freeinfo(to);
+    return number(env, error);
+  }
   connect_data said = {.inbound = ofi_own_window(c)};
   memcpy(said.greeting, greeting.data, GREETING_BYTES);
   error = fi_connect(c->ep, to->dest_addr, &said, sizeof said);
-  int64_t id = error ? 0 : table_add(&ofi_connections, c);
-  if (id == 0) {
+  c->id = error ? 0 : table_add(&ofi_connections, c);
+  if (c->id == 0) {
     ofi_connection_free(c);
     return number(env, error ? error : -FI_ENOMEM);
   }
-  return number(env, id);
+  return number(env, c->id);
 }
 
-// (connection) → 0 when it is established, -EAGAIN when not yet, else why it never will be.
+// (connection) → 0 when it is established, -EAGAIN when not yet, -EACCES when the listener turned us away, else why it
+// never will be.
 napi_value ofiEstablish(napi_env env, napi_callback_info info) {
   ARGS(1);
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
@@ -131,6 +136,7 @@ napi_value ofiEstablish(napi_env env, napi_callback_info info) {
   if (got == -FI_EAVAIL) {
     struct fi_eq_err_entry failure = {0};
     fi_eq_readerr(c->eq, &failure, 0);
+    if (failure.err == FI_ECONNREFUSED && failure.err_data_size > 0) return number(env, -FI_EACCES);
     return number(env, failure.err ? -failure.err : -FI_ECONNREFUSED);
   }
   if (got < 0) return number(env, got);
@@ -138,6 +144,22 @@ napi_value ofiEstablish(napi_env env, napi_callback_info info) {
   // The accepting side has told its window; the connecting side's came with the request.
   if ((size_t)got - sizeof event.entry >= sizeof c->remote) memcpy(&c->remote, event.entry.data, sizeof c->remote);
   return number(env, c->remote.base || c->remote.key ? 0 : -FI_ECONNREFUSED);
+}
+
+// A thread that ends without a close gives its connection back all the same: the peer must see it go.
+static void on_thread_end(void* c) {
+  table_remove(&ofi_connections, ((connection*)c)->id);
+  ofi_connection_free(c);
+}
+
+// (connection) → 0, or -EBADF when it is closed or was attached before. From now on it belongs to the calling thread and
+// ends with it.
+napi_value ofiAttach(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
+  if (!c || atomic_exchange(&c->attached, true)) return number(env, -EBADF);
+  napi_add_env_cleanup_hook(env, on_thread_end, c);
+  return number(env, 0);
 }
 
 // (connection) → a descriptor that is readable when there may be something. Not to be closed.
@@ -163,6 +185,8 @@ BUFFER_OF(ofiBatch, batch)
 napi_value ofiClose(napi_env env, napi_callback_info info) {
   ARGS(1);
   connection* c = table_remove(&ofi_connections, int_of(env, arg[0]));
-  if (c) ofi_connection_free(c);
-  return number(env, c ? 0 : -FI_EINVAL);
+  if (!c) return number(env, -EBADF);
+  if (c->attached) napi_remove_env_cleanup_hook(env, on_thread_end, c);
+  ofi_connection_free(c);
+  return number(env, 0);
 }

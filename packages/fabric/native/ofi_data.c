@@ -26,13 +26,17 @@ static void read_events(connection* c) {
 
 int ofi_drain(connection* c, uint32_t* to, int room) {
   struct fi_cq_data_entry entries[BATCH];
-  ssize_t got = fi_cq_read(c->cq, entries, (size_t)(room < BATCH ? room : BATCH));
+  size_t most = (size_t)(room < BATCH ? room : BATCH);
+  ssize_t got = fi_cq_read(c->cq, entries, most);
   int count = 0;
-  if (got == -FI_EAVAIL) {
+  // Each operation that the end of the connection has cancelled reports so, in front of what arrived before.
+  while (got == -FI_EAVAIL) {
     struct fi_cq_err_entry failure = {0};
-    fi_cq_readerr(c->cq, &failure, 0);
     c->lost = true;
-  } else if (got == -FI_EAGAIN) {
+    if (fi_cq_readerr(c->cq, &failure, 0) < 0) break;
+    got = fi_cq_read(c->cq, entries, most);
+  }
+  if (got == -FI_EAGAIN) {
     if (++c->empty_polls % EVENTS_EVERY == 0) read_events(c);
   } else if (got < 0) {
     c->lost = true;
@@ -92,6 +96,8 @@ napi_value ofiPoll(napi_env env, napi_callback_info info) {
   memcpy(batch, c->held, c->held_count * sizeof *batch);
   c->held_count = 0;
   if (count < BATCH) count += ofi_drain(c, batch + count, BATCH - count);
+  // The end may have been noticed after the queue was read: what arrived between the two comes first.
+  if (count == 0 && c->lost) count = ofi_drain(c, batch, BATCH);
   return number(env, count == 0 && c->lost ? -FI_ENOTCONN : count);
 }
 
@@ -142,7 +148,10 @@ napi_value ofiTakeInterrupt(napi_env env, napi_callback_info info) {
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
   if (!c) return number(env, -EBADF);
   eventfd_t count;
+  // An interruption is a word and an event: both are taken, or neither.
+  pthread_mutex_lock(&ofi_connections.lock);
   eventfd_read(c->interrupt_event, &count);
   __atomic_store_n((uint32_t*)c->batch->data + BATCH, 0, __ATOMIC_SEQ_CST);
+  pthread_mutex_unlock(&ofi_connections.lock);
   return number(env, 0);
 }

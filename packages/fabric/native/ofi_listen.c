@@ -5,9 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+int ofi_turn_away(struct fid_pep* pep, struct fi_info* request) {
+  uint8_t word = 1;
+  return fi_reject(pep, request->handle, &word, sizeof word);
+}
+
 static void listener_free(listener* l) {
   if (l->request) {
-    fi_reject(l->pep, l->request->handle, NULL, 0);
+    ofi_turn_away(l->pep, l->request);
     fi_freeinfo(l->request);
   }
   if (l->pep) fi_close(&l->pep->fid);
@@ -88,7 +93,7 @@ napi_value ofiReject(napi_env env, napi_callback_info info) {
   ARGS(1);
   listener* l = table_get(&ofi_listeners, int_of(env, arg[0]));
   if (!l || !l->request) return number(env, -FI_EINVAL);
-  int error = fi_reject(l->pep, l->request->handle, NULL, 0);
+  int error = ofi_turn_away(l->pep, l->request);
   fi_freeinfo(l->request);
   l->request = NULL;
   return number(env, error);
@@ -103,16 +108,20 @@ napi_value ofiAccept(napi_env env, napi_callback_info info) {
   struct fi_info* request = l->request;
   l->request = NULL;
   connection* c = ofi_connection_new(l->fabric, request, int_of(env, arg[1]), int_of(env, arg[2]), int_of(env, arg[3]), &error);
-  if (!c) return number(env, error);
+  if (!c) {
+    if (request->handle) ofi_turn_away(l->pep, request);
+    fi_freeinfo(request);
+    return number(env, error);
+  }
   c->remote = l->request_window;
   remote_window own = ofi_own_window(c);
   error = fi_accept(c->ep, &own, sizeof own);
-  int64_t id = error ? 0 : table_add(&ofi_connections, c);
-  if (id == 0) {
+  c->id = error ? 0 : table_add(&ofi_connections, c);
+  if (c->id == 0) {
     ofi_connection_free(c);
     return number(env, error ? error : -FI_ENOMEM);
   }
-  return number(env, id);
+  return number(env, c->id);
 }
 
 // (listener)

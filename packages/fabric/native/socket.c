@@ -32,7 +32,7 @@ napi_value socketListen(napi_env env, napi_callback_info info) {
   socklen_t length = address_of(env, arg[0], &address);
   int fd = new_socket();
   if (fd < 0) return number(env, -errno);
-  if (bind(fd, (struct sockaddr*)&address, length) < 0 || listen(fd, 16) < 0) return failed(env, fd);
+  if (bind(fd, (struct sockaddr*)&address, length) < 0 || listen(fd, SOMAXCONN) < 0) return failed(env, fd);
   return number(env, fd);
 }
 

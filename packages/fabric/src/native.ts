@@ -28,6 +28,7 @@ export interface LocalNative {
     ownEvent: number,
     peerEvent: number,
   ): number
+  channelAttach(channel: number): number
   channelRing(channel: number): number
   channelWait(channel: number, timeoutMs: number): number
   channelInterrupt(channel: number): number
@@ -58,6 +59,7 @@ export interface LibfabricNative {
     depth: number,
   ): number
   ofiEstablish(connection: number): number
+  ofiAttach(connection: number): number
   ofiDescriptor(connection: number): number
   ofiOutbound(connection: number): ArrayBuffer | null
   ofiInbound(connection: number): ArrayBuffer | null

@@ -1,12 +1,13 @@
 import { FabricError } from '../errors.ts'
-import { checked, libfabricNative, localNative, systemReason } from '../native.ts'
+import { libfabricNative, localNative, systemReason } from '../native.ts'
 
 const EAGAIN = -11
+const EACCES = -13
 
 /**
  * Waits on the event loop until a connection is established. Closes it when it never will be.
  *
- * @throws {FabricError} `refused`, `unreachable`
+ * @throws {FabricError} `refused`, `unreachable`, `system`
  */
 export function establish(id: number, whom: string, timeoutMs: number): Promise<void> {
   const native = libfabricNative()
@@ -25,15 +26,21 @@ export function establish(id: number, whom: string, timeoutMs: number): Promise<
   const look = (): void => {
     const result = native.ofiEstablish(id)
     if (result === 0) finish()
-    else if (result !== EAGAIN) {
-      finish(new FabricError('refused', `Cannot connect to ${whom}: not accepted (${systemReason(result)})`))
+    else if (result === EACCES) {
+      finish(new FabricError('refused', `Cannot connect to ${whom}: the secret or the geometry was not accepted`))
+    } else if (result !== EAGAIN) {
+      finish(new FabricError('unreachable', `Cannot connect to ${whom}: ${systemReason(result)}`))
     }
   }
+  const watch = loop.watchStart(native.ofiDescriptor(id), 0, look)
   const timer = setTimeout(() => {
     finish(new FabricError('unreachable', `Cannot connect to ${whom}: no answer in ${timeoutMs} ms`))
   }, timeoutMs)
-  const watch = checked(loop.watchStart(native.ofiDescriptor(id), 0, look), 'Cannot watch a connection')
-  loop.watchReference(watch, 1)
-  look()
+  if (watch < 0) {
+    finish(new FabricError('system', `Cannot watch a connection: ${systemReason(watch)}`))
+  } else {
+    loop.watchReference(watch, 1)
+    look()
+  }
   return established.promise
 }

@@ -37,11 +37,11 @@ export class LibfabricListener implements Listener {
   }
 
   accept(): Promise<ConnectionHandle> {
+    if (this.#closed) return Promise.reject(new FabricError('closed', 'Cannot accept: the listener is closed'))
     const handle = this.#accepted.shift()
     if (handle) return Promise.resolve(handle)
     const waiting = Promise.withResolvers<ConnectionHandle>()
-    if (this.#closed) waiting.reject(new FabricError('closed', 'Cannot accept: the listener is closed'))
-    else this.#waiting.push(waiting)
+    this.#waiting.push(waiting)
     return waiting.promise
   }
 
@@ -75,10 +75,13 @@ export class LibfabricListener implements Listener {
     } catch {
       return
     }
+    if (this.#closed) {
+      libfabricNative().ofiClose(id)
+      return
+    }
     const handle: ConnectionHandle = { fabric: this.#provider, id, outboundBytes, inboundBytes, depth }
     const waiting = this.#waiting.shift()
-    if (this.#closed) libfabricNative().ofiClose(id)
-    else if (waiting) waiting.resolve(handle)
+    if (waiting) waiting.resolve(handle)
     else this.#accepted.push(handle)
   }
 }

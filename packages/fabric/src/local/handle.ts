@@ -15,7 +15,6 @@ export interface LocalDescriptors {
 export interface LocalHandle extends ConnectionHandle {
   readonly fabric: 'local'
   readonly side: Side
-  readonly memory: number
   readonly ownEvent: number
 }
 
@@ -24,39 +23,40 @@ export function openLocal(geometry: Geometry, side: Side, descriptors: LocalDesc
   const native = localNative()
   const { memory, socket, ownEvent, peerEvent } = descriptors
   const { outboundBytes, inboundBytes, depth } = geometry
-  const id = native.channelOpen(memory, layoutOf(geometry, side).controlBytes, side, socket, ownEvent, peerEvent)
-  if (id < 0) native.descriptorClose(memory)
-  checked(id, 'Cannot open a shared-memory channel')
-  return { fabric: 'local', id, outboundBytes, inboundBytes, depth, side, memory, ownEvent }
+  const { controlBytes } = layoutOf(geometry, side)
+  const id = checked(
+    native.channelOpen(memory, controlBytes, side, socket, ownEvent, peerEvent),
+    'Cannot open a shared-memory channel',
+  )
+  return { fabric: 'local', id, outboundBytes, inboundBytes, depth, side, ownEvent }
 }
 
 /** Gives back a connection that nobody attached. */
 export function abandonLocal(handle: LocalHandle): void {
-  const native = localNative()
-  native.channelClose(handle.id)
-  native.descriptorClose(handle.memory)
+  localNative().channelClose(handle.id)
 }
 
-/** Maps the segment into the calling thread. @throws {FabricError} `system` */
+/** Maps the segment into the calling thread. @throws {FabricError} `closed`, `system` */
 export function attachLocal(handle: LocalHandle): LocalConnection {
   const native = localNative()
-  const { side, memory } = handle
+  const { id, side } = handle
   const layout = layoutOf(handle, side)
+  const memory = checked(native.channelAttach(id), `Cannot attach connection ${id}`, 'closed')
   const map = (offset: number, bytes: number): ArrayBuffer | null => native.memoryMap(memory, offset, bytes)
   const peer = side === 0 ? 1 : 0
   const control = map(0, layout.controlBytes)
   const outbound = map(layout.windowOffset[side], layout.windowBytes[side])
   const inbound = map(layout.windowOffset[peer], layout.windowBytes[peer])
-  if (control === null || outbound === null || inbound === null) {
-    for (const buffer of [control, outbound, inbound]) if (buffer !== null) native.memoryDetach(buffer)
-    abandonLocal(handle)
-    throw new FabricError('system', `Cannot map ${layout.totalBytes} bytes of shared memory: the mapping was refused`)
-  }
   // The mappings keep the memory; its descriptor has done its work.
   native.descriptorClose(memory)
+  if (control === null || outbound === null || inbound === null) {
+    for (const buffer of [control, outbound, inbound]) if (buffer !== null) native.memoryDetach(buffer)
+    native.channelClose(id)
+    throw new FabricError('system', `Cannot map ${layout.totalBytes} bytes of shared memory: the mapping was refused`)
+  }
   return new LocalConnection({
     native,
-    channel: handle.id,
+    channel: id,
     ownEvent: handle.ownEvent,
     side,
     layout,

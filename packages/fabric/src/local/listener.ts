@@ -37,11 +37,11 @@ export class LocalListener implements Listener {
   }
 
   accept(): Promise<ConnectionHandle> {
+    if (this.#closed) return Promise.reject(new FabricError('closed', 'Cannot accept: the listener is closed'))
     const handle = this.#accepted.shift()
     if (handle) return Promise.resolve(handle)
     const waiting = Promise.withResolvers<ConnectionHandle>()
-    if (this.#closed) waiting.reject(new FabricError('closed', 'Cannot accept: the listener is closed'))
-    else this.#waiting.push(waiting)
+    this.#waiting.push(waiting)
     return waiting.promise
   }
 
@@ -100,7 +100,12 @@ export class LocalListener implements Listener {
       for (const fd of [...fds, socket]) if (fd >= 0) native.descriptorClose(fd)
       return
     }
-    const handle = openLocal(this.#options, 1, { memory, socket, ownEvent, peerEvent })
+    let handle: LocalHandle
+    try {
+      handle = openLocal(this.#options, 1, { memory, socket, ownEvent, peerEvent })
+    } catch {
+      return
+    }
     const waiting = this.#waiting.shift()
     if (waiting) waiting.resolve(handle)
     else this.#accepted.push(handle)

@@ -1,7 +1,7 @@
 import { FabricError } from '../errors.ts'
 import type { Connection, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry } from '../geometry.ts'
-import { checked, localNative, systemReason } from '../native.ts'
+import { localNative, systemReason } from '../native.ts'
 import { attachLocal, openLocal } from './handle.ts'
 import { ACCEPTED, ANSWER_DESCRIPTORS, encodeHello, REFUSED } from './handshake.ts'
 import { LocalListener } from './listener.ts'
@@ -29,7 +29,7 @@ export class LocalFabric implements Fabric {
       native.descriptorClose(socket)
       throw new FabricError('unreachable', `Cannot greet ${address}: ${systemReason(sent)}`)
     }
-    const descriptors = new Int32Array(ANSWER_DESCRIPTORS)
+    const descriptors = new Int32Array(ANSWER_DESCRIPTORS).fill(-1)
     const answer = await this.#answer(socket, descriptors, options.timeoutMs ?? 5000)
     const [memory, ownEvent, peerEvent] = descriptors as unknown as [number, number, number]
     if (answer !== ACCEPTED || descriptors.some((fd) => fd < 0)) {
@@ -51,18 +51,12 @@ export class LocalFabric implements Fabric {
       native.watchStop(watch)
       answered.resolve(answer)
     }
-    const timer = setTimeout(() => {
-      descriptors.fill(-1)
-      finish(0)
-    }, timeoutMs)
-    const watch = checked(
-      native.watchStart(socket, 0, () => {
-        const answer = new Uint8Array(1)
-        const received = native.socketReceive(socket, answer, descriptors)
-        if (received !== EAGAIN) finish(received === 1 ? answer[0]! : 0)
-      }),
-      'Cannot watch a Unix socket',
-    )
+    const watch = native.watchStart(socket, 0, () => {
+      const answer = new Uint8Array(1)
+      const received = native.socketReceive(socket, answer, descriptors)
+      if (received !== EAGAIN) finish(received === 1 ? answer[0]! : 0)
+    })
+    const timer = setTimeout(() => finish(0), watch < 0 ? 0 : timeoutMs)
     native.watchReference(watch, 1)
     return answered.promise
   }

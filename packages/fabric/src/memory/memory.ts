@@ -17,17 +17,20 @@ export interface MemoryFabricOptions {
 }
 
 let lastId = 0
-const handles = new Map<number, MemoryConnection>()
+const handles = new Map<number, { connection: MemoryConnection; attached: boolean }>()
 
 /** @throws {FabricError} `closed` */
 export function attachMemory(handle: ConnectionHandle): Connection {
-  const connection = handles.get(handle.id)
-  if (!connection) throw new FabricError('closed', `Cannot attach connection ${handle.id}: it is closed`)
-  return connection
+  const known = handles.get(handle.id)
+  if (!known || known.attached) {
+    throw new FabricError('closed', `Cannot attach connection ${handle.id}: it is closed or attached`)
+  }
+  known.attached = true
+  return known.connection
 }
 
 export function interruptMemory(handle: ConnectionHandle): void {
-  handles.get(handle.id)?.interrupt()
+  handles.get(handle.id)?.connection.interrupt()
 }
 
 /** Both ends in one thread, for tests: everything that other fabrics promise, with latency and loss to order. */
@@ -95,11 +98,11 @@ class MemoryListener implements Listener {
   }
 
   accept(): Promise<ConnectionHandle> {
+    if (this.#closed) return Promise.reject(new FabricError('closed', 'Cannot accept: the listener is closed'))
     const connection = this.#accepted.shift()
     if (connection) return Promise.resolve(this.#handle(connection))
     const waiting = Promise.withResolvers<ConnectionHandle>()
-    if (this.#closed) waiting.reject(new FabricError('closed', 'Cannot accept: the listener is closed'))
-    else this.#waiting.push(waiting)
+    this.#waiting.push(waiting)
     return waiting.promise
   }
 
@@ -116,7 +119,7 @@ class MemoryListener implements Listener {
   #handle(connection: MemoryConnection): ConnectionHandle {
     const { outboundBytes, inboundBytes, depth } = this.options
     const id = ++lastId
-    handles.set(id, connection)
+    handles.set(id, { connection, attached: false })
     connection.onClose = () => handles.delete(id)
     return { fabric: 'memory', id, outboundBytes, inboundBytes, depth }
   }
