@@ -50,10 +50,10 @@ export interface Listener {
    * Waits for one peer that shows the secret; peers that do not are turned away. The handle can be posted to another
    * thread of this process and attached there, once.
    *
-   * @throws {FabricError} `closed` when the listener is closed meanwhile
+   * @throws {FabricError} `closed` when the listener is closed, before or meanwhile
    */
   accept(): Promise<ConnectionHandle>
-  /** Stops listening. Accepted connections stay. Closing twice is fine. */
+  /** Stops listening. Connections that `accept` has given stay. Closing twice is fine. */
   close(): void
 }
 
@@ -78,7 +78,10 @@ export type WaitResult = 'ready' | 'timeout' | 'interrupted' | 'lost'
  * and reaches nothing but its window. Over shared memory the two windows are the same bytes and nothing is copied;
  * over RDMA a write with immediate carries them.
  *
- * Of one connection, only the thread that attached it may call anything.
+ * Of one connection, only the thread that attached it may call anything. When that thread ends, the connection is closed.
+ * After `close` every call throws `closed`, but for `close`, `ref` and `unref`, which do nothing then.
+ *
+ * Over libfabric a long write goes on only while its writer polls, waits or is armed.
  */
 export interface Connection {
   readonly fabric: FabricName
@@ -91,8 +94,9 @@ export interface Connection {
    * Delivers bytes `offset … offset + byteLength` of `outbound`, then the immediate. Writes arrive in order.
    * Allocates nothing.
    *
-   * @returns false when `depth` immediates are on their way; nothing was done, poll and try again
-   * @throws {FabricError} `invalid_argument` when the range leaves the window, `lost`, `closed`, `system`
+   * @returns false when `depth` immediates are on their way; nothing was done, poll and try again. A fabric between
+   *   hosts does not hear of the peer's polls and may take more: whoever writes keeps count.
+   * @throws {FabricError} `invalid_argument` when the range leaves the window or a number is no integer, `lost`, `closed`
    */
   write(offset: number, byteLength: number, immediate: number): boolean
   /**
@@ -103,18 +107,26 @@ export interface Connection {
   poll(): number
   /**
    * Blocks this thread until there is something to poll, the peer is lost, `interrupt` is called or the time is over.
-   * Uses no CPU meanwhile. Not for a thread whose event loop has other work.
+   * Uses no CPU meanwhile. Not for a thread whose event loop has other work. Takes back an `arm`. What the peer wrote
+   * before it went away comes first: `lost` is the answer when nothing is left to poll.
    *
-   * @param timeoutMs default: no end
+   * @param timeoutMs default: no end; 0 only looks
+   * @throws {FabricError} `closed`
    */
   wait(timeoutMs?: number): WaitResult
-  /** Whether `interrupt` was called since the last `wait` or `takeInterrupt`. Cheap enough for a polling loop. */
+  /**
+   * Whether `interrupt` was called since the last `takeInterrupt`, or `wait` that gave `interrupted`. Cheap enough for a
+   * polling loop.
+   *
+   * @throws {FabricError} `closed`
+   */
   takeInterrupt(): boolean
   /**
-   * Arms the wake-up of the event loop: `onReady` is called once, later, when there is something to poll or the peer
-   * is lost.
+   * Arms the wake-up of the event loop: `onReady` is called once, later, when there is something to poll, the peer is
+   * lost or `interrupt` was called.
    *
-   * @returns false when there is something already, in which case nothing was armed
+   * @returns false when there is something already, in which case nothing is armed
+   * @throws {FabricError} `closed`, `system`
    */
   arm(): boolean
   /** Called after `arm`, on the event loop. */

@@ -1,5 +1,5 @@
 import { FabricError } from './errors.ts'
-import { SECRET_BYTES, type Geometry } from './fabric.ts'
+import { IMMEDIATE_MAX, SECRET_BYTES, type Geometry } from './fabric.ts'
 
 /** Bytes of the largest window. */
 export const WINDOW_BYTES_MAX: number = 2 ** 31
@@ -31,10 +31,28 @@ export function checkGeometry(options: Geometry & { secret: Uint8Array }): void 
   }
 }
 
-/** Refuses ranges that leave the window, before any byte moves. @throws {FabricError} `invalid_argument` */
-export function refuseRange(offset: number, byteLength: number, windowBytes: number): never {
-  throw new FabricError(
-    'invalid_argument',
-    `Cannot write ${byteLength} bytes at ${offset}: the window has ${windowBytes} bytes`,
-  )
+/**
+ * Checked at every write, before any byte moves; fractions and NaN are out of range too.
+ *
+ * @throws {FabricError} `invalid_argument`
+ */
+export function checkWrite(offset: number, byteLength: number, windowBytes: number, immediate: number): void {
+  if (
+    !Number.isInteger(offset) ||
+    !Number.isInteger(byteLength) ||
+    offset < 0 ||
+    byteLength < 0 ||
+    offset + byteLength > windowBytes
+  ) {
+    throw new FabricError(
+      'invalid_argument',
+      `Cannot write ${byteLength} bytes at ${offset}: the window has ${windowBytes} bytes`,
+    )
+  }
+  if (!Number.isInteger(immediate) || immediate < 0 || immediate > IMMEDIATE_MAX) {
+    throw new FabricError(
+      'invalid_argument',
+      `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`,
+    )
+  }
 }

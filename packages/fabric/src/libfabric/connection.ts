@@ -1,12 +1,6 @@
 import { FabricError } from '../errors.ts'
-import {
-  IMMEDIATE_MAX,
-  type Connection,
-  type ConnectionHandle,
-  type ConnectionState,
-  type WaitResult,
-} from '../fabric.ts'
-import { refuseRange } from '../geometry.ts'
+import type { Connection, ConnectionHandle, ConnectionState, WaitResult } from '../fabric.ts'
+import { checkWrite } from '../geometry.ts'
 import {
   checked,
   libfabricNative,
@@ -15,10 +9,10 @@ import {
   type LibfabricNative,
   type LocalNative,
 } from '../native.ts'
+import { SLEEP_MS_MAX } from '../sleep.ts'
 
 const EAGAIN = -11
 const ENOTCONN = -107
-const ETIMEDOUT = -110
 /** Words of a batch; the next word says that we were interrupted (native/ofi.h). */
 const BATCH = 64
 
@@ -40,19 +34,22 @@ export class LibfabricConnection implements Connection {
   #watch = 0
   #armed = false
   #referenced = false
+  #kept = false
 
-  /** @throws {FabricError} `closed` when the handle's connection is no more */
+  /** @throws {FabricError} `closed` when the handle's connection is no more, or was attached before */
   constructor(handle: ConnectionHandle) {
     this.fabric = handle.fabric as 'tcp' | 'verbs'
     this.#native = libfabricNative()
     this.#loop = localNative()
     this.#id = handle.id
     this.#windowBytes = handle.outboundBytes
+    checked(this.#native.ofiAttach(handle.id), `Cannot attach connection ${handle.id}`, 'closed')
     const outbound = this.#native.ofiOutbound(handle.id)
     const inbound = this.#native.ofiInbound(handle.id)
     const batch = this.#native.ofiBatch(handle.id)
     if (outbound === null || inbound === null || batch === null) {
-      throw new FabricError('closed', `Cannot attach connection ${handle.id}: it is closed`)
+      this.#native.ofiClose(handle.id)
+      throw new FabricError('system', `Cannot attach connection ${handle.id}: its windows cannot be shown`)
     }
     this.outbound = outbound
     this.inbound = inbound
@@ -64,16 +61,8 @@ export class LibfabricConnection implements Connection {
   }
 
   write(offset: number, byteLength: number, immediate: number): boolean {
-    if (!(offset >= 0 && byteLength >= 0 && offset + byteLength <= this.#windowBytes)) {
-      refuseRange(offset, byteLength, this.#windowBytes)
-    }
-    if (!(immediate >= 0 && immediate <= IMMEDIATE_MAX)) {
-      throw new FabricError(
-        'invalid_argument',
-        `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`,
-      )
-    }
     if (this.#state !== 'open') this.#refuse('write')
+    checkWrite(offset, byteLength, this.#windowBytes, immediate)
     const result = this.#native.ofiWrite(this.#id, offset, byteLength, immediate)
     if (result === 0) return true
     if (result === EAGAIN) return false
@@ -95,52 +84,54 @@ export class LibfabricConnection implements Connection {
   }
 
   takeInterrupt(): boolean {
-    if (this.#state === 'closed' || Atomics.load(this.#batch, BATCH) === 0) return false
+    if (this.#state === 'closed') this.#refuse('take an interrupt')
+    if (Atomics.load(this.#batch, BATCH) === 0) return false
     this.#native.ofiTakeInterrupt(this.#id)
     return true
   }
 
-  wait(timeoutMs = -1): WaitResult {
+  wait(timeoutMs: number = Infinity): WaitResult {
     if (this.#state === 'closed') this.#refuse('wait')
-    const deadlineMs = performance.now() + timeoutMs
-    for (;;) {
+    this.#setArmed(false)
+    const endMs = performance.now() + timeoutMs
+    for (let leftMs = timeoutMs; ; leftMs = endMs - performance.now()) {
       if (this.#fill()) return 'ready'
       if (this.takeInterrupt()) return 'interrupted'
       if (this.#state === 'lost') return 'lost'
-      // The descriptor also becomes readable when the provider only wants to make progress: then sleep again.
-      const leftMs = timeoutMs < 0 ? -1 : Math.max(0, deadlineMs - performance.now())
-      if (this.#native.ofiWait(this.#id, leftMs) === ETIMEDOUT) return this.#fill() ? 'ready' : 'timeout'
+      if (!(leftMs > 0)) return 'timeout'
+      // Returns early, too: the descriptor is readable whenever the provider wants to make progress.
+      this.#native.ofiWait(this.#id, Math.min(leftMs, SLEEP_MS_MAX))
     }
   }
 
   arm(): boolean {
     if (this.#state === 'closed') this.#refuse('arm')
+    this.#setArmed(false)
     for (;;) {
       if (this.#fill() || Atomics.load(this.#batch, BATCH) !== 0 || this.#state === 'lost') return false
       const result = this.#native.ofiArm(this.#id)
       if (result === ENOTCONN) this.#state = 'lost'
       if (result === 0) break
     }
-    this.#armed = true
     if (this.#watch === 0) {
       const descriptor = this.#native.ofiDescriptor(this.#id)
       this.#watch = checked(
         this.#loop.watchStart(descriptor, 0, () => this.#readable()),
         'Cannot watch a connection',
       )
-      if (this.#referenced) this.#loop.watchReference(this.#watch, 1)
     }
+    this.#setArmed(true)
     return true
   }
 
   ref(): void {
     this.#referenced = true
-    if (this.#watch !== 0) this.#loop.watchReference(this.#watch, 1)
+    this.#keep()
   }
 
   unref(): void {
     this.#referenced = false
-    if (this.#watch !== 0) this.#loop.watchReference(this.#watch, 0)
+    this.#keep()
   }
 
   close(): void {
@@ -167,15 +158,26 @@ export class LibfabricConnection implements Connection {
 
   #readable(): void {
     // Readable for somebody who polls anyway: watching on would only turn the loop.
-    if (!this.#armed) return this.#unwatch()
-    this.#armed = false
-    if (!this.arm()) this.onReady?.()
+    if (!this.#armed) this.#unwatch()
+    else if (!this.arm()) this.onReady?.()
   }
 
   #unwatch(): void {
+    this.#setArmed(false)
     if (this.#watch !== 0) this.#loop.watchStop(this.#watch)
     this.#watch = 0
-    this.#armed = false
+  }
+
+  #setArmed(armed: boolean): void {
+    this.#armed = armed
+    this.#keep()
+  }
+
+  #keep(): void {
+    const keep = this.#armed && this.#referenced
+    if (keep === this.#kept) return
+    this.#kept = keep
+    this.#loop.watchReference(this.#watch, keep ? 1 : 0)
   }
 
   #refuse(action: string): never {

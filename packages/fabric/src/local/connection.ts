@@ -1,10 +1,9 @@
 import { FabricError } from '../errors.ts'
-import { IMMEDIATE_MAX, type Connection, type ConnectionState, type WaitResult } from '../fabric.ts'
-import { refuseRange } from '../geometry.ts'
-import type { LocalNative } from '../native.ts'
+import type { Connection, ConnectionState, WaitResult } from '../fabric.ts'
+import { checkWrite } from '../geometry.ts'
+import { checked, type LocalNative } from '../native.ts'
+import { SLEEP_MS_MAX } from '../sleep.ts'
 import { AWAKE, BLOCKED, CONSUMED, INTERRUPTED, LOST, ON_LOOP, SLEEP, type Layout, type Side } from './layout.ts'
-
-const ETIMEDOUT = -110
 
 /** What a connection is made of, once the handshake is done. The descriptors belong to the channel. */
 export interface LocalParts {
@@ -43,6 +42,9 @@ export class LocalConnection implements Connection {
   #closed = false
   readonly #ownEvent: number
   #watch = 0
+  #armed = false
+  #referenced = false
+  #kept = false
 
   constructor(parts: LocalParts) {
     const { layout, side } = parts
@@ -70,18 +72,9 @@ export class LocalConnection implements Connection {
   }
 
   write(offset: number, byteLength: number, immediate: number): boolean {
-    // Written so that NaN and fractions are refused too.
-    if (!(offset >= 0 && byteLength >= 0 && offset + byteLength <= this.#windowBytes)) {
-      refuseRange(offset, byteLength, this.#windowBytes)
-    }
-    if (!(immediate >= 0 && immediate <= IMMEDIATE_MAX)) {
-      throw new FabricError(
-        'invalid_argument',
-        `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`,
-      )
-    }
     const words = this.#words
     if (this.#closed || Atomics.load(words, this.#own + LOST) !== 0) this.#refuseWrite()
+    checkWrite(offset, byteLength, this.#windowBytes, immediate)
     if (this.#free === 0) {
       this.#free = this.#depth - ((this.#written - Atomics.load(words, this.#peer + CONSUMED)) | 0)
       if (this.#free <= 0 || this.#free > this.#depth) {
@@ -108,50 +101,63 @@ export class LocalConnection implements Connection {
   }
 
   takeInterrupt(): boolean {
-    if (this.#closed || Atomics.load(this.#words, this.#own + INTERRUPTED) === 0) return false
+    this.#refuseClosed('take an interrupt')
+    if (Atomics.load(this.#words, this.#own + INTERRUPTED) === 0) return false
     Atomics.store(this.#words, this.#own + INTERRUPTED, 0)
     return true
   }
 
-  wait(timeoutMs = -1): WaitResult {
+  wait(timeoutMs: number = Infinity): WaitResult {
     this.#refuseClosed('wait')
+    this.#setArmed(false)
     const words = this.#words
     const sleep = this.#own + SLEEP
-    Atomics.store(words, sleep, BLOCKED)
-    // Published first, looked second: a peer that wrote before it saw us sleeping left its immediate here.
-    let result = this.#glance()
-    if (result === 'timeout' && this.#native.channelWait(this.#channel, timeoutMs) !== ETIMEDOUT) result = 'ready'
-    Atomics.store(words, sleep, AWAKE)
-    if (result !== 'interrupted') result = this.#glance()
-    if (result === 'interrupted') Atomics.store(words, this.#own + INTERRUPTED, 0)
-    // The futex may return early by its contract (futex(2)); our caller asked for a reason.
-    return result === 'timeout' && timeoutMs < 0 ? this.wait(timeoutMs) : result
+    const endMs = performance.now() + timeoutMs
+    for (let leftMs = timeoutMs; ; leftMs = endMs - performance.now()) {
+      Atomics.store(words, sleep, BLOCKED)
+      // Published first, looked second: a peer that wrote before it saw us sleeping left its immediate here.
+      let result = this.#glance()
+      if (result === 'timeout' && leftMs > 0) {
+        // Returns early, too: when Linux likes to (futex(2)), or for an immediate that we have polled meanwhile.
+        this.#native.channelWait(this.#channel, Math.min(leftMs, SLEEP_MS_MAX))
+        result = this.#glance()
+      }
+      Atomics.store(words, sleep, AWAKE)
+      if (result === 'interrupted') Atomics.store(words, this.#own + INTERRUPTED, 0)
+      if (result !== 'timeout' || !(performance.now() < endMs)) return result
+    }
   }
 
   arm(): boolean {
     this.#refuseClosed('arm')
     if (this.#watch === 0) {
-      this.#watch = this.#native.watchStart(this.#ownEvent, 1, () => this.onReady?.())
+      this.#watch = checked(
+        this.#native.watchStart(this.#ownEvent, 1, () => this.#woken()),
+        'Cannot watch a connection',
+      )
     }
     Atomics.store(this.#words, this.#own + SLEEP, ON_LOOP)
-    if (this.#glance() === 'timeout') return true
-    Atomics.store(this.#words, this.#own + SLEEP, AWAKE)
-    return false
+    const armed = this.#glance() === 'timeout'
+    if (!armed) Atomics.store(this.#words, this.#own + SLEEP, AWAKE)
+    this.#setArmed(armed)
+    return armed
   }
 
   ref(): void {
-    if (this.#watch !== 0) this.#native.watchReference(this.#watch, 1)
+    this.#referenced = true
+    this.#keep()
   }
 
   unref(): void {
-    if (this.#watch !== 0) this.#native.watchReference(this.#watch, 0)
+    this.#referenced = false
+    this.#keep()
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#setArmed(false)
     if (this.#watch !== 0) this.#native.watchStop(this.#watch)
-    this.#watch = 0
     this.#native.channelClose(this.#channel)
     this.#native.memoryDetach(this.outbound)
     this.#native.memoryDetach(this.inbound)
@@ -163,14 +169,35 @@ export class LocalConnection implements Connection {
     return (n & this.#cells) === 0 ? 1 : 0
   }
 
+  #arrived(): boolean {
+    const value = Atomics.load(this.#words, this.#readRing + (this.#consumed & (this.#cells - 1)))
+    return (value & 1) === this.#phase(this.#consumed)
+  }
+
   /** What a sleeper would wake for, without blocking; `timeout` when there is nothing. */
   #glance(): WaitResult {
-    const words = this.#words
-    const cell = this.#readRing + (this.#consumed & (this.#cells - 1))
-    if ((Atomics.load(words, cell) & 1) === this.#phase(this.#consumed)) return 'ready'
-    if (Atomics.load(words, this.#own + INTERRUPTED) !== 0) return 'interrupted'
-    if (Atomics.load(words, this.#own + LOST) !== 0) return 'lost'
+    if (this.#arrived()) return 'ready'
+    if (Atomics.load(this.#words, this.#own + INTERRUPTED) !== 0) return 'interrupted'
+    // A peer's last immediate may have come between the two looks.
+    if (Atomics.load(this.#words, this.#own + LOST) !== 0) return this.#arrived() ? 'ready' : 'lost'
     return 'timeout'
+  }
+
+  /** The event may be an old one, for something polled since. */
+  #woken(): void {
+    if (this.#armed && !this.arm()) this.onReady?.()
+  }
+
+  #setArmed(armed: boolean): void {
+    this.#armed = armed
+    this.#keep()
+  }
+
+  #keep(): void {
+    const keep = this.#armed && this.#referenced
+    if (keep === this.#kept) return
+    this.#kept = keep
+    this.#native.watchReference(this.#watch, keep ? 1 : 0)
   }
 
   #refuseClosed(action: string): void {

@@ -1,6 +1,6 @@
 import { FabricError } from '../errors.ts'
-import { IMMEDIATE_MAX, type Connection, type ConnectionState, type Geometry, type WaitResult } from '../fabric.ts'
-import { refuseRange } from '../geometry.ts'
+import type { Connection, ConnectionState, Geometry, WaitResult } from '../fabric.ts'
+import { checkWrite } from '../geometry.ts'
 
 /** How the two ends are joined. */
 export interface Link {
@@ -64,18 +64,9 @@ export class MemoryConnection implements Connection {
   }
 
   write(offset: number, byteLength: number, immediate: number): boolean {
-    if (!(offset >= 0 && byteLength >= 0 && offset + byteLength <= this.outbound.byteLength)) {
-      if (this.#state === 'closed') this.#refuse('write')
-      refuseRange(offset, byteLength, this.outbound.byteLength)
-    }
-    if (!(immediate >= 0 && immediate <= IMMEDIATE_MAX)) {
-      throw new FabricError(
-        'invalid_argument',
-        `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`,
-      )
-    }
     const peer = this.#peer
     if (this.#state !== 'open' || peer === null) this.#refuse('write')
+    checkWrite(offset, byteLength, this.outbound.byteLength, immediate)
     if (peer.#arriving.length >= this.#depth) return false
     if (this.#link.loss > 0 && this.#link.random() < this.#link.loss) {
       this.sever()
@@ -100,25 +91,28 @@ export class MemoryConnection implements Connection {
   }
 
   takeInterrupt(): boolean {
+    if (this.#state === 'closed') this.#refuse('take an interrupt')
     const was = this.#interrupted
     this.#interrupted = false
     return was
   }
 
   /** In one thread nothing new can arrive meanwhile: blocks for what is on its way, else for the whole time. */
-  wait(timeoutMs = -1): WaitResult {
+  wait(timeoutMs: number = Infinity): WaitResult {
     if (this.#state === 'closed') this.#refuse('wait')
+    this.#armed = false
     const sleep = new Int32Array(new SharedArrayBuffer(4))
-    const deadlineMs = timeoutMs < 0 ? Infinity : this.#link.now() + timeoutMs
+    const deadlineMs = this.#link.now() + timeoutMs
     for (;;) {
       if (this.#ready()) return 'ready'
       if (this.takeInterrupt()) return 'interrupted'
       if (this.#state === 'lost') return 'lost'
       const untilMs = Math.min(deadlineMs, this.#arriving[0]?.arrivesMs ?? Infinity)
       const leftMs = untilMs - this.#link.now()
-      if (leftMs <= 0) return 'timeout'
-      if (leftMs === Infinity)
+      if (!(leftMs > 0)) return 'timeout'
+      if (leftMs === Infinity) {
         throw new FabricError('unsupported', 'Cannot wait for ever: both ends are in this thread')
+      }
       Atomics.wait(sleep, 0, 0, leftMs)
     }
   }
