@@ -56,7 +56,6 @@ describe('serveControl', () => {
   test('an RfaasError after the first message of a stream reaches the caller', async () => {
     const server = await serve((router) =>
       router.service(ExecutorManagerService, {
-        // eslint-disable-next-line @typescript-eslint/require-await -- a stream without waiting
         async *watchLease() {
           yield { state: LeaseState.ACTIVE }
           throw new RfaasError('lease_closed', 'The lease expired')
