@@ -75,6 +75,17 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     return [...this.#functions.keys()]
   }
 
+  /**
+   * Whether a function takes and gives bytes, for callers that do not know the module's types.
+   *
+   * @throws {RfaasError} `unknown_function`
+   */
+  isRaw(name: string): boolean {
+    const f = this.#functions.get(name)
+    if (f === undefined) throw this.#unknown(name)
+    return f.raw
+  }
+
   /** When the lease ends unless it is renewed, which it is. */
   get expires(): Date {
     return new Date(this.#keeper.expiresUnixMs)
