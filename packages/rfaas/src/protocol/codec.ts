@@ -33,7 +33,7 @@ export function encodeValue(value: unknown, room: Uint8Array): number {
     return put(FLOAT64S, new Uint8Array(value.buffer, value.byteOffset, value.byteLength), room)
   }
   // A Buffer is a Uint8Array too, but arrives as one: only the plain class may take the short way.
-  if (Object.getPrototypeOf(value) === Uint8Array.prototype) return put(BYTES, value as Uint8Array, room)
+  if (value instanceof Uint8Array && value.constructor === Uint8Array) return put(BYTES, value, room)
   return put(STRUCTURED, clone(value), room)
 }
 

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import fc from 'fast-check'
+
+import { decodeArguments, decodeValue, encodeArguments, encodeValue } from './codec.ts'
+
+const seed = Date.now() & 0x7fffffff
+const replay = `seed ${seed}`
+
+function room(byteLength: number): Uint8Array {
+  // Dirty, as a slot is that served another invocation before.
+  return new Uint8Array(byteLength).fill(0xab)
+}
+
+const cloneable = fc.oneof(
+  fc.double(),
+  fc.constant(undefined),
+  fc.uint8Array({ maxLength: 200 }),
+  fc.float64Array({ maxLength: 50 }),
+  fc.bigInt(),
+  fc.date({ noInvalidDate: true }),
+  fc.jsonValue(),
+  fc.constant(null),
+  fc.dictionary(fc.string(), fc.oneof(fc.double(), fc.string(), fc.int32Array({ maxLength: 9 })), {
+    noNullPrototype: true,
+  }),
+)
+
+test(`encodeValue and decodeValue are inverse (${replay})`, () => {
+  fc.assert(
+    fc.property(cloneable, (value) => {
+      const bytes = room(65536)
+      const byteLength = encodeValue(value, bytes)
+      assert.ok(byteLength > 0)
+      assert.deepEqual(decodeValue(bytes.subarray(0, byteLength)), value)
+    }),
+    { seed },
+  )
+})
+
+test(`encodeArguments and decodeArguments keep the number of arguments (${replay})`, () => {
+  fc.assert(
+    fc.property(fc.array(cloneable, { maxLength: 4 }), (values) => {
+      const bytes = room(262144)
+      const byteLength = encodeArguments(values, bytes)
+      assert.deepEqual(decodeArguments(bytes.subarray(0, byteLength)), values)
+    }),
+    { seed },
+  )
+})
+
+test('an array as the one argument stays one argument', () => {
+  const bytes = room(1024)
+  assert.deepEqual(decodeArguments(bytes.subarray(0, encodeArguments([[1, 2]], bytes))), [[1, 2]])
+})
+
+test('encodeValue says how much room is missing and writes nothing', () => {
+  for (const value of [1, new Uint8Array(100), new Float64Array(10), { a: 'b'.repeat(100) }]) {
+    const needed = encodeValue(value, room(4096))
+    const small = room(needed - 1)
+    assert.equal(encodeValue(value, small), -needed - 1)
+    assert.deepEqual(small, room(needed - 1))
+  }
+})
+
+test('encodeValue refuses what cannot be cloned', () => {
+  assert.throws(() => encodeValue(() => 1, room(64)), { code: 'invalid_argument' })
+})
+
+test('a decoded value does not refer to the payload', () => {
+  for (const value of [Uint8Array.of(1, 2), Float64Array.of(1, 2), { inner: Uint8Array.of(1, 2, 3) }]) {
+    const bytes = room(1024)
+    const decoded = decodeValue(bytes.subarray(0, encodeValue(value, bytes)))
+    bytes.fill(0)
+    assert.deepEqual(decoded, value)
+  }
+})
+
+test(`decodeValue throws one error for any bytes that are no value (${replay})`, () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+      try {
+        decodeValue(bytes)
+      } catch (error) {
+        assert.equal((error as { code: string }).code, 'internal')
+      }
+    }),
+    { seed, numRuns: 2000 },
+  )
+})

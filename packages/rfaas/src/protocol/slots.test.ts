@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import fc from 'fast-check'
+
+import { PAYLOAD_BYTES_MAX, SLOTS_MAX } from '../limits.ts'
+import { HEADER_BYTES, PayloadViews, slotLayout } from './slots.ts'
+
+const seed = Date.now() & 0x7fffffff
+
+test(`slotLayout: slots do not overlap, fit the window and begin at cache lines (seed ${seed})`, () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 2 ** 20 }), (slots, payloadBytesMax) => {
+      const layout = slotLayout(slots, payloadBytesMax)
+      assert.equal(layout.slotBytes % 64, 0)
+      assert.ok(layout.slotBytes >= HEADER_BYTES + payloadBytesMax)
+      assert.equal(layout.windowBytes, slots * layout.slotBytes)
+    }),
+    { seed },
+  )
+})
+
+test('slotLayout refuses what limits.ts forbids and what no window can hold', () => {
+  for (const [slots, bytes] of [
+    [0, 1],
+    [1.5, 1],
+    [SLOTS_MAX + 1, 1],
+    [1, 0],
+    [1, PAYLOAD_BYTES_MAX + 1],
+    [1, NaN],
+    [SLOTS_MAX, PAYLOAD_BYTES_MAX],
+  ] as const) {
+    assert.throws(() => slotLayout(slots, bytes), { code: 'invalid_argument' }, `${slots} slots of ${bytes}`)
+  }
+})
+
+test('PayloadViews: a repeated length gives the same view; views of different slots are apart', () => {
+  const layout = slotLayout(2, 100)
+  const views = new PayloadViews(new ArrayBuffer(layout.windowBytes), layout)
+  assert.equal(views.first(1, 40), views.first(1, 40))
+  assert.equal(views.first(1, 41).length, 41)
+  assert.equal(views.whole(1).length, 100)
+  views.whole(0).fill(7)
+  assert.ok(views.whole(1).every((byte) => byte === 0))
+})
