@@ -1,4 +1,6 @@
-import { libfabricNative, localNative, systemReason } from './native.ts'
+import { readdirSync } from 'node:fs'
+
+import { isBuilt, libfabricNative, localNative, systemReason } from './native.ts'
 
 /** Whether something can be used here; when not, why, in a few words for a person. */
 export interface FabricFact {
@@ -41,4 +43,26 @@ export function fabricFacts(): FabricFacts {
   } catch (error) {
     return { local: localFact(), libfabric: { version: null, reason: reasonOf(error), providers: [] } }
   }
+}
+
+const RDMA_DEVICES = '/sys/class/infiniband'
+
+function rdmaDevices(): string[] {
+  try {
+    return readdirSync(RDMA_DEVICES)
+  } catch {
+    return []
+  }
+}
+
+/**
+ * Which fabrics this machine seems to have, best first, by a look at files only. Loading libfabric takes a quarter of a
+ * second, for its drivers look for their hardware: who may not need it looks here first.
+ */
+export function likelyFabrics(): ('local' | 'verbs' | 'tcp')[] {
+  const found: ('local' | 'verbs' | 'tcp')[] = []
+  if (isBuilt('rfaas_local')) found.push('local')
+  if (isBuilt('rfaas_libfabric') && rdmaDevices().length > 0) found.push('verbs')
+  if (isBuilt('rfaas_libfabric')) found.push('tcp')
+  return found
 }

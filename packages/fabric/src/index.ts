@@ -7,7 +7,7 @@ import { libfabricNative, localNative } from './native.ts'
 import type { Connection, ConnectionHandle, Fabric, FabricName } from './fabric.ts'
 
 export { FabricError, type FabricErrorCode } from './errors.ts'
-export { fabricFacts, type FabricFact, type FabricFacts } from './facts.ts'
+export { fabricFacts, likelyFabrics, type FabricFact, type FabricFacts } from './facts.ts'
 export * from './fabric.ts'
 export { DEPTH_MAX, WINDOW_BYTES_MAX } from './geometry.ts'
 export { dieWithParent, hostIdentity } from './host.ts'

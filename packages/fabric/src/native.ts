@@ -80,6 +80,11 @@ function addonPath(name: string): string {
   return fileURLToPath(new URL(`../native/build/Release/${name}.node`, import.meta.url))
 }
 
+/** Whether an addon was built; says nothing of whether it loads. */
+export function isBuilt(name: 'rfaas_local' | 'rfaas_libfabric'): boolean {
+  return existsSync(addonPath(name))
+}
+
 function load(name: string, missing: string): unknown {
   let addon = loaded.get(name)
   if (addon === undefined) {

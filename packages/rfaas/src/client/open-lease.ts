@@ -1,4 +1,4 @@
-import { fabricFacts, FabricError, hostIdentity, openFabric, type Connection } from '@rfaas/fabric'
+import { likelyFabrics, FabricError, hostIdentity, openFabric, type Connection } from '@rfaas/fabric'
 
 import { executorManagerClient, type ExecutorManagerClient, type ManagerClient } from '../control/client.ts'
 import type { AllocateResponse, NodeInfo } from '../control/gen/rfaas_pb.ts'
@@ -11,9 +11,6 @@ import type { LeaseParts } from './lease.ts'
 import { checkLeaseOptions, type CheckedLeaseOptions } from './lease-options.ts'
 import type { FabricChoice, LeaseOptions, LeaseTimings } from './types.ts'
 
-/** Best first: nothing is copied, then nothing but the network card copies. */
-const PREFERENCE: FabricChoice[] = ['local', 'verbs', 'tcp']
-
 /** Runs the cold path, step by step: bundle, grant, upload, allocate, connect. Undoes what it did when a step fails. */
 export async function openLease(manager: ManagerClient, tenant: string, options: LeaseOptions): Promise<LeaseParts> {
   const checked = checkLeaseOptions(options)
@@ -23,7 +20,8 @@ export async function openLease(manager: ManagerClient, tenant: string, options:
   const code = await bundle(checked.functions)
   const bundleMs = stopwatch.lapMs()
 
-  const fabrics = usableFabrics(checked.fabric)
+  // Best first: over the first nothing is copied, over the second nothing but the network card copies.
+  const fabrics = checked.fabric === undefined ? likelyFabrics() : [checked.fabric]
   const { cores, memoryMib, durationMs, nodeId } = checked
   const grant = await manager.rpc.requestLease({
     tenant,
@@ -80,12 +78,6 @@ class Stopwatch {
   totalMs(): number {
     return performance.now() - this.#startMs
   }
-}
-
-function usableFabrics(forced: FabricChoice | undefined): FabricChoice[] {
-  if (forced !== undefined) return [forced]
-  const { providers } = fabricFacts().libfabric
-  return PREFERENCE.filter((name) => name === 'local' || providers.some((found) => found.name === name && found.ok))
 }
 
 function chooseFabric(node: NodeInfo, fabrics: FabricChoice[]): FabricChoice {
