@@ -1,0 +1,199 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { Usage } from '../accounting/usage.ts'
+import { RfaasError, toRfaasError } from '../errors.ts'
+import { EXIT_CLIENT_GONE } from '../executor/messages.ts'
+import type { ReadyMessage, StartMessage } from '../executor/messages.ts'
+import type { LeaseEnd } from '../lease/lease.ts'
+import type { LeaseClaims } from '../lease/token.ts'
+import { EXECUTOR_DRAIN_GRACE_MS, EXECUTOR_HEAP_MIB_MIN, EXECUTOR_START_TIMEOUT_MS } from '../limits.ts'
+import type { BundleCache } from './bundle-cache.ts'
+import type { CapacityLedger } from './capacity.ts'
+import type { Clock } from './clock.ts'
+import { ExecutorProcess } from './executor-process.ts'
+import { MeterPage } from './meter-page.ts'
+
+/** Bytes of the secret that a client shows to one worker. */
+const SECRET_BYTES = 32
+
+/** What an executor is asked to be, checked. */
+export interface AllocationRequest {
+  readonly bundleSha256: string
+  readonly fabric: StartMessage['fabric']
+  /** Empty for `local`. */
+  readonly listenAddress: string
+  readonly slots: number
+  readonly payloadBytesMax: number
+  /** Milliseconds, or -1 always, 0 never. */
+  readonly hotTimeoutMs: number
+}
+
+/** What of the node an allocation uses. */
+export interface AllocationContext {
+  readonly clock: Clock
+  readonly capacity: CapacityLedger
+  readonly bundles: BundleCache
+  readonly executorPath: string
+}
+
+export interface StartedExecutor extends ReadyMessage {
+  readonly executorId: string
+  /** One a worker. */
+  readonly secrets: readonly Uint8Array[]
+  /** From the start of the process until its workers could be reached. */
+  readonly startMs: number
+}
+
+/** Why it ended, and the same as a sentence for a person. */
+export interface AllocationEnd {
+  readonly reason: LeaseEnd
+  readonly message: string
+}
+
+/** The cores, memory and executor process of one lease on this node, from allocation to the last meter reading. */
+export class Allocation {
+  readonly claims: LeaseClaims
+  /** Resolves when the executor can be reached or never will be. */
+  readonly launched: Promise<void>
+  /** Resolves when the process is gone and everything is given back. Not for one whose start failed. */
+  readonly closed: Promise<AllocationEnd>
+  readonly #context: AllocationContext
+  readonly #giveBack = new DisposableStack()
+  readonly #launch = Promise.withResolvers<undefined>()
+  readonly #close = Promise.withResolvers<AllocationEnd>()
+  readonly #startedMs: number
+  #stoppedMs: number | null = null
+  #startMs = 0
+  #meters: MeterPage | null = null
+  #executor: ExecutorProcess | null = null
+  #end: AllocationEnd | null = null
+  #isLaunched = false
+  #isClosed = false
+  #startFailed = false
+
+  /** @throws {RfaasError} `lease_denied` when the node does not have the cores or the memory */
+  constructor(claims: LeaseClaims, context: AllocationContext) {
+    this.claims = claims
+    this.#context = context
+    this.launched = this.#launch.promise
+    this.closed = this.#close.promise
+    this.#startedMs = context.clock.nowMonotonicMs()
+    this.#giveBack.defer(context.capacity.take(claims.leaseId, claims))
+  }
+
+  /** Why it ended or is about to; null while it runs. */
+  get end(): AllocationEnd | null {
+    return this.#end
+  }
+
+  /** Its executor was started, or that failed. */
+  get isLaunched(): boolean {
+    return this.#isLaunched
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Its start failed: nothing of it is left, and the lease may be allocated again. */
+  get startFailed(): boolean {
+    return this.#startFailed
+  }
+
+  /** From the start of the process until its workers could be reached; 0 before. */
+  get startMs(): number {
+    return this.#startMs
+  }
+
+  /** Up to now; final once it is closed. */
+  get usage(): Usage {
+    const untilMs = this.#stoppedMs ?? this.#context.clock.nowMonotonicMs()
+    const seconds = (untilMs - this.#startedMs) / 1000
+    const { cores, memoryMib } = this.claims
+    const { hotPollingNs = 0, executionNs = 0, invocations = 0 } = this.#meters?.read() ?? {}
+    return {
+      allocationCoreS: cores * seconds,
+      allocationGibS: (memoryMib / 1024) * seconds,
+      hotPollingNs,
+      executionNs,
+      invocations,
+    }
+  }
+
+  /**
+   * Starts the executor. Call it once, at once.
+   *
+   * @throws {RfaasError} `not_found` (the bundle), `module_failed`, `executor_start_failed`, `unsupported`;
+   * `lease_closed` when the lease ended meanwhile
+   */
+  async start(request: AllocationRequest): Promise<StartedExecutor> {
+    try {
+      const started = await this.#startExecutor(request)
+      void this.#executor!.exited.then(({ code, how }) => this.stop(this.#endOfProcess(code, how)))
+      return started
+    } catch (error) {
+      await this.#executor?.stop(0)
+      this.#settle()
+      if (this.#end !== null) throw this.#closedError(this.#end)
+      this.#startFailed = true
+      throw toRfaasError(error, 'executor_start_failed', 'Cannot start executor')
+    } finally {
+      this.#isLaunched = true
+      this.#launch.resolve(undefined)
+    }
+  }
+
+  /** Drains the executor, or kills it when it has not started yet. Of two reasons the first stands. */
+  async stop(end: AllocationEnd): Promise<AllocationEnd> {
+    if (this.#end !== null) return this.closed
+    this.#end = end
+    // A start under way ends with its process, and gives everything back.
+    if (!this.#isLaunched) void this.#executor?.stop(0)
+    await this.launched
+    await this.#executor?.stop(EXECUTOR_DRAIN_GRACE_MS)
+    this.#settle()
+    this.#isClosed = true
+    this.#close.resolve(end)
+    return end
+  }
+
+  async #startExecutor(request: AllocationRequest): Promise<StartedExecutor> {
+    const { cores, memoryMib } = this.claims
+    const { bundleSha256, ...shape } = request
+    const bundle = await this.#context.bundles.pin(bundleSha256)
+    this.#giveBack.defer(bundle.release)
+    if (this.#end !== null) throw this.#closedError(this.#end)
+    const meters = new MeterPage(cores)
+    this.#giveBack.defer(() => meters.close())
+    this.#meters = meters
+    const secrets = Array.from({ length: cores }, () => new Uint8Array(randomBytes(SECRET_BYTES)))
+    const startMs = this.#context.clock.nowMonotonicMs()
+    this.#executor = new ExecutorProcess({
+      executorPath: this.#context.executorPath,
+      start: { ...shape, bundlePath: bundle.path, secrets, memoryMib },
+      meterPageFd: meters.fd,
+      heapMib: Math.max(EXECUTOR_HEAP_MIB_MIN, Math.floor(memoryMib / cores)),
+    })
+    const ready = await this.#executor.ready(EXECUTOR_START_TIMEOUT_MS)
+    if (this.#end !== null) throw this.#closedError(this.#end)
+    this.#startMs = this.#context.clock.nowMonotonicMs() - startMs
+    return { ...ready, executorId: randomUUID(), secrets, startMs: this.#startMs }
+  }
+
+  #endOfProcess(code: number | null, how: string): AllocationEnd {
+    const { leaseId } = this.claims
+    if (code === EXIT_CLIENT_GONE) {
+      return { reason: 'released', message: `Lease ${leaseId} was released: its client closed its connections` }
+    }
+    const message = `The executor of lease ${leaseId} crashed: the process ${how}${this.#executor!.lastOutput}`
+    return { reason: 'executor_crashed', message }
+  }
+
+  #settle(): void {
+    this.#stoppedMs ??= this.#context.clock.nowMonotonicMs()
+    this.#giveBack.dispose()
+  }
+
+  #closedError(end: AllocationEnd): RfaasError {
+    return new RfaasError('lease_closed', `Cannot start executor: ${end.message}`)
+  }
+}

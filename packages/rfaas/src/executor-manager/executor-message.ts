@@ -1,0 +1,36 @@
+import type { FailedMessage, FromExecutor } from '../executor/messages.ts'
+
+const FAILED_CODES: readonly FailedMessage['code'][] = ['module_failed', 'executor_start_failed', 'unsupported']
+
+/**
+ * Checks what came over the IPC channel: functions of a tenant run in that process and can write there too.
+ *
+ * @returns null when it is not what an executor of `workerCount` workers says
+ */
+export function readMessage(raw: unknown, workerCount: number): FromExecutor | null {
+  if (!isRecord(raw)) return null
+  if (raw['kind'] === 'failed') {
+    const { code, reason, stack } = raw
+    const known = FAILED_CODES.find((each) => each === code)
+    if (!known || typeof reason !== 'string' || typeof stack !== 'string') return null
+    return { kind: 'failed', code: known, reason, stack }
+  }
+  if (raw['kind'] !== 'ready') return null
+  const { addresses, functions, loadMs } = raw
+  if (!Array.isArray(addresses) || addresses.length !== workerCount || !addresses.every(isText)) return null
+  if (!Array.isArray(functions) || !functions.every(isFunctionInfo)) return null
+  if (typeof loadMs !== 'number' || !Number.isFinite(loadMs)) return null
+  return { kind: 'ready', addresses, functions: functions.map(({ name, raw }) => ({ name, raw })), loadMs }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function isFunctionInfo(value: unknown): value is { name: string; raw: boolean } {
+  return isRecord(value) && isText(value['name']) && typeof value['raw'] === 'boolean'
+}

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { mapSharedMemory } from '@rfaas/fabric'
+import { METER_BYTES, Meters } from '../accounting/meters.ts'
+import { MeterPage } from './meter-page.ts'
+
+describe('MeterPage', () => {
+  it('sums what the workers have metered, also after it was closed', () => {
+    const page = new MeterPage(3)
+    const mapped = mapSharedMemory(page.fd, 3 * METER_BYTES)
+    const workers = [0, 1, 2].map((worker) => new Meters(mapped, worker))
+    assert.deepEqual(page.read(), { hotPollingNs: 0, executionNs: 0, invocations: 0 })
+    for (const worker of workers) worker.addHotPolling(10)
+    workers[2]!.addExecution(7, 2)
+    assert.deepEqual(page.read(), { hotPollingNs: 30, executionNs: 7, invocations: 2 })
+    workers[0]!.addExecution(1, 1)
+    page.close()
+    page.close()
+    assert.deepEqual(page.read(), { hotPollingNs: 30, executionNs: 8, invocations: 3 })
+  })
+
+  it('does not believe meters that run backwards or are no numbers', () => {
+    const page = new MeterPage(1)
+    const cells = new Float64Array(mapSharedMemory(page.fd, METER_BYTES))
+    cells.set([100, 200, 3])
+    page.read()
+    cells.set([0, NaN, Infinity])
+    assert.deepEqual(page.read(), { hotPollingNs: 100, executionNs: 200, invocations: 3 })
+    cells.set([101, -1, 4])
+    assert.deepEqual(page.read(), { hotPollingNs: 101, executionNs: 200, invocations: 4 })
+    page.close()
+  })
+})

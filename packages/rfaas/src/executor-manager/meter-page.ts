@@ -1,0 +1,51 @@
+import { createSharedMemory } from '@rfaas/fabric'
+import type { SharedMemory } from '@rfaas/fabric'
+import { METER_BYTES, Meters } from '../accounting/meters.ts'
+import type { MeterReading } from '../accounting/meters.ts'
+
+/** The meters of all workers of one executor, in memory that is ours: they outlive the executor, however it ends. */
+export class MeterPage {
+  readonly #memory: SharedMemory
+  readonly #last: MeterReading[] = []
+  readonly #meters: Meters[] = []
+  #closed = false
+
+  constructor(workerCount: number) {
+    this.#memory = createSharedMemory(workerCount * METER_BYTES)
+    for (let worker = 0; worker < workerCount; worker++) {
+      this.#meters.push(new Meters(this.#memory.buffer, worker))
+      this.#last.push({ hotPollingNs: 0, executionNs: 0, invocations: 0 })
+    }
+  }
+
+  /** What the executor inherits. Ours until `close`. */
+  get fd(): number {
+    return this.#memory.fd
+  }
+
+  /** The sum over the workers; after `close` that of the time of closing. Each meter only grows. */
+  read(): MeterReading {
+    const sum = { hotPollingNs: 0, executionNs: 0, invocations: 0 }
+    for (const [worker, last] of this.#last.entries()) {
+      if (!this.#closed) update(last, this.#meters[worker]!.read())
+      sum.hotPollingNs += last.hotPollingNs
+      sum.executionNs += last.executionNs
+      sum.invocations += last.invocations
+    }
+    return sum
+  }
+
+  /** Reads a last time and gives the memory back. Closing twice is fine. */
+  close(): void {
+    this.read()
+    this.#closed = true
+    this.#memory.close()
+  }
+}
+
+/** A tenant's functions can write to the page: what is no number or runs backwards is not believed. */
+function update(last: MeterReading, now: MeterReading): void {
+  for (const meter of ['hotPollingNs', 'executionNs', 'invocations'] as const) {
+    if (Number.isFinite(now[meter]) && now[meter] > last[meter]) last[meter] = now[meter]
+  }
+}

@@ -1,0 +1,37 @@
+/** The last bytes that a process has said, however much it says. */
+export class OutputRing {
+  readonly #bytes: Buffer
+  /** How many were ever pushed; the newest one sits at `#pushed - 1`, modulo the size. */
+  #pushed = 0
+
+  constructor(sizeBytes: number) {
+    this.#bytes = Buffer.alloc(sizeBytes)
+  }
+
+  push(chunk: Uint8Array): void {
+    const size = this.#bytes.length
+    const kept = chunk.subarray(Math.max(0, chunk.length - size))
+    const start = (this.#pushed + chunk.length - kept.length) % size
+    const untilEnd = Math.min(kept.length, size - start)
+    this.#bytes.set(kept.subarray(0, untilEnd), start)
+    this.#bytes.set(kept.subarray(untilEnd), 0)
+    this.#pushed += chunk.length
+  }
+
+  /** The last `count` lines that say something; a line whose beginning was overwritten is left out. */
+  lastLines(count: number): string {
+    const size = this.#bytes.length
+    const isFull = this.#pushed > size
+    const end = this.#pushed % size
+    const bytes = isFull
+      ? Buffer.concat([this.#bytes.subarray(end), this.#bytes.subarray(0, end)])
+      : this.#bytes.subarray(0, this.#pushed)
+    const lines = bytes.toString('utf8').split('\n')
+    if (isFull && lines.length > 1) lines.shift()
+    return lines
+      .map((line) => line.trimEnd())
+      .filter((line) => line !== '')
+      .slice(-count)
+      .join('\n')
+  }
+}

@@ -1,0 +1,52 @@
+import type { ConnectRouter } from '@connectrpc/connect'
+import { usageToProto } from '../accounting/usage.ts'
+import { ExecutorManagerService } from '../control/gen/rfaas_pb.ts'
+import type { FabricOffer } from '../control/gen/rfaas_pb.ts'
+import type { BundleCache } from './bundle-cache.ts'
+import type { NodeLeases } from './node-leases.ts'
+import type { TokenGate } from './token-gate.ts'
+import { allocationRequest, newsToProto, startedToProto } from './wire.ts'
+
+export interface ServiceOptions {
+  gate: TokenGate
+  leases: NodeLeases
+  bundles: BundleCache
+  offers: readonly Pick<FabricOffer, 'fabric' | 'address'>[]
+  /** Tells the resource manager what has changed, and resolves when it knows or cannot be told now. */
+  report: () => Promise<unknown>
+}
+
+/** What clients may ask of a node. Every call shows the token of its lease, and nothing is done before it is checked. */
+export function executorManagerRoutes({ gate, leases, bundles, offers, report }: ServiceOptions) {
+  const isKnown = (leaseId: string): boolean => leases.has(leaseId)
+  return (router: ConnectRouter): ConnectRouter =>
+    router.service(ExecutorManagerService, {
+      async hasBundle({ token, sha256 }) {
+        leases.admit(await gate.check(token))
+        return { present: await bundles.has(sha256) }
+      },
+      async putBundle({ token, sha256, code }) {
+        leases.admit(await gate.check(token))
+        await bundles.put(sha256, code)
+        return {}
+      },
+      async allocate(request) {
+        const claims = await gate.check(request.token)
+        leases.admit(claims)
+        return startedToProto(await leases.allocate(claims, allocationRequest(request, claims, offers)))
+      },
+      async extend({ token }) {
+        leases.extend(await gate.check(token))
+        return {}
+      },
+      async deallocate({ token }) {
+        const usage = await leases.release(await gate.check(token, isKnown))
+        await report()
+        return { usage: usageToProto(usage) }
+      },
+      async *watchLease({ token }, { signal }) {
+        const claims = await gate.check(token, isKnown)
+        for await (const news of leases.watch(claims, signal)) yield newsToProto(news)
+      },
+    })
+}

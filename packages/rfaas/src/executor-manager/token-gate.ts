@@ -1,0 +1,43 @@
+import { RfaasError } from '../errors.ts'
+import { importPublicKey, verifyToken } from '../lease/token.ts'
+import type { LeaseClaims } from '../lease/token.ts'
+import type { Clock } from './clock.ts'
+
+/** Checks lease tokens with the resource manager's public key: no message between managers precedes an allocation. */
+export class TokenGate {
+  readonly #nodeId: string
+  readonly #clock: Clock
+  #publicKeyJwk = ''
+  #publicKey: Awaited<ReturnType<typeof importPublicKey>> | null = null
+
+  constructor(nodeId: string, clock: Clock) {
+    this.#nodeId = nodeId
+    this.#clock = clock
+  }
+
+  /**
+   * A manager that lost its store comes back with another key; tokens of the old one are worth nothing then.
+   *
+   * @throws {RfaasError} `invalid_argument` when it is no Ed25519 key
+   */
+  async useKey(publicKeyJwk: string): Promise<void> {
+    if (publicKeyJwk === this.#publicKeyJwk) return
+    this.#publicKey = await importPublicKey(publicKeyJwk)
+    this.#publicKeyJwk = publicKeyJwk
+  }
+
+  /**
+   * @param isKnown tells whether a lease is known here: of those, expired tokens are fine
+   * @throws {RfaasError} `token_refused` with the reason
+   */
+  async check(token: string, isKnown: (leaseId: string) => boolean = () => false): Promise<LeaseClaims> {
+    const key = this.#publicKey
+    if (key === null) {
+      throw new RfaasError('token_refused', 'Cannot accept the lease token: the node has not registered yet')
+    }
+    const nowUnixMs = this.#clock.nowUnixMs()
+    const claims = await verifyToken(token, key, { nodeId: this.#nodeId, nowUnixMs: null })
+    if (nowUnixMs < claims.expiresUnixMs || isKnown(claims.leaseId)) return claims
+    return verifyToken(token, key, { nodeId: this.#nodeId, nowUnixMs })
+  }
+}

@@ -1,0 +1,87 @@
+import { create } from '@bufbuild/protobuf'
+import { usageToProto } from '../accounting/usage.ts'
+import {
+  AllocateResponseSchema,
+  LeaseEnd as ProtoLeaseEnd,
+  LeaseReportSchema,
+  LeaseState,
+  WatchLeaseResponseSchema,
+} from '../control/gen/rfaas_pb.ts'
+import type {
+  AllocateRequest,
+  AllocateResponse,
+  FabricOffer,
+  LeaseReport as ProtoLeaseReport,
+  WatchLeaseResponse,
+} from '../control/gen/rfaas_pb.ts'
+import { RfaasError } from '../errors.ts'
+import type { LeaseEnd } from '../lease/lease.ts'
+import { slotLayout } from '../protocol/slots.ts'
+import type { LeaseClaims } from '../lease/token.ts'
+import type { AllocationRequest, StartedExecutor } from './allocation.ts'
+import type { LeaseNews, LeaseReport } from './node-leases.ts'
+
+const ENDS: Record<LeaseEnd, ProtoLeaseEnd> = {
+  released: ProtoLeaseEnd.RELEASED,
+  expired: ProtoLeaseEnd.EXPIRED,
+  retrieved: ProtoLeaseEnd.RETRIEVED,
+  node_lost: ProtoLeaseEnd.NODE_LOST,
+  executor_crashed: ProtoLeaseEnd.EXECUTOR_CRASHED,
+  denied: ProtoLeaseEnd.DENIED,
+}
+
+/**
+ * Checks what a client asks for against its lease and the node's offers.
+ *
+ * @throws {RfaasError} `invalid_argument`; `unsupported` for a fabric that is not offered
+ */
+export function allocationRequest(
+  request: AllocateRequest,
+  claims: LeaseClaims,
+  offers: readonly Pick<FabricOffer, 'fabric' | 'address'>[],
+): AllocationRequest {
+  const { fabric, slots, payloadBytesMax, hotTimeoutMs, bundleSha256 } = request
+  const offer = offers.find((each) => each.fabric === fabric)
+  if (offer === undefined || !isWorkerFabric(fabric)) {
+    const offered = offers.map((each) => each.fabric).join(', ')
+    throw new RfaasError(
+      'unsupported',
+      `Cannot start executor: fabric ${JSON.stringify(fabric)} asked, ${offered} here`,
+    )
+  }
+  if (!Number.isFinite(hotTimeoutMs) || (hotTimeoutMs < 0 && hotTimeoutMs !== -1)) {
+    const reason = `hotTimeoutMs must be milliseconds, 0 or -1, not ${hotTimeoutMs}`
+    throw new RfaasError('invalid_argument', `Cannot start executor: ${reason}`)
+  }
+  const neededMib = (2 * slotLayout(slots, payloadBytesMax).windowBytes * claims.cores) / 2 ** 20
+  if (neededMib > claims.memoryMib) {
+    const each = `${slots} slots of ${payloadBytesMax} bytes each way for each of ${claims.cores} workers`
+    const reason = `${each} are ${Math.ceil(neededMib)} MiB, the lease has ${claims.memoryMib}`
+    throw new RfaasError('invalid_argument', `Cannot start executor: ${reason}`)
+  }
+  return { bundleSha256, fabric, listenAddress: offer.address, slots, payloadBytesMax, hotTimeoutMs }
+}
+
+function isWorkerFabric(fabric: string): fabric is AllocationRequest['fabric'] {
+  return fabric === 'local' || fabric === 'tcp' || fabric === 'verbs'
+}
+
+export function startedToProto(started: StartedExecutor): AllocateResponse {
+  const { executorId, addresses, secrets, functions, startMs, loadMs } = started
+  const workers = addresses.map((address, worker) => ({ address, secret: secrets[worker]! as Uint8Array<ArrayBuffer> }))
+  return create(AllocateResponseSchema, { executorId, workers, functions, startMs, loadMs })
+}
+
+export function reportToProto({ leaseId, usage, end }: LeaseReport): ProtoLeaseReport {
+  return create(LeaseReportSchema, {
+    leaseId,
+    usage: usageToProto(usage),
+    end: end === null ? ProtoLeaseEnd.UNSPECIFIED : ENDS[end.reason],
+  })
+}
+
+export function newsToProto(news: LeaseNews): WatchLeaseResponse {
+  if (news === null) return create(WatchLeaseResponseSchema, { state: LeaseState.ACTIVE })
+  const { reason, message } = news
+  return create(WatchLeaseResponseSchema, { state: LeaseState.CLOSED, end: ENDS[reason], message })
+}
