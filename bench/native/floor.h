@@ -13,13 +13,15 @@ struct floor_options {
   size_t payload_bytes;
   uint32_t trips;
   uint32_t warmup;
-  const char *provider; /* only for libfabric */
+  /* only for libfabric */
+  const char *provider;
+  bool can_sleep; /* its completion queue has a descriptor to sleep on, which costs even those who never sleep */
 };
 
 /* Which of the two processes this one is, after floor_fork. */
 enum floor_side { FLOOR_CLIENT, FLOOR_SERVER };
 
-/* PROGRAM PAYLOAD_BYTES TRIPS WARMUP [PROVIDER] */
+/* PROGRAM PAYLOAD_BYTES TRIPS WARMUP [PROVIDER [can-sleep]] */
 struct floor_options floor_parse(int argc, char **argv);
 
 /* Forks the server. Each side gets a core when there are two; both end with the other, and in bounded time. */

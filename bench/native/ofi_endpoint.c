@@ -53,9 +53,10 @@ static void open_fabric(struct ofi_endpoint *endpoint) {
   ofi_check(fi_eq_open(endpoint->fabric, &eq_attr, &endpoint->eq, NULL), "open the event queue");
 }
 
-static void open_endpoint(struct ofi_endpoint *endpoint, size_t payload_bytes, int fill) {
+static void open_endpoint(struct ofi_endpoint *endpoint, const struct floor_options *options, int fill) {
   struct fi_cq_attr cq_attr = {.size = 256, .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_NONE};
-  size_t half = (payload_bytes / PAGE_BYTES + 1) * PAGE_BYTES;
+  if (options->can_sleep) cq_attr.wait_obj = FI_WAIT_FD;
+  size_t half = (options->payload_bytes / PAGE_BYTES + 1) * PAGE_BYTES;
   endpoint->outbound = aligned_alloc(PAGE_BYTES, 2 * half);
   if (endpoint->outbound == NULL) floor_fail("allocate memory", "out of memory");
   endpoint->inbound = endpoint->outbound + half;
@@ -106,8 +107,8 @@ static struct fi_info *await_event(struct ofi_endpoint *endpoint, uint32_t wante
   return event.entry.info;
 }
 
-struct ofi_endpoint ofi_accept(const struct ofi_pipe *pipe, const char *provider, size_t payload_bytes) {
-  struct ofi_endpoint endpoint = {.info = find_provider(provider, FI_SOURCE)};
+struct ofi_endpoint ofi_accept(const struct ofi_pipe *pipe, const struct floor_options *options) {
+  struct ofi_endpoint endpoint = {.info = find_provider(options->provider, FI_SOURCE)};
   struct fid_pep *listener;
   struct listen_address address = {.length = sizeof address.bytes};
   open_fabric(&endpoint);
@@ -118,20 +119,20 @@ struct ofi_endpoint ofi_accept(const struct ofi_pipe *pipe, const char *provider
   floor_check(write(pipe->write_fd, &address, sizeof address), "tell the address");
 
   endpoint.info = await_event(&endpoint, FI_CONNREQ, &endpoint.peer);
-  open_endpoint(&endpoint, payload_bytes, SERVER_BYTE);
+  open_endpoint(&endpoint, options, SERVER_BYTE);
   struct ofi_target own = own_target(&endpoint);
   ofi_check(fi_accept(endpoint.ep, &own, sizeof own), "accept");
   await_event(&endpoint, FI_CONNECTED, NULL);
   return endpoint;
 }
 
-struct ofi_endpoint ofi_connect(const struct ofi_pipe *pipe, const char *provider, size_t payload_bytes) {
-  struct ofi_endpoint endpoint = {.info = find_provider(provider, 0)};
+struct ofi_endpoint ofi_connect(const struct ofi_pipe *pipe, const struct floor_options *options) {
+  struct ofi_endpoint endpoint = {.info = find_provider(options->provider, 0)};
   struct listen_address address;
   ssize_t bytes = read(pipe->read_fd, &address, sizeof address);
   if (bytes != (ssize_t)sizeof address) floor_fail("read the server's address", "cut off");
   open_fabric(&endpoint);
-  open_endpoint(&endpoint, payload_bytes, CLIENT_BYTE);
+  open_endpoint(&endpoint, options, CLIENT_BYTE);
   struct ofi_target own = own_target(&endpoint);
   ofi_check(fi_connect(endpoint.ep, address.bytes, &own, sizeof own), "connect");
   await_event(&endpoint, FI_CONNECTED, &endpoint.peer);

@@ -43,8 +43,8 @@ struct ofi_pipe {
 };
 
 struct ofi_pipe ofi_pipe_open(void);
-struct ofi_endpoint ofi_accept(const struct ofi_pipe *pipe, const char *provider, size_t payload_bytes);
-struct ofi_endpoint ofi_connect(const struct ofi_pipe *pipe, const char *provider, size_t payload_bytes);
+struct ofi_endpoint ofi_accept(const struct ofi_pipe *pipe, const struct floor_options *options);
+struct ofi_endpoint ofi_connect(const struct ofi_pipe *pipe, const struct floor_options *options);
 
 _Noreturn void ofi_fail(const char *action, int code);
 _Noreturn void ofi_cq_fail(struct ofi_endpoint *endpoint, ssize_t code);

@@ -54,14 +54,14 @@ int main(int argc, char **argv) {
   struct ofi_pipe pipe = ofi_pipe_open();
 
   if (floor_fork() == FLOOR_SERVER) {
-    struct ofi_endpoint endpoint = ofi_accept(&pipe, options.provider, options.payload_bytes);
+    struct ofi_endpoint endpoint = ofi_accept(&pipe, &options);
     for (;;) {
       uint64_t immediate = await_immediate(&endpoint);
       write_immediate(&endpoint, options.payload_bytes, (uint32_t)immediate);
     }
   }
 
-  struct ofi_endpoint endpoint = ofi_connect(&pipe, options.provider, options.payload_bytes);
+  struct ofi_endpoint endpoint = ofi_connect(&pipe, &options);
   uint64_t begin_ns = floor_now_ns();
   for (uint32_t trip = 0; trip < options.warmup + options.trips; trip++) {
     write_immediate(&endpoint, options.payload_bytes, trip);

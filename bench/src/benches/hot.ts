@@ -16,9 +16,7 @@ function seriesOf(quick: boolean): Series[] {
 
 async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
   const rounds = quick ? 3 : 7
-  const results = await runRounds(seriesOf(quick), rounds, (round, label) =>
-    progress(`round ${round + 1} of ${rounds}: ${label}`),
-  )
+  const results = await runRounds(seriesOf(quick), rounds, progress)
   const summary = results.flatMap(({ name, label, roundP50Ns, roundP99Ns }) => {
     const spread = roundP99Ns.map((p99, round) => p99 / roundP50Ns[round]!)
     return [

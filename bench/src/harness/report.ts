@@ -14,14 +14,13 @@ export interface Outcome {
 /** What a person reads. */
 export function textReport({ bench, facts, quick, report }: Outcome): string {
   const rounds = `${report.rounds} rounds${quick ? ', quick: not to be quoted' : ''}`
-  const summary = report.summary.map((entry) => [entry.name, entry.value.toFixed(2), verdict(entry)])
-  const meanings = report.summary.map(({ name, what }) => `${name}: ${what}`)
+  const summary = report.summary.map((entry) => [entry.name, entry.value.toFixed(2), verdict(entry), entry.what])
   return [
     describeFacts(facts),
     `${bench.question}\n${rounds}`,
     distributionTable(report.series),
-    table(summary),
-    [...meanings, ...report.notes].join('\n'),
+    table(summary, [0, 2, 3]),
+    report.notes.join('\n'),
   ].join('\n\n')
 }
 

@@ -11,8 +11,8 @@ const printing = (name: string, ...lines: (number | string)[]): Series => {
 test('runRounds interleaves the series and keeps one median a round', async () => {
   const order: string[] = []
   const series = [printing('a', 10, 20, 30, 'grantMs=4'), printing('b', 7)]
-  const [a, b] = await runRounds(series, 2, (round, label) => order.push(`${round}${label}`))
-  assert.deepEqual(order, ['0a', '0b', '1a', '1b'])
+  const [a, b] = await runRounds(series, 2, (what) => order.push(what))
+  assert.deepEqual(order, ['round 1 of 2: a', 'round 1 of 2: b', 'round 2 of 2: a', 'round 2 of 2: b'])
   assert.deepEqual(a!.roundP50Ns, [20, 20])
   assert.deepEqual(a!.roundP99Ns, [30, 30])
   assert.deepEqual(a!.values, { grantMs: [4, 4] })

@@ -33,12 +33,12 @@ export interface SeriesResult {
 export async function runRounds(
   series: readonly Series[],
   rounds: number,
-  onTrial: (round: number, label: string) => void,
+  progress: (what: string) => void,
 ): Promise<SeriesResult[]> {
   const taken = series.map(() => ({ histograms: [] as Histogram[], values: {} as Record<string, number[]> }))
   for (let round = 0; round < rounds; round++) {
     for (const [index, { label, trial }] of series.entries()) {
-      onTrial(round, label)
+      progress(`round ${round + 1} of ${rounds}: ${label}`)
       const { samplesNs, values } = await runTrial(trial)
       taken[index]!.histograms.push(histogramOf(samplesNs))
       for (const [name, value] of Object.entries(values)) (taken[index]!.values[name] ??= []).push(value)

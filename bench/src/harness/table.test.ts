@@ -2,6 +2,19 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { microseconds, table } from './table.ts'
 
+test('table aligns the columns that are named to the left', () => {
+  assert.equal(
+    table(
+      [
+        ['a', '1', 'x'],
+        ['bb', '22', 'yy'],
+      ],
+      [0, 2],
+    ),
+    'a    1  x\nbb  22  yy',
+  )
+})
+
 test('table aligns the first column left and the others right', () => {
   assert.equal(
     table([

@@ -1,11 +1,15 @@
 import type { SeriesResult } from './rounds.ts'
 
-/** Rows of text as aligned columns, the first to the left, the others to the right. */
-export function table(rows: readonly (readonly string[])[]): string {
+/**
+ * Rows of text as aligned columns, to the right.
+ *
+ * @param left columns that are aligned to the left; default: the first
+ */
+export function table(rows: readonly (readonly string[])[], left: readonly number[] = [0]): string {
   const widths: number[] = []
   for (const row of rows) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)))
   const align = (cell: string, column: number): string =>
-    column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)
+    left.includes(column) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)
   return rows.map((row) => row.map(align).join('  ').trimEnd()).join('\n')
 }
 

@@ -39,7 +39,7 @@ export function printSamples(samplesNs: Float64Array): void {
   process.stdout.write(`${Array.from(samplesNs, Math.round).join('\n')}\n`)
 }
 
-/** The trial's arguments as whole numbers, after `names.length` words. */
+/** The trial's argument at `index`, a whole number. */
 export function numberArgument(index: number, name: string): number {
   const value = Number(process.argv[2 + index])
   if (!Number.isSafeInteger(value) || value < 0)
