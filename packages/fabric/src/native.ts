@@ -108,6 +108,9 @@ export function localNative(): LocalNative {
 
 /** @throws {FabricError} `unsupported` when the addon is not built or libfabric is not installed */
 export function libfabricNative(): LibfabricNative {
+  // Debian's libfabric brings the libraries of PSM, which otherwise take SIGINT, SIGTERM and the signals of a crash for
+  // themselves as they are loaded, and end the process with exit code 1. Said in the first thread, it holds for all.
+  for (const name of ['IPATH_NO_BACKTRACE', 'HFI_NO_BACKTRACE']) process.env[name] ??= '1'
   return load(
     'rfaas_libfabric',
     'it is not built; install libfabric (Debian: apt-get install libfabric-dev) and run `npx rfaas-build-native`',
