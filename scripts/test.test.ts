@@ -78,11 +78,13 @@ describe('npm test', () => {
           test('leaves', () => {
             writeFileSync('${left}', '')
             spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref()
+            spawn('sleep', ['1001'], { detached: true, stdio: 'ignore', env: {}, cwd: import.meta.dirname }).unref()
           })`,
       })
       assert.match(output, /Process \d+ was left running, and has been ended: sleep 1000/)
+      assert.match(output, /has been ended: sleep 1001/, 'without the mark in its environment')
       assert.match(output, new RegExp(`${left} was left behind`))
-      assert.equal(output.split('\n').at(-2), '1 passed, 2 failed, 0 skipped', output)
+      assert.equal(output.split('\n').at(-2), '1 passed, 3 failed, 0 skipped', output)
       assert.equal(status, 1)
     } finally {
       rmSync(left)
