@@ -56,6 +56,10 @@ function pack(folder: string, out: string): string {
     mkdirSync(dirname(join(stage, path)), { recursive: true })
     cpSync(join(folder, path), join(stage, path))
   }
+  for (const source of Object.values(manifest.exports)) {
+    const built = builtExport(source).default
+    if (!existsSync(join(stage, built))) throw new Error(`Cannot pack ${manifest.name}: ${built} was not built`)
+  }
   cpSync(join(root, 'LICENSE'), join(stage, 'LICENSE'))
   if (!existsSync(join(stage, 'README.md'))) cpSync(join(root, 'README.md'), join(stage, 'README.md'))
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify(publishedManifest(manifest), null, 2)}\n`)
