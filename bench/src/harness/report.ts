@@ -36,9 +36,14 @@ export function jsonReport({ bench, facts, quick, report }: Outcome): string {
     rounds: report.rounds,
     series: Object.fromEntries(series),
     summary: Object.fromEntries(report.summary.map(({ name, value }) => [name, value])),
-    bars: Object.fromEntries(report.summary.map(({ name, atMost, atLeast }) => [name, { atMost, atLeast }])),
+    bars: Object.fromEntries(report.summary.flatMap(barOf)),
   }
   return JSON.stringify(object, null, 2)
+}
+
+function barOf({ name, atMost, atLeast }: Summary): [string, { atMost: number } | { atLeast: number }][] {
+  if (atMost !== undefined) return [[name, { atMost }]]
+  return atLeast === undefined ? [] : [[name, { atLeast }]]
 }
 
 function verdict({ value, atMost, atLeast }: Summary): string {
