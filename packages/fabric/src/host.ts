@@ -22,8 +22,10 @@ const parentAtStart = process.ppid
  * (prctl(2), PR_SET_PDEATHSIG). Ends it at once when the parent is gone already.
  *
  * @param signal default 9, SIGKILL
+ * @param parentPid who started us. Default: who was our parent when this module was loaded, by which time the one who
+ * started us may be gone already
  * @throws {FabricError} `unsupported` when the addon cannot be loaded
  */
-export function dieWithParent(signal: number = SIGKILL): void {
-  if (localNative().dieWithParent(signal, parentAtStart) < 0) process.kill(process.pid, signal)
+export function dieWithParent(signal: number = SIGKILL, parentPid: number = parentAtStart): void {
+  if (localNative().dieWithParent(signal, parentPid) < 0) process.kill(process.pid, signal)
 }

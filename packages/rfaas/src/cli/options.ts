@@ -69,7 +69,10 @@ export function logLevelOption(): Option {
   ).argParser(fromText((text, what) => parseName(text, what, LOG_LEVELS), '--log-level'))
 }
 
-/** For programs that start a manager or node: it must not outlive them, however they end. */
+/**
+ * For programs that start a manager or node: it must not outlive them, however they end. With the program's process
+ * id it also notices that the program has ended before it could look who its parent is.
+ */
 export function dieWithParentOption(): Option {
-  return new Option('--die-with-parent').hideHelp()
+  return new Option('--die-with-parent [pid]').argParser(Number).hideHelp()
 }

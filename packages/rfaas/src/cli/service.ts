@@ -6,7 +6,8 @@ import { serveUntilStopped } from './serve.ts'
 export interface ServiceFlags {
   json?: true
   logLevel?: LogLevel
-  dieWithParent?: true
+  /** The process id of who started us, or that whoever did is meant. */
+  dieWithParent?: number | true
 }
 
 /** How a service says on standard output that it is ready. */
@@ -25,7 +26,10 @@ export async function runService<T extends { close(): Promise<void> }>(
   announce: (service: T) => Announcement,
 ): Promise<void> {
   // First of all: a parent that ends while we still start must take us with it too.
-  if (flags.dieWithParent) (await import('@rfaas/fabric')).dieWithParent()
+  if (flags.dieWithParent !== undefined) {
+    const { dieWithParent } = await import('@rfaas/fabric')
+    dieWithParent(undefined, flags.dieWithParent === true ? undefined : flags.dieWithParent)
+  }
   const { createLog } = await import('./log.ts')
   logEvents(createLog(flags.logLevel ?? (flags.json ? 'warn' : 'info')))
   await serveUntilStopped(start, (service) => {
