@@ -32,7 +32,12 @@ export class MainJob implements AsyncDisposable {
     const [program, ...programArgs] = command
     const child = spawn(program!, [...programArgs, ...args], {
       cwd: ROOT,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], TMPDIR: this.temporaryFolder },
+      env: {
+        PATH: process.env['PATH'],
+        HOME: process.env['HOME'],
+        TMPDIR: this.temporaryFolder,
+        NODE_DISABLE_COMPILE_CACHE: '1',
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.child = child

@@ -5,7 +5,7 @@ import { SEED_MAX } from './portfolio.ts'
 
 test('readArguments has a portfolio of our own and another seed each time by default', () => {
   const first = readArguments([])
-  assert.deepEqual({ ...first, seed: 0 }, { input: null, options: 1_000_000, seed: 0, json: false, help: false })
+  assert.deepEqual({ ...first, seed: 0 }, { input: null, options: 2_000_000, seed: 0, json: false, help: false })
   assert.ok(Number.isInteger(first.seed) && first.seed >= 0 && first.seed <= SEED_MAX)
   assert.notEqual(new Set(Array.from({ length: 8 }, () => readArguments([]).seed)).size, 1)
 })

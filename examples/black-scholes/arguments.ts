@@ -4,7 +4,7 @@ import { RfaasError } from 'rfaas'
 import type { JobOptions } from './job.ts'
 import { SEED_MAX } from './portfolio.ts'
 
-const OPTIONS_DEFAULT = 1_000_000
+const OPTIONS_DEFAULT = 2_000_000
 
 export const HELP = `Prices a portfolio of options with Black-Scholes on leased workers, and checks every price.
 

@@ -21,9 +21,9 @@ const NODES: readonly NodeOptions[] = [
   { name: 'near', cores: 1, fabric: 'local' },
   { name: 'far', cores: 1, fabric: 'tcp' },
 ]
-/** A thousand options are priced in 60 µs: they are priced again and again, as PARSEC does, a hundred times at most. */
+/** A thousand options are priced in 60 µs, which nobody can time: few options are priced again and again. */
 const OPTIONS_PRICED_MIN = 1_000_000
-const PASSES_MAX = 100
+const PASSES_MAX = 1_000
 /** How long each process may take to stop in good order; after a failure, there is little to wait for. */
 const STOP_GRACE_MS = 3_000
 const STOP_GRACE_AFTER_FAILURE_MS = 1_000

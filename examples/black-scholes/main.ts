@@ -31,11 +31,12 @@ function exitCodeOf(error: unknown): number {
   return error instanceof RfaasError && error.code === 'invalid_argument' ? 2 : 1
 }
 
-/** One line: the sentence, whatever process it came from, and for a defect where it was. */
+/** One line: the sentence, then the code, so that it can be looked up. What nobody foresaw comes with its stack. */
 function sentenceOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const known = error instanceof RfaasError || error instanceof Interrupted
-  return known ? error.message.replaceAll(/\s*\n\s*/g, ' ') : (error.stack ?? error.message)
+  if (error instanceof Interrupted) return error.message
+  if (!(error instanceof RfaasError)) return error instanceof Error ? error.stack! : String(error)
+  const sentence = error.message.replace(`${error.code}: `, '').replaceAll(/\s*\n\s*/g, ' ')
+  return error.code === 'invalid_argument' ? sentence : `${sentence} [${error.code}]`
 }
 
 try {

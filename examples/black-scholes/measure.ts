@@ -34,26 +34,22 @@ export async function measureRoundTrips(
   onProgress: (part: number) => void,
 ): Promise<RoundTrips> {
   const tripsNs = new Float64Array(ROUNDS_MAX)
-  const slot = lease.reserve(NOOP_BYTES)
-  try {
-    for (const startMs = performance.now(); performance.now() - startMs < WARM_UP_MS; await turn()) {
-      signal.throwIfAborted()
-      roundTrips(lease, slot, tripsNs.subarray(0, BATCH_ROUNDS))
-    }
-    const startMs = performance.now()
-    let rounds = 0
-    for (let part = 0; part < 1; await turn()) {
-      signal.throwIfAborted()
-      roundTrips(lease, slot, tripsNs.subarray(rounds, rounds + BATCH_ROUNDS))
-      rounds += BATCH_ROUNDS
-      part = Math.min(1, Math.max(rounds / ROUNDS_MAX, (performance.now() - startMs) / MEASURE_MS_MAX))
-      onProgress(part)
-    }
-    const measured = tripsNs.subarray(0, rounds)
-    return { bytes: NOOP_BYTES, rounds, medianNs: percentile(measured, 0.5), p99Ns: percentile(measured, 0.99) }
-  } finally {
-    slot.release()
+  using slot = lease.reserve(NOOP_BYTES)
+  for (const startMs = performance.now(); performance.now() - startMs < WARM_UP_MS; await turn()) {
+    signal.throwIfAborted()
+    roundTrips(lease, slot, tripsNs.subarray(0, BATCH_ROUNDS))
   }
+  const startMs = performance.now()
+  let rounds = 0
+  for (let part = 0; part < 1; await turn()) {
+    signal.throwIfAborted()
+    roundTrips(lease, slot, tripsNs.subarray(rounds, rounds + BATCH_ROUNDS))
+    rounds += BATCH_ROUNDS
+    part = Math.min(1, Math.max(rounds / ROUNDS_MAX, (performance.now() - startMs) / MEASURE_MS_MAX))
+    onProgress(part)
+  }
+  const measured = tripsNs.subarray(0, rounds)
+  return { bytes: NOOP_BYTES, rounds, medianNs: percentile(measured, 0.5), p99Ns: percentile(measured, 0.99) }
 }
 
 /** Fills `tripsNs`, each trip from the end of the one before, so that a round reads the clock once. */

@@ -1,12 +1,12 @@
 import { RfaasError, type Lease } from 'rfaas'
-import type { Priced } from './alone.ts'
+import { WARM_UP_OPTIONS, type Priced } from './alone.ts'
 import type * as Functions from './pricing.ts'
 import { PRICE_BYTES, ROW_BYTES, type Portfolio } from './rows.ts'
 
 /** Invocations in flight for each worker: one runs, one waits in the worker's memory, one's result is fetched. */
 export const IN_FLIGHT_PER_WORKER = 3
 /** Options of one invocation, at most: large enough that the way costs little, small enough to spread the end evenly. */
-const CHUNK_OPTIONS_MAX = 2_048
+const CHUNK_OPTIONS_MAX = 8_192
 
 /** Bytes of the largest input: what a lease for this needs as `payloadBytesMax`. */
 export const CHUNK_BYTES_MAX: number = CHUNK_OPTIONS_MAX * ROW_BYTES
@@ -44,30 +44,38 @@ export async function priceOffloaded(
   let next = 0
   let priced = 0
 
+  // The engine compiles a function while it is used for the first time: each worker's, as ours for the local run.
+  const warmUp = async (lease: Lease<typeof Functions>, worker: number): Promise<void> => {
+    using slot = lease.reserve(chunkOptions * ROW_BYTES, worker)
+    slot.input.set(input.subarray(0, slot.input.byteLength))
+    for (let done = 0; done < WARM_UP_OPTIONS; done += chunkOptions) {
+      signal.throwIfAborted()
+      await lease.invoke('priceRows', slot)
+    }
+  }
   const feed = async (lease: Lease<typeof Functions>, leaseIndex: number): Promise<void> => {
-    const slot = lease.reserve(chunkOptions * ROW_BYTES)
-    try {
-      while (next < chunksPerPass * passes) {
-        signal.throwIfAborted()
-        const first = (next++ % chunksPerPass) * chunkOptions
-        const options = Math.min(chunkOptions, count - first)
-        slot.input.set(input.subarray(first * ROW_BYTES, (first + options) * ROW_BYTES))
-        const result = await lease.invoke('priceRows', slot, options * ROW_BYTES)
-        if (result.byteLength !== options * PRICE_BYTES) {
-          throw new RfaasError(
-            'internal',
-            `Cannot price options ${first + 1} to ${first + options}: ${result.byteLength} bytes came back`,
-          )
-        }
-        output.set(result, first * PRICE_BYTES)
-        optionsByLease[leaseIndex]! += options
-        onPriced((priced += options))
+    using slot = lease.reserve(chunkOptions * ROW_BYTES)
+    while (next < chunksPerPass * passes) {
+      signal.throwIfAborted()
+      const first = (next++ % chunksPerPass) * chunkOptions
+      const options = Math.min(chunkOptions, count - first)
+      slot.input.set(input.subarray(first * ROW_BYTES, (first + options) * ROW_BYTES))
+      const result = await lease.invoke('priceRows', slot, options * ROW_BYTES)
+      if (result.byteLength !== options * PRICE_BYTES) {
+        throw new RfaasError(
+          'internal',
+          `Cannot price options ${first + 1} to ${first + options}: ${result.byteLength} bytes came back`,
+        )
       }
-    } finally {
-      slot.release()
+      output.set(result, first * PRICE_BYTES)
+      optionsByLease[leaseIndex]! += options
+      onPriced((priced += options))
     }
   }
 
+  await Promise.all(
+    leases.flatMap((lease) => Array.from({ length: lease.cores }, (_, worker) => warmUp(lease, worker))),
+  )
   const startMs = performance.now()
   await Promise.all(
     leases.flatMap((lease, index) =>

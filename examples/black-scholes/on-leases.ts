@@ -42,10 +42,8 @@ export async function priceOnLeases(
     progress.step(`Timing round trips of a no-op over ${lease.fabric}`)
     progress.bar(1)
     const roundTrips = await measureRoundTrips(lease, signal, (part) => progress.update(part))
-    const { grantMs, bundleMs, allocateMs, connectMs } = lease.timings
-    const times = { firstResultMs, grantMs, bundleMs, allocateMs, connectMs }
-    const { id: leaseId, nodeId, fabric, cores: workers } = lease
-    measured.push({ leaseId, nodeId, fabric, workers, ...times, roundTrips })
+    const { id: leaseId, nodeId, fabric, cores: workers, timings } = lease
+    measured.push({ leaseId, nodeId, fabric, workers, firstResultMs, timings, roundTrips })
   }
 
   progress.step('Pricing the same options on the leased workers')

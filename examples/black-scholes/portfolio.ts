@@ -1,5 +1,5 @@
 import { RfaasError } from 'rfaas'
-import { ROW_NUMBERS, writeRow, type Portfolio } from './rows.ts'
+import { ROW_NUMBERS, readRow, writeRow, type Portfolio } from './rows.ts'
 
 /** Largest number of options in one portfolio: PARSEC's largest input has half as many. 1.1 GB of rows. */
 export const OPTIONS_MAX = 20_000_000
@@ -33,16 +33,16 @@ export function makePortfolio(count: number, seed: number): Portfolio {
   const between = (low: number, high: number): number => low + (high - low) * random()
   for (let index = 0; index < count; index += 2) {
     const spot = between(10, 200)
-    const terms = {
+    writeRow(rows, index, {
+      kind: 'call',
       spot,
       strike: spot * between(0.6, 1.4),
       rate: between(0, 0.1),
       dividendRate: between(0, 0.05),
       volatility: between(0.05, 0.65),
       years: between(0.05, 3),
-    }
-    writeRow(rows, index, { kind: 'call', ...terms })
-    writeRow(rows, index + 1, { kind: 'put', ...terms })
+    })
+    writeRow(rows, index + 1, { ...readRow(rows, index), kind: 'put' })
   }
   return { source: `own portfolio, seed ${seed}`, count, rows, references: null, paired: true }
 }

@@ -27,8 +27,11 @@ export function renderReport(result: JobResult, stream: NodeJS.WritableStream): 
     row('  reached over', (lease) => FABRICS[lease.fabric] ?? lease.fabric),
     row('  lease', (lease) => `${lease.leaseId}, ${lease.workers} ${lease.workers === 1 ? 'worker' : 'workers'}`),
     row('  request to first result', (lease) => strong(milliseconds(lease.firstResultMs))),
-    row(faint('    grant + code + start + connect'), ({ grantMs, bundleMs, allocateMs, connectMs }) =>
-      faint(`${[grantMs, bundleMs, allocateMs, connectMs].map(short).join(' + ')} ms`),
+    row(faint('    bundle + grant + upload + start'), ({ timings: { bundleMs, grantMs, uploadMs, allocateMs } }) =>
+      faint(`${[bundleMs, grantMs, uploadMs, allocateMs].map(short).join(' + ')} ms`),
+    ),
+    row(faint('    connect + first call'), ({ firstResultMs, timings: { connectMs, totalMs } }) =>
+      faint(`${[connectMs, firstResultMs - totalMs].map(short).join(' + ')} ms`),
     ),
     row(`  hot no-op, ${leases[0]!.roundTrips.bytes} B, median`, (l) => strong(microseconds(l.roundTrips.medianNs))),
     row('    99th percentile', (lease) => microseconds(lease.roundTrips.p99Ns)),

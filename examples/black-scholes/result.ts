@@ -1,4 +1,4 @@
-import type { Usage } from 'rfaas'
+import type { LeaseTimings, Usage } from 'rfaas'
 import type { Check } from './checks.ts'
 import type { RoundTrips } from './measure.ts'
 
@@ -27,14 +27,8 @@ export interface LeaseResult {
   workers: number
   /** From the request of the lease until the first price was here. */
   firstResultMs: number
-  /** Of which: until the lease was granted. */
-  grantMs: number
-  /** …until the node had the functions. */
-  bundleMs: number
-  /** …until the executor ran. */
-  allocateMs: number
-  /** …until its workers were connected. */
-  connectMs: number
+  /** Its steps; what is missing to `firstResultMs` took the first invocation. */
+  timings: LeaseTimings
   roundTrips: RoundTrips
   /** How many options it priced, over all passes. */
   options: number

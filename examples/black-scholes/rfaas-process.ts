@@ -56,7 +56,7 @@ export class RfaasProcess {
     signal: AbortSignal,
   ): Promise<RfaasProcess> {
     signal.throwIfAborted()
-    const child = spawn(process.execPath, [RFAAS, ...args, '--json', '--die-with-parent'], {
+    const child = spawn(process.execPath, [RFAAS, ...args, '--json', '--die-with-parent', String(process.pid)], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })
@@ -97,7 +97,11 @@ async function endOf(child: Child, name: string, code: ErrorCode): Promise<Rfaas
     if (exitCode === 0) return null
     await Promise.race([closed, delay(LAST_WORDS_TIMEOUT_MS)])
     const how = exitSignal === null ? `ended with exit code ${exitCode}` : `was killed by ${exitSignal}`
-    const lastWords = words.trim().split('\n').at(-1)!
+    const lastWords = words
+      .trim()
+      .split('\n')
+      .at(-1)!
+      .replace(/^rfaas: /, '')
     return new RfaasError(code, `${name} (process ${child.pid}) ${how}${lastWords === '' ? '' : `: ${lastWords}`}`)
   } catch (cause) {
     return new RfaasError(code, `${name} could not be started: ${(cause as Error).message}`, { cause })
