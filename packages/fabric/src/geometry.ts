@@ -50,9 +50,6 @@ export function checkWrite(offset: number, byteLength: number, windowBytes: numb
     )
   }
   if (!Number.isInteger(immediate) || immediate < 0 || immediate > IMMEDIATE_MAX) {
-    throw new FabricError(
-      'invalid_argument',
-      `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`,
-    )
+    throw new FabricError('invalid_argument', `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`)
   }
 }

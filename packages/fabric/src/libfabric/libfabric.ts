@@ -15,7 +15,6 @@ export class LibfabricFabric implements Fabric {
     this.name = provider
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- an error must reject, not throw
   async listen(options: ListenOptions): Promise<Listener> {
     return new LibfabricListener(this.name, options)
   }

@@ -12,7 +12,6 @@ const EAGAIN = -11
 export class LocalFabric implements Fabric {
   readonly name = 'local'
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- an error must reject, not throw
   async listen(options: ListenOptions): Promise<Listener> {
     return new LocalListener(options)
   }

@@ -3,7 +3,8 @@ import { randomUUID, timingSafeEqual } from 'node:crypto'
 import { FabricError } from '../errors.ts'
 import type { Connection, ConnectionHandle, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry } from '../geometry.ts'
-import { joined, MemoryConnection, type Link } from './connection.ts'
+import type { MemoryConnection } from './connection.ts'
+import { joined, type Link } from './connection.ts'
 
 export interface MemoryFabricOptions {
   /** How long a write travels. Default 0. */
@@ -48,7 +49,6 @@ export class MemoryFabric implements Fabric {
     }
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- an error must reject, not throw
   async listen(options: ListenOptions): Promise<Listener> {
     checkGeometry(options)
     const address = randomUUID()
@@ -57,7 +57,6 @@ export class MemoryFabric implements Fabric {
     return listener
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- an error must reject, not throw
   async connect(address: string, options: ConnectOptions): Promise<Connection> {
     checkGeometry(options)
     const listener = this.#listeners.get(address)

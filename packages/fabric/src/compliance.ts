@@ -1,0 +1,27 @@
+import { describe } from 'node:test'
+
+import { testClosing } from './compliance/closing.ts'
+import { testConnecting } from './compliance/connecting.ts'
+import { testDying } from './compliance/dying.ts'
+import { testEchoing } from './compliance/echoing.ts'
+import type { Harness } from './compliance/harness.ts'
+import { testSleeping } from './compliance/sleeping.ts'
+import { testThreading } from './compliance/threading.ts'
+import { testWriting } from './compliance/writing.ts'
+
+export type { Harness } from './compliance/harness.ts'
+
+/**
+ * Registers with node:test the tests that every fabric must pass. Starts peer processes and threads of its own, and ends
+ * them. Where `harness.separate` is false, both ends live in one thread, and what needs two is skipped.
+ */
+export function testCompliance(harness: Harness): void {
+  const { name } = harness.fabric
+  describe(`${name}: connecting`, () => testConnecting(harness))
+  describe(`${name}: writing`, () => testWriting(harness))
+  describe(`${name}: sleeping`, () => testSleeping(harness))
+  describe(`${name}: echoing`, () => testEchoing(harness))
+  describe(`${name}: dying`, () => testDying(harness))
+  describe(`${name}: closing`, () => testClosing(harness))
+  describe(`${name}: threading`, () => testThreading(harness))
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+
+import type { Connection, Geometry } from '../fabric.ts'
+import { next, pattern, type Mode } from './drive.ts'
+import { Echo, EMPTY, fillSlot, LATER, pause, PAUSE_MS, SLOT_HEADER_BYTES, slotPayload } from './echo.ts'
+import { pair, type Harness } from './harness.ts'
+import { LIFE_MS, type PeerRole } from './peer-spec.ts'
+import { startPeer } from './peer-process.ts'
+import { driveStress } from './stress.ts'
+
+const MODES: Mode[] = ['poll', 'wait', 'arm']
+const DEPTH = 16
+const SLOT_BYTES = 4096
+const SLOTS: Geometry = { outboundBytes: DEPTH * SLOT_BYTES, inboundBytes: DEPTH * SLOT_BYTES, depth: DEPTH }
+const LARGE_BYTES = 64 * 2 ** 20
+const LARGE: Geometry = {
+  outboundBytes: SLOT_HEADER_BYTES + LARGE_BYTES,
+  inboundBytes: SLOT_HEADER_BYTES + LARGE_BYTES,
+  depth: DEPTH,
+}
+const STRESS_MS = 2000
+
+/** One round trip of a payload in a slot, checked. */
+async function roundTrip(end: Connection, mode: Mode, slot: number, payload: Buffer, flags: number, turn: boolean) {
+  const offset = slot * SLOT_BYTES
+  const bytes = fillSlot(end, offset, payload)
+  assert.ok(end.write(offset, (flags & EMPTY) === 0 ? bytes : 0, slot | flags))
+  assert.equal(await next(end, mode, turn), slot | flags)
+  if ((flags & EMPTY) === 0) assert.equal(Buffer.compare(slotPayload(end, offset), payload), 0)
+}
+
+/** Round trips one at a time and many at a time; both ends caught awake and asleep. */
+async function converse(end: Connection, mode: Mode, turn: boolean): Promise<void> {
+  for (let round = 0; round < 50; round++) {
+    await roundTrip(end, mode, round % DEPTH, pattern(round * 80, round), 0, turn)
+  }
+  await roundTrip(end, mode, 0, pattern(0, 0), EMPTY, turn)
+  for (let round = 0; round < 3; round++) {
+    // The other end has fallen asleep when we write …
+    pause(PAUSE_MS)
+    await roundTrip(end, mode, round, pattern(64, round), 0, turn)
+    // … and we when it answers.
+    await roundTrip(end, mode, round, pattern(64, round), LATER, turn)
+  }
+  let sent = 0
+  for (let received = 0; received < 200; received++) {
+    for (; sent < 200 && sent - received < DEPTH; sent++) {
+      const slot = sent % DEPTH
+      assert.ok(end.write(slot * SLOT_BYTES, fillSlot(end, slot * SLOT_BYTES, pattern(sent, sent)), slot))
+    }
+    const slot = await next(end, mode, turn)
+    assert.equal(slot, received % DEPTH)
+    assert.equal(Buffer.compare(slotPayload(end, slot * SLOT_BYTES), pattern(received, received)), 0)
+  }
+}
+
+export function testEchoing(harness: Harness): void {
+  const { separate } = harness
+
+  if (!separate) {
+    for (const mode of ['poll', 'arm'] as const) {
+      it(`echo: we ${mode}, the other end arms`, async () => {
+        const ends = await pair(harness, SLOTS)
+        const echoing = new Echo(ends.far, SLOT_BYTES).run('arm', performance.now() + LIFE_MS)
+        await converse(ends.near, mode, true)
+        ends.near.close()
+        await echoing
+        ends.far.close()
+      })
+    }
+    return
+  }
+
+  it('echo: a process that polls, waits, arms', async (test) => {
+    const does: PeerRole = { role: 'echo', modes: MODES, slotBytes: SLOT_BYTES }
+    await using peer = await startPeer(harness, does, { geometry: LARGE, connections: MODES.length })
+    for (const [index, theirs] of MODES.entries()) {
+      const end = peer.ends[index]!
+      for (const ours of MODES) await test.test(`we ${ours}, it ${theirs}s`, () => converse(end, ours, false))
+      // Of the large ones each takes a tenth of a second and more, so: only where both ends sleep meanwhile.
+      const large = theirs === 'poll' ? [] : [pattern(2 ** 20 - 1, 1), pattern(LARGE_BYTES, 2)]
+      for (const payload of large) {
+        await test.test(`${payload.length} bytes there and back, we wait, it ${theirs}s`, () =>
+          roundTrip(end, 'wait', 0, payload, 0, false),
+        )
+      }
+      end.close()
+    }
+    assert.equal(await peer.exited, 0)
+  })
+
+  it('wait, arm: no wake-up is lost, whenever the other end writes', async (test) => {
+    const seed = Number(process.env['RFAAS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+    test.diagnostic(`RFAAS_SEED=${seed}`)
+    await using peer = await startPeer(harness, { role: 'stress', seed })
+    const count = await driveStress(peer.end, seed, STRESS_MS)
+    test.diagnostic(`${count} immediates there and back in ${STRESS_MS} ms`)
+    peer.end.close()
+    assert.equal(await peer.exited, 0)
+  })
+}

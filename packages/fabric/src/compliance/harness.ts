@@ -1,0 +1,65 @@
+import type { ConnectionHandle, Connection, Fabric, Geometry, Listener } from '../fabric.ts'
+import { attach } from '../index.ts'
+
+/** What the suite must know of a fabric to test it. */
+export interface Harness {
+  readonly fabric: Fabric
+  /** Whether the two ends can live in two threads or processes. */
+  readonly separate: boolean
+  /** Whether `write` knows what the peer has not polled yet, and gives false beyond `depth`. */
+  readonly countsDepth: boolean
+  /** The IP addresses that this process and the peer processes listen on. Default 127.0.0.1 for both. */
+  readonly hosts?: { near: string; far: string }
+  /** Somebody who takes a connection and never says a word. Left out where nobody can be so. */
+  silentListener?(): Promise<{ address: string; close(): void }>
+  /** Says what no peer would say to a listener, and comes back when it is said. */
+  sayGarbage?(address: string): Promise<void>
+}
+
+/** No noise of a busy machine takes as long; a lost wake-up takes for ever. */
+export const PATIENCE_MS = 5000
+/** How soon an end must know that the other is gone. */
+export const NOTICE_MS = 2000
+
+export const SECRET: Uint8Array = Uint8Array.from({ length: 32 }, (_, index) => index * 7 + 1)
+
+/** The same connection, seen from the other end. */
+export function mirrored(geometry: Geometry): Geometry {
+  const { outboundBytes, inboundBytes, depth } = geometry
+  return { outboundBytes: inboundBytes, inboundBytes: outboundBytes, depth }
+}
+
+export const SMALL: Geometry = { outboundBytes: 4096, inboundBytes: 4096, depth: 16 }
+
+/** Listens for peers of this geometry, as they see it; until the end of the scope. */
+export async function listen(harness: Harness, geometry: Geometry = SMALL): Promise<Listener & Disposable> {
+  const host = harness.hosts?.near ?? '127.0.0.1'
+  const listener = await harness.fabric.listen({ ...mirrored(geometry), secret: SECRET, host })
+  return Object.assign(listener, { [Symbol.dispose]: () => listener.close() })
+}
+
+export interface Pair extends Disposable {
+  /** The end that connected. */
+  near: Connection
+  /** The end that was accepted. */
+  far: Connection
+  farHandle: ConnectionHandle
+}
+
+/** Both ends of a connection in this thread; closed at the end of the scope. */
+export async function pair(harness: Harness, geometry: Geometry = SMALL): Promise<Pair> {
+  using listener = await listen(harness, geometry)
+  const accepting = listener.accept()
+  const near = await harness.fabric.connect(listener.address, { ...geometry, secret: SECRET })
+  const farHandle = await accepting
+  const far = attach(farHandle)
+  return {
+    near,
+    far,
+    farHandle,
+    [Symbol.dispose]() {
+      near.close()
+      far.close()
+    },
+  }
+}

@@ -1,0 +1,81 @@
+/** The peer program: the other end of the tests that need another process. */
+import process from 'node:process'
+import { Worker } from 'node:worker_threads'
+
+import { FabricError } from '../errors.ts'
+import type { Connection } from '../fabric.ts'
+import { dieWithParent } from '../host.ts'
+import { next } from './drive.ts'
+import { Echo } from './echo.ts'
+import { openPeer } from './open-peer.ts'
+import { EXITED, LIFE_MS, WOKEN, type PeerSpec } from './peer-spec.ts'
+import { answerStress } from './stress.ts'
+import { threadProgram } from './programs.ts'
+
+const untilMs = performance.now() + LIFE_MS
+setTimeout(() => process.exit(70), LIFE_MS).unref()
+const spec = JSON.parse(process.argv[2]!) as PeerSpec
+const { does } = spec
+
+function killSelf(): void {
+  process.kill(process.pid, 'SIGKILL')
+}
+
+async function play(ends: Connection[]): Promise<void> {
+  const first = ends[0]!
+  switch (does.role) {
+    case 'echo':
+      for (const [index, mode] of does.modes.entries()) await new Echo(ends[index]!, does.slotBytes).run(mode, untilMs)
+      break
+    case 'burst':
+      await next(first, 'wait')
+      for (const end of ends) for (let immediate = 0; immediate < does.count; immediate++) end.write(0, 16, immediate)
+      killSelf()
+      break
+    case 'die':
+      await next(first, 'wait')
+      setTimeout(killSelf, does.afterMs)
+      break
+    case 'armed':
+      first.onReady = () => {
+        process.exitCode = WOKEN
+        first.close()
+      }
+      if (does.referenced) first.ref()
+      first.arm()
+      process.disconnect()
+      break
+    case 'stress':
+      await answerStress(first, does.seed, untilMs)
+      break
+    case 'exit-while-blocked':
+  }
+}
+
+/** Its main thread never touches a fabric: threads load the addons, and take them along when they end. */
+async function exitWhileBlocked(): Promise<void> {
+  for (const last of [false, true]) {
+    const worker = new Worker(threadProgram, { workerData: { spec, does: { role: 'wait' } } })
+    await new Promise((resolve) => worker.once('message', resolve))
+    if (last) process.exit(EXITED)
+    await worker.terminate()
+  }
+}
+
+try {
+  if (does.role === 'exit-while-blocked') {
+    await exitWhileBlocked()
+  } else {
+    dieWithParent()
+    const ends = await openPeer(spec, (address) => process.send?.({ address }))
+    await play(ends)
+    if (does.role !== 'armed' && does.role !== 'die') {
+      for (const end of ends) end.close()
+      process.disconnect?.()
+    }
+  }
+} catch (error) {
+  // The test has ended its side, and watches our exit code where it matters.
+  if (!(error instanceof FabricError && error.code === 'lost')) throw error
+  process.disconnect?.()
+}

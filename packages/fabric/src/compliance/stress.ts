@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+
+import type { Connection } from '../fabric.ts'
+import { ready } from './drive.ts'
+
+/** Longer than a busy machine stands still, shorter than a sleeper takes to look up by itself (sleep.ts). */
+const WATCHDOG_MS = 800
+const BURST_MAX = 4
+/** A sleeper needs some microseconds to publish that it sleeps and to look again: that is where to hit it. */
+const PAUSES_US: number[] = [0, 0, 2, 5, 10, 20, 50, 200]
+
+/** Numbers of 0 ≤ x < 1 that the seed decides (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+function spin(us: number): void {
+  const endMs = performance.now() + us / 1000
+  while (performance.now() < endMs);
+}
+
+class Sleeper {
+  readonly #end: Connection
+  readonly #random: () => number
+
+  constructor(end: Connection, seed: number) {
+    this.#end = end
+    this.#random = seeded(seed)
+  }
+
+  below(limit: number): number {
+    return Math.floor(this.#random() * limit)
+  }
+
+  pause(): void {
+    spin(this.#random() * PAUSES_US[this.below(PAUSES_US.length)]!)
+  }
+
+  /** Waits for the next immediate in one of three ways; how it waited when none came in time, or the end is lost. */
+  async next(): Promise<number | string> {
+    const end = this.#end
+    this.pause()
+    const onLoop = this.below(3) === 0
+    for (let polls = this.below(2) * this.below(100); polls >= 0; polls--) {
+      const immediate = end.poll()
+      if (immediate >= 0) return immediate
+    }
+    if (onLoop) {
+      if (!(await ready(end, WATCHDOG_MS))) return 'armed'
+    } else {
+      const result = end.wait(WATCHDOG_MS)
+      if (result !== 'ready') return `wait gave ${result}`
+    }
+    const immediate = end.poll()
+    return immediate >= 0 ? immediate : `woken for nothing, ${onLoop ? 'armed' : 'blocked'}; the end is ${end.state}`
+  }
+}
+
+/**
+ * Sends bursts of immediates to a peer that answers each, both sides falling asleep at random moments. Fails when an
+ * answer takes too long, which only a lost wake-up on either side explains.
+ *
+ * @returns how many immediates went there and back
+ */
+export async function driveStress(end: Connection, seed: number, durationMs: number): Promise<number> {
+  const sleeper = new Sleeper(end, seed)
+  const endMs = performance.now() + durationMs
+  let sent = 0
+  while (performance.now() < endMs) {
+    let awaited = sent
+    for (let burst = 1 + sleeper.below(BURST_MAX); burst > 0; burst--) {
+      assert.ok(end.write(0, 16, sent++), 'the ring is full, with a few immediates on their way')
+      if (burst > 1) sleeper.pause()
+    }
+    while (awaited < sent) {
+      const got = await sleeper.next()
+      assert.equal(got, awaited, `immediate ${awaited} did not come back; seed ${seed}`)
+      awaited++
+    }
+  }
+  return sent
+}
+
+/** The other side: runs until the end is lost. */
+export async function answerStress(end: Connection, seed: number, untilMs: number): Promise<void> {
+  const sleeper = new Sleeper(end, ~seed)
+  while (performance.now() < untilMs) {
+    const got = await sleeper.next()
+    if (typeof got === 'number') {
+      sleeper.pause()
+      end.write(0, 16, got)
+    } else if (end.state !== 'open') {
+      return
+    }
+  }
+}
