@@ -70,14 +70,19 @@ export class Dispatcher {
       const sentence = `Cannot reserve a slot: all ${this.width} are taken; release one, or lease with more slots`
       throw new RfaasError('queue_full', sentence)
     }
-    return new Slot(channel, index, byteLength)
+    return new Slot(this, channel, index, byteLength)
+  }
+
+  /** The result in place, once it is there. See {@link Slot}. */
+  invokeSync(f: RemoteFunction, slot: Slot, byteLength: number): Uint8Array {
+    this.#check(slot, byteLength)
+    return slot.channel.invokeSync(f, slot.index, byteLength)
   }
 
   /** The result in place. See {@link Slot}. */
   invoke(f: RemoteFunction, slot: Slot, byteLength: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      if (this.#ended) throw this.#ended
-      slot.check(byteLength)
+      this.#check(slot, byteLength)
       const settle = (): void => void this.#underWay--
       slot.channel.invoke(f, slot.index, byteLength, {
         settled: (payload) => {
@@ -98,6 +103,12 @@ export class Dispatcher {
   end(error: RfaasError): void {
     this.#ended ??= error
     for (const { reject } of this.#queue.splice(0)) reject(error)
+  }
+
+  #check(slot: Slot, byteLength: number): void {
+    if (this.#ended) throw this.#ended
+    if (slot.owner !== this) throw new RfaasError('invalid_argument', 'Cannot invoke: the slot is of another lease')
+    slot.check(byteLength)
   }
 
   #freest(): Channel {

@@ -40,6 +40,8 @@ export class LeaseKeeper {
   readonly #closed = Promise.withResolvers<RfaasError>()
   #token: string
   #timer: NodeJS.Timeout | undefined
+  #renewing: Promise<void> = Promise.resolve()
+  #phase: 'granted' | 'allocating' | 'active' = 'granted'
   #over = false
 
   constructor(grant: LeaseGrant) {
@@ -48,11 +50,26 @@ export class LeaseKeeper {
     this.leaseId = grant.lease.leaseId
     this.nodeId = grant.lease.nodeId
     this.expiresUnixMs = grant.lease.expiresUnixMs
+    // At once: on a busy node the start of an executor can take longer than the lease was granted for.
+    this.#renewIn(grant.durationMs / 3)
   }
 
-  /** Begins to renew and to listen; once the node has allocated. */
+  /** Shows the node that the lease is ours. */
+  get token(): string {
+    return this.#token
+  }
+
+  /** The token to allocate with. From now on the node is told of every renewal. */
+  async tokenToAllocate(): Promise<string> {
+    // The node refuses a token when it has seen a later one: none may be on its way now.
+    await this.#renewing
+    this.#phase = 'allocating'
+    return this.#token
+  }
+
+  /** Begins to listen, and to take for final what node and manager say; once the node has allocated. */
   start(): void {
-    this.#renewIn(this.#grant.durationMs / 3)
+    this.#phase = 'active'
     void this.#listen()
   }
 
@@ -80,25 +97,28 @@ export class LeaseKeeper {
   }
 
   #renewIn(delayMs: number): void {
-    this.#timer = setTimeout(() => void this.#renew(), delayMs).unref()
+    this.#timer = setTimeout(() => void (this.#renewing = this.#renew()), delayMs).unref()
   }
 
   async #renew(): Promise<void> {
     const { manager, node, durationMs } = this.#grant
+    const retryMs = Math.min(LEASE_RENEW_RETRY_MS, durationMs / 3)
     try {
       const { lease, token } = await manager.rpc.renewLease({ leaseId: this.leaseId, token: this.#token, durationMs })
       if (this.#over) return
       this.#token = token
-      await node.rpc.extend({ token })
+      if (this.#phase !== 'granted') await node.rpc.extend({ token })
       if (lease) this.expiresUnixMs = lease.expiresUnixMs
       if (!this.#over) this.#renewIn(durationMs / 3)
     } catch (thrown) {
       const error = toRfaasError(thrown)
       if (this.#over) return
-      // While a manager or the node cannot be reached the lease goes on; it may be back before the lease expires.
+      // While a manager or the node cannot be reached the lease goes on; it may be back before the lease expires. And
+      // while the lease is still being opened, that fails with a better reason than ours.
       const final = error.code === 'lease_closed' || error.code === 'not_found' || error.code === 'token_refused'
-      if (final) this.#close(error)
-      else if (Date.now() < this.expiresUnixMs) this.#renewIn(LEASE_RENEW_RETRY_MS)
+      if (this.#phase !== 'active') this.#renewIn(retryMs)
+      else if (final) this.#close(error)
+      else if (Date.now() < this.expiresUnixMs) this.#renewIn(retryMs)
       else
         this.#close(new RfaasError('lease_closed', `Lease ${this.leaseId} expired: ${error.message}`, { cause: error }))
     }

@@ -43,6 +43,7 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
     refuse(`functions must be the path or URL of a module, not ${JSON.stringify(functions)}`)
   }
+  if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${JSON.stringify(nodeId)}`)
   if (!FABRICS.includes(fabric)) refuse(`fabric must be local, verbs or tcp, not ${JSON.stringify(fabric)}`)
   return {
     functions,

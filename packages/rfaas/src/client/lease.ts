@@ -110,13 +110,18 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
    * @returns the result in place: the function's own output bytes, valid until the slot is used again or released
    */
   invokeSync(name: RawFunctionNames<M>, slot: Slot, byteLength: number = slot.input.length): Uint8Array {
-    slot.check(byteLength)
-    return slot.channel.invokeSync(this.#find(name), slot.index, byteLength)
+    return this.#dispatcher.invokeSync(this.#find(name), slot, byteLength)
   }
 
   /** As {@link invokeSync}, without blocking the event loop for longer than the lease's `spinUs`. */
   invoke(name: RawFunctionNames<M>, slot: Slot, byteLength: number = slot.input.length): Promise<Uint8Array> {
-    return this.#dispatcher.invoke(this.#find(name), slot, byteLength)
+    let f: RemoteFunction
+    try {
+      f = this.#find(name)
+    } catch (error) {
+      return Promise.reject(error as RfaasError)
+    }
+    return this.#dispatcher.invoke(f, slot, byteLength)
   }
 
   /**

@@ -39,10 +39,10 @@ export async function openLease(manager: ManagerClient, tenant: string, options:
   const node = executorManagerClient(nodeInfo.controlUrl)
   const keeper = new LeaseKeeper({ manager, node, lease, token, durationMs })
   try {
-    await upload(node, token, code)
+    await upload(node, keeper, code)
     const uploadMs = stopwatch.lapMs()
     const fabric = chooseFabric(nodeInfo, fabrics)
-    const allocated = await allocate(node, token, code, fabric, checked)
+    const allocated = await allocate(node, await keeper.tokenToAllocate(), code, fabric, checked)
     const allocateMs = stopwatch.lapMs()
     const channels = await openChannels(allocated, fabric, layout)
     const connectMs = stopwatch.lapMs()
@@ -91,9 +91,9 @@ function chooseFabric(node: NodeInfo, fabrics: FabricChoice[]): FabricChoice {
   throw new RfaasError('node_unreachable', sentence)
 }
 
-async function upload(node: ExecutorManagerClient, token: string, { sha256, code }: Bundle): Promise<void> {
-  const { present } = await node.rpc.hasBundle({ token, sha256 })
-  if (!present) await node.rpc.putBundle({ token, sha256, code })
+async function upload(node: ExecutorManagerClient, keeper: LeaseKeeper, { sha256, code }: Bundle): Promise<void> {
+  const { present } = await node.rpc.hasBundle({ token: keeper.token, sha256 })
+  if (!present) await node.rpc.putBundle({ token: keeper.token, sha256, code })
 }
 
 function allocate(

@@ -8,6 +8,8 @@ import type { Channel } from './channel.ts'
 export class Slot implements Disposable {
   /** Ours to fill between invocations; the function reads these very bytes. */
   readonly input: Uint8Array
+  /** @internal Of which lease it is. */
+  readonly owner: object
   /** @internal */
   readonly channel: Channel
   /** @internal */
@@ -15,7 +17,8 @@ export class Slot implements Disposable {
   #released = false
 
   /** @internal */
-  constructor(channel: Channel, index: number, byteLength: number) {
+  constructor(owner: object, channel: Channel, index: number, byteLength: number) {
+    this.owner = owner
     this.channel = channel
     this.index = index
     this.input = channel.input(index).subarray(0, byteLength)

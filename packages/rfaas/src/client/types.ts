@@ -1,7 +1,7 @@
 import type { Usage } from '../accounting/usage.ts'
 import type { RawFunction } from '../functions.ts'
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- any function at all, and `unknown` is none
+// `any`, for functions are contravariant: one of `unknown` would be none at all.
 type AnyFunction = (...args: any[]) => unknown
 
 /** The functions of a module that can be invoked. */
@@ -17,11 +17,11 @@ export type Calls<M> = {
       : never
 }
 
-/** `lease.map`: every function of the module, over many inputs. */
+/** `lease.map`: every function of the module that one argument is enough for, over many inputs. */
 export type Maps<M> = {
   readonly [K in FunctionNames<M>]: M[K] extends RawFunction
     ? (inputs: Iterable<Uint8Array>) => Promise<Uint8Array[]>
-    : M[K] extends (arg: infer A, ...rest: never[]) => infer R
+    : M[K] extends (arg: infer A) => infer R
       ? (inputs: Iterable<A>) => Promise<Awaited<R>[]>
       : never
 }

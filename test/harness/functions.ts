@@ -1,0 +1,117 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { threadId } from 'node:worker_threads'
+import { raw } from 'rfaas/functions'
+
+/* What the system tests invoke. */
+
+export interface Greeting {
+  readonly text: string
+  readonly at: Date
+}
+
+export const add = (a: number, b: number): number => a + b
+
+export const double = (n: number): number => 2 * n
+
+export function greet(name: string, options: { loud?: boolean } = {}): Greeting {
+  return { text: options.loud ? name.toUpperCase() : name, at: new Date(0) }
+}
+
+export async function later<T>(ms: number, value: T): Promise<T> {
+  await delay(ms)
+  return value
+}
+
+export const echo = raw((input, output) => {
+  output.set(input)
+  return input.length
+})
+
+/** Every bit inverted, so that a copy of the input cannot pass. Whole words only. */
+export const invert = raw((input, output) => {
+  const from = new Uint32Array(input.buffer, input.byteOffset, input.length / 4)
+  const to = new Uint32Array(output.buffer, output.byteOffset, input.length / 4)
+  for (let i = 0; i < from.length; i++) to[i] = ~from[i]!
+  return input.length
+})
+
+export const invertLater = raw(async (input, output) => {
+  await null
+  for (let i = 0; i < input.length; i++) output[i] = ~input[i]!
+  return input.length
+})
+
+/** Never settles: what is in flight when something is lost. */
+export const never = (): Promise<never> => new Promise(() => {})
+
+export const whoAmI = (): { pid: number; threadId: number } => ({ pid: process.pid, threadId })
+
+/** The worker that ran it; slow enough that others have their turn. */
+export async function whoRan(index: number): Promise<{ index: number; threadId: number }> {
+  await delay(5)
+  return { index, threadId }
+}
+
+export function fail(message: string): never {
+  throw new RangeError(message) // fail throws here
+}
+
+export async function failLater(message: string): Promise<never> {
+  await null
+  throw new RangeError(message) // failLater throws here
+}
+
+export const text = (length: number): string => 'x'.repeat(length)
+
+let together = 0
+let mostTogether = 0
+
+/** How many of these ran at once so far on this worker. */
+export async function crowd(ms: number): Promise<number> {
+  mostTogether = Math.max(mostTogether, ++together)
+  await delay(ms)
+  together--
+  return mostTogether
+}
+
+/** Keeps the core busy. */
+export function compute(ms: number): void {
+  const endMs = performance.now() + ms
+  while (performance.now() < endMs);
+}
+
+export async function computeLater(ms: number): Promise<void> {
+  await delay(1)
+  compute(ms)
+}
+
+export function say(line: string): string {
+  console.log(line)
+  console.error(line)
+  process.stdout.write(`${line}\n`)
+  return line
+}
+
+export function exit(code: number): void {
+  process.exit(code)
+}
+
+/** Something goes wrong later, outside of any invocation. */
+export function breakSoon(reason: string): void {
+  setTimeout(() => {
+    throw new Error(reason) // breakSoon throws here
+  })
+}
+
+export function rejectSoon(reason: string): void {
+  void Promise.reject(new Error(reason))
+}
+
+let ticks = 0
+
+/** Starts a timer of the module's own. */
+export function tick(everyMs: number): void {
+  setInterval(() => ticks++, everyMs)
+}
+
+export const ticked = (): number => ticks

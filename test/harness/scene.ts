@@ -1,0 +1,135 @@
+import { strict as assert } from 'node:assert'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  connect,
+  startNode,
+  startResourceManager,
+  type Cluster,
+  type NodeOptions,
+  type ResourceManagerOptions,
+} from 'rfaas'
+
+import { Service } from '../cli-process.ts'
+import { processesOf, type MarkedProcess } from '../marked-processes.ts'
+import { ClientProcess } from './client-process.ts'
+import { lookForTraces, type Traces } from './traces.ts'
+import { becomes } from './waiting.ts'
+
+/** A manager or node in a process of its own, once it is ready. */
+export interface Started {
+  readonly service: Service
+  readonly url: string
+  readonly pid: number
+}
+
+/** Of one node: more than the tests ask for, but for those that ask for more. */
+const CORES = 2
+const MEMORY_MIB = 4096
+
+/**
+ * What one test, or the tests of one file, put on the stage: managers, nodes and clients, in processes of their own or
+ * embedded in this one, and all that those start. At its end everything is stopped, and it fails when a process, a
+ * listening port, shared memory or a file in /dev/shm is left.
+ */
+export class Scene implements AsyncDisposable {
+  /** By this folder all processes are found, however they were orphaned. For files of the test, too. */
+  readonly folder: string = mkdtempSync(join(tmpdir(), 'rfaas-scene-'))
+  readonly #before: Traces = lookForTraces()
+  readonly #temporaryFolder = process.env['TMPDIR']
+  readonly #stack = new AsyncDisposableStack()
+
+  constructor() {
+    // Executors of an embedded node get their environment from ours.
+    process.env['TMPDIR'] = this.folder
+  }
+
+  /** A manager and one node in this process, with intervals and prices of one's own, and a connection to them. */
+  async embedded(options: { manager?: ResourceManagerOptions; node?: Partial<NodeOptions> } = {}): Promise<Cluster> {
+    const manager = await startResourceManager({ port: 0, ...options.manager })
+    this.#stack.defer(() => manager.close())
+    this.#stack.use(
+      await startNode({
+        managerUrl: manager.url,
+        nodeId: 'embedded',
+        cores: CORES,
+        memoryMib: MEMORY_MIB,
+        cacheDir: join(this.folder, 'bundles'),
+        ...options.node,
+      }),
+    )
+    return this.connect(manager.url)
+  }
+
+  async connect(url: string): Promise<Cluster> {
+    return this.#stack.use(await connect(url))
+  }
+
+  /** @param args as on the command line; --port too, to come back where one was before */
+  manager(...args: string[]): Promise<Started> {
+    const port = args.includes('--port') ? [] : ['--port', '0']
+    return this.#service('manager', ...port, ...args)
+  }
+
+  node(managerUrl: string, name: string, ...args: string[]): Promise<Started> {
+    const own = ['--manager', managerUrl, '--name', name, '--cache', join(this.folder, `bundles-${name}`)]
+    return this.#service('node', ...own, '--cores', String(CORES), '--memory-mib', `${MEMORY_MIB}`, ...args)
+  }
+
+  async client(managerUrl: string): Promise<ClientProcess> {
+    return this.#stack.use(await ClientProcess.start(managerUrl, this.folder))
+  }
+
+  /** The executor processes that run, whichever node started them. */
+  executors(): MarkedProcess[] {
+    return processesOf(this.folder).filter(({ args }) => args.some((arg) => /\/executor\/main\.[jt]s$/.test(arg)))
+  }
+
+  executorPids(): number[] {
+    return this.executors().map(({ pid }) => pid)
+  }
+
+  /**
+   * Waits until the cluster is as at its beginning: no executor, no open lease, all of every node free; gives up after
+   * some seconds.
+   */
+  async idle(cluster: Cluster): Promise<void> {
+    await becomes([], () => this.executorPids())
+    await becomes([], async () => (await cluster.leases()).map(({ leaseId, state }) => ({ leaseId, state })))
+    for (const { nodeId, cores, coresFree, memoryMib, memoryMibFree } of await cluster.nodes()) {
+      assert.deepEqual({ nodeId, coresFree, memoryMibFree }, { nodeId, coresFree: cores, memoryMibFree: memoryMib })
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#stack.disposeAsync()
+      const processes = (): MarkedProcess[] => processesOf(this.folder).filter((found) => !isBundler(found))
+      await becomes([], processes).finally(() => {
+        for (const { pid } of processes()) process.kill(pid, 'SIGKILL')
+      })
+      await becomes(this.#before, lookForTraces)
+    } finally {
+      if (this.#temporaryFolder === undefined) delete process.env['TMPDIR']
+      else process.env['TMPDIR'] = this.#temporaryFolder
+      rmSync(this.folder, { recursive: true, force: true })
+    }
+  }
+
+  async #service(...args: string[]): Promise<Started> {
+    const service = new Service([...args, '--json', '--die-with-parent'], { env: { TMPDIR: this.folder } })
+    this.#stack.defer(async () => {
+      const { code, signal, stderr } = await service.stop('SIGTERM')
+      // Those that a test has killed on purpose have nothing more to say.
+      if (signal !== 'SIGKILL') assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, args.join(' '))
+    })
+    const { url } = await service.ready<{ url: string }>()
+    return { service, url, pid: service.pid }
+  }
+}
+
+/** esbuild serves all the bundling of one process, ours here, and ends with it. */
+function isBundler({ parentPid, args }: MarkedProcess): boolean {
+  return parentPid === process.pid && args[0]!.endsWith('/bin/esbuild')
+}

@@ -1,0 +1,52 @@
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+
+/** What this process and this machine hold that a test may leave behind. */
+export interface Traces {
+  /** Files in /dev/shm. */
+  readonly sharedMemory: readonly string[]
+  /** TCP addresses, as the kernel prints them, on which this process listens. */
+  readonly listening: readonly string[]
+  /** Memory that this process shares with executors: open descriptors of it, and mappings. */
+  readonly channels: number
+}
+
+const LISTEN = '0A'
+
+/** Looks now. What processes of their own held went with them. */
+export function lookForTraces(): Traces {
+  const open = readdirSync('/proc/self/fd').map(linkOf)
+  const mapped = readFileSync('/proc/self/maps', 'utf8').split('\n')
+  const isShared = (text: string): boolean => text.includes('/memfd:rfaas')
+  return {
+    sharedMemory: readdirSync('/dev/shm').sort(),
+    listening: listeners(new Set(open)),
+    channels: open.filter(isShared).length + mapped.filter(isShared).length,
+  }
+}
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return '' // the descriptor of this very look
+  }
+}
+
+function listeners(open: ReadonlySet<string>): string[] {
+  return ['tcp', 'tcp6'].flatMap((family) =>
+    readFileSync(`/proc/self/net/${family}`, 'utf8')
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, , , state, , , , , , inode]) => state === LISTEN && open.has(`socket:[${inode}]`))
+      .map(([, address]) => address!),
+  )
+}
+
+/** Processor time that a process has used, all its threads, in milliseconds; in steps of 10. */
+export function cpuMsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  // pid (name, which may hold anything) state … : user and system time are fields 14 and 15, in ticks of 10 ms.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}

@@ -1,0 +1,50 @@
+import { strict as assert } from 'node:assert'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Every loss is noticed within this time; generous, for the machine may be busy. */
+export const NOTICED_MS_MAX = 5_000
+
+/** How often it is looked at what only other processes know. */
+const LOOK_EVERY_MS = 20
+
+/** The outcome of `work`, which must come within `limitMs`. */
+export async function within<T>(limitMs: number, what: string, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`${what}: not within ${limitMs} ms`)), limitMs)
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Looks until `look` gives `expected`; what it last gave is in the failure. */
+export async function becomes<T>(expected: T, look: () => T | Promise<T>, limitMs = NOTICED_MS_MAX): Promise<void> {
+  const endMs = performance.now() + limitMs
+  for (;;) {
+    const found = await look()
+    try {
+      assert.deepEqual(found, expected)
+      return
+    } catch (error) {
+      if (performance.now() > endMs) throw error
+    }
+    await delay(LOOK_EVERY_MS)
+  }
+}
+
+/** Looks until `isSo` accepts what `look` gives, and gives it. */
+export async function until<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  isSo: (found: T) => boolean,
+  limitMs = NOTICED_MS_MAX,
+): Promise<T> {
+  const endMs = performance.now() + limitMs
+  for (;;) {
+    const found = await look()
+    if (isSo(found)) return found
+    if (performance.now() > endMs) throw new Error(`${what}: not within ${limitMs} ms`)
+    await delay(LOOK_EVERY_MS)
+  }
+}

@@ -1,0 +1,224 @@
+/** A lease: what it gives, what it refuses, how it is kept, how it ends. */
+import { strict as assert } from 'node:assert'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, afterEach, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { local, type Cluster, type Lease, type LeaseOptions } from 'rfaas'
+
+import { error } from './harness/codes.ts'
+import type * as Functions from './harness/functions.ts'
+import { Scene } from './harness/scene.ts'
+import { becomes, until } from './harness/waiting.ts'
+
+const functions = new URL('./harness/functions.ts', import.meta.url)
+
+describe('a lease', () => {
+  let scene: Scene
+  let cluster: Cluster
+
+  before(async () => {
+    scene = new Scene()
+    cluster = await scene.embedded()
+  })
+  afterEach(() => scene.idle(cluster))
+  after(() => scene[Symbol.asyncDispose]())
+
+  const lease = (options: Partial<LeaseOptions> = {}): Promise<Lease<typeof Functions>> =>
+    cluster.lease<typeof Functions>({ functions, ...options })
+
+  for (const fabric of ['local', 'tcp'] as const) {
+    test(`over ${fabric}: call, map, and in place, by spinning or on the event loop`, async () => {
+      await using workers = await lease({ fabric, cores: 2 })
+      assert.equal(workers.fabric, fabric)
+      assert.equal(workers.nodeId, 'embedded')
+      assert.equal(workers.cores, 2)
+      assert.ok(workers.functions.includes('greet') && workers.isRaw('echo') && !workers.isRaw('greet'))
+
+      assert.equal(await workers.call.add(40, 2), 42)
+      assert.deepEqual(await workers.call.greet('you', { loud: true }), { text: 'YOU', at: new Date(0) })
+      assert.deepEqual(await workers.call.echo(Uint8Array.of(1, 2, 3)), Uint8Array.of(1, 2, 3))
+
+      const ran = await workers.map.whoRan(Array.from({ length: 40 }, (_, index) => index))
+      assert.deepEqual(
+        ran.map(({ index }) => index),
+        Array.from({ length: 40 }, (_, index) => index),
+      )
+      assert.equal(new Set(ran.map(({ threadId }) => threadId)).size, 2, 'both workers had their share')
+
+      using slot = workers.reserve(8)
+      slot.input.set([1, 2, 3, 4, 5, 6, 7, 8])
+      assert.deepEqual(workers.invokeSync('invert', slot, 4), Uint8Array.of(254, 253, 252, 251))
+      assert.deepEqual(await workers.invoke('invert', slot), Uint8Array.of(254, 253, 252, 251, 250, 249, 248, 247))
+      assert.deepEqual(await workers.invoke('invertLater', slot, 1), Uint8Array.of(254))
+      assert.deepEqual(workers.invokeSync('invertLater', slot, 1), Uint8Array.of(254))
+    })
+
+    test(`over ${fabric}: once released, its bill is the same again and every use of it says lease_closed`, async () => {
+      const workers = await lease({ fabric })
+      const slot = workers.reserve(16)
+      slot.input.fill(7)
+      workers.invokeSync('echo', slot)
+      const bill = await workers.release()
+      assert.equal(bill.usage.invocations, 1)
+      assert.deepEqual(await workers.release(), bill)
+      await workers[Symbol.asyncDispose]()
+
+      await assert.rejects(workers.call.add(1, 2), error('lease_closed', /was released/))
+      await assert.rejects(workers.map.double([1]), error('lease_closed'))
+      assert.throws(() => workers.reserve(1), error('lease_closed'))
+      assert.throws(() => workers.invokeSync('echo', slot), error('lease_closed'))
+      assert.throws(() => workers.invokeSync('echo', slot, 16), error('lease_closed'))
+      await assert.rejects(workers.invoke('echo', slot), error('lease_closed'))
+      slot.release()
+    })
+  }
+
+  test('what is in flight when it is released finishes, what still waits for a slot does not', async () => {
+    const workers = await lease({ slots: 2 })
+    const inFlight = [workers.call.later(50, 'a'), workers.call.later(50, 'b')]
+    const waiting = workers.call.later(50, 'c')
+    const released = workers.release()
+    await assert.rejects(waiting, error('lease_closed'))
+    assert.deepEqual(await Promise.all(inFlight), ['a', 'b'])
+    assert.equal((await released).usage.invocations, 2)
+  })
+
+  test('an unknown function is refused with the names of those that there are', async () => {
+    await using workers = await cluster.lease({ functions })
+    await assert.rejects(workers.call['subtract']!(2, 1), error('unknown_function', /subtract.*\badd, /))
+    await assert.rejects(workers.map['subtract']!([1]), error('unknown_function'))
+    using slot = workers.reserve(1)
+    assert.throws(() => workers.invokeSync('subtract' as never, slot), error('unknown_function'))
+    assert.throws(() => workers.invokeSync('add' as never, slot), error('invalid_argument', /lease\.call\.add/))
+    await assert.rejects(workers.invoke('subtract' as never, slot), error('unknown_function'))
+  })
+
+  test('two at once are two executors; a third finds no core, and finds one once the first is released', async () => {
+    const [first, second] = await Promise.all([lease(), lease()])
+    const [one, two] = await Promise.all([first.call.whoAmI(), second.call.whoAmI()])
+    assert.notEqual(one.pid, two.pid)
+    await assert.rejects(lease(), error('lease_denied', /1 core asked, largest free 0 on embedded; 2 in all/))
+    await first.release()
+    await using third = await lease()
+    assert.equal(await third.call.add(1, 1), 2)
+    await second.release()
+  })
+
+  test('asking for more than there is says how much there is', async () => {
+    await assert.rejects(lease({ cores: 3 }), error('lease_denied', /3 cores asked, largest free 2 on embedded/))
+    await assert.rejects(
+      lease({ memoryMib: 5000 }),
+      error('lease_denied', /5000 MiB asked, largest free 4096 MiB on embedded/),
+    )
+    await assert.rejects(lease({ nodeId: 'elsewhere' }), error('lease_denied', /node elsewhere is unknown or lost/))
+  })
+
+  const BAD: [Record<string, unknown>, RegExp][] = [
+    [{ cores: 0 }, /cores must be .*at least 1, not 0/],
+    [{ cores: 1.5 }, /cores must be a whole number, not 1\.5/],
+    [{ cores: '2' }, /cores must be a whole number, not 2/],
+    [{ memoryMib: -1 }, /memoryMib .*-1/],
+    [{ durationMs: NaN }, /durationMs .*(NaN|null)/],
+    [{ durationMs: 1 }, /duration.*\b1\b/i],
+    [{ hotTimeoutMs: 'sometimes' }, /hotTimeoutMs .*"sometimes"/],
+    [{ hotTimeoutMs: -1 }, /hotTimeoutMs .*-1/],
+    [{ slots: 0 }, /slots .*\b0\b/],
+    [{ slots: 5000 }, /slots .*5000/],
+    [{ payloadBytesMax: 2 ** 40 }, /payloadBytesMax .*1099511627776/],
+    [{ slots: 4096, payloadBytesMax: 2 ** 20 }, /4096 slots of 1048576 bytes/],
+    [{ queueMax: -1 }, /queueMax .*-1/],
+    [{ spinUs: Infinity }, /spinUs .*(Infinity|null)/],
+    [{ fabric: 'udp' }, /fabric must be local, verbs or tcp, not "udp"/],
+    [{ nodeId: 7 }, /nodeId .*7/],
+    [{ functions: 7 }, /functions must be .*not 7/],
+    [{ functions: '' }, /functions must be .*not ""/],
+    [{ memoryMiB: 512 }, /there is no option "memoryMiB"/],
+  ]
+  for (const [options, sentence] of BAD) {
+    test(`refuses ${JSON.stringify(options)} with the actual value, before anything is leased`, async () => {
+      await assert.rejects(lease(options), error('invalid_argument', sentence))
+    })
+  }
+
+  test('a module that cannot be used says where and why', async () => {
+    const module = (name: string, text: string): string => {
+      const path = join(scene.folder, name)
+      writeFileSync(path, text)
+      return path
+    }
+    const throws = module('throws.ts', `interface Gone {}\n\nthrow new RangeError('not today')\nexport const f = 1\n`)
+    await assert.rejects(lease({ functions: throws }), (thrown: Error) => {
+      assert.match(thrown.message, /^module_failed: .*not today/)
+      assert.ok(thrown.message.includes(`${throws}:3:7`), thrown.message)
+      return true
+    })
+    const bad = module('bad.ts', `export const f = (\n`)
+    await assert.rejects(lease({ functions: bad }), error('module_failed', new RegExp(`${bad}:2:\\d+: `)))
+    const lost = module('lost.ts', `import { x } from './nowhere.ts'\nexport const f = () => x\n`)
+    await assert.rejects(lease({ functions: lost }), error('module_failed', new RegExp(`${lost}:1:19: .*nowhere`)))
+    const empty = module('empty.ts', `console.log('no exports')\n`)
+    await assert.rejects(lease({ functions: empty }), error('module_failed', new RegExp(`${empty} exports nothing`)))
+    const constants = module('constants.ts', `export const a = 1\nexport const b = 'b'\n`)
+    await assert.rejects(lease({ functions: constants }), error('module_failed', /exports no function, only a, b/))
+    const absent = join(scene.folder, 'absent.ts')
+    await assert.rejects(lease({ functions: absent }), error('invalid_argument', new RegExp(`no file ${absent}`)))
+  })
+
+  test('a short one is renewed, and is there after several of its durations', async () => {
+    const durationMs = 500
+    await using workers = await lease({ durationMs })
+    const firstExpiresMs = workers.expires.getTime()
+    await until(
+      'renewed',
+      () => workers.expires.getTime(),
+      (expiresMs) => expiresMs > firstExpiresMs + 2 * durationMs,
+    )
+    assert.ok(Date.now() > firstExpiresMs)
+    assert.equal(await workers.call.add(1, 2), 3)
+  })
+
+  test('a client that stands still for longer than its lease finds it closed, and its executor is gone', async () => {
+    const client = await scene.client(cluster.url)
+    const { leaseId } = await client.lease({ functions: fileURLToPath(functions), durationMs: 400 })
+    assert.equal(await client.call('add', 1, 2), 3)
+    assert.equal(scene.executors().length, 1)
+    client.signal('SIGSTOP')
+    await becomes([], () => scene.executorPids())
+    await scene.idle(cluster)
+    client.signal('SIGCONT')
+    await assert.rejects(client.call('add', 1, 2), /^Error: (lease_closed|executor_lost): .*expired/)
+    const closed = (await cluster.leases({ includeClosed: true })).find((lease) => lease.leaseId === leaseId)
+    assert.equal(closed?.usage?.invocations, 1)
+    await client[Symbol.asyncDispose]()
+  })
+})
+
+test('closing a cluster releases all of its leases; closing it twice is fine, using it then is not', async () => {
+  await using scene = new Scene()
+  const cluster = await scene.embedded()
+  const other = await scene.connect(cluster.url)
+  const [one, two] = await Promise.all([
+    cluster.lease<typeof Functions>({ functions }),
+    cluster.lease<typeof Functions>({ functions }),
+  ])
+  const closing = cluster.close()
+  await Promise.all([closing, cluster.close()])
+  await cluster[Symbol.asyncDispose]()
+  await scene.idle(other)
+  await assert.rejects(one.call.add(1, 2), error('lease_closed'))
+  await assert.rejects(two.call.add(1, 2), error('lease_closed'))
+  await assert.rejects(cluster.lease({ functions }), error('closed'))
+  await assert.rejects(cluster.nodes(), error('closed'))
+  await assert.rejects(cluster.leases(), error('closed'))
+})
+
+test('local() is a cluster of this machine that ends with its block', async () => {
+  await using _ = new Scene()
+  await using cluster = await local({ cores: 1, memoryMib: 1024 })
+  const [node] = await cluster.nodes()
+  assert.deepEqual([node?.cores, node?.memoryMib], [1, 1024])
+  await using lease = await cluster.lease<typeof Functions>({ functions })
+  assert.equal(lease.fabric, 'local')
+  assert.equal(await lease.call.add(1, 2), 3)
+})
