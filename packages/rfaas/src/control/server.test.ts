@@ -111,6 +111,18 @@ describe('serveControl', () => {
     client.close()
   })
 
+  test('close does not wait for a caller that has stopped to read', async () => {
+    const ended = Promise.withResolvers<void>()
+    const server = await serve(silentWatch(() => {}, ended.resolve))
+    const client = executorManagerClient(server.url)
+    const stream = client.rpc.watchLease({})[Symbol.asyncIterator]()
+    await stream.next()
+    const start = performance.now()
+    await Promise.all([server.close(), ended.promise])
+    assert.ok(performance.now() - start < 2000)
+    client.close()
+  })
+
   test('a port in use is refused in a sentence that names it', async () => {
     const server = await serve(() => {})
     await assert.rejects(

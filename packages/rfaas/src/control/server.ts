@@ -39,7 +39,12 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   const shutdown = new AbortController()
   const server = http2.createServer(requestListener(options, shutdown.signal))
   // Without probes the streams of a client whose machine is gone would stay for ever.
-  server.on('connection', (socket: Socket) => socket.setKeepAlive(true, CONTROL_KEEP_ALIVE_MS))
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    socket.setKeepAlive(true, CONTROL_KEEP_ALIVE_MS)
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   const sessions = new Set<http2.ServerHttp2Session>()
   server.on('session', (session) => {
     sessions.add(session)
@@ -61,7 +66,7 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   return {
     url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     port,
-    close: () => (closing ??= closeServer(server, sessions, shutdown)),
+    close: () => (closing ??= closeServer(server, sessions, sockets, shutdown)),
   }
 }
 
@@ -114,6 +119,7 @@ function cannotListen({ host, port }: ControlServerOptions, error: unknown): Rfa
 async function closeServer(
   server: http2.Http2Server,
   sessions: Set<http2.ServerHttp2Session>,
+  sockets: Set<Socket>,
   shutdown: AbortController,
 ): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<undefined>()
@@ -121,7 +127,8 @@ async function closeServer(
   shutdown.abort(toConnectError(new RfaasError('closed', 'The server is shutting down')))
   for (const session of sessions) session.close()
   const deadline = setTimeout(() => {
-    for (const session of sessions) session.destroy()
+    // Destroying the session would still wait for a peer that does not read to end its side.
+    for (const socket of sockets) socket.destroy()
   }, CONTROL_CLOSE_GRACE_MS)
   await closed
   clearTimeout(deadline)
