@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { RfaasError } from '../errors.ts'
-import { exitCodeOf, fromText, Interrupted, sentenceOf, stackOf, UsageError } from './exit.ts'
+import { exitCodeOf, firstOf, fromText, Interrupted, sentenceOf, stackOf, UsageError } from './exit.ts'
 
 test('sentenceOf gives one line with the code at its end', () => {
   const lost = new RfaasError('executor_lost', 'The executor of lease 7 ended:\n  signal SIGKILL')
@@ -40,4 +40,19 @@ test('fromText makes what a parser refuses bad usage', () => {
 test('stackOf follows the causes', () => {
   const text = stackOf(new RfaasError('internal', 'outer', { cause: new Error('inner') }))
   assert.match(text, /internal: outer\n +at .*\n(.*\n)*Caused by: Error: inner\n +at /)
+})
+
+test('firstOf gives what went wrong before cleaning up failed too', async () => {
+  const failing = (sentence: string) => ({ [Symbol.asyncDispose]: () => Promise.reject(new Error(sentence)) })
+  const both = async (): Promise<void> => {
+    await using _outer = failing('closing the cluster')
+    await using _inner = failing('releasing')
+    throw new Interrupted('stopped')
+  }
+  await assert.rejects(both, (error) => {
+    assert.equal(exitCodeOf(firstOf(error)), 130)
+    assert.match(stackOf(error), /^Error: stopped\n(.*\n)*Then, while cleaning up: Error: releasing\n/)
+    return true
+  })
+  assert.equal(firstOf('x'), 'x')
 })

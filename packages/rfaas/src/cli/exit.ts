@@ -24,6 +24,14 @@ export function fromText<T>(parse: (text: string, what: string) => T, what: stri
   }
 }
 
+/**
+ * What went wrong first: an error that cleaning up ran into after it is of no use to the user, and often only follows
+ * from it.
+ */
+export function firstOf(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstOf(error.suppressed) : error
+}
+
 /** The exit code of a command that threw `error`. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return EXIT.interrupted
@@ -61,6 +69,9 @@ function codeOf(error: unknown): string | null {
 /** The error with its stack and all its causes, for `RFAAS_DEBUG=1`. */
 export function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if (error instanceof SuppressedError) {
+    return `${stackOf(error.suppressed)}\nThen, while cleaning up: ${stackOf(error.error)}`
+  }
   const stack = error.stack ?? sentenceOf(error)
   return error.cause === undefined ? stack : `${stack}\nCaused by: ${stackOf(error.cause)}`
 }

@@ -1,15 +1,27 @@
 import { CommanderError } from 'commander'
 import type { Command } from 'commander'
-import { EXIT, exitCodeOf, sentenceOf, stackOf, UsageError } from './exit.ts'
+import { EXIT, exitCodeOf, firstOf, sentenceOf, stackOf, UsageError } from './exit.ts'
 import { createProgram } from './program.ts'
 
 /* The entry of the command line, started by bin/rfaas.mjs. */
 
 const isDebug = !['', '0'].includes(process.env['RFAAS_DEBUG'] ?? '')
 
-function fail(error: unknown): never {
-  process.stderr.write(`rfaas: ${isDebug ? stackOf(error) : sentenceOf(error, { advise: true })}\n`)
-  process.exit(exitCodeOf(error))
+/** Ends the process once its output has gone: nothing that a command has left open may keep it from ending. */
+async function exit(code: number): Promise<never> {
+  const flushed = [process.stdout, process.stderr].map((stream) => {
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    stream.write('', () => resolve(undefined))
+    return promise
+  })
+  await Promise.all(flushed)
+  process.exit(code)
+}
+
+function fail(error: unknown): Promise<never> {
+  const first = firstOf(error)
+  process.stderr.write(`rfaas: ${isDebug ? stackOf(error) : sentenceOf(first, { advise: true })}\n`)
+  return exit(exitCodeOf(first))
 }
 
 /** What commander complains about, in our form: one sentence, exit code 2. */
@@ -24,7 +36,7 @@ function translate(error: unknown, program: Command): unknown {
   return new UsageError(`${sentence}; ${help} tells more`, { cause: error })
 }
 
-process.on('uncaughtException', fail)
+process.on('uncaughtException', (error) => void fail(error))
 // Of Node's own warnings a user can do nothing about the experimental ones: node:sqlite is one of them.
 process.removeAllListeners('warning')
 process.on('warning', (warning) => {
@@ -32,7 +44,7 @@ process.on('warning', (warning) => {
 })
 // A reader that has seen enough (`| head`) is no failure; a full disk is.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') fail(error)
+  if (error.code !== 'EPIPE') void fail(error)
 })
 process.stderr.on('error', () => {})
 
@@ -41,10 +53,8 @@ try {
   await program.parseAsync()
 } catch (error) {
   // Help and version come as exceptions with exit code 0; help because there was no command, with another.
-  if (!(error instanceof CommanderError && error.exitCode === 0)) {
-    if (error instanceof CommanderError && error.code === 'commander.help') process.exit(EXIT.usage)
-    fail(translate(error, program))
-  }
+  const isHelp = error instanceof CommanderError && error.code === 'commander.help'
+  if (isHelp) await exit(EXIT.usage)
+  if (!(error instanceof CommanderError && error.exitCode === 0)) await fail(translate(error, program))
 }
-// Nothing that a command has left open may keep it from ending.
-process.exit()
+await exit(Number(process.exitCode ?? EXIT.ok))

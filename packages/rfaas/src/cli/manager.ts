@@ -2,7 +2,6 @@ import { Option } from 'commander'
 import type { Command } from 'commander'
 import { parseDurationMs } from '../config/duration.ts'
 import { parsePairs } from '../config/pairs.ts'
-import { logManagerEvents } from './events.ts'
 import { fromText } from './exit.ts'
 import { dieWithParentOption, hostOption, jsonOption, logLevelOption, portOption } from './options.ts'
 import { runService } from './service.ts'
@@ -68,6 +67,7 @@ async function run(flags: ManagerFlags): Promise<void> {
     ...(heartbeatInterval === undefined ? {} : { heartbeatIntervalMs: heartbeatInterval }),
     ...(nodeLostAfter === undefined ? {} : { nodeLostAfterMs: nodeLostAfter }),
   }
+  const { logManagerEvents } = await import('./events.ts')
   await runService(
     flags,
     logManagerEvents,

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { logNodeEvents } from './events.ts'
 import {
   coresOption,
   dieWithParentOption,
@@ -66,6 +65,7 @@ async function run(flags: NodeFlags): Promise<void> {
     ...(fabrics === undefined ? {} : { fabrics }),
     ...(cache === undefined ? {} : { cacheDir: cache }),
   }
+  const { logNodeEvents } = await import('./events.ts')
   await runService(
     flags,
     logNodeEvents,

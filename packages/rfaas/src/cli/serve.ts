@@ -46,9 +46,10 @@ export async function untilInterrupted<T>(work: (interruption: Interruption) => 
   const interrupted = stop.stopped.then(() => Promise.reject(new Interrupted('Interrupted before it was done')))
   // Without a signal nobody may ever look at it.
   interrupted.catch(() => {})
-  const done = work({ signal: stop.signal, race: (part) => Promise.race([part, interrupted]) })
+  const done = work({ signal: stop.signal, race: (part) => Promise.race([interrupted, part]) })
   const late = stop.stopped.then(() => within(DRAIN_MS_MAX, done))
-  return Promise.race([done, late])
+  // Awaited here: `using` gives the signals back when the function is left.
+  return await Promise.race([done, late])
 }
 
 async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {

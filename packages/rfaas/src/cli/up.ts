@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { DEFAULT_MANAGER_URL } from '../config/url.ts'
 import { offerOf } from './node.ts'
-import { logManagerEvents } from './events.ts'
 import {
   coresOption,
   dieWithParentOption,
@@ -48,6 +47,7 @@ export function addUp(program: Command): void {
 }
 
 async function run(flags: UpFlags): Promise<void> {
+  const { logManagerEvents } = await import('./events.ts')
   await runService(
     flags,
     logManagerEvents,

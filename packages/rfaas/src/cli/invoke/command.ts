@@ -70,9 +70,17 @@ async function run(module: string, name: string, flags: InvokeFlags): Promise<vo
   }
   const bytes = isRaw ? (result as Uint8Array) : Buffer.from(`${jsonOf(result, process.stdout.isTTY ? 2 : 0)}\n`)
   if (flags.out === undefined) process.stdout.write(bytes)
-  else await writeFile(flags.out, bytes)
+  else await writeResult(flags.out, bytes)
   // On standard error, so that the result can be piped on its own.
   if (flags.repeat > 1) process.stderr.write(`${latenciesForPeople(latencies, lease.fabric)}\n`)
+}
+
+async function writeResult(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, bytes)
+  } catch (error) {
+    throw new Error(`Cannot write the result: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 function forPrograms({ isRaw, result, ...rest }: Outcome): object {

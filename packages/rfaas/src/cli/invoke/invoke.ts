@@ -48,7 +48,8 @@ export async function invoke(
 ): Promise<Outcome> {
   const input = await interruption.race(readInput(flags))
   await using cluster = await interruption.race(openCluster(flags))
-  await using lease = await interruption.race(cluster.lease(leaseOptions(module, flags, input)))
+  // Not raced: a lease that is half made can only be given back once it is made.
+  await using lease = await cluster.lease(leaseOptions(module, flags, input))
   const isRaw = lease.isRaw(name)
   const args = argumentsOf(input, isRaw, flags)
   const call = (): Promise<unknown> => lease.call[name]!(...args)
