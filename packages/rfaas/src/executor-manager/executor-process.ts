@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { RfaasError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { METER_PAGE_FD } from '../executor/messages.ts'
@@ -119,7 +118,8 @@ export class ExecutorProcess {
 
   async #watchExit(): Promise<ProcessExit> {
     const { promise, resolve } = Promise.withResolvers<ProcessExit>()
-    const closed = once(this.#child, 'close').catch(() => {})
+    const closed = Promise.withResolvers<undefined>()
+    this.#child.once('close', () => closed.resolve(undefined))
     this.#child.on('error', (error) => {
       // Also comes for a message that could not be sent; only without a process is it the end.
       if (this.pid === undefined) resolve({ code: null, how: `could not be started: ${error.message}` })
@@ -136,7 +136,7 @@ export class ExecutorProcess {
       this.#child.stdout?.destroy()
       this.#child.stderr?.destroy()
     }, OUTPUT_CLOSE_MS_MAX)
-    await closed
+    await closed.promise
     clearTimeout(giveUp)
     return exit
   }

@@ -27,7 +27,8 @@ export class Membership {
   readonly #options: MembershipOptions
   #intervalMs = HEARTBEAT_INTERVAL_MS
   #isAway = false
-  #left = false
+  /** Set by `leave`: whatever comes later is too late to be told. */
+  #lastBeat: Promise<boolean> | null = null
   #cancelTimer: (() => void) | null = null
   #running: Promise<boolean> = Promise.resolve(true)
   #queued: Promise<boolean> | null = null
@@ -52,6 +53,7 @@ export class Membership {
    * @returns whether the manager has heard it
    */
   beat(): Promise<boolean> {
+    if (this.#lastBeat !== null) return this.#lastBeat
     this.#queued ??= this.#running.then(() => {
       this.#queued = null
       this.#running = this.#beatOnce()
@@ -62,12 +64,11 @@ export class Membership {
 
   /** Says a last time what the leases have used, then leaves. A manager that is away will notice by itself. */
   async leave(): Promise<void> {
-    if (this.#left) return
-    this.#left = true
+    if (this.#lastBeat !== null) return
     const { manager, node } = this.#options
-    const isThere = await this.beat()
+    this.#lastBeat = this.beat()
     this.#cancelTimer?.()
-    if (!isThere) return
+    if (!(await this.#lastBeat)) return
     // Should it go away just now: a node that is silent is taken for lost, with the same result.
     await manager.rpc.deregisterNode({ nodeId: node.nodeId }, { timeoutMs: HEARTBEAT_TIMEOUT_MS }).catch(() => {})
   }
@@ -119,6 +120,7 @@ export class Membership {
 
   #schedule(): void {
     this.#cancelTimer?.()
-    this.#cancelTimer = this.#left ? null : this.#options.clock.after(this.#intervalMs, () => void this.beat())
+    this.#cancelTimer =
+      this.#lastBeat !== null ? null : this.#options.clock.after(this.#intervalMs, () => void this.beat())
   }
 }

@@ -80,7 +80,7 @@ export class NodeLeases {
     const allocation = new Allocation(claims, this.#options)
     entry.allocation = allocation
     this.#setExpiry(entry, claims)
-    void allocation.closed.then(() => this.#onClosed(claims.leaseId, entry, allocation))
+    void allocation.closed.then(() => this.#onClosed(claims.leaseId, allocation))
     try {
       const started = await allocation.start(request)
       this.#options.onChange(allocation)
@@ -194,15 +194,17 @@ export class NodeLeases {
 
   #onDue(leaseId: string): void {
     const entry = this.#entries.get(leaseId)
-    if (entry?.allocation?.isClosed === false) void entry.allocation.stop(expired(leaseId))
-    else this.#entries.delete(leaseId)
+    if (entry === undefined) return
+    if (entry.allocation?.isClosed === false) void entry.allocation.stop(expired(leaseId))
+    // Until its tokens expire it must be known that they are used up; a later one may have been seen meanwhile.
+    else if (this.#options.clock.nowUnixMs() < entry.tokensExpireUnixMs) {
+      this.#deadlines.set(leaseId, entry.tokensExpireUnixMs)
+    } else this.#entries.delete(leaseId)
   }
 
-  #onClosed(leaseId: string, entry: Entry, allocation: Allocation): void {
+  #onClosed(leaseId: string, allocation: Allocation): void {
     this.#unconfirmed.set(leaseId, allocation)
-    const rememberedUnixMs = this.#options.clock.nowUnixMs() + LEASE_REMEMBERED_MS
-    // Its tokens are good until they expire: until then it must be known that they are used up.
-    this.#deadlines.set(leaseId, Math.max(entry.tokensExpireUnixMs, rememberedUnixMs))
+    this.#deadlines.set(leaseId, this.#options.clock.nowUnixMs() + LEASE_REMEMBERED_MS)
     this.#options.onChange(allocation)
   }
 

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { availableParallelism, hostname } from 'node:os'
+import { describe, it } from 'node:test'
+import { hostIdentity } from '@rfaas/fabric'
+import { describeMachine } from './machine.ts'
+
+describe('describeMachine', () => {
+  it('offers all cores and half of the memory, over local and tcp, under a name of its own', async () => {
+    const [one, other] = [await describeMachine({}), await describeMachine({})]
+    assert.ok(one.nodeId.startsWith(`${hostname()}-`))
+    assert.notEqual(one.nodeId, other.nodeId)
+    assert.equal(one.cores, availableParallelism())
+    assert.ok(one.memoryMib >= 1)
+    assert.deepEqual(one.offers, [
+      { fabric: 'local', hostId: hostIdentity(), address: '' },
+      { fabric: 'tcp', hostId: '', address: '127.0.0.1' },
+    ])
+  })
+
+  it('resolves the host to the address that clients are told', async () => {
+    const { address, offers } = await describeMachine({ host: 'localhost', fabrics: ['tcp', 'tcp'] })
+    assert.match(address, /^(127\.0\.0\.1|::1)$/)
+    assert.deepEqual(offers, [{ fabric: 'tcp', hostId: '', address }])
+  })
+
+  it('refuses what is out of range, with the value', async () => {
+    const refused = (options: object, message: RegExp) =>
+      assert.rejects(describeMachine(options), { code: 'invalid_argument', message })
+    await refused({ cores: 0 }, /cores must be 1 to 4096, not 0/)
+    await refused({ cores: 1.5 }, /not 1.5/)
+    await refused({ memoryMib: NaN }, /memoryMib must be 1 to \d+, not NaN/)
+    await refused({ nodeId: 'a b' }, /nodeId must be .*, not "a b"/)
+    await refused({ nodeId: '' }, /not ""/)
+    await refused({ host: '0.0.0.0' }, /host is 0.0.0.0; it must be one address/)
+    await refused({ host: 'no such host' }, /no address for host "no such host"/)
+    await refused({ fabrics: [] }, /none was asked for/)
+  })
+})

@@ -1,0 +1,309 @@
+import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { EventEmitter, once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { NO_USAGE } from '../accounting/usage.ts'
+import type { LeaseClaims } from '../lease/token.ts'
+import { LEASE_REMEMBERED_MS } from '../limits.ts'
+import type { AllocationRequest } from './allocation.ts'
+import { BundleCache } from './bundle-cache.ts'
+import { CapacityLedger } from './capacity.ts'
+import { NodeLeases } from './node-leases.ts'
+import type { LeaseNews } from './node-leases.ts'
+import { TestClock } from './test-clock.ts'
+import { orderBundle, testFolder } from './test-executor.ts'
+import type { Order, TestFolder } from './test-executor.ts'
+
+const TOTAL = { cores: 4, memoryMib: 4096 }
+const DURATION_MS = 60_000
+
+class Setup {
+  readonly clock = new TestClock()
+  readonly capacity = new CapacityLedger(TOTAL)
+  readonly bundles: BundleCache
+  readonly leases: NodeLeases
+  readonly changes: string[] = []
+  readonly #folder: TestFolder
+  #onChange: (() => void) | null = null
+
+  private constructor(folder: TestFolder, bundles: BundleCache) {
+    this.#folder = folder
+    this.bundles = bundles
+    const { clock, capacity } = this
+    const onChange = ({ end, claims }: { end: LeaseNews; claims: LeaseClaims }): void => {
+      this.changes.push(`${claims.leaseId} ${end?.reason ?? 'active'}`)
+      this.#onChange?.()
+    }
+    this.leases = new NodeLeases({ clock, capacity, bundles, executorPath: folder.executorPath, onChange })
+  }
+
+  static async make(): Promise<Setup> {
+    const folder = await testFolder()
+    const clock = new TestClock()
+    return new Setup(folder, await BundleCache.open({ folder: join(folder.path, 'bundles'), clock }))
+  }
+
+  claims(leaseId: string, more: Partial<LeaseClaims> = {}): LeaseClaims {
+    const expiresUnixMs = this.clock.nowUnixMs() + DURATION_MS
+    return { leaseId, nodeId: 'n', tenant: 't', cores: 2, memoryMib: 1024, expiresUnixMs, fence: 1, ...more }
+  }
+
+  async request(order: Order): Promise<AllocationRequest> {
+    const { sha256, code } = orderBundle(order)
+    await this.bundles.put(sha256, code)
+    const shape = { fabric: 'local', listenAddress: '', slots: 1, payloadBytesMax: 64, hotTimeoutMs: 1 } as const
+    return { bundleSha256: sha256, ...shape }
+  }
+
+  /** Resolves at the next change. */
+  changed(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    this.#onChange = () => resolve(undefined)
+    return promise as Promise<void>
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.leases.stopAll()
+    this.bundles.close()
+    await this.#folder[Symbol.asyncDispose]()
+    assert.deepEqual(this.capacity.free, TOTAL)
+    assert.equal(this.clock.timerCount, 0)
+  }
+}
+
+function pidOf({ addresses }: { addresses: readonly string[] }): string {
+  return addresses[0]!.split(' ')[2]!
+}
+
+/** Emits `fork` once, when this process has started another one. */
+function forks(): EventEmitter {
+  const emitter = new EventEmitter()
+  const listener = (): void => {
+    unsubscribe('child_process', listener)
+    emitter.emit('fork')
+  }
+  subscribe('child_process', listener)
+  return emitter
+}
+
+async function newsOf(setup: Setup, claims: LeaseClaims): Promise<(string | undefined)[]> {
+  const news: (string | undefined)[] = []
+  for await (const each of setup.leases.watch(claims, new AbortController().signal)) news.push(each?.reason)
+  return news
+}
+
+describe('NodeLeases', { timeout: 60_000 }, () => {
+  it('allocates: one secret a worker, cores and memory taken; releases: process gone, all back, twice the same', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    const started = await setup.leases.allocate(claims, await setup.request('serve'))
+    assert.deepEqual(
+      started.secrets.map((secret) => secret.length),
+      [32, 32],
+    )
+    assert.notDeepEqual(started.secrets[0], started.secrets[1])
+    assert.equal(started.addresses.length, 2)
+    assert.deepEqual(setup.capacity.free, { cores: 2, memoryMib: 3072 })
+    assert.equal(existsSync(`/proc/${pidOf(started)}`), true)
+    setup.clock.advance(10_000)
+    const [usage, again] = await Promise.all([setup.leases.release(claims), setup.leases.release(claims)])
+    assert.deepEqual(usage, {
+      allocationCoreS: 20,
+      allocationGibS: 10,
+      hotPollingNs: 5,
+      executionNs: 7,
+      invocations: 1,
+    })
+    assert.deepEqual(again, usage)
+    setup.clock.advance(10_000)
+    assert.deepEqual(await setup.leases.release(claims), usage)
+    assert.equal(existsSync(`/proc/${pidOf(started)}`), false)
+    assert.deepEqual(setup.capacity.free, TOTAL)
+    assert.deepEqual(setup.changes, ['a active', 'a released'])
+  })
+
+  it('releases a lease that never was allocated', async () => {
+    await using setup = await Setup.make()
+    assert.deepEqual(await setup.leases.release(setup.claims('a')), NO_USAGE)
+  })
+
+  it('refuses what it does not have, and another lease than the one that asked does not suffer', async () => {
+    await using setup = await Setup.make()
+    const request = await setup.request('serve')
+    await setup.leases.allocate(setup.claims('a', { cores: 3 }), request)
+    await assert.rejects(setup.leases.allocate(setup.claims('b'), request), { code: 'lease_denied' })
+    await setup.leases.allocate(setup.claims('b', { cores: 1 }), request)
+    assert.equal(setup.capacity.free.cores, 0)
+  })
+
+  it('refuses older tokens and replayed ones, while the lease runs and after it', async () => {
+    await using setup = await Setup.make()
+    const request = await setup.request('serve')
+    const [first, second] = [setup.claims('a', { fence: 1 }), setup.claims('a', { fence: 2 })]
+    await setup.leases.allocate(first, request)
+    await assert.rejects(setup.leases.allocate(first, request), {
+      code: 'token_refused',
+      message: 'token_refused: Cannot accept the lease token again: lease a has its executor already',
+    })
+    setup.leases.extend(second)
+    assert.throws(() => setup.leases.extend(first), {
+      code: 'token_refused',
+      message: 'token_refused: Cannot accept the lease token: its fence is 1, a token with 2 has been seen',
+    })
+    await assert.rejects(setup.leases.release(first), { code: 'token_refused' })
+    await setup.leases.release(second)
+    await assert.rejects(setup.leases.allocate(second, request), { code: 'lease_closed', message: /was released/ })
+    // As long as any token of it that was seen is good.
+    setup.leases.admit({ ...second, fence: 3, expiresUnixMs: second.expiresUnixMs + 5000 })
+    setup.clock.advance(DURATION_MS + 4999)
+    assert.equal(setup.leases.has('a'), true)
+  })
+
+  it('forgets a lease when its tokens have expired and a last question may have been asked', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    setup.leases.admit(setup.claims('only seen'))
+    await setup.leases.allocate(claims, await setup.request('serve'))
+    setup.clock.advance(DURATION_MS - 1)
+    await setup.leases.release(claims)
+    setup.clock.advance(1)
+    assert.equal(setup.leases.has('only seen'), false)
+    setup.clock.advance(LEASE_REMEMBERED_MS - 2)
+    assert.equal(setup.leases.has('a'), true)
+    setup.clock.advance(1)
+    assert.equal(setup.leases.has('a'), false)
+  })
+
+  it('stops an executor when its lease expires, not before, and a renewal moves that', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    const started = await setup.leases.allocate(claims, await setup.request('serve'))
+    setup.clock.advance(DURATION_MS - 1)
+    setup.leases.extend(setup.claims('a', { fence: 2 }))
+    setup.clock.advance(DURATION_MS - 1)
+    assert.equal(setup.leases.reports()[0]?.end, null)
+    const changed = setup.changed()
+    setup.clock.advance(1)
+    await changed
+    assert.equal(existsSync(`/proc/${pidOf(started)}`), false)
+    const [report] = setup.leases.reports()
+    assert.deepEqual(report?.end, { reason: 'expired', message: 'Lease a expired: it was not renewed in time' })
+    assert.equal(report?.usage.allocationCoreS, (2 * (2 * DURATION_MS - 1)) / 1000)
+    assert.throws(() => setup.leases.extend(setup.claims('a', { fence: 2 })), { code: 'lease_closed' })
+  })
+
+  it('tells at once of a crash, with exit code and last output, and reports it until that was confirmed', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    const closed = Promise.withResolvers<string>()
+    await setup.leases.allocate(claims, await setup.request('crash'))
+    for await (const news of setup.leases.watch(claims, new AbortController().signal)) {
+      if (news !== null) closed.resolve(`${news.reason}: ${news.message}`)
+    }
+    assert.equal(
+      await closed.promise,
+      'executor_crashed: The executor of lease a crashed: the process ended with code 9; its last output:\nlast words',
+    )
+    assert.deepEqual(setup.capacity.free, TOTAL)
+    const reports = setup.leases.reports()
+    assert.deepEqual([reports[0]?.end?.reason, reports[0]?.usage.executionNs], ['executor_crashed', 7])
+    setup.leases.confirm(setup.leases.reports())
+    assert.deepEqual(setup.leases.reports(), [])
+    assert.equal((await setup.leases.release(claims)).invocations, 1)
+  })
+
+  it('keeps what a killed executor has metered', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    const started = await setup.leases.allocate(claims, await setup.request('serve'))
+    process.kill(Number(pidOf(started)), 'SIGKILL')
+    const news: LeaseNews[] = []
+    for await (const each of setup.leases.watch(claims, new AbortController().signal)) news.push(each)
+    assert.match(news.at(-1)!.message, /crashed: the process was ended by signal SIGKILL$/)
+    assert.equal((await setup.leases.release(claims)).executionNs, 7)
+  })
+
+  it('takes an executor that ends because its client has gone for a release', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    await setup.leases.allocate(claims, await setup.request('client gone'))
+    assert.equal((await newsOf(setup, claims)).at(-1), 'released')
+  })
+
+  it('after a start that failed all is given back, nothing is reported, and the lease may be allocated again', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    const absent = { ...(await setup.request('serve')), bundleSha256: orderBundle('never ready').sha256 }
+    await assert.rejects(setup.leases.allocate(claims, absent), { code: 'not_found' })
+    const failing = setup.leases.allocate(claims, await setup.request('fail'))
+    await assert.rejects(newsOf(setup, claims), { code: 'not_found' })
+    await assert.rejects(failing, { code: 'module_failed', message: 'module_failed: Cannot start executor: told to' })
+    assert.deepEqual(setup.capacity.free, TOTAL)
+    assert.deepEqual(setup.leases.reports(), [])
+    assert.deepEqual(setup.changes, [])
+    await setup.leases.allocate(claims, await setup.request('serve'))
+  })
+
+  it('ends a start when its lease is released or expires meanwhile', async () => {
+    await using setup = await Setup.make()
+    const request = await setup.request('never ready')
+    const before = setup.leases.allocate(setup.claims('a'), request)
+    const released = setup.leases.release(setup.claims('a'))
+    await assert.rejects(before, { code: 'lease_closed', message: /Lease a was released by its client/ })
+    assert.equal((await released).invocations, 0)
+
+    const forked = once(forks(), 'fork')
+    const during = setup.leases.allocate(setup.claims('b'), request)
+    await forked
+    setup.clock.advance(DURATION_MS)
+    await assert.rejects(during, { code: 'lease_closed', message: /Lease b expired/ })
+    assert.deepEqual(setup.capacity.free, TOTAL)
+    assert.deepEqual(setup.changes, ['a released', 'b expired'])
+  })
+
+  it('watch tells active, then the end; only the end to who comes late; ends when nobody listens any more', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    await assert.rejects(newsOf(setup, claims), { code: 'not_found' })
+    const starting = setup.leases.allocate(claims, await setup.request('serve'))
+    const early = newsOf(setup, claims)
+    await starting
+    const gone = new AbortController()
+    const watching = setup.leases.watch(claims, gone.signal)
+    assert.deepEqual(await watching.next(), { done: false, value: null })
+    const rest = watching.next()
+    gone.abort()
+    assert.deepEqual(await rest, { done: true, value: undefined })
+    await setup.leases.release(claims)
+    assert.deepEqual(await early, [undefined, 'released'])
+    assert.deepEqual(await newsOf(setup, claims), ['released'])
+  })
+
+  it('stops what the resource manager calls closed: retrieved, or expired when it has', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    await setup.leases.allocate(claims, await setup.request('serve'))
+    setup.leases.stopClosed(['unknown', 'a', 'a'])
+    assert.equal((await newsOf(setup, claims)).at(-1), 'retrieved')
+    const late = setup.claims('b')
+    await setup.leases.allocate(late, await setup.request('serve'))
+    setup.clock.step(DURATION_MS)
+    setup.leases.stopClosed(['b'])
+    assert.equal((await newsOf(setup, late)).at(-1), 'expired')
+  })
+
+  it('stopAll retrieves everything and starts nothing more', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    await setup.leases.allocate(claims, await setup.request('serve'))
+    const starting = assert.rejects(setup.leases.allocate(setup.claims('b'), await setup.request('never ready')), {
+      code: 'lease_closed',
+    })
+    await setup.leases.stopAll()
+    await starting
+    assert.deepEqual(await newsOf(setup, claims), ['retrieved'])
+    await assert.rejects(setup.leases.allocate(setup.claims('c'), await setup.request('serve')), { code: 'closed' })
+  })
+})

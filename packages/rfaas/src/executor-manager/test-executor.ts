@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/**
+ * A small executor for tests, a process that speaks executor/messages.ts and does nothing else. It meters 5 ns of
+ * polling, 7 ns of execution and 1 invocation for its first worker. What its "bundle" says steers it.
+ */
+const SCRIPT = `
+import { readFileSync, writeSync } from 'node:fs'
+process.on('disconnect', () => process.exit(1))
+process.on('message', (message) => {
+  if (message.kind === 'drain') process.exit(0)
+  const order = readFileSync(message.bundlePath, 'utf8')
+  writeSync(4, new Float64Array([5, 7, 1]), 0, 24, 0)
+  if (order === 'never ready') return
+  if (order === 'fail') return process.send({ kind: 'failed', code: 'module_failed', reason: 'told to', stack: '' })
+  const addresses = message.secrets.map((_, worker) => \`\${message.fabric} \${worker} \${process.pid}\`)
+  process.send({ kind: 'ready', addresses, functions: [{ name: 'f', raw: true }], loadMs: 1 }, () => {
+    if (order === 'crash') { console.error('last words'); process.exit(9) }
+    if (order === 'client gone') process.exit(3)
+  })
+})
+`
+
+export type Order = 'serve' | 'never ready' | 'fail' | 'crash' | 'client gone'
+
+export interface TestFolder extends AsyncDisposable {
+  readonly path: string
+  readonly executorPath: string
+}
+
+/** A folder with the test executor in it, removed when disposed of. */
+export async function testFolder(): Promise<TestFolder> {
+  const path = await mkdtemp(join(tmpdir(), 'rfaas-node-'))
+  const executorPath = join(path, 'executor.mjs')
+  await writeFile(executorPath, SCRIPT)
+  return { path, executorPath, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** What to upload as a bundle to make the test executor do something. */
+export function orderBundle(order: Order): { sha256: string; code: Uint8Array<ArrayBuffer> } {
+  const code = new TextEncoder().encode(order)
+  return { sha256: createHash('sha256').update(code).digest('hex'), code }
+}

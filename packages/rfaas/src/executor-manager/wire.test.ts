@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { create } from '@bufbuild/protobuf'
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { AllocateRequestSchema } from '../control/gen/rfaas_pb.ts'
+import { RfaasError } from '../errors.ts'
+import type { AllocationRequest } from './allocation.ts'
+import { allocationRequest } from './wire.ts'
+
+const CLAIMS = { leaseId: 'a', nodeId: 'n', tenant: 't', cores: 2, memoryMib: 64, expiresUnixMs: 1, fence: 1 }
+const OFFERS = [
+  { fabric: 'local', address: '' },
+  { fabric: 'tcp', address: '10.0.0.2' },
+]
+const GOOD = { bundleSha256: 'ab', fabric: 'tcp', slots: 4, payloadBytesMax: 1 << 20, hotTimeoutMs: -1 }
+
+function check(changes: MessageInitShape<typeof AllocateRequestSchema> = {}): AllocationRequest {
+  return allocationRequest(create(AllocateRequestSchema, { ...GOOD, ...changes }), CLAIMS, OFFERS)
+}
+
+describe('allocationRequest', () => {
+  it('gives a complete request, with the address that the fabric listens on', () => {
+    assert.deepEqual(check(), { ...GOOD, listenAddress: '10.0.0.2' })
+    assert.equal(check({ fabric: 'local' }).listenAddress, '')
+    for (const hotTimeoutMs of [-1, 0, 0.001, 1e9]) assert.equal(check({ hotTimeoutMs }).hotTimeoutMs, hotTimeoutMs)
+  })
+
+  it('refuses a fabric that is not offered', () => {
+    assert.throws(
+      () => check({ fabric: 'verbs' }),
+      new RfaasError('unsupported', 'Cannot start executor: fabric "verbs" asked, local, tcp here'),
+    )
+    assert.throws(() => check({ fabric: 'memory' }), { code: 'unsupported' })
+  })
+
+  it('refuses hot timeouts, slots and payloads out of their ranges', () => {
+    for (const hotTimeoutMs of [-2, -0.5, NaN, Infinity]) {
+      assert.throws(() => check({ hotTimeoutMs }), { code: 'invalid_argument' })
+    }
+    for (const slots of [0, 5000]) assert.throws(() => check({ slots }), { code: 'invalid_argument' })
+    for (const payloadBytesMax of [0, 2 ** 31]) {
+      assert.throws(() => check({ payloadBytesMax }), { code: 'invalid_argument' })
+    }
+  })
+
+  it('refuses windows that do not fit into the memory of the lease', () => {
+    assert.throws(
+      () => check({ slots: 16 }),
+      new RfaasError(
+        'invalid_argument',
+        'Cannot start executor: 16 slots of 1048576 bytes each way for each of 2 workers are 65 MiB, the lease has 64',
+      ),
+    )
+  })
+})
