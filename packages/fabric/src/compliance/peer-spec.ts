@@ -11,7 +11,7 @@ export type PeerRole =
   | { role: 'die'; afterMs: number }
   /** Arms the first, drops everything else that keeps it alive, and exits with WOKEN when it was woken. */
   | { role: 'armed'; referenced: boolean }
-  /** Has a thread that is blocked in wait, and exits with EXITED. */
+  /** Has a thread that leaves, then one that is blocked in wait, and exits with EXITED. */
   | { role: 'exit-while-blocked' }
   /** On the first, takes part in the stress of sleeping and waking, with that seed. */
   | { role: 'stress'; seed: number }
@@ -38,3 +38,5 @@ export type ThreadRole =
   | { role: 'echo'; mode: Mode; slotBytes: number }
   /** Says 'waiting', waits, says why it came back. */
   | { role: 'wait' }
+  /** Ends without having closed its connection. */
+  | { role: 'leave' }

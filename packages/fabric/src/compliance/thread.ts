@@ -21,4 +21,6 @@ switch (does.role) {
   case 'wait':
     port.postMessage('waiting')
     port.postMessage(end.wait(LIFE_MS))
+    break
+  case 'leave':
 }

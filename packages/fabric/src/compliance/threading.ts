@@ -103,7 +103,7 @@ export function testThreading(harness: Harness): void {
     }
   })
 
-  it('exit: of a process with a thread that is blocked in wait', async () => {
+  it('exit: of a thread without a close, and of a process with a thread that is blocked in wait', async () => {
     using listener = await listen(harness)
     const spec: PeerSpec = {
       fabric: harness.fabric.name,
