@@ -149,4 +149,6 @@ export const LEASE_LOSS_REASON_MS = 1_000
 export const QUEUE_MAX_DEFAULT = 1024
 
 /** How long a node waits for the answer to a heartbeat; then the resource manager counts as away. */
-export const HEARTBEAT_TIMEOUT_MS = 3_000
+export const HEARTBEAT_TIMEOUT_MS = 2_000
+
+assert(HEARTBEAT_TIMEOUT_MS + HEARTBEAT_INTERVAL_MS < NODE_LOST_AFTER_MS, 'one heartbeat that hangs loses no node')
