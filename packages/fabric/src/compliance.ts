@@ -17,11 +17,12 @@ export type { Harness } from './compliance/harness.ts'
  */
 export function testCompliance(harness: Harness): void {
   const { name } = harness.fabric
-  describe(`${name}: connecting`, () => testConnecting(harness))
-  describe(`${name}: writing`, () => testWriting(harness))
-  describe(`${name}: sleeping`, () => testSleeping(harness))
-  describe(`${name}: echoing`, () => testEchoing(harness))
-  describe(`${name}: dying`, () => testDying(harness))
-  describe(`${name}: closing`, () => testClosing(harness))
-  describe(`${name}: threading`, () => testThreading(harness))
+  const options = { timeout: 60_000 }
+  describe(`${name}: connecting`, options, () => testConnecting(harness))
+  describe(`${name}: writing`, options, () => testWriting(harness))
+  describe(`${name}: sleeping`, options, () => testSleeping(harness))
+  describe(`${name}: echoing`, options, () => testEchoing(harness))
+  describe(`${name}: dying`, options, () => testDying(harness))
+  describe(`${name}: closing`, options, () => testClosing(harness))
+  describe(`${name}: threading`, options, () => testThreading(harness))
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 
 import type { Connection } from '../fabric.ts'
 import { ready } from './drive.ts'
+import { PATIENCE_MS } from './harness.ts'
 
 /** Longer than a busy machine stands still, shorter than a sleeper takes to look up by itself (sleep.ts). */
 const WATCHDOG_MS = 800
@@ -42,7 +43,7 @@ class Sleeper {
     spin(this.#random() * PAUSES_US[this.below(PAUSES_US.length)]!)
   }
 
-  /** Waits for the next immediate in one of three ways; how it waited when none came in time, or the end is lost. */
+  /** Waits for the next immediate in one of three ways; a sentence when none came in time, or the end is lost. */
   async next(): Promise<number | string> {
     const end = this.#end
     this.pause()
@@ -51,14 +52,13 @@ class Sleeper {
       const immediate = end.poll()
       if (immediate >= 0) return immediate
     }
-    if (onLoop) {
-      if (!(await ready(end, WATCHDOG_MS))) return 'armed'
-    } else {
-      const result = end.wait(WATCHDOG_MS)
-      if (result !== 'ready') return `wait gave ${result}`
-    }
+    const startMs = performance.now()
+    const result = onLoop ? await ready(end, PATIENCE_MS) : end.wait(PATIENCE_MS)
+    const sleptMs = performance.now() - startMs
     const immediate = end.poll()
-    return immediate >= 0 ? immediate : `woken for nothing, ${onLoop ? 'armed' : 'blocked'}; the end is ${end.state}`
+    // A sleeper that nobody woke finds the immediate when it looks up by itself: late.
+    if (immediate >= 0 && sleptMs < WATCHDOG_MS) return immediate
+    return `${immediate} after ${sleptMs} ms; ${onLoop ? 'onReady' : 'wait'} gave ${result}; the end is ${end.state}`
   }
 }
 

@@ -5,7 +5,7 @@ import type { ConnectionHandle } from '../fabric.ts'
 import { attach } from '../index.ts'
 import { Echo } from './echo.ts'
 import { openPeer } from './open-peer.ts'
-import { LIFE_MS, type PeerSpec, type ThreadRole } from './peer-spec.ts'
+import { LIFE_MS, QUIET_MS, type PeerSpec, type ThreadRole } from './peer-spec.ts'
 
 const { handle, spec, does } = workerData as { handle?: ConnectionHandle; spec?: PeerSpec; does: ThreadRole }
 const untilMs = performance.now() + LIFE_MS
@@ -21,6 +21,15 @@ switch (does.role) {
   case 'wait':
     port.postMessage('waiting')
     port.postMessage(end.wait(LIFE_MS))
+    break
+  case 'be-interrupted':
+    port.postMessage('waiting')
+    for (let usage = process.threadCpuUsage(); ; usage = process.threadCpuUsage()) {
+      if (end.wait(QUIET_MS) === 'interrupted') continue
+      const { user, system } = process.threadCpuUsage(usage)
+      port.postMessage(user + system)
+      break
+    }
     break
   case 'leave':
 }

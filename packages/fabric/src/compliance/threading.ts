@@ -11,7 +11,7 @@ import { code } from './connecting.ts'
 import { next, pattern, pollUntilLost, type Mode } from './drive.ts'
 import { fillSlot, slotPayload } from './echo.ts'
 import { listen, NOTICE_MS, SECRET, SMALL, type Harness } from './harness.ts'
-import { EXITED, type PeerSpec, type ThreadRole } from './peer-spec.ts'
+import { EXITED, QUIET_MS, type PeerSpec, type ThreadRole } from './peer-spec.ts'
 import { peerProgram, threadProgram } from './programs.ts'
 
 interface ThreadPair extends AsyncDisposable {
@@ -75,6 +75,19 @@ export function testThreading(harness: Harness): void {
     const said = ends.says()
     interrupt(ends.farHandle)
     assert.equal(await said, 'interrupted')
+  })
+
+  it('interrupt: many, at any moment of sleeping and waking, leave a thread that sleeps', async () => {
+    await using ends = await threadPair(harness, { role: 'be-interrupted' })
+    assert.equal(await ends.says(), 'waiting')
+    const said = ends.says()
+    const endMs = performance.now() + 300
+    while (performance.now() < endMs) {
+      interrupt(ends.farHandle)
+      for (let spins = Math.random() * 2000; spins > 0; spins--);
+    }
+    const usedUs = (await said) as number
+    assert.ok(usedUs < 30_000, `${QUIET_MS} ms of sleep used ${usedUs} µs`)
   })
 
   it('terminate: of a thread that is blocked in wait, interrupted or not; the other end is told', async () => {
