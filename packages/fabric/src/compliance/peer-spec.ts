@@ -33,14 +33,14 @@ export const EXITED = 43
 /** No peer lives longer, whatever happens to its parent. */
 export const LIFE_MS = 30_000
 
-export const QUIET_MS = 300
+export const QUIET_MS = 5
 
 /** What a thread of the suite does. */
 export type ThreadRole =
   | { role: 'echo'; mode: Mode; slotBytes: number }
   /** Says 'waiting', waits, says why it came back. */
   | { role: 'wait' }
-  /** Waits as long as interrupts come; then says how much CPU the last wait, of QUIET_MS, has used, in µs. */
-  | { role: 'be-interrupted' }
+  /** Waits, QUIET_MS at most, until so many waits were quiet; says how much CPU the worst of these used, in µs. */
+  | { role: 'be-interrupted'; quiet: number }
   /** Ends without having closed its connection. */
   | { role: 'leave' }

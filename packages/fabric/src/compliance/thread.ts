@@ -22,14 +22,18 @@ switch (does.role) {
     port.postMessage('waiting')
     port.postMessage(end.wait(LIFE_MS))
     break
-  case 'be-interrupted':
+  case 'be-interrupted': {
     port.postMessage('waiting')
-    for (let usage = process.threadCpuUsage(); ; usage = process.threadCpuUsage()) {
-      if (end.wait(QUIET_MS) === 'interrupted') continue
-      const { user, system } = process.threadCpuUsage(usage)
-      port.postMessage(user + system)
-      break
+    let worstUs = 0
+    for (let quiet = 0; quiet < does.quiet;) {
+      const before = process.threadCpuUsage()
+      if (end.wait(QUIET_MS) !== 'timeout') continue
+      const { user, system } = process.threadCpuUsage(before)
+      worstUs = Math.max(worstUs, user + system)
+      quiet++
     }
+    port.postMessage(worstUs)
     break
+  }
   case 'leave':
 }
