@@ -14,7 +14,7 @@ import {
 import { Service } from '../cli-process.ts'
 import { processesOf, type MarkedProcess } from '../marked-processes.ts'
 import { ClientProcess } from './client-process.ts'
-import { lookForTraces, type Traces } from './traces.ts'
+import { leftSince, lookForTraces, type Traces } from './traces.ts'
 import { becomes } from './waiting.ts'
 
 /** A manager or node in a process of its own, once it is ready. */
@@ -109,7 +109,7 @@ export class Scene implements AsyncDisposable {
       await becomes([], processes).finally(() => {
         for (const { pid } of processes()) process.kill(pid, 'SIGKILL')
       })
-      await becomes(this.#before, lookForTraces)
+      await becomes([], () => leftSince(this.#before))
     } finally {
       if (this.#temporaryFolder === undefined) delete process.env['TMPDIR']
       else process.env['TMPDIR'] = this.#temporaryFolder

@@ -12,6 +12,16 @@ export interface Traces {
 
 const LISTEN = '0A'
 
+/** What is there now and was not there before, in sentences. Others' tests may come and go beside us. */
+export function leftSince(before: Traces): string[] {
+  const now = lookForTraces()
+  return [
+    ...now.sharedMemory.filter((name) => !before.sharedMemory.includes(name)).map((name) => `/dev/shm/${name}`),
+    ...now.listening.filter((address) => !before.listening.includes(address)).map((address) => `listening: ${address}`),
+    ...(now.channels > before.channels ? [`memory of ${now.channels - before.channels} channels`] : []),
+  ]
+}
+
 /** Looks now. What processes of their own held went with them. */
 export function lookForTraces(): Traces {
   const open = readdirSync('/proc/self/fd').map(linkOf)

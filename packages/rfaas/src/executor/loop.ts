@@ -74,6 +74,7 @@ export class WorkerLoop {
           if (this.#servedMs - this.#turnedMs > TURN_EVERY_MS) return 'turn'
           continue
         }
+        this.#server.expect()
         if (++empty % POLLS_PER_LOOK !== 0) continue
         const nowMs = this.#look(0)
         if (connection.takeInterrupt()) this.#draining = true

@@ -2,10 +2,18 @@
  * The executor process: its main thread supervises, one worker thread per leased core serves. Started by the executor
  * manager, which it never outlives.
  */
+import { writeSync } from 'node:fs'
+
 import { dieWithParent } from '@rfaas/fabric'
 
 import { toRfaasError } from '../errors.ts'
-import { EXIT_CLIENT_GONE, type FailedMessage, type FromExecutor, type ToExecutor } from './messages.ts'
+import {
+  EXIT_CLIENT_GONE,
+  type FailedMessage,
+  type FromExecutor,
+  type StartMessage,
+  type ToExecutor,
+} from './messages.ts'
 import { Supervisor } from './supervisor.ts'
 
 dieWithParent()
@@ -21,11 +29,9 @@ process.on('message', (message: ToExecutor) => {
   else void start(message)
 })
 
-async function start(message: Extract<ToExecutor, { kind: 'start' }>): Promise<void> {
+async function start(message: StartMessage): Promise<void> {
   try {
     say(await supervisor.start(message))
-    const end = await supervisor.ended
-    process.exit(end === 'drained' ? 0 : EXIT_CLIENT_GONE)
   } catch (error) {
     const { code, message: text, cause, stack } = toRfaasError(error, 'executor_start_failed', 'Cannot start')
     const failed: FailedMessage = {
@@ -35,5 +41,14 @@ async function start(message: Extract<ToExecutor, { kind: 'start' }>): Promise<v
       stack: (cause instanceof Error ? cause.stack : stack) ?? '',
     }
     process.send!(failed, () => process.exit(1))
+    return
+  }
+  try {
+    const end = await supervisor.ended
+    process.exit(end === 'drained' ? 0 : EXIT_CLIENT_GONE)
+  } catch (error) {
+    // The executor manager tells the client what we said last. Written at once, for nothing is flushed by exit.
+    writeSync(2, `${error instanceof Error ? error.stack : String(error)}\n`)
+    process.exit(1)
   }
 }

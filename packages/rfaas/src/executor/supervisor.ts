@@ -20,6 +20,8 @@ export class Supervisor {
   readonly #ended = Promise.withResolvers<LoopEnd>()
   readonly #listeners: Listener[] = []
   readonly #handles: ConnectionHandle[] = []
+  /** Workers that have told how they ended. */
+  readonly #over = new WeakSet<Worker>()
   #running = 0
   #draining = false
 
@@ -41,7 +43,7 @@ export class Supervisor {
         secret,
         outboundBytes: layout.windowBytes,
         inboundBytes: layout.windowBytes,
-        depth: layout.slots,
+        depth: layout.depth,
         ...(message.listenAddress === '' ? {} : { host: message.listenAddress }),
       })
       this.#listeners.push(listener)
@@ -85,6 +87,10 @@ export class Supervisor {
     })
     // An error that the functions' module threw outside of any invocation: the executor is not to be trusted further.
     worker.on('error', (error) => this.#ended.reject(error))
+    worker.on('exit', (code) => {
+      if (this.#over.has(worker)) return
+      this.#ended.reject(new RfaasError('executor_lost', `A function ended its worker: process.exit(${code})`))
+    })
     const [answer] = (await Promise.race([
       once(worker, 'message'),
       once(worker, 'exit').then(([code]) => {
@@ -109,6 +115,7 @@ export class Supervisor {
     this.#running++
     worker.on('message', (message: FromWorker) => {
       this.#running--
+      this.#over.add(worker)
       if (message.kind === 'failed') this.#ended.reject(failure(message))
       else if (message.kind === 'ended' && this.#running === 0) {
         this.#ended.resolve(this.#draining ? 'drained' : message.end)

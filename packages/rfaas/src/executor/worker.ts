@@ -26,6 +26,8 @@ try {
 
   const { handle } = await attached
   const connection = attach(handle)
+  // Asleep with nothing of its own to wait for, a thread would end.
+  connection.ref()
   const meters = new Meters(mapSharedMemory(METER_PAGE_FD, init.workers * METER_BYTES), init.workerIndex)
   const layout = slotLayout(init.slots, init.payloadBytesMax)
   const server = new InvocationServer(connection, layout, functions)

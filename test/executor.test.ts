@@ -1,0 +1,202 @@
+/** What an executor does with the functions that it was given, good and bad. */
+import { strict as assert } from 'node:assert'
+import { readFileSync } from 'node:fs'
+import { after, afterEach, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Cluster, Lease, LeaseOptions } from 'rfaas'
+
+import { error } from './harness/codes.ts'
+import type * as Functions from './harness/functions.ts'
+import { Scene } from './harness/scene.ts'
+import { cpuMsOf } from './harness/traces.ts'
+import { NOTICED_MS_MAX, until, within } from './harness/waiting.ts'
+
+const MODULE = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
+const MIB = 2 ** 20
+
+/** Where in the functions' source the line with this remark is, as a stack has it. */
+function placeOf(remark: string): string {
+  const lines = readFileSync(MODULE, 'utf8').split('\n')
+  return `${MODULE}:${lines.findIndex((line) => line.includes(`// ${remark}`)) + 1}:`
+}
+
+describe('an executor', () => {
+  let scene: Scene
+  let cluster: Cluster
+
+  before(async () => {
+    scene = new Scene()
+    // Meters are in every heartbeat.
+    cluster = await scene.embedded({ manager: { heartbeatIntervalMs: 50 } })
+  })
+  afterEach(() => scene.idle(cluster))
+  after(() => scene[Symbol.asyncDispose]())
+
+  const lease = (options: Partial<LeaseOptions> = {}): Promise<Lease<typeof Functions>> =>
+    cluster.lease<typeof Functions>({ functions: MODULE, ...options })
+
+  test('gives what a function threw, with the line of its source; the worker lives on', async () => {
+    await using workers = await lease()
+    const before = await workers.call.whoAmI()
+    for (const name of ['fail', 'failLater'] as const) {
+      const thrown = await workers.call[name]('no such option').then(assert.fail, (thrown: Error) => thrown)
+      assert.equal(thrown.message, `function_failed: ${name} threw RangeError: no such option`)
+      const cause = thrown.cause as Error
+      assert.deepEqual([cause.name, cause.message], ['RangeError', 'no such option'])
+      assert.ok(cause.stack?.includes(placeOf(`${name} throws here`)), cause.stack)
+    }
+    assert.deepEqual(await workers.call.whoAmI(), before)
+  })
+
+  test('runs as many asynchronous invocations of one worker at once as it has slots', async () => {
+    await using workers = await lease({ slots: 3 })
+    const seen = await workers.map.crowd(Array.from({ length: 12 }, () => 10))
+    assert.equal(Math.max(...seen), 3)
+  })
+
+  test('refuses a result that is too large and serves on; one that just fits comes whole', async () => {
+    await using workers = await lease({ payloadBytesMax: 1000 })
+    await assert.rejects(workers.call.text(2000), error('result_too_large', /payloadBytesMax is 1000/))
+    await assert.rejects(workers.call.echo(new Uint8Array(1001)), error('payload_too_large', /1001 .* 1000/))
+    assert.deepEqual(await workers.call.echo(new Uint8Array(1000).fill(9)), new Uint8Array(1000).fill(9))
+    assert.equal(await workers.call.text(100), 'x'.repeat(100))
+  })
+
+  for (const fabric of ['local', 'tcp'] as const) {
+    test(`takes and gives 64 MiB over ${fabric}, whole`, async () => {
+      await using workers = await lease({ fabric, payloadBytesMax: 64 * MIB, slots: 1 })
+      {
+        using slot = workers.reserve(64 * MIB)
+        const words = new Uint32Array(slot.input.buffer, slot.input.byteOffset, (64 * MIB) / 4)
+        for (let i = 0; i < words.length; i++) words[i] = Math.imul(i, 2654435761)
+        const view = workers.invokeSync('invert', slot)
+        const inverted = new Uint32Array(view.buffer, view.byteOffset, view.length / 4)
+        assert.equal(inverted.length, words.length)
+        assert.equal(
+          inverted.findIndex((word, i) => word !== ~Math.imul(i, 2654435761) >>> 0),
+          -1,
+        )
+      }
+      const input = new Uint8Array(64 * MIB).fill(0xa5)
+      const copy = await workers.call.echo(input)
+      assert.ok(Buffer.from(copy.buffer).equals(input))
+    })
+  }
+
+  test('lets functions print as they like', async () => {
+    await using workers = await lease()
+    const line = 'a line that nobody reads '.repeat(40)
+    for (const said of await workers.map.say(Array.from({ length: 500 }, () => line))) assert.equal(said, line)
+    assert.equal(await workers.call.add(1, 2), 3)
+  })
+
+  test('runs timers of the module while a worker is hot, also while a client never pauses', async () => {
+    await using workers = await lease({ hotTimeoutMs: 'always' })
+    await workers.call.tick(1)
+    await until(
+      'three ticks',
+      () => workers.call.ticked(),
+      (ticks) => ticks >= 3,
+    )
+    using slot = workers.reserve(8)
+    const before = await workers.call.ticked()
+    const endMs = performance.now() + 100
+    while (performance.now() < endMs) workers.invokeSync('echo', slot)
+    assert.ok((await workers.call.ticked()) > before + 3)
+  })
+
+  test('an invocation that never settles does not end its worker, nor keep it from others', async () => {
+    const serve = async (fabric: 'local' | 'tcp'): Promise<void> => {
+      const workers = await lease({ fabric, hotTimeoutMs: 1 })
+      const never = workers.call.never()
+      const refused = assert.rejects(never, error('lease_closed', /was released/))
+      await asleep(workers.id, 1)
+      assert.equal(await workers.call.add(1, 2), 3)
+      await workers.release()
+      await refused
+    }
+    await Promise.all([serve('local'), serve('tcp')])
+  })
+
+  /** What the manager has last heard of the lease. */
+  const meters = async (leaseId: string) => {
+    const found = (await cluster.leases()).find((info) => info.leaseId === leaseId)
+    const { allocationCoreS = 0, hotPollingNs = 0, invocations = 0 } = found?.usage ?? {}
+    return { allocationCoreS, hotPollingNs, invocations }
+  }
+
+  /** Waits until two reports of different moments tell of the same polling: the workers sleep. */
+  const asleep = async (leaseId: string, invocations: number) => {
+    let last = await meters(leaseId)
+    const isSame = (now: typeof last): boolean => {
+      if (now.allocationCoreS === last.allocationCoreS) return false
+      const same = now.hotPollingNs === last.hotPollingNs && now.invocations === invocations
+      last = now
+      return same
+    }
+    return until('asleep', () => meters(leaseId), isSame)
+  }
+
+  test('a worker is hot after an invocation, then warm: it meters nothing and uses no CPU; the next makes it hot', async () => {
+    await using workers = await lease({ hotTimeoutMs: 20 })
+    const { pid } = await workers.call.whoAmI()
+    const first = await asleep(workers.id, 1)
+    const cpuMs = cpuMsOf(pid)
+    await delay(2000)
+    // A hot worker would have used all of it; what is left is Node's own housekeeping.
+    assert.ok(cpuMsOf(pid) - cpuMs <= 50, `${cpuMsOf(pid) - cpuMs} ms of CPU in 2 s`)
+    assert.equal((await meters(workers.id)).hotPollingNs, first.hotPollingNs)
+
+    await workers.call.add(1, 2)
+    const second = await asleep(workers.id, 2)
+    assert.ok(second.hotPollingNs >= first.hotPollingNs + 15e6, `polled ${second.hotPollingNs - first.hotPollingNs} ns`)
+  })
+
+  test(`hotTimeoutMs 'always': it polls until the lease ends`, async () => {
+    const workers = await lease({ hotTimeoutMs: 'always' })
+    const beginMs = performance.now()
+    await workers.call.add(1, 2)
+    await delay(300)
+    const openNs = (performance.now() - beginMs) * 1e6
+    const { usage } = await workers.release()
+    assert.ok(usage.hotPollingNs + usage.executionNs >= 0.9 * openNs, `${usage.hotPollingNs} of ${openNs} ns`)
+  })
+
+  test(`hotTimeoutMs 'never': it sleeps between any two invocations`, async () => {
+    await using workers = await lease({ hotTimeoutMs: 'never' })
+    using slot = workers.reserve(8)
+    const { pid } = await workers.call.whoAmI()
+    const { hotPollingNs } = await asleep(workers.id, 1)
+    const cpuMs = cpuMsOf(pid)
+    for (let i = 0; i < 50; i++) {
+      await delay(10)
+      workers.invokeSync('echo', slot)
+    }
+    assert.ok(cpuMsOf(pid) - cpuMs <= 150, `${cpuMsOf(pid) - cpuMs} ms of CPU in more than 500 ms`)
+    const polledNs = (await asleep(workers.id, 51)).hotPollingNs - hotPollingNs
+    assert.ok(polledNs <= 100e6, `polled ${polledNs} ns in more than 500 ms`)
+  })
+
+  const BREAKS: [string, (workers: Lease<typeof Functions>) => Promise<unknown>, RegExp][] = [
+    ['process.exit', (workers) => workers.call.exit(7), /process\.exit\(7\)/],
+    [
+      'an uncaught exception',
+      (workers) => workers.call.breakSoon('nobody caught it'),
+      new RegExp(`nobody caught it[^]*${placeOf('breakSoon throws here')}`),
+    ],
+    ['an unhandled rejection', (workers) => workers.call.rejectSoon('nobody handled it'), /nobody handled it/],
+  ]
+  for (const [what, provoke, reason] of BREAKS) {
+    test(`${what} in a function ends the executor: the client hears why, and the cores come back`, async () => {
+      const workers = await lease({ cores: 2 })
+      const inFlight = workers.call.never()
+      await within(NOTICED_MS_MAX, 'noticed', Promise.allSettled([inFlight, provoke(workers)]))
+      await assert.rejects(inFlight, error('executor_lost', reason))
+      await assert.rejects(workers.call.add(1, 2), error('executor_lost', reason))
+      // Nobody has released it, and yet:
+      await scene.idle(cluster)
+      await workers.release()
+    })
+  }
+})
