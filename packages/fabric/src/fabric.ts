@@ -134,6 +134,9 @@ export interface Connection {
   /** Whether an armed connection keeps the process alive. Default: it does not. */
   ref(): void
   unref(): void
-  /** Gives everything back; the windows become empty (`byteLength` 0). Closing twice is fine. */
+  /**
+   * Gives everything back; the windows become empty (`byteLength` 0). What the peer has not received yet may be lost.
+   * Closing twice is fine.
+   */
   close(): void
 }

@@ -31,6 +31,18 @@ export function checkGeometry(options: Geometry & { secret: Uint8Array }): void 
   }
 }
 
+const TIMEOUT_MS = 5000
+/** The longest that a timer takes. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1
+
+/** How long to try to connect. @throws {FabricError} `invalid_argument` */
+export function connectTimeoutMs({ timeoutMs = TIMEOUT_MS }: { timeoutMs?: number }): number {
+  if (!(timeoutMs >= 0)) {
+    throw new FabricError('invalid_argument', `Cannot connect: timeoutMs must be 0 or more, not ${timeoutMs}`)
+  }
+  return Math.min(timeoutMs, TIMEOUT_MS_MAX)
+}
+
 /**
  * Checked at every write, before any byte moves; fractions and NaN are out of range too.
  *

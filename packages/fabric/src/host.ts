@@ -19,7 +19,8 @@ const parentAtStart = process.ppid
 
 /**
  * Asks the kernel to end this process when the process that started it ends, however it ends
- * (prctl(2), PR_SET_PDEATHSIG). Ends it at once when the parent is gone already.
+ * (prctl(2), PR_SET_PDEATHSIG). Ends it at once when the parent is gone already. To be called on the main thread, by a
+ * process that was started from its parent's main thread: to the kernel, both parent and child are threads.
  *
  * @param signal default 9, SIGKILL
  * @param parentPid who started us. Default: who was our parent when this module was loaded, by which time the one who

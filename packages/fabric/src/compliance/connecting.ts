@@ -84,6 +84,11 @@ export function testConnecting(harness: Harness): void {
       await assert.rejects(fabric.connect(listener.address, bad), code('invalid_argument'))
       await assert.rejects(fabric.listen(bad), code('invalid_argument'))
     }
+    for (const timeoutMs of [-1, NaN]) {
+      await assert.rejects(fabric.connect(listener.address, options({ timeoutMs })), code('invalid_argument'))
+    }
+    const near = await fabric.connect(listener.address, options({ timeoutMs: Infinity }))
+    near.close()
   })
 
   it('connect: nobody there is unreachable, soon', async () => {

@@ -1,6 +1,6 @@
 import { FabricError } from '../errors.ts'
 import type { Connection, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
-import { checkGeometry } from '../geometry.ts'
+import { checkGeometry, connectTimeoutMs } from '../geometry.ts'
 import { libfabricNative, systemReason } from '../native.ts'
 import { LibfabricConnection } from './connection.ts'
 import { establish } from './establish.ts'
@@ -21,6 +21,7 @@ export class LibfabricFabric implements Fabric {
 
   async connect(address: string, options: ConnectOptions): Promise<Connection> {
     checkGeometry(options)
+    const timeoutMs = connectTimeoutMs(options)
     const { outboundBytes, inboundBytes, depth } = options
     const colon = address.lastIndexOf(':')
     const host = address.slice(0, colon)
@@ -33,7 +34,7 @@ export class LibfabricFabric implements Fabric {
     if (id < 0) {
       throw new FabricError('unreachable', `Cannot connect to ${address} over ${this.name}: ${systemReason(id)}`)
     }
-    await establish(id, `${address} over ${this.name}`, options.timeoutMs ?? 5000)
+    await establish(id, `${address} over ${this.name}`, timeoutMs)
     return new LibfabricConnection({ fabric: this.name, id, outboundBytes, inboundBytes, depth })
   }
 }

@@ -1,6 +1,6 @@
 import { FabricError } from '../errors.ts'
 import type { Connection, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
-import { checkGeometry } from '../geometry.ts'
+import { checkGeometry, connectTimeoutMs } from '../geometry.ts'
 import { localNative, systemReason } from '../native.ts'
 import { attachLocal, openLocal } from './handle.ts'
 import { ACCEPTED, ANSWER_DESCRIPTORS, encodeHello, REFUSED } from './handshake.ts'
@@ -18,6 +18,7 @@ export class LocalFabric implements Fabric {
 
   async connect(address: string, options: ConnectOptions): Promise<Connection> {
     checkGeometry(options)
+    const timeoutMs = connectTimeoutMs(options)
     const native = localNative()
     const socket = native.socketConnect(address)
     if (socket < 0) {
@@ -29,7 +30,7 @@ export class LocalFabric implements Fabric {
       throw new FabricError('unreachable', `Cannot greet ${address}: ${systemReason(sent)}`)
     }
     const descriptors = new Int32Array(ANSWER_DESCRIPTORS).fill(-1)
-    const answer = await this.#answer(socket, descriptors, options.timeoutMs ?? 5000)
+    const answer = await this.#answer(socket, descriptors, timeoutMs)
     const [memory, ownEvent, peerEvent] = descriptors as unknown as [number, number, number]
     if (answer !== ACCEPTED || descriptors.some((fd) => fd < 0)) {
       for (const fd of [socket, ...descriptors]) if (fd >= 0) native.descriptorClose(fd)

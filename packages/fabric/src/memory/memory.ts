@@ -2,7 +2,7 @@ import { randomUUID, timingSafeEqual } from 'node:crypto'
 
 import { FabricError } from '../errors.ts'
 import type { Connection, ConnectionHandle, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
-import { checkGeometry } from '../geometry.ts'
+import { checkGeometry, connectTimeoutMs } from '../geometry.ts'
 import type { MemoryConnection } from './connection.ts'
 import { joined, type Link } from './connection.ts'
 
@@ -59,6 +59,7 @@ export class MemoryFabric implements Fabric {
 
   async connect(address: string, options: ConnectOptions): Promise<Connection> {
     checkGeometry(options)
+    connectTimeoutMs(options)
     const listener = this.#listeners.get(address)
     if (!listener) throw new FabricError('unreachable', `Cannot connect to ${address}: nobody listens`)
     const theirs = listener.options
