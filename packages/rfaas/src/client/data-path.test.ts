@@ -48,7 +48,7 @@ function f(name: keyof typeof MODULE): RemoteFunction {
 /** One client and one worker; the worker serves on the event loop. */
 async function pair(layout: SlotLayout, options: MemoryFabricOptions = {}): Promise<Channel> {
   const fabric = new MemoryFabric(options)
-  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.slots }
+  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth }
   const secret = new Uint8Array(32)
   const listener = await fabric.listen({ ...geometry, secret })
   const near = await fabric.connect(listener.address, { ...geometry, secret })

@@ -108,7 +108,7 @@ function allocate(
 
 async function openChannels(allocated: AllocateResponse, fabric: FabricChoice, layout: SlotLayout): Promise<Channel[]> {
   const transport = openFabric(fabric)
-  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.slots }
+  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth }
   const opened = await Promise.allSettled(
     allocated.workers.map(({ address, secret }) => transport.connect(address, { ...geometry, secret })),
   )

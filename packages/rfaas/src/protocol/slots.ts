@@ -26,7 +26,11 @@ export interface SlotLayout {
   /** From the beginning of one slot to that of the next. */
   slotBytes: number
   windowBytes: number
+  /** Of the fabric's queues of immediates. Generous: what a queue has room for, nobody needs to look up. */
+  depth: number
 }
+
+const DEPTH_MIN = 64
 
 /** @throws {RfaasError} `invalid_argument` when a bound of limits.ts is not kept */
 export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
@@ -49,7 +53,7 @@ export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
       `Cannot lay out slots: ${needed}, a worker's window has at most ${2 ** 31}`,
     )
   }
-  return { slots, payloadBytesMax, slotBytes, windowBytes }
+  return { slots, payloadBytesMax, slotBytes, windowBytes, depth: Math.max(slots, DEPTH_MIN) }
 }
 
 /** Views of the payloads of one window, made once per slot and length: nothing is allocated for a repeated length. */
