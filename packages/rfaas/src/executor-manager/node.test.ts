@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
-import { openFabric } from '@rfaas/fabric'
+import { connect } from '../client/cluster.ts'
 import { executorManagerClient, managerClient } from '../control/client.ts'
 import { LeaseEnd, LeaseState } from '../control/gen/rfaas_pb.ts'
 import type { LeaseInfo } from '../control/gen/rfaas_pb.ts'
@@ -237,6 +237,8 @@ describe('startNode', { timeout: 120_000 }, () => {
   it('takes its executors with it when it is killed', async () => {
     await using setup = await setUp(RARELY)
     await setup.node.close()
+    const functions = join(folder.path, 'functions.ts')
+    await writeFile(functions, 'export const forever = () => new Promise(() => {})')
     const options = { managerUrl: setup.manager.url, cacheDir: join(folder.path, 'bundles'), cores: 4 }
     const program = `
       import { startNode } from ${JSON.stringify(import.meta.resolve('./node.ts'))}
@@ -244,22 +246,16 @@ describe('startNode', { timeout: 120_000 }, () => {
     const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    const [url] = (await once(createInterface(child.stdout), 'line')) as [string]
-    const { rpc, close } = executorManagerClient(url)
-    const functions = new TextEncoder().encode('export const pid = () => process.pid')
-    const sha256 = createHash('sha256').update(functions).digest('hex')
-    const { token } = await setup.rpc.requestLease({ tenant: 't', cores: 1, memoryMib: 256, durationMs: 60_000 })
-    await rpc.putBundle({ token, sha256, code: functions })
-    const { workers } = await rpc.allocate({ token, bundleSha256: sha256, ...SHAPE })
-    const geometry = { outboundBytes: 128, inboundBytes: 128, depth: 1 }
-    const { address, secret } = workers[0]!
-    const connection = await openFabric('local').connect(address, { ...geometry, secret })
     try {
+      await once(createInterface(child.stdout), 'line')
+      await using cluster = await connect(setup.manager.url)
+      const lease = await cluster.lease<{ forever: () => Promise<void> }>({ functions, memoryMib: 256 })
+      const call = lease.call.forever()
       child.kill('SIGKILL')
-      assert.equal(connection.wait(5000), 'lost')
+      // The node cannot have told: the worker's own channel has.
+      await assert.rejects(call, { code: 'executor_lost' })
     } finally {
-      connection.close()
-      close()
+      child.kill('SIGKILL')
     }
   })
 })
