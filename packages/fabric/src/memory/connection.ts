@@ -157,7 +157,8 @@ export class MemoryConnection implements Connection {
     this.onClose?.()
     clearTimeout(this.#timer)
     this.#arriving.length = 0
-    structuredClone(null, { transfer: [this.outbound, this.inbound] })
+    // Empties them and gives their memory back at once.
+    for (const buffer of [this.outbound, this.inbound]) buffer.transfer(0)
   }
 
   #ready(): boolean {
