@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { availableParallelism, homedir, hostname, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { fabricFacts, hostIdentity } from '@rfaas/fabric'
+import { fabricFacts, hostIdentity, likelyFabrics } from '@rfaas/fabric'
 import { RfaasError } from '../errors.ts'
 import { NODE_CORES_MAX, NODE_ID_CHARS_MAX, NODE_MEMORY_MIB_MAX } from '../limits.ts'
 
@@ -73,18 +73,22 @@ async function addressOf(host: string): Promise<string> {
 }
 
 function usableFabrics(asked: readonly WorkerFabric[] | undefined): WorkerFabric[] {
-  const facts = fabricFacts()
-  const factOf = (name: WorkerFabric): { ok: boolean; reason: string } => {
-    if (name === 'local') return facts.local
-    const missing = { ok: false, reason: facts.libfabric.reason || 'libfabric does not know it' }
-    return facts.libfabric.providers.find((provider) => provider.name === name) ?? missing
+  if (asked) return checkFabrics([...new Set(asked)])
+  // By a look at files: a node that is never asked for tcp need not wait for libfabric at its start.
+  const likely = likelyFabrics().filter((name) => name === 'local' || name === 'tcp')
+  return likely.length > 0 ? likely : checkFabrics(['local'])
+}
+
+function checkFabrics(asked: WorkerFabric[]): WorkerFabric[] {
+  if (asked.length === 0) {
+    throw new RfaasError('invalid_argument', 'Cannot start node without a fabric: none was asked for')
   }
-  const usable = asked ? [...new Set(asked)] : (['local', 'tcp'] as const).filter((name) => factOf(name).ok)
-  for (const name of usable) {
-    const { ok, reason } = factOf(name)
+  const facts = fabricFacts()
+  const missing = { ok: false, reason: facts.libfabric.reason || 'libfabric does not know it' }
+  for (const name of asked) {
+    const found = facts.libfabric.providers.find((provider) => provider.name === name)
+    const { ok, reason } = name === 'local' ? facts.local : (found ?? missing)
     if (!ok) throw new RfaasError('unsupported', `Cannot offer fabric ${name}: ${reason}`)
   }
-  if (usable.length > 0) return [...usable]
-  const reason = asked ? 'none was asked for' : `local: ${facts.local.reason}; tcp: ${factOf('tcp').reason}`
-  throw new RfaasError(asked ? 'invalid_argument' : 'unsupported', `Cannot start node without a fabric: ${reason}`)
+  return asked
 }
