@@ -41,6 +41,11 @@ export const invertLater = raw(async (input, output) => {
   return input.length
 })
 
+/** Never returns. */
+export const spin = raw(() => {
+  for (;;);
+})
+
 /** Never settles: what is in flight when something is lost. */
 export const never = (): Promise<never> => new Promise(() => {})
 

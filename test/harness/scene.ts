@@ -104,7 +104,9 @@ export class Scene implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      await this.#stack.disposeAsync()
+      await this.#stack.disposeAsync().catch((error: unknown) => {
+        throw new AggregateError(unfold(error), 'not everything could be stopped')
+      })
       const processes = (): MarkedProcess[] => processesOf(this.folder).filter((found) => !isBundler(found))
       await becomes([], processes).finally(() => {
         for (const { pid } of processes()) process.kill(pid, 'SIGKILL')
@@ -118,9 +120,12 @@ export class Scene implements AsyncDisposable {
   }
 
   async #service(...args: string[]): Promise<Started> {
-    const service = new Service([...args, '--json', '--die-with-parent'], { env: { TMPDIR: this.folder } })
+    const service = new Service([...args, '--json', '--die-with-parent', '--log-level', 'error'], {
+      env: { TMPDIR: this.folder },
+    })
     this.#stack.defer(async () => {
-      const { code, signal, stderr } = await service.stop('SIGTERM')
+      service.child.kill('SIGTERM')
+      const { code, signal, stderr } = await service.finished()
       // Those that a test has killed on purpose have nothing more to say.
       if (signal !== 'SIGKILL') assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, args.join(' '))
     })
@@ -132,4 +137,9 @@ export class Scene implements AsyncDisposable {
 /** esbuild serves all the bundling of one process, ours here, and ends with it. */
 function isBundler({ parentPid, args }: MarkedProcess): boolean {
   return parentPid === process.pid && args[0]!.endsWith('/bin/esbuild')
+}
+
+/** The errors that one dispose suppressed for another's; nothing prints them by itself. */
+function unfold(error: unknown): unknown[] {
+  return error instanceof SuppressedError ? [...unfold(error.suppressed), ...unfold(error.error)] : [error]
 }
