@@ -55,9 +55,14 @@ export class Service implements AsyncDisposable {
 
   /** @param args with `--json`, or read its lines one by one */
   constructor(args: readonly string[], options: RunOptions = {}) {
-    const child = spawn(process.execPath, [LAUNCHER, ...args], {
+    // Also when this test itself is killed.
+    const services = ['up', 'manager', 'node']
+    const flags = services.includes(args[0]!) ? ['--die-with-parent'] : []
+    const child = spawn(process.execPath, [LAUNCHER, ...args, ...flags], {
       env: plainEnvironment(options.env),
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own, as a shell gives it, so that a signal can reach all that a Ctrl-C reaches.
+      detached: true,
     })
     this.child = child
     const lines: string[] = []
@@ -93,8 +98,9 @@ export class Service implements AsyncDisposable {
     return this.#finished
   }
 
+  /** Sends a signal as a terminal does: to the whole process group. */
   async stop(signal: NodeJS.Signals): Promise<Finished> {
-    this.child.kill(signal)
+    process.kill(-this.pid, signal)
     return this.#finished
   }
 

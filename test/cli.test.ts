@@ -52,7 +52,7 @@ test('up invokes, and at Ctrl-C drains and leaves nothing', async () => {
   assert.match(lost.stderr, /^rfaas: .* \[(lease_closed|executor_lost|node_unreachable|manager_unreachable)\]\n$/)
 })
 
-test('up tells a person what to type next, and that works', async (t) => {
+test('up tells a person what to type next, and that works', async () => {
   await using service = new Service(['up', '--port', '0', '--cores', '1'])
   const url = /^rfaas is up: (\S+)$/.exec(await service.line())?.[1]
   assert.ok(url)
@@ -60,7 +60,6 @@ test('up tells a person what to type next, and that works', async (t) => {
   assert.match(lines[0]!, /^Node \S+ offers 1 core and .* over local/)
   const shown = [await service.line(), await service.line()]
   const work = mkdtempSync(join(folder, 'shown-'))
-  t.diagnostic(shown.join('\n'))
   const [, source, file] = /^ {2}echo '(.*)' > (.*)$/.exec(shown[0]!)!
   writeFileSync(join(work, file!), source!)
   const [program, ...args] = shown[1]!.trim().split(' ')
@@ -189,6 +188,7 @@ test('what fails is one sentence on standard error and exit code 1', async () =>
       rfaas(['nodes', '--manager', 'http://127.0.0.1:1']),
       /http:\/\/127\.0\.0\.1:1.*rfaas up.* \[manager_unreachable\]/,
     ],
+    [rfaas(['node', '--manager', 'http://127.0.0.1:1']), /http:\/\/127\.0\.0\.1:1.* \[manager_unreachable\]/],
     [rfaas(['manager', '--port', new URL(url).port]), /Cannot listen on 127\.0\.0\.1:\d+: the port is in use/],
     [rfaas(['manager', '--port', '0', '--data', '/dev/null/db']), /\/dev\/null\/db/],
   ]
@@ -226,6 +226,19 @@ test('a wrong command line is one sentence and exit code 2, and starts nothing',
     assert.match(stderr, sentence)
     assert.match(stderr, /^rfaas: [^\n]+\n$/)
   }
+})
+
+test('help is on standard output and fine where it was asked for, and says what exit codes mean', async () => {
+  for (const args of [['--help'], ['help'], ['help', 'invoke'], ['invoke', '--help']]) {
+    const { code, stdout, stderr } = await rfaas(args)
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.match(stdout, /^Usage: rfaas .*\n(.*\n)*Examples:\n/)
+    assert.doesNotMatch(stdout, /die-with-parent/)
+  }
+  assert.match((await rfaas(['--help'])).stdout, /Exit codes:\n +0 +fine.*\n +1 +.*\n +2 +.*\n +130 +/)
+  const none = await rfaas([])
+  assert.deepEqual([none.code, none.stdout], [2, ''])
+  assert.match(none.stderr, /^Usage: rfaas /)
 })
 
 test('RFAAS_DEBUG=1 shows the stack and the causes', async () => {

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
 import { RfaasError } from '../errors.ts'
@@ -18,7 +19,10 @@ function collectingLog(): { log: Logger; lines: Line[] } {
 
 test('readableLine writes one line of pino for a person', () => {
   const line = JSON.stringify({ level: 40, time: 0, nodeId: 'n-1', note: 'two words', cores: 2, msg: 'node lost' })
-  assert.match(readableLine(line), /^\d\d:\d\d:\d\d warn {2}node lost nodeId=n-1 note='two words' cores=2\n$/)
+  assert.match(
+    stripVTControlCharacters(readableLine(line)),
+    /^\d\d:\d\d:\d\d warn {2}node lost nodeId=n-1 note='two words' cores=2\n$/,
+  )
 })
 
 test('logManagerEvents writes what a resource manager publishes, with levels', () => {

@@ -53,8 +53,9 @@ try {
   await program.parseAsync()
 } catch (error) {
   // Help and version come as exceptions with exit code 0; help because there was no command, with another.
+  const isAskedFor = error instanceof CommanderError && error.exitCode === 0
   const isHelp = error instanceof CommanderError && error.code === 'commander.help'
-  if (isHelp) await exit(EXIT.usage)
-  if (!(error instanceof CommanderError && error.exitCode === 0)) await fail(translate(error, program))
+  if (isHelp && !isAskedFor) await exit(EXIT.usage)
+  if (!isAskedFor) await fail(translate(error, program))
 }
 await exit(Number(process.exitCode ?? EXIT.ok))

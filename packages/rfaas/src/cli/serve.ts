@@ -5,15 +5,18 @@ import { stopSignals } from './stop.ts'
 export const DRAIN_MS_MAX = 10_000
 
 /**
- * Runs something until SIGINT, SIGTERM or SIGHUP, then drains it, in at most DRAIN_MS_MAX. A signal that comes while
+ * Runs something until SIGINT, SIGTERM or SIGHUP, then drains it. A signal that comes while
  * it still starts counts too. A second signal ends the process at once.
  *
  * @param start starts it; its failure is the command's
  * @param ready says that it runs, and where
+ * @param drainMsMax how long draining may take. Default DRAIN_MS_MAX
+ * @throws {Error} when draining took longer
  */
 export async function serveUntilStopped<T extends { close(): Promise<void> }>(
   start: () => Promise<T>,
   ready: (service: T) => void,
+  drainMsMax: number = DRAIN_MS_MAX,
 ): Promise<void> {
   using stop = stopSignals()
   const started = start()
@@ -24,7 +27,7 @@ export async function serveUntilStopped<T extends { close(): Promise<void> }>(
     if (process.stderr.isTTY) process.stderr.write('\nDraining; Ctrl-C again ends it at once.\n')
   }
   await within(
-    DRAIN_MS_MAX,
+    drainMsMax,
     started.then((service) => service.close()),
   )
 }

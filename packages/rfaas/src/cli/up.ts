@@ -102,11 +102,13 @@ async function startBoth({ host, port, cores, memoryMib, fabrics }: UpFlags) {
 /** What to type next: from a shell, then from a program. */
 export function howToUse(url: string): string[] {
   const manager = url === DEFAULT_MANAGER_URL ? '' : ` --manager ${url}`
+  // Whoever came through npx has no `rfaas` on the path.
+  const rfaas = process.env['npm_command'] === 'exec' ? 'npx rfaas' : 'rfaas'
   return [
     'Try it in another terminal:',
     '',
     `  echo 'export const square = (x: number) => x * x' > square.ts`,
-    `  rfaas invoke square.ts square --data 12${manager}`,
+    `  ${rfaas} invoke square.ts square --data 12${manager}`,
     '',
     'Or from a program:',
     '',

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
 import { checksOf } from './checks.ts'
 import { render } from './command.ts'
 import { gatherFacts, memlockBytesIn } from './facts.ts'
@@ -88,7 +89,7 @@ test('checksOf gives something to do for whatever is not ok', () => {
 })
 
 test('render puts what to do under what it is for, and ends with a sentence', () => {
-  const text = render(checksOf({ ...GOOD, nodeVersion: '20.1.0' }))
+  const text = stripVTControlCharacters(render(checksOf({ ...GOOD, nodeVersion: '20.1.0' })))
   assert.match(text, /^MISSING  Node\.js .* 20\.1\.0 +rfaas needs 24 or newer\.\n +→ Install Node\.js 24/)
   assert.match(text, /\nThis machine cannot run rfaas yet; missing: Node\.js\.\n$/)
   assert.match(render(checksOf(GOOD)), /\nThis machine can run rfaas\.\n$/)

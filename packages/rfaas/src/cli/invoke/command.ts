@@ -43,7 +43,7 @@ export function addInvoke(program: Command): void {
     .addOption(coresOption('cores to lease, one worker each').default(1))
     .addOption(memoryOption('memory to lease: MiB, or a size such as 2GiB').default(512))
     .addOption(fabricOption())
-    .option('--node <name>', 'lease on this node (default: any)')
+    .addOption(new Option('--node <name>', 'lease on this node (default: any)').conflicts('local'))
     .addOption(hotTimeoutOption())
     .addOption(
       new Option(
