@@ -10,6 +10,8 @@ import type { InvocationServer } from './server.ts'
 const POLLS_PER_LOOK = 64
 /** A polling worker lets its event loop turn this often, for what the functions' module may have started. */
 const TURN_EVERY_MS = 1
+/** A turn in which nothing ran takes a microsecond or two; one that takes longer than this ran something. */
+const TURN_EMPTY_MS = 0.02
 
 /** Why a worker stopped serving. */
 export type LoopEnd = 'drained' | 'lost'
@@ -18,8 +20,9 @@ type Pause = 'turn' | 'cold-down' | LoopEnd
 
 /**
  * The life of one worker: hot, it polls; after its hot timeout it is warm and sleeps until the client's next write
- * wakes it. Time is metered as it passes: what ends in a served invocation is execution, the rest of a hot worker's
- * time is polling, and sleep is neither. One reading of the clock serves both meters and the hot timeout.
+ * wakes it. Time is metered as it passes: what ends in a served invocation is execution, and so is what asynchronous
+ * functions run on the event loop; the rest of a hot worker's time is polling, and sleep is neither. One reading of the
+ * clock serves both meters and the hot timeout.
  */
 export class WorkerLoop {
   readonly #connection: Connection
@@ -45,8 +48,7 @@ export class WorkerLoop {
       const pause = this.#hot()
       switch (pause) {
         case 'turn':
-          await setImmediate()
-          this.#turnedMs = monotonicMs()
+          await this.#turn()
           // A client that never pauses would otherwise keep us from seeing it.
           if (this.#connection.takeInterrupt()) this.#draining = true
           break
@@ -92,6 +94,17 @@ export class WorkerLoop {
     }
   }
 
+  /** Lets the event loop turn once. */
+  async #turn(): Promise<void> {
+    const isRunning = this.#server.pending > 0
+    await setImmediate()
+    const nowMs = monotonicMs()
+    const ms = nowMs - this.#markMs
+    if (isRunning && ms > TURN_EMPTY_MS) this.#meters.addExecution(ms * 1e6, 0)
+    else this.#meters.addHotPolling(ms * 1e6)
+    this.#markMs = this.#turnedMs = nowMs
+  }
+
   /** Sleeps. With asynchronous functions under way it sleeps on the event loop, else blocked, which wakes faster. */
   async #warm(): Promise<void> {
     const connection = this.#connection
@@ -100,8 +113,10 @@ export class WorkerLoop {
     } else {
       const awake = Promise.withResolvers<void>()
       connection.onReady = this.#server.onSettled = awake.resolve
+      const slept = performance.eventLoopUtilization()
       if (connection.arm()) await awake.promise
       connection.onReady = this.#server.onSettled = null
+      this.#meters.addExecution(performance.eventLoopUtilization(slept).active * 1e6, 0)
     }
     // Asleep is neither polling nor executing. A waker has work for us: poll for it as after an invocation.
     this.#markMs = this.#turnedMs = monotonicMs()
