@@ -149,8 +149,14 @@ function memoryCheck({ memoryBytes }: Facts): Check {
   const name = 'memory'
   const found = formatBytes(memoryBytes)
   if (memoryBytes >= MEMORY_BYTES_ENOUGH) {
-    return { name, status: 'ok', found, meaning: 'A node offers half of it unless told otherwise.', todo: '' }
+    return {
+      name,
+      status: 'ok',
+      found,
+      meaning: 'A node offers half of the machine’s unless told otherwise.',
+      todo: '',
+    }
   }
-  const meaning = 'A lease takes 512 MiB unless told otherwise, and a node offers half of what is there.'
+  const meaning = 'A lease takes 512 MiB unless told otherwise, and a node offers half of the machine’s.'
   return { name, status: 'note', found, meaning, todo: 'Lease less, for example --memory-mib 128.' }
 }
