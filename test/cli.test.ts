@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { LAUNCHER, rfaas, Service } from './cli-process.ts'
 import { leftAfter, processesOf } from './marked-processes.ts'
@@ -239,6 +240,16 @@ test('help is on standard output and fine where it was asked for, and says what 
   const none = await rfaas([])
   assert.deepEqual([none.code, none.stdout], [2, ''])
   assert.match(none.stderr, /^Usage: rfaas /)
+})
+
+test('output that cannot be written is a failure, a reader that has seen enough is none', async () => {
+  const onFullDisk = spawn('sh', ['-c', '"$0" "$1" doctor --json > /dev/full', process.execPath, LAUNCHER])
+  const [[code], stderr] = await Promise.all([once(onFullDisk, 'close'), text(onFullDisk.stderr)])
+  assert.deepEqual([code, stderr], [1, 'rfaas: Cannot write the output: no space left on device, write [ENOSPC]\n'])
+  const closed = spawn(process.execPath, [LAUNCHER, 'doctor'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  closed.stdout.destroy()
+  const [[closedCode], closedStderr] = await Promise.all([once(closed, 'close'), text(closed.stderr)])
+  assert.deepEqual([closedCode, closedStderr], [0, ''])
 })
 
 test('RFAAS_DEBUG=1 shows the stack and the causes', async () => {

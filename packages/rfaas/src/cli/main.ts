@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { CommanderError } from 'commander'
 import type { Command } from 'commander'
 import { EXIT, exitCodeOf, firstOf, sentenceOf, stackOf, UsageError } from './exit.ts'
@@ -7,15 +8,35 @@ import { createProgram } from './program.ts'
 
 const isDebug = !['', '0'].includes(process.env['RFAAS_DEBUG'] ?? '')
 
+// A reader that has seen enough (`| head`) is no failure; a full disk is. Neither may raise an exception of its own.
+let outputError: Error | null = null
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') outputError ??= error
+})
+process.stderr.on('error', () => {})
+
+let exiting: Promise<never> | null = null
+
 /** Ends the process once its output has gone: nothing that a command has left open may keep it from ending. */
-async function exit(code: number): Promise<never> {
-  const flushed = [process.stdout, process.stderr].map((stream) => {
+function exit(code: number): Promise<never> {
+  exiting ??= flush().then(() => {
+    if (outputError === null || code !== EXIT.ok) process.exit(code)
+    process.stderr.write(`rfaas: Cannot write the output: ${sentenceOf(outputError)}\n`, () =>
+      process.exit(EXIT.failed),
+    )
+    return new Promise<never>(() => {})
+  })
+  return exiting
+}
+
+async function flush(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
     const { promise, resolve } = Promise.withResolvers<undefined>()
     stream.write('', () => resolve(undefined))
-    return promise
-  })
-  await Promise.all(flushed)
-  process.exit(code)
+    await promise
+  }
+  // An error of a stream is told after the callbacks of its writes.
+  await turn()
 }
 
 function fail(error: unknown): Promise<never> {
@@ -42,11 +63,6 @@ process.removeAllListeners('warning')
 process.on('warning', (warning) => {
   if (warning.name !== 'ExperimentalWarning' || isDebug) process.stderr.write(`rfaas: ${sentenceOf(warning)}\n`)
 })
-// A reader that has seen enough (`| head`) is no failure; a full disk is.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') void fail(error)
-})
-process.stderr.on('error', () => {})
 
 const program = createProgram()
 try {
