@@ -3,7 +3,7 @@ import type * as Pricing from './functions/pricing.ts'
 
 await using cluster = await local({ cores: 2 })
 await using lease = await cluster.lease<typeof Pricing>({
-  functions: new URL('./functions/pricing.ts', import.meta.url),
+  functions: import.meta.resolve('./functions/pricing.ts'),
   cores: 2,
 })
 

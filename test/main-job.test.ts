@@ -16,7 +16,7 @@ const CLEAN_MS_MAX = 1_000
 /** From a kill until the job has ended. */
 const END_MS_MAX = 5_000
 /** Enough options that there is time to kill somebody while they are priced. */
-const LONG = ['--options', '6000000']
+const LONG = ['--options', '4000000']
 
 test('the main job prints its table and leaves nothing behind', async () => {
   await using job = new MainJob(['--seed', '20231107'])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { microseconds, milliseconds, scientific, short, table, whole } from './format.ts'
+import { duration, scientific, short, table, whole } from './format.ts'
 
 test('short keeps three significant digits', () => {
   assert.deepEqual([0, 0.51249, 8.1, 231.4, 1234.5, 15_860_000].map(short), [
@@ -13,10 +13,20 @@ test('short keeps three significant digits', () => {
   ])
 })
 
-test('whole, milliseconds, microseconds and scientific name their units', () => {
+test('duration changes its unit at a millisecond', () => {
+  assert.deepEqual([0, 512.4, 8_530, 999_000, 1e6, 231.44e6, 1.5e9].map(duration), [
+    '0 µs',
+    '0.512 µs',
+    '8.53 µs',
+    '999 µs',
+    '1 ms',
+    '231 ms',
+    '1,500 ms',
+  ])
+})
+
+test('whole and scientific keep what matters', () => {
   assert.equal(whole(1_000_000.4), '1,000,000')
-  assert.equal(milliseconds(231.44), '231 ms')
-  assert.equal(microseconds(512.4), '0.512 µs')
   assert.deepEqual([0, 3.5527e-14, 1e-9, 0.000271].map(scientific), ['0', '3.55e-14', '1e-9', '2.71e-4'])
 })
 

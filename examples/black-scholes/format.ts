@@ -12,12 +12,9 @@ export function whole(value: number): string {
   return Math.round(value).toLocaleString('en')
 }
 
-export function milliseconds(ms: number): string {
-  return `${short(ms)} ms`
-}
-
-export function microseconds(ns: number): string {
-  return `${short(ns / 1_000)} µs`
+/** Microseconds, or from one on milliseconds: `0.512 µs`, `231 ms`. */
+export function duration(ns: number): string {
+  return ns < 1e6 ? `${short(ns / 1e3)} µs` : `${short(ns / 1e6)} ms`
 }
 
 /** Seldom near one: `2.71e-6`. */

@@ -39,6 +39,10 @@ function sentenceOf(error: unknown): string {
   return error.code === 'invalid_argument' ? sentence : `${sentence} [${error.code}]`
 }
 
+// A reader that has seen enough (`| head`) is no reason to stop.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 try {
   await main()
 } catch (error) {

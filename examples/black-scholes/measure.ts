@@ -7,11 +7,11 @@ import type * as Pricing from './pricing.ts'
 const NOOP_BYTES = 64
 /** Longer than a worker stays hot after its last invocation: of other leases, none polls during the measurement. */
 const WARM_UP_MS = 50
-/** The measurement ends with whichever comes first. A multiple of the batch. */
+/** The measurement ends with whichever comes first. */
 const ROUNDS_MAX = 50_000
 const MEASURE_MS_MAX = 800
-/** Rounds between two turns of the event loop, which may have the end of a process to tell. */
-const BATCH_ROUNDS = 250
+/** Between two turns of the event loop, which may have the end of a process to tell. */
+const BATCH_MS_MAX = 10
 
 /** Round trips of a no-op to a hot worker, one at a time. */
 export interface RoundTrips {
@@ -37,14 +37,13 @@ export async function measureRoundTrips(
   using slot = lease.reserve(NOOP_BYTES)
   for (const startMs = performance.now(); performance.now() - startMs < WARM_UP_MS; await turn()) {
     signal.throwIfAborted()
-    roundTrips(lease, slot, tripsNs.subarray(0, BATCH_ROUNDS))
+    roundTrips(lease, slot, tripsNs)
   }
   const startMs = performance.now()
   let rounds = 0
   for (let part = 0; part < 1; await turn()) {
     signal.throwIfAborted()
-    roundTrips(lease, slot, tripsNs.subarray(rounds, rounds + BATCH_ROUNDS))
-    rounds += BATCH_ROUNDS
+    rounds += roundTrips(lease, slot, tripsNs.subarray(rounds))
     part = Math.min(1, Math.max(rounds / ROUNDS_MAX, (performance.now() - startMs) / MEASURE_MS_MAX))
     onProgress(part)
   }
@@ -52,17 +51,23 @@ export async function measureRoundTrips(
   return { bytes: NOOP_BYTES, rounds, medianNs: percentile(measured, 0.5), p99Ns: percentile(measured, 0.99) }
 }
 
-/** Fills `tripsNs`, each trip from the end of the one before, so that a round reads the clock once. */
-function roundTrips(lease: Lease<typeof Pricing>, slot: Slot, tripsNs: Float64Array): void {
-  let lastMs = performance.now()
-  for (let round = 0; round < tripsNs.length; round++) {
+/**
+ * One batch: fills `tripsNs` from its beginning, each trip from the end of the one before, so that a round reads the
+ * clock once. Gives how many there were.
+ */
+function roundTrips(lease: Lease<typeof Pricing>, slot: Slot, tripsNs: Float64Array): number {
+  const startMs = performance.now()
+  let lastMs = startMs
+  let round = 0
+  while (round < tripsNs.length && lastMs - startMs < BATCH_MS_MAX) {
     slot.input[0] = round
     const result = lease.invokeSync('noop', slot, NOOP_BYTES)
     if (result.byteLength !== NOOP_BYTES || result[0] !== slot.input[0]) {
       throw new RfaasError('internal', `Cannot measure round trips: round ${round} did not bring back what it took`)
     }
     const nowMs = performance.now()
-    tripsNs[round] = (nowMs - lastMs) * 1e6
+    tripsNs[round++] = (nowMs - lastMs) * 1e6
     lastMs = nowMs
   }
+  return round
 }

@@ -8,6 +8,9 @@ export const IN_FLIGHT_PER_WORKER = 3
 /** Options of one invocation, at most: large enough that the way costs little, small enough to spread the end evenly. */
 const CHUNK_OPTIONS_MAX = 8_192
 
+/** Small chunks take their time for the way, not for the function. */
+const WARM_UP_INVOCATIONS_MAX = 200
+
 /** Bytes of the largest input: what a lease for this needs as `payloadBytesMax`. */
 export const CHUNK_BYTES_MAX: number = CHUNK_OPTIONS_MAX * ROW_BYTES
 
@@ -48,7 +51,8 @@ export async function priceOffloaded(
   const warmUp = async (lease: Lease<typeof Functions>, worker: number): Promise<void> => {
     using slot = lease.reserve(chunkOptions * ROW_BYTES, worker)
     slot.input.set(input.subarray(0, slot.input.byteLength))
-    for (let done = 0; done < WARM_UP_OPTIONS; done += chunkOptions) {
+    const times = Math.min(WARM_UP_INVOCATIONS_MAX, Math.ceil(WARM_UP_OPTIONS / chunkOptions))
+    for (let time = 0; time < times; time++) {
       signal.throwIfAborted()
       await lease.invoke('priceRows', slot)
     }

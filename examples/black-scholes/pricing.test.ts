@@ -71,7 +71,7 @@ test('priceRows works in the middle of a larger buffer and touches nothing aroun
   const input = new Uint8Array(64 + rows.byteLength)
   input.set(new Uint8Array(rows.buffer), 64)
   const output = new Uint8Array(64 + count * PRICE_BYTES + 64).fill(0xaa)
-  priceRows(input.subarray(64), output.subarray(64))
+  assert.equal(priceRows(input.subarray(64), output.subarray(64)), count * PRICE_BYTES)
   assert.deepEqual(
     [...new Float64Array(output.buffer, 64, count)],
     Array.from({ length: count }, (_, i) => price(readRow(rows, i))),

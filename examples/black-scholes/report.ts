@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { microseconds, milliseconds, scientific, short, table, whole } from './format.ts'
+import { duration, scientific, short, table, whole } from './format.ts'
 import type { JobResult, LeaseResult, Speed } from './result.ts'
 
 type Format = Parameters<typeof styleText>[0]
@@ -26,21 +26,21 @@ export function renderReport(result: JobResult, stream: NodeJS.WritableStream): 
     row(title(`${leases.length} leases`), (lease) => title(`node ${lease.nodeId}`)),
     row('  reached over', (lease) => FABRICS[lease.fabric] ?? lease.fabric),
     row('  lease', (lease) => `${lease.leaseId}, ${lease.workers} ${lease.workers === 1 ? 'worker' : 'workers'}`),
-    row('  request to first result', (lease) => strong(milliseconds(lease.firstResultMs))),
+    row('  request to first result', (lease) => strong(duration(lease.firstResultMs * 1e6))),
     row(faint('    bundle + grant + upload + start'), ({ timings: { bundleMs, grantMs, uploadMs, allocateMs } }) =>
       faint(`${[bundleMs, grantMs, uploadMs, allocateMs].map(short).join(' + ')} ms`),
     ),
     row(faint('    connect + first call'), ({ firstResultMs, timings: { connectMs, totalMs } }) =>
       faint(`${[connectMs, firstResultMs - totalMs].map(short).join(' + ')} ms`),
     ),
-    row(`  hot no-op, ${leases[0]!.roundTrips.bytes} B, median`, (l) => strong(microseconds(l.roundTrips.medianNs))),
-    row('    99th percentile', (lease) => microseconds(lease.roundTrips.p99Ns)),
+    row(`  hot no-op, ${leases[0]!.roundTrips.bytes} B, median`, (l) => strong(duration(l.roundTrips.medianNs))),
+    row('    99th percentile', (lease) => duration(lease.roundTrips.p99Ns)),
     row('  options priced', (lease) => whole(lease.options)),
     row('  cost', (lease) => strong(scientific(lease.cost))),
     row(faint('    allocated; polling, executing'), ({ usage }) =>
       faint(
         `${short(usage.allocationCoreS)} core·s, ${short(usage.allocationGibS)} GiB·s; ` +
-          `${milliseconds(usage.hotPollingNs / 1e6)}, ${milliseconds(usage.executionNs / 1e6)}`,
+          `${duration(usage.hotPollingNs)}, ${duration(usage.executionNs)}`,
       ),
     ),
     [],
