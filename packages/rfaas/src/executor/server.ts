@@ -1,4 +1,4 @@
-import type { Connection } from '@rfaas/fabric'
+import { FabricError, type Connection } from '@rfaas/fabric'
 
 import { RfaasError } from '../errors.ts'
 import { decodeArguments, encodeValue } from '../protocol/codec.ts'
@@ -111,8 +111,13 @@ export class InvocationServer {
     this.pending++
     const settle = (answer: () => void): void => {
       this.pending--
-      // The client may be gone by now, and its slots with it.
-      if (this.#connection.state === 'open') answer()
+      try {
+        // The client may be gone by now, and its slots with it…
+        if (this.#connection.state === 'open') answer()
+      } catch (error) {
+        // …or go just now. To notice that is for the loop.
+        if (!(error instanceof FabricError && error.code === 'lost')) throw error
+      }
       this.onSettled?.()
     }
     promise.then(

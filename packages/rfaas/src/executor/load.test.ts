@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+
+import { loadFunctions } from './load.ts'
+
+describe('loadFunctions', () => {
+  let folder: string
+  before(async () => void (folder = await mkdtemp(join(tmpdir(), 'rfaas-load-'))))
+  after(() => rm(folder, { recursive: true }))
+
+  async function module(name: string, text: string): Promise<string> {
+    const path = join(folder, name)
+    await writeFile(path, text)
+    return path
+  }
+
+  test('gives the exported functions by name, raw ones as such, and nothing else', async () => {
+    const path = await module(
+      'good.mjs',
+      `const RAW = Symbol.for('rfaas.raw')
+       export const zebra = () => 'z'
+       export const bytes = Object.assign((input) => input.length, { [RAW]: true })
+       export const number = 42
+       export default async function () { return 'd' }`,
+    )
+    const functions = await loadFunctions(path)
+    assert.deepEqual(
+      functions.map(({ name, raw }) => [name, raw]),
+      [
+        ['bytes', true],
+        ['default', false],
+        ['zebra', false],
+      ],
+    )
+    const zebra = functions[2]!
+    assert.equal(zebra.raw ? null : zebra.call(), 'z')
+  })
+
+  test('a module that throws, or that has no function, is module_failed with the reason', async () => {
+    const throws = await module('throws.mjs', `throw new RangeError('not today')`)
+    await assert.rejects(loadFunctions(throws), { code: 'module_failed', message: /not today/ })
+    const rejects = await module('rejects.mjs', `await Promise.reject('no error at all'); export const f = () => {}`)
+    await assert.rejects(loadFunctions(rejects), { code: 'module_failed', message: /no error at all/ })
+    const empty = await module('empty.mjs', `console.assert(true)`)
+    await assert.rejects(loadFunctions(empty), { code: 'module_failed', message: /exports no function, only nothing/ })
+    const constants = await module('constants.mjs', `export const a = 1, b = {}`)
+    await assert.rejects(loadFunctions(constants), { code: 'module_failed', message: /only a, b/ })
+  })
+})

@@ -1,0 +1,117 @@
+/** The loop over the in-process fabric; how it sleeps without one, and wakes, is for the tests with real processes. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+
+import { interrupt } from '@rfaas/fabric'
+
+import { METER_BYTES, Meters } from '../accounting/meters.ts'
+import { raw } from '../functions.ts'
+import { slotLayout } from '../protocol/slots.ts'
+import { STATUS_OK } from '../protocol/status.ts'
+import type { LoadedFunction } from './load.ts'
+import { WorkerLoop } from './loop.ts'
+import { InvocationServer } from './server.ts'
+import { TestPair } from './test-pair.ts'
+
+const gates: PromiseWithResolvers<number>[] = []
+
+const FUNCTIONS: LoadedFunction[] = [
+  { name: 'nothing', raw: true, call: raw(() => 0) },
+  {
+    name: 'gated',
+    raw: true,
+    call: raw(() => {
+      const gate = Promise.withResolvers<number>()
+      gates.push(gate)
+      return gate.promise
+    }),
+  },
+]
+const [NOTHING, GATED] = [0, 1]
+const EMPTY = new Uint8Array(0)
+
+describe('WorkerLoop', () => {
+  const layout = slotLayout(4, 64)
+  let pair: TestPair
+  let server: InvocationServer
+  let meters: Meters
+
+  beforeEach(async () => {
+    gates.length = 0
+    pair = await TestPair.open(layout)
+    server = new InvocationServer(pair.worker, layout, FUNCTIONS)
+    meters = new Meters(new ArrayBuffer(METER_BYTES), 0)
+  })
+  afterEach(() => pair.close())
+
+  const run = (hotTimeoutMs: number) => new WorkerLoop(pair.worker, server, meters, hotTimeoutMs).run()
+
+  test('serves what comes until it is interrupted, then has drained', async () => {
+    const ended = run(Infinity)
+    for (let i = 0; i < 10; i++) {
+      pair.invoke(i % 4, NOTHING, EMPTY)
+      assert.equal((await pair.nextResult()).status, STATUS_OK)
+    }
+    interrupt(pair.handle)
+    assert.equal(await ended, 'drained')
+    assert.equal(meters.read().invocations, 10)
+  })
+
+  test('drains: what was sent before, and what is under way, is answered first', async () => {
+    pair.invoke(0, GATED, EMPTY)
+    pair.invoke(1, NOTHING, EMPTY)
+    interrupt(pair.handle)
+    let hasEnded = false
+    const ended = run(Infinity).finally(() => (hasEnded = true))
+    assert.equal((await pair.nextResult()).slot, 1)
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+    assert.equal(hasEnded, false)
+    gates[0]!.resolve(0)
+    assert.equal((await pair.nextResult()).slot, 0)
+    assert.equal(await ended, 'drained')
+  })
+
+  test('ends as lost when the client is gone, hot or asleep on the event loop', async () => {
+    const hot = run(Infinity)
+    pair.client.close()
+    assert.equal(await hot, 'lost')
+
+    pair = await TestPair.open(layout)
+    server = new InvocationServer(pair.worker, layout, FUNCTIONS)
+    pair.invoke(0, GATED, EMPTY)
+    const asleep = run(0)
+    const { hotPollingNs } = await untilAsleep()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.equal(meters.read().hotPollingNs, hotPollingNs, 'asleep it does not poll')
+    pair.client.close()
+    assert.equal(await asleep, 'lost')
+  })
+
+  test('asleep with a function under way, it wakes for a result, for an invocation and for the drain', async () => {
+    pair.invoke(0, GATED, EMPTY)
+    pair.invoke(1, GATED, EMPTY)
+    const ended = run(0)
+    await untilAsleep()
+    gates[0]!.resolve(0)
+    assert.equal((await pair.nextResult()).slot, 0)
+    await untilAsleep()
+    pair.invoke(2, NOTHING, EMPTY)
+    assert.equal((await pair.nextResult()).slot, 2)
+    await untilAsleep()
+    interrupt(pair.handle)
+    gates[1]!.resolve(0)
+    assert.equal((await pair.nextResult()).slot, 1)
+    assert.equal(await ended, 'drained')
+  })
+
+  /** The polling meter stands still over several turns of the event loop. */
+  async function untilAsleep(): Promise<{ hotPollingNs: number }> {
+    for (let still = 0, last = -1; ;) {
+      await new Promise(setImmediate)
+      const reading = meters.read()
+      still = reading.hotPollingNs === last ? still + 1 : 0
+      last = reading.hotPollingNs
+      if (still === 5) return reading
+    }
+  }
+})
