@@ -41,6 +41,7 @@ export class Channel {
   onFree: (() => void) | null = null
 
   readonly #connection: Connection
+  readonly #whom: string
   readonly #requests: Int32Array
   readonly #results: Int32Array
   readonly #inputs: PayloadViews
@@ -57,8 +58,10 @@ export class Channel {
   #idLow = 0
   #idHigh = 0
 
-  constructor(connection: Connection, layout: SlotLayout) {
+  /** @param whom what the worker is called in error sentences */
+  constructor(connection: Connection, layout: SlotLayout, whom: string) {
     this.layout = layout
+    this.#whom = whom
     this.#connection = connection
     this.#requests = new Int32Array(connection.outbound)
     this.#results = new Int32Array(connection.inbound)
@@ -123,7 +126,7 @@ export class Channel {
     this.#polling = false
     this.#inFlight[slot] = null
     if (this.#waiting > 0) this.#await()
-    if (isLost) throw lost()
+    if (isLost) throw this.#lostError()
     return this.#result(f, slot)
   }
 
@@ -182,7 +185,7 @@ export class Channel {
         if (done >= 0) this.#settle(done)
       }
     } catch (error) {
-      throw this.isOpen ? toRfaasError(error) : lost()
+      throw this.isOpen ? toRfaasError(error) : this.#lostError()
     }
     this.#inFlight[slot] = f
   }
@@ -255,8 +258,8 @@ export class Channel {
     this.onLost = null
     onLost?.()
   }
-}
 
-function lost(): RfaasError {
-  return new RfaasError('executor_lost', 'The executor went away during the invocation')
+  #lostError(): RfaasError {
+    return new RfaasError('executor_lost', `${this.#whom} went away during the invocation`)
+  }
 }

@@ -64,7 +64,7 @@ async function pair(layout: SlotLayout, options: MemoryFabricOptions = {}): Prom
   }
   far.onReady = serve
   far.arm()
-  return new Channel(near, layout)
+  return new Channel(near, layout, 'The worker')
 }
 
 const over = new RfaasError('lease_closed', 'the test is over')

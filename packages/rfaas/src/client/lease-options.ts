@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 import { RfaasError } from '../errors.ts'
 import { QUEUE_MAX_DEFAULT } from '../limits.ts'
 import type { FabricChoice, LeaseOptions } from './types.ts'
@@ -39,22 +41,23 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) refuse(`there is no option ${JSON.stringify(name)}`)
   }
-  const { functions, nodeId = '', fabric } = options
+  const { functions, cores = 1, memoryMib = 512, durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
+  const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
-    refuse(`functions must be the path or URL of a module, not ${JSON.stringify(functions)}`)
+    refuse(`functions must be the path or URL of a module, not ${show(functions)}`)
   }
-  if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${JSON.stringify(nodeId)}`)
-  if (!FABRICS.includes(fabric)) refuse(`fabric must be local, verbs or tcp, not ${JSON.stringify(fabric)}`)
+  if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
+  if (!FABRICS.includes(fabric)) refuse(`fabric must be local, verbs or tcp, not ${show(fabric)}`)
   return {
     functions,
-    cores: whole('cores', options.cores ?? 1, 1),
-    memoryMib: whole('memoryMib', options.memoryMib ?? 512, 1),
-    durationMs: number('durationMs', options.durationMs ?? 60_000, 1),
-    hotTimeoutMs: hotTimeout(options.hotTimeoutMs ?? 10),
-    slots: whole('slots', options.slots ?? 4, 1),
-    payloadBytesMax: whole('payloadBytesMax', options.payloadBytesMax ?? 2 ** 20, 1),
-    queueMax: whole('queueMax', options.queueMax ?? QUEUE_MAX_DEFAULT, 0),
-    spinUs: number('spinUs', options.spinUs ?? 20, 0),
+    cores: whole('cores', cores, 1),
+    memoryMib: whole('memoryMib', memoryMib, 1),
+    durationMs: number('durationMs', durationMs, 1),
+    hotTimeoutMs: hotTimeout(hotTimeoutMs),
+    slots: whole('slots', slots, 1),
+    payloadBytesMax: whole('payloadBytesMax', payloadBytesMax, 1),
+    queueMax: whole('queueMax', queueMax, 0),
+    spinUs: number('spinUs', spinUs, 0),
     nodeId,
     fabric,
   }
@@ -68,14 +71,18 @@ function hotTimeout(value: number | 'always' | 'never'): number {
 
 function number(name: string, value: unknown, min: number): number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < min) {
-    refuse(`${name} must be a number of at least ${min}, not ${JSON.stringify(value) ?? 'undefined'}`)
+    refuse(`${name} must be a number of at least ${min}, not ${show(value)}`)
   }
   return value
 }
 
 function whole(name: string, value: unknown, min: number): number {
-  if (!Number.isSafeInteger(value)) refuse(`${name} must be a whole number, not ${String(value)}`)
+  if (!Number.isSafeInteger(value)) refuse(`${name} must be a whole number, not ${show(value)}`)
   return number(name, value, min)
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : inspect(value)
 }
 
 function refuse(reason: string): never {

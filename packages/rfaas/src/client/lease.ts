@@ -33,6 +33,12 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   readonly map: Maps<M>
   readonly fabric: FabricChoice
   readonly timings: LeaseTimings
+  /**
+   * Resolves once, when the lease is over: with the reason when something ended it (`lease_closed`, `executor_lost`),
+   * with null when it was released. Never rejects.
+   */
+  readonly closed: Promise<RfaasError | null>
+  readonly #closed = Promise.withResolvers<RfaasError | null>()
   readonly #keeper: LeaseKeeper
   readonly #channels: Channel[]
   readonly #functions: Map<string, RemoteFunction>
@@ -43,6 +49,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   constructor(parts: LeaseParts) {
     this.fabric = parts.fabric
     this.timings = parts.timings
+    this.closed = this.#closed.promise
     this.#keeper = parts.keeper
     this.#channels = parts.channels
     this.#functions = new Map(parts.functions.map((f) => [f.name, f]))
@@ -54,7 +61,10 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     ) as Calls<M>
     this.map = this.#table((f) => (inputs: Iterable<unknown>) => this.#map(f, inputs)) as Maps<M>
     for (const channel of parts.channels) channel.onLost = () => void this.#lost()
-    this.#keeper.onClosed = (error) => this.#end(error)
+    this.#keeper.onClosed = (error) => {
+      this.#end(error)
+      this.#closed.resolve(error)
+    }
   }
 
   get id(): string {

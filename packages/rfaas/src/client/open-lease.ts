@@ -44,7 +44,8 @@ export async function openLease(manager: ManagerClient, tenant: string, options:
     const fabric = chooseFabric(nodeInfo, fabrics)
     const allocated = await allocate(node, await keeper.tokenToAllocate(), code, fabric, checked)
     const allocateMs = stopwatch.lapMs()
-    const channels = await openChannels(allocated, fabric, layout)
+    const whom = `The executor of lease ${lease.leaseId} on node ${lease.nodeId}`
+    const channels = await openChannels(allocated, fabric, layout, whom)
     const connectMs = stopwatch.lapMs()
     keeper.start()
     const timings: LeaseTimings = {
@@ -106,7 +107,12 @@ function allocate(
   return node.rpc.allocate({ token, bundleSha256: sha256, fabric, slots, payloadBytesMax, hotTimeoutMs })
 }
 
-async function openChannels(allocated: AllocateResponse, fabric: FabricChoice, layout: SlotLayout): Promise<Channel[]> {
+async function openChannels(
+  allocated: AllocateResponse,
+  fabric: FabricChoice,
+  layout: SlotLayout,
+  whom: string,
+): Promise<Channel[]> {
   const transport = openFabric(fabric)
   const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth }
   const opened = await Promise.allSettled(
@@ -123,5 +129,5 @@ async function openChannels(allocated: AllocateResponse, fabric: FabricChoice, l
     const reason = failed instanceof FabricError ? failed.message : String(failed)
     throw new RfaasError('node_unreachable', `Cannot open a channel to a worker: ${reason}`, { cause: failed })
   }
-  return connections.map((connection) => new Channel(connection, layout))
+  return connections.map((connection) => new Channel(connection, layout, whom))
 }

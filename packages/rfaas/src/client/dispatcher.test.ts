@@ -1,0 +1,104 @@
+/** What the data path's own test, with one worker, does not reach. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+
+import { RfaasError } from '../errors.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { remote, startTestWorker, type TestWorker } from './test-workers.ts'
+
+let gate = Promise.withResolvers<void>()
+const MODULE = {
+  held: () => gate.promise,
+  same: (value: number) => value,
+}
+const held = remote(MODULE, 'held')
+const same = remote(MODULE, 'same')
+
+describe('Dispatcher, of two workers with three slots each', () => {
+  let workers: TestWorker[]
+  let dispatcher: Dispatcher
+
+  beforeEach(async () => {
+    gate = Promise.withResolvers()
+    workers = [await startTestWorker(MODULE, 3), await startTestWorker(MODULE, 3)]
+    dispatcher = new Dispatcher(
+      workers.map(({ channel }) => channel),
+      2,
+      0,
+    )
+  })
+  afterEach(() => {
+    for (const { channel } of workers) channel.close(new RfaasError('lease_closed', 'the test is over'))
+  })
+
+  const free = (): number[] => workers.map(({ channel }) => channel.freeSlots)
+
+  test('spreads invocations evenly, and gives each to the worker with the most free slots', async () => {
+    assert.equal(dispatcher.width, 6)
+    const calls = [dispatcher.call(held, [])]
+    assert.deepEqual(free(), [2, 3])
+    calls.push(dispatcher.call(held, []))
+    assert.deepEqual(free(), [2, 2])
+    const slots = [dispatcher.reserve(1, 1), dispatcher.reserve(1, 1)]
+    assert.deepEqual(free(), [2, 0])
+    calls.push(dispatcher.call(held, []), dispatcher.call(held, []))
+    assert.deepEqual(free(), [0, 0])
+    gate.resolve()
+    await Promise.all(calls)
+    for (const slot of slots) slot.release()
+    assert.deepEqual(free(), [3, 3])
+  })
+
+  test('reserves on the worker that was asked for, or on the freest', () => {
+    using _one = dispatcher.reserve(1, 1)
+    using _two = dispatcher.reserve(1, undefined)
+    assert.deepEqual(free(), [2, 2])
+    for (const worker of [2, -1, 0.5, NaN]) {
+      assert.throws(() => dispatcher.reserve(1, worker), {
+        code: 'invalid_argument',
+        message: new RegExp(`no worker ${worker}, only 0 to 1`),
+      })
+    }
+  })
+
+  test('a slot that is given back is used by who waits for one', async () => {
+    const slots = [0, 0, 0, 1, 1, 1].map((worker) => dispatcher.reserve(1, worker))
+    const waiting = [dispatcher.call(same, [1]), dispatcher.call(same, [2])]
+    await assert.rejects(dispatcher.call(same, [3]), { code: 'queue_full', message: /6 are in flight and 2 wait/ })
+    slots[4]!.release()
+    assert.deepEqual(await Promise.all(waiting), [1, 2])
+    assert.deepEqual(free(), [0, 1])
+  })
+
+  test('what cannot be sent takes no slot', async () => {
+    await assert.rejects(dispatcher.call(same, [() => {}]), {
+      code: 'invalid_argument',
+      message: /could not be cloned/,
+    })
+    await assert.rejects(dispatcher.call(same, ['long'.repeat(100)]), { code: 'payload_too_large' })
+    assert.deepEqual(free(), [3, 3])
+  })
+
+  test('when a worker is lost and all is ended, every invocation fails with the reason, at once', async () => {
+    const calls = Array.from({ length: 8 }, () => dispatcher.call(held, []))
+    const reason = new RfaasError('executor_lost', 'it went away')
+    dispatcher.end(reason)
+    for (const { channel } of workers) channel.close(reason)
+    for (const outcome of await Promise.allSettled(calls)) {
+      assert.equal(outcome.status === 'rejected' && outcome.reason, reason)
+    }
+    await assert.rejects(dispatcher.call(same, [1]), reason)
+    assert.throws(() => dispatcher.reserve(1, undefined), reason)
+    dispatcher.end(new RfaasError('lease_closed', 'a later reason'))
+    await assert.rejects(dispatcher.call(same, [1]), reason)
+  })
+
+  test('a spin ends in its time, and the result then comes on the event loop', async () => {
+    // The in-process worker serves on the same event loop: a spin cannot succeed.
+    const spinning = new Dispatcher([workers[0]!.channel], 2, 1)
+    const beganMs = performance.now()
+    const call = spinning.call(same, [5])
+    assert.ok(performance.now() - beganMs >= 1, 'it spun')
+    assert.equal(await call, 5)
+  })
+})

@@ -1,0 +1,49 @@
+import { attach, MemoryFabric, type Connection } from '@rfaas/fabric'
+
+import type { LoadedFunction } from '../executor/load.ts'
+import { InvocationServer } from '../executor/server.ts'
+import { isRaw } from '../functions.ts'
+import { slotLayout, type SlotLayout } from '../protocol/slots.ts'
+import { Channel, type RemoteFunction } from './channel.ts'
+
+type Module = Record<string, (...args: never[]) => unknown>
+
+/** For tests: a client's channel and the worker behind it, over the in-process fabric. */
+export interface TestWorker {
+  channel: Channel
+  connection: Connection
+  /** Invocations that the worker was sent. */
+  served(): number
+}
+
+/** A worker that serves the module on the event loop. */
+export async function startTestWorker(module: Module, slots: number, payloadBytesMax = 256): Promise<TestWorker> {
+  const layout: SlotLayout = slotLayout(slots, payloadBytesMax)
+  const fabric = new MemoryFabric()
+  const secret = new Uint8Array(32)
+  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.slots, secret }
+  const listener = await fabric.listen(geometry)
+  const near = await fabric.connect(listener.address, geometry)
+  const far = attach(await listener.accept())
+  listener.close()
+  const loaded = Object.entries(module).map(([name, call]) => ({ name, raw: isRaw(call), call })) as LoadedFunction[]
+  const server = new InvocationServer(far, layout, loaded)
+  let served = 0
+  far.ref()
+  far.onReady = () => {
+    do {
+      for (let slot = far.poll(); slot >= 0; slot = far.poll()) {
+        served++
+        server.serve(slot)
+      }
+    } while (far.state === 'open' && !far.arm())
+    if (far.state === 'lost') far.close()
+  }
+  far.arm()
+  return { channel: new Channel(near, layout), connection: near, served: () => served }
+}
+
+/** A function of the module, as the client knows it. */
+export function remote(module: Module, name: string): RemoteFunction {
+  return { name, index: Object.keys(module).indexOf(name), raw: isRaw(module[name]) }
+}
