@@ -53,6 +53,7 @@ export class Channel {
   readonly #inFlight: (RemoteFunction | null)[]
   #waiting = 0
   #armed = false
+  #watching = false
   /** Somebody further up polls: what a settled waiter starts must neither poll nor sleep on its own. */
   #polling = false
   #idLow = 0
@@ -158,6 +159,15 @@ export class Channel {
     this.#await()
   }
 
+  /** Has {@link onLost} called as soon as the worker is gone, though nothing is in flight. */
+  watchForLoss(): void {
+    this.#watching = true
+    if (this.isClosed || this.#armed) return
+    this.#drain()
+    this.#armed = this.#connection.arm()
+    if (!this.#armed && !this.isOpen) this.#lost()
+  }
+
   /** Fails everything in flight and gives the connection back. Closing twice is fine. */
   close(error: RfaasError): void {
     this.#connection.close()
@@ -250,7 +260,10 @@ export class Channel {
     if (this.isClosed) return
     if (!this.isOpen) this.#lost()
     else if (this.#waiting > 0) this.#await()
-    else this.#connection.unref()
+    else {
+      this.#connection.unref()
+      if (this.#watching) this.watchForLoss()
+    }
   }
 
   #lost(): void {

@@ -33,6 +33,8 @@ export class LeaseKeeper {
   readonly nodeId: string
   /** Called once, when the lease is over though nobody released it. */
   onClosed: ((error: RfaasError) => void) | null = null
+  /** Called when the node cannot be heard any more: from then on only the workers' channels tell of their end. */
+  onUnheard: (() => void) | null = null
   expiresUnixMs: number
 
   readonly #grant: LeaseGrant
@@ -142,6 +144,7 @@ export class LeaseKeeper {
         this.#closed.resolve(new RfaasError('executor_lost', sentence, { cause: error }))
       }
     }
+    if (!this.#over) this.onUnheard?.()
   }
 
   #close(error: RfaasError): void {

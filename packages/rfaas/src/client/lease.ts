@@ -61,6 +61,9 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     ) as Calls<M>
     this.map = this.#table((f) => (inputs: Iterable<unknown>) => this.#map(f, inputs)) as Maps<M>
     for (const channel of parts.channels) channel.onLost = () => void this.#lost()
+    this.#keeper.onUnheard = () => {
+      for (const channel of parts.channels) channel.watchForLoss()
+    }
     this.#keeper.onClosed = (error) => {
       this.#end(error)
       this.#closed.resolve(error)
@@ -156,6 +159,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
       return await this.#keeper.release()
     } finally {
       this.#end(released)
+      this.#closed.resolve(null)
     }
   }
 

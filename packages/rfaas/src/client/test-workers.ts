@@ -21,7 +21,7 @@ export async function startTestWorker(module: Module, slots: number, payloadByte
   const layout: SlotLayout = slotLayout(slots, payloadBytesMax)
   const fabric = new MemoryFabric()
   const secret = new Uint8Array(32)
-  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.slots, secret }
+  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth, secret }
   const listener = await fabric.listen(geometry)
   const near = await fabric.connect(listener.address, geometry)
   const far = attach(await listener.accept())
@@ -40,7 +40,7 @@ export async function startTestWorker(module: Module, slots: number, payloadByte
     if (far.state === 'lost') far.close()
   }
   far.arm()
-  return { channel: new Channel(near, layout), connection: near, served: () => served }
+  return { channel: new Channel(near, layout, 'The worker'), connection: near, served: () => served }
 }
 
 /** A function of the module, as the client knows it. */

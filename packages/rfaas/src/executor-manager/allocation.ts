@@ -8,7 +8,7 @@ import type { LeaseClaims } from '../lease/token.ts'
 import { EXECUTOR_DRAIN_GRACE_MS, EXECUTOR_HEAP_MIB_MIN, EXECUTOR_START_TIMEOUT_MS } from '../limits.ts'
 import type { BundleCache } from './bundle-cache.ts'
 import type { CapacityLedger } from './capacity.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import { ExecutorProcess } from './executor-process.ts'
 import { MeterPage } from './meter-page.ts'
 

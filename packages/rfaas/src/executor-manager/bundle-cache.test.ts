@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { BUNDLE_BYTES_MAX, BUNDLE_SPARE_MS } from '../limits.ts'
 import { BundleCache } from './bundle-cache.ts'
-import { TestClock } from './test-clock.ts'
+import { TestClock } from '../test-clock.ts'
 
 describe('BundleCache', () => {
   let base: string

@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:f
 import { join } from 'node:path'
 import { RfaasError } from '../errors.ts'
 import { BUNDLE_BYTES_MAX, BUNDLE_CACHE_BYTES_MAX, BUNDLE_SPARE_MS, BUNDLE_TOUCH_INTERVAL_MS } from '../limits.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 
 export interface BundleCacheOptions {
   folder: string

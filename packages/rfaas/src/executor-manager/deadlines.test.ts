@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Deadlines } from './deadlines.ts'
-import { TestClock } from './test-clock.ts'
+import { TestClock } from '../test-clock.ts'
 
 describe('Deadlines', () => {
   function setUp() {

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 
 /**
  * Wakes up at least this often: timers count monotonic time, deadlines are on the wall clock, and that one may be set.

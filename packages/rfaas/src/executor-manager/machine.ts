@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
-import { availableParallelism, homedir, hostname, totalmem } from 'node:os'
+import { availableParallelism, homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import { fabricFacts, hostIdentity, likelyFabrics } from '@rfaas/fabric'
 import { RfaasError } from '../errors.ts'
 import { NODE_CORES_MAX, NODE_ID_CHARS_MAX, NODE_MEMORY_MIB_MAX } from '../limits.ts'
+import { machineMemoryBytes } from './machine-memory.ts'
 
 export type WorkerFabric = 'local' | 'tcp' | 'verbs'
 
@@ -40,7 +41,7 @@ export async function describeMachine(options: MachineOptions): Promise<Machine>
       `Cannot start node: nodeId must be ${reason}, not ${JSON.stringify(nodeId)}`,
     )
   }
-  const halfMib = Math.floor(totalmem() / 2 ** 20 / 2)
+  const halfMib = Math.floor(machineMemoryBytes() / 2 ** 20 / 2)
   const cores = whole('cores', options.cores ?? availableParallelism(), NODE_CORES_MAX)
   const memoryMib = whole('memoryMib', options.memoryMib ?? halfMib, NODE_MEMORY_MIB_MAX)
   const address = await addressOf(options.host ?? '127.0.0.1')

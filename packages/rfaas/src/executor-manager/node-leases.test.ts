@@ -12,7 +12,7 @@ import { BundleCache } from './bundle-cache.ts'
 import { CapacityLedger } from './capacity.ts'
 import { NodeLeases } from './node-leases.ts'
 import type { LeaseNews } from './node-leases.ts'
-import { TestClock } from './test-clock.ts'
+import { TestClock } from '../test-clock.ts'
 import { orderBundle, testFolder } from './test-executor.ts'
 import type { Order, TestFolder } from './test-executor.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { generateKeys, signToken } from '../lease/token.ts'
-import { TestClock } from './test-clock.ts'
+import { TestClock } from '../test-clock.ts'
 import { TokenGate } from './token-gate.ts'
 
 describe('TokenGate', () => {

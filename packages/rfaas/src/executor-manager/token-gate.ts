@@ -1,7 +1,7 @@
 import { RfaasError } from '../errors.ts'
 import { importPublicKey, verifyToken } from '../lease/token.ts'
 import type { LeaseClaims } from '../lease/token.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 
 /** Checks lease tokens with the resource manager's public key: no message between managers precedes an allocation. */
 export class TokenGate {

@@ -40,7 +40,7 @@ export class TestPair {
     const geometry = {
       outboundBytes: layout.windowBytes,
       inboundBytes: layout.windowBytes,
-      depth: layout.slots,
+      depth: layout.depth,
       secret,
     }
     const listener = await fabric.listen(geometry)

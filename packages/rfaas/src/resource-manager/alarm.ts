@@ -1,5 +1,5 @@
 import { ALARM_RETRY_MS, ALARM_SLEEP_MS_MAX } from '../limits.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 
 /**
  * One timer for the next of many deadlines. It does not know them: when the earliest that it was told comes, it asks

@@ -1,6 +1,6 @@
 import type { Prices } from '../accounting/usage.ts'
 import type { SigningKeys } from '../lease/token.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import type { LeaseRecord } from './records.ts'
 import type { Store } from './store.ts'
 

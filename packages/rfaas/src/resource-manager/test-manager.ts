@@ -14,7 +14,7 @@ import { onManagerEvent } from './events.ts'
 import type { ManagerEvent } from './events.ts'
 import { startResourceManager } from './manager.ts'
 import type { ResourceManager, ResourceManagerOptions } from './manager.ts'
-import { TestClock } from './test-clock.ts'
+import { TestClock } from '../test-clock.ts'
 
 type Report = MessageInitShape<typeof LeaseReportSchema>
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statfsSync } from 'node:fs'
-import { availableParallelism, cpus, totalmem } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
+import { machineMemoryBytes } from '../../executor-manager/machine-memory.ts'
 import { sentenceOf } from '../exit.ts'
 
 /** Whether something works; when not, why, in a few words. */
@@ -38,7 +39,7 @@ export async function gatherFacts(): Promise<Facts> {
     shm: shmFacts(),
     memlockBytes: memlockBytesIn(readText('/proc/self/limits')),
     cores: { usable: availableParallelism(), present: cpus().length },
-    memoryBytes: memoryBytes(),
+    memoryBytes: machineMemoryBytes(),
   }
 }
 
@@ -88,11 +89,6 @@ function shmFacts(): Facts['shm'] {
 export function memlockBytesIn(limits: string): number {
   const soft = /^Max locked memory\s+(\S+)/m.exec(limits)?.[1]
   return soft === 'unlimited' ? Infinity : Number(soft ?? 0)
-}
-
-function memoryBytes(): number {
-  const limit = process.constrainedMemory()
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }
 
 function readText(path: string): string {

@@ -1,4 +1,4 @@
-/** Time as the executor manager sees it; tests pass their own. */
+/** Time as the managers see it; tests pass their own. */
 export interface Clock {
   /** Compared with the expiry of leases, which the resource manager set. */
   nowUnixMs(): number

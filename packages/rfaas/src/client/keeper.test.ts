@@ -1,0 +1,196 @@
+/** A keeper between a real resource manager and a node whose answers the test decides. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+
+import {
+  executorManagerClient,
+  managerClient,
+  type ExecutorManagerClient,
+  type ManagerClient,
+} from '../control/client.ts'
+import { ExecutorManagerService, LeaseEnd, LeaseState, type WatchLeaseResponse } from '../control/gen/rfaas_pb.ts'
+import { serveControl, type ControlServer } from '../control/server.ts'
+import { RfaasError } from '../errors.ts'
+import { startResourceManager, type ResourceManager } from '../resource-manager/manager.ts'
+import { LeaseKeeper } from './keeper.ts'
+
+type News = Pick<WatchLeaseResponse, 'end' | 'message'>
+
+/** What a node is asked, and says. */
+class TestNode {
+  readonly #news = Promise.withResolvers<News>()
+  readonly #asked = Promise.withResolvers<void>()
+  readonly watched: Promise<void> = this.#asked.promise
+  readonly extended: string[] = []
+  readonly deallocated: string[] = []
+  onExtend: () => void = () => {}
+  refusal: RfaasError | null = null
+  server!: ControlServer
+
+  static async start(): Promise<TestNode> {
+    const node = new TestNode()
+    node.server = await serveControl({
+      host: '127.0.0.1',
+      port: 0,
+      routes: (router) => {
+        router.service(ExecutorManagerService, {
+          extend({ token }) {
+            if (node.refusal) throw node.refusal
+            node.extended.push(token)
+            node.onExtend()
+            return {}
+          },
+          deallocate({ token }) {
+            node.deallocated.push(token)
+            return {}
+          },
+          async *watchLease(_, { signal }) {
+            yield { state: LeaseState.ACTIVE }
+            node.#asked.resolve()
+            const aborted = new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null)))
+            const news = await Promise.race([node.#news.promise, aborted])
+            if (news) yield { state: LeaseState.CLOSED, ...news }
+          },
+        })
+      },
+    })
+    return node
+  }
+
+  say(news: News): void {
+    this.#news.resolve(news)
+  }
+}
+
+describe('LeaseKeeper', () => {
+  let resourceManager: ResourceManager
+  let node: TestNode
+  let manager: ManagerClient
+  let nodeClient: ExecutorManagerClient
+  let keeper: LeaseKeeper | null
+
+  beforeEach(async () => {
+    resourceManager = await startResourceManager({ port: 0 })
+    node = await TestNode.start()
+    manager = managerClient(resourceManager.url)
+    nodeClient = executorManagerClient(node.server.url)
+    const fabrics = [{ fabric: 'tcp', address: '127.0.0.1' }]
+    const described = { nodeId: 'node-1', controlUrl: node.server.url, cores: 1, memoryMib: 1024, fabrics }
+    await manager.rpc.registerNode({ node: described, leases: [] })
+  })
+
+  afterEach(async () => {
+    await keeper?.release().catch(() => {})
+    manager.close()
+    nodeClient.close()
+    await node.server.close()
+    await resourceManager.close()
+  })
+
+  async function grant(durationMs = 60_000): Promise<LeaseKeeper> {
+    const { lease, token } = await manager.rpc.requestLease({ cores: 1, memoryMib: 256, durationMs, fabrics: ['tcp'] })
+    keeper = new LeaseKeeper({ manager, node: nodeClient, lease: lease!, token, durationMs })
+    return keeper
+  }
+
+  const closedBy = (kept: LeaseKeeper): Promise<RfaasError> => new Promise((resolve) => (kept.onClosed = resolve))
+
+  const ENDS: [LeaseEnd, RfaasError['code']][] = [
+    [LeaseEnd.EXECUTOR_CRASHED, 'executor_lost'],
+    [LeaseEnd.EXPIRED, 'lease_closed'],
+    [LeaseEnd.RETRIEVED, 'lease_closed'],
+    [LeaseEnd.RELEASED, 'lease_closed'],
+  ]
+  for (const [end, code] of ENDS) {
+    const name = Object.entries(LeaseEnd).find(([, value]) => value === end)![0]
+    test(`${name} on the node closes with ${code} and the node's words`, async () => {
+      const kept = await grant()
+      const closed = closedBy(kept)
+      kept.start()
+      await node.watched
+      node.say({ end, message: 'as the node says it' })
+      const error = await closed
+      assert.equal(error.code, code)
+      assert.match(error.message, new RegExp(`${kept.leaseId} on node node-1 is over: as the node says it$`))
+      assert.equal(await kept.reasonForLoss(), error)
+    })
+  }
+
+  test('renews at the manager and tells the node, again and again', async () => {
+    const kept = await grant(300)
+    const firstUnixMs = kept.expiresUnixMs
+    kept.start()
+    await new Promise<void>((resolve) => (node.onExtend = () => node.extended.length === 4 && resolve()))
+    assert.ok(kept.expiresUnixMs > firstUnixMs)
+    assert.equal(new Set(node.extended).size, 4)
+    const [lease] = (await manager.rpc.listLeases({})).leases
+    assert.equal(lease?.leaseId, kept.leaseId)
+  })
+
+  test('renews at the manager alone until the node allocates, and then takes no refusal for final', async () => {
+    const kept = await grant(150)
+    const firstUnixMs = kept.expiresUnixMs
+    while (kept.expiresUnixMs === firstUnixMs) await new Promise(setImmediate)
+    assert.deepEqual(node.extended, [])
+    node.refusal = new RfaasError('not_found', 'nothing was allocated yet')
+    const token = await kept.tokenToAllocate()
+    assert.equal(token, kept.token)
+    // The manager has given a token that the node has refused: it tries again.
+    while (kept.token === token) await new Promise(setImmediate)
+    node.refusal = null
+    await new Promise<void>((resolve) => (node.onExtend = resolve))
+    assert.deepEqual(node.extended, [kept.token])
+  })
+
+  test('a renewal that is refused closes the lease with that reason', async () => {
+    const kept = await grant(300)
+    const closed = closedBy(kept)
+    kept.start()
+    node.refusal = new RfaasError('lease_closed', 'the node has stopped it')
+    const error = await closed
+    assert.equal(error.code, 'lease_closed')
+    assert.match(error.message, /the node has stopped it/)
+  })
+
+  test('without its manager the lease goes on until it expires, and then says why', async () => {
+    const kept = await grant(300)
+    const closed = closedBy(kept)
+    kept.start()
+    await resourceManager.close()
+    const error = await closed
+    assert.ok(Date.now() >= kept.expiresUnixMs)
+    assert.equal(error.code, 'lease_closed')
+    assert.match(error.message, /expired: .*manager_unreachable/)
+  })
+
+  test('a node that went away is the reason for the loss of a worker; one that is silent has none', async () => {
+    const kept = await grant()
+    kept.start()
+    await node.watched
+    const silent = await kept.reasonForLoss()
+    assert.equal(silent.code, 'executor_lost')
+    assert.match(silent.message, /the node does not say why/)
+    await kept.release()
+
+    const other = await grant()
+    other.start()
+    await node.server.close()
+    const gone = await other.reasonForLoss()
+    assert.equal(gone.code, 'executor_lost')
+    assert.match(gone.message, /is gone with its node node-1/)
+  })
+
+  test('release tells the node, then the manager, and gives the bill, also when the node is gone', async () => {
+    const kept = await grant()
+    kept.start()
+    const bill = await kept.release()
+    assert.deepEqual(bill.usage.invocations, 0)
+    assert.deepEqual(node.deallocated, [kept.token])
+    assert.deepEqual((await manager.rpc.listLeases({})).leases, [])
+
+    const other = await grant()
+    await node.server.close()
+    assert.deepEqual((await other.release()).usage, bill.usage)
+    keeper = null
+  })
+})
