@@ -33,22 +33,26 @@ export async function priceOnLeases(
   await using cluster = await connect(managerUrl)
   await using open = new AsyncDisposableStack()
   const leases: Lease<typeof Functions>[] = []
+  // A lease that ends while another one is in use would else be noticed only when its turn comes.
+  const lost = new AbortController()
+  const stop = AbortSignal.any([signal, lost.signal])
   const measured: Measured[] = []
   for (const node of nodes) {
     progress.step(`Leasing ${node.cores === 1 ? 'a core' : `${node.cores} cores`} of node ${node.name}`)
     const { lease, firstResultMs } = await leaseAndCall(cluster, node, portfolio)
     open.use(lease)
     leases.push(lease)
+    void lease.closed.then((error) => error && lost.abort(error))
     progress.step(`Timing round trips of a no-op over ${lease.fabric}`)
     progress.bar(1)
-    const roundTrips = await measureRoundTrips(lease, signal, (part) => progress.update(part))
+    const roundTrips = await measureRoundTrips(lease, stop, (part) => progress.update(part))
     const { id: leaseId, nodeId, fabric, cores: workers, timings } = lease
     measured.push({ leaseId, nodeId, fabric, workers, firstResultMs, timings, roundTrips })
   }
 
   progress.step('Pricing the same options on the leased workers')
   progress.bar(portfolio.count * passes)
-  const offloaded = await priceOffloaded(portfolio, leases, passes, signal, (priced) => progress.update(priced))
+  const offloaded = await priceOffloaded(portfolio, leases, passes, stop, (priced) => progress.update(priced))
 
   progress.step('Releasing the leases')
   const bills = await Promise.all(leases.map((lease) => lease.release()))
