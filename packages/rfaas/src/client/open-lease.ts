@@ -1,4 +1,6 @@
-import { likelyFabrics, FabricError, hostIdentity, openFabric, type Connection } from '@rfaas/fabric'
+import { setImmediate } from 'node:timers/promises'
+
+import { likelyFabrics, FabricError, hostIdentity, openFabric, prepareFabric, type Connection } from '@rfaas/fabric'
 
 import { executorManagerClient, type ExecutorManagerClient, type ManagerClient } from '../control/client.ts'
 import type { AllocateResponse, NodeInfo } from '../control/gen/rfaas_pb.ts'
@@ -42,7 +44,13 @@ export async function openLease(manager: ManagerClient, tenant: string, options:
     await upload(node, keeper, code)
     const uploadMs = stopwatch.lapMs()
     const fabric = chooseFabric(nodeInfo, fabrics)
-    const allocated = await allocate(node, await keeper.tokenToAllocate(), code, fabric, checked)
+    const allocating = allocate(node, await keeper.tokenToAllocate(), code, fabric, checked)
+    // Once the request has left, we have nothing to do until the executor has started: a good time to load libfabric.
+    allocating.catch(() => {})
+    await setImmediate()
+    await setImmediate()
+    prepareFabric(fabric)
+    const allocated = await allocating
     const allocateMs = stopwatch.lapMs()
     const whom = `The executor of lease ${lease.leaseId} on node ${lease.nodeId}`
     const channels = await openChannels(allocated, fabric, layout, whom)

@@ -39,6 +39,9 @@ export class Supervisor {
     const layout = slotLayout(message.slots, message.payloadBytesMax)
     const fabric = openFabric(message.fabric)
     const starting = message.secrets.map(async (secret, workerIndex) => {
+      // First the thread, for it loads the functions while this one loads the fabric.
+      const started = this.#startWorker(message, workerIndex)
+      started.catch(() => {})
       const listener = await fabric.listen({
         secret,
         outboundBytes: layout.windowBytes,
@@ -47,7 +50,7 @@ export class Supervisor {
         ...(message.listenAddress === '' ? {} : { host: message.listenAddress }),
       })
       this.#listeners.push(listener)
-      const { worker, functions } = await this.#startWorker(message, workerIndex)
+      const { worker, functions } = await started
       void this.#serve(worker, listener)
       return { address: listener.address, functions }
     })
