@@ -70,12 +70,35 @@ describe('Dispatcher, of two workers with three slots each', () => {
     assert.deepEqual(free(), [0, 1])
   })
 
+  test('a fabric without room for a moment sends each invocation once, and none is forgotten', async () => {
+    let writes = 0
+    // Every third write comes too early, and what it then polls settles others in the middle of it.
+    const worker = await startTestWorker(MODULE, 4, () => ++writes % 3 !== 0)
+    const crowded = new Dispatcher([worker.channel], 1000, 0)
+    const values = Array.from({ length: 200 }, (_, i) => i)
+    assert.deepEqual(await Promise.all(values.map((value) => crowded.call(same, [value]))), values)
+    assert.equal(worker.served(), values.length)
+    worker.channel.close(new RfaasError('lease_closed', 'the test is over'))
+  })
+
   test('what cannot be sent takes no slot', async () => {
     await assert.rejects(dispatcher.call(same, [() => {}]), {
       code: 'invalid_argument',
       message: /could not be cloned/,
     })
     await assert.rejects(dispatcher.call(same, ['long'.repeat(100)]), { code: 'payload_too_large' })
+    assert.deepEqual(free(), [3, 3])
+  })
+
+  test('thousands in the queue that cannot be sent are refused, and do not grow the stack', async () => {
+    const long = new Dispatcher([workers[0]!.channel], 20_000, 0)
+    const calls = Array.from({ length: 3 }, () => long.call(held, []))
+    const refused = Array.from({ length: 20_000 }, () => long.call(same, ['long'.repeat(100)]))
+    gate.resolve()
+    await Promise.all(calls)
+    for (const outcome of await Promise.allSettled(refused)) {
+      assert.equal(outcome.status === 'rejected' && (outcome.reason as RfaasError).code, 'payload_too_large')
+    }
     assert.deepEqual(free(), [3, 3])
   })
 

@@ -20,6 +20,7 @@ export class Dispatcher {
   readonly #spinMs: number
   readonly #queue: Queued[] = []
   #underWay = 0
+  #advancing = false
   #ended: RfaasError | null = null
 
   constructor(channels: Channel[], queueMax: number, spinMs: number) {
@@ -118,7 +119,11 @@ export class Dispatcher {
   }
 
   #next(): void {
+    // A start that fails gives its slot back, and one on a full fabric settles others: both come back here.
+    if (this.#advancing) return
+    this.#advancing = true
     while (this.#queue.length > 0 && this.#start(this.#queue[0]!)) this.#queue.shift()
+    this.#advancing = false
   }
 
   /** False when no slot is free. */

@@ -11,14 +11,21 @@ type Module = Record<string, (...args: never[]) => unknown>
 /** For tests: a client's channel and the worker behind it, over the in-process fabric. */
 export interface TestWorker {
   channel: Channel
-  connection: Connection
   /** Invocations that the worker was sent. */
   served(): number
 }
 
-/** A worker that serves the module on the event loop. */
-export async function startTestWorker(module: Module, slots: number, payloadBytesMax = 256): Promise<TestWorker> {
-  const layout: SlotLayout = slotLayout(slots, payloadBytesMax)
+/**
+ * A worker that serves the module on the event loop.
+ *
+ * @param mayWrite asked before every write of the client: false, and the fabric has no room for it
+ */
+export async function startTestWorker(
+  module: Module,
+  slots: number,
+  mayWrite: () => boolean = () => true,
+): Promise<TestWorker> {
+  const layout: SlotLayout = slotLayout(slots, 256)
   const fabric = new MemoryFabric()
   const secret = new Uint8Array(32)
   const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth, secret }
@@ -40,10 +47,22 @@ export async function startTestWorker(module: Module, slots: number, payloadByte
     if (far.state === 'lost') far.close()
   }
   far.arm()
-  return { channel: new Channel(near, layout, 'The worker'), connection: near, served: () => served }
+  return { channel: new Channel(withWrite(near, mayWrite), layout, 'The worker'), served: () => served }
 }
 
 /** A function of the module, as the client knows it. */
 export function remote(module: Module, name: string): RemoteFunction {
   return { name, index: Object.keys(module).indexOf(name), raw: isRaw(module[name]) }
+}
+
+/** The same connection, but for the writes that it refuses. */
+function withWrite(connection: Connection, mayWrite: () => boolean): Connection {
+  return new Proxy(connection, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function' || name === 'onReady') return value
+      const method = value.bind(target) as (...args: unknown[]) => unknown
+      return name === 'write' ? (...args: unknown[]) => mayWrite() && method(...args) : method
+    },
+  })
 }
