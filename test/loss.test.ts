@@ -57,6 +57,7 @@ describe('when a process is killed', () => {
         assert.throws(() => { throw outcome.reason }, error('executor_lost', /crashed: the process was ended by signal SIGKILL/)) // prettier-ignore
       }
       await assert.rejects(workers.call.add(1, 2), error('executor_lost', /SIGKILL/))
+      assert.match((await workers.closed)!.message, /^executor_lost: .*SIGKILL/)
       assert.throws(() => workers.reserve(1), error('executor_lost', /SIGKILL/))
 
       // The cores are back though nobody has released them; whoever does gets the bill.
@@ -87,8 +88,6 @@ describe('when a process is killed', () => {
     for (const [what, name, ...args] of [
       ['that is idle'],
       ['with invocations in flight', 'never'],
-      ['whose invocation is about to end', 'later', 300, 'too late'],
-      ['whose function computes', 'compute', 300],
       ['whose function computes, then answers late', 'computeLater', 300],
     ] as [string, string?, ...unknown[]][]) {
       test(`a client ${what}, over ${fabric}: its executor ends, its cores come back`, async () => {
@@ -141,7 +140,8 @@ describe('when a process is killed', () => {
     const inFlight = busy.call.never()
     node.service.child.kill('SIGKILL')
     await assert.rejects(within(NOTICED_MS_MAX, 'noticed', inFlight), error('executor_lost', /node-1/))
-    await assert.rejects(within(NOTICED_MS_MAX, 'noticed', idle.call.add(1, 2)), error('executor_lost'))
+    assert.match((await within(NOTICED_MS_MAX, 'noticed', idle.closed))!.message, /^executor_lost: .*node-1/)
+    await assert.rejects(idle.call.add(1, 2), error('executor_lost', /node-1/))
     await becomes([], () => scene.executorPids())
     await becomes([NodeState.LOST], async () => (await cluster.nodes()).map(({ state }) => state))
     await becomes(LeaseEnd.NODE_LOST, async () => (await closed(busy.id)).end)
