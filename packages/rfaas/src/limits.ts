@@ -53,6 +53,15 @@ export const EXECUTOR_OUTPUT_BYTES: number = 16 * 1024
 /** …and how many lines of it an error message shows. */
 export const EXECUTOR_OUTPUT_LINES = 20
 
+/** Largest message between a node and its executor, as it travels. */
+export const EXECUTOR_MESSAGE_BYTES_MAX: number = 1024 * 1024
+
+/** Characters of the reason and of the stack with which an executor says that it failed; more are cut off. */
+export const EXECUTOR_FAILURE_CHARS_MAX: number = 64 * 1024
+
+/** An executor whose pipe has ended is about to be gone; one that is not after this is killed. */
+export const EXECUTOR_GONE_GRACE_MS = 500
+
 /** Every thread of an executor gets a heap of at least this; less, and Node does not start. */
 export const EXECUTOR_HEAP_MIB_MIN = 16
 
@@ -136,6 +145,9 @@ export const ALARM_RETRY_MS = 1_000
 
 assert(NODE_LOST_AFTER_MS > 3 * HEARTBEAT_INTERVAL_MS, 'a node survives two heartbeats that are lost or late')
 assert(LEASE_TERMINATING_MS_MAX > NODE_LOST_AFTER_MS + EXECUTOR_DRAIN_GRACE_MS, 'a node has time to stop an executor')
+// In JSON a character takes six bytes at most; a secret of 32 bytes takes 44 characters and what is around them.
+assert(2 * 6 * EXECUTOR_FAILURE_CHARS_MAX < EXECUTOR_MESSAGE_BYTES_MAX, 'an executor can say why it failed')
+assert(48 * NODE_CORES_MAX < EXECUTOR_MESSAGE_BYTES_MAX / 2, 'the largest executor can be told its secrets')
 assert(LEASE_CORES_MAX <= NODE_CORES_MAX && LEASE_MEMORY_MIB_MAX <= NODE_MEMORY_MIB_MAX, 'a lease is on one node')
 assert(LEASE_DURATION_MS_MIN < LEASE_DURATION_MS_MAX, 'there are leases')
 

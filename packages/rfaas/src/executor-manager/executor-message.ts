@@ -3,7 +3,7 @@ import type { FailedMessage, FromExecutor } from '../executor/messages.ts'
 const FAILED_CODES: readonly FailedMessage['code'][] = ['module_failed', 'executor_start_failed', 'unsupported']
 
 /**
- * Checks what came over the IPC channel: functions of a tenant run in that process and can write there too.
+ * Checks what came over the pipe: functions of a tenant run in that process and can write there too.
  *
  * @returns null when it is not what an executor of `workerCount` workers says
  */

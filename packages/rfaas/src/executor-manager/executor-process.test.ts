@@ -4,10 +4,13 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { METER_PAGE_FD } from '../executor/messages.ts'
+import { setImmediate } from 'node:timers/promises'
+import { EXIT_CLIENT_GONE, MESSAGES_FD, METER_PAGE_FD } from '../executor/messages.ts'
+import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_MESSAGE_BYTES_MAX } from '../limits.ts'
 import { ExecutorProcess } from './executor-process.ts'
+import { TALK } from './test-executor.ts'
 
-const READY = `process.send({ kind: 'ready', addresses: ['a', 'b'], functions: [{ name: 'f', raw: true }], loadMs: 1 })`
+const READY = `say({ kind: 'ready', addresses: ['a', 'b'], functions: [{ name: 'f', raw: true }], loadMs: 1 })`
 
 describe('ExecutorProcess', { timeout: 30_000 }, () => {
   let folder: string
@@ -17,11 +20,10 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
   const started: ExecutorProcess[] = []
   afterEach(() => Promise.all(started.splice(0).map((executor) => executor.stop(0))))
 
-  /** A real process that runs `script`; in it, `on.start` and `on.drain` may be set. */
+  /** A real process that runs `script`; it can talk. */
   async function start(script: string): Promise<ExecutorProcess> {
     const executorPath = join(folder, `${count++}.mjs`)
-    const loop = `const on = {}; process.on('message', (message) => on[message.kind]?.(message))\n`
-    await writeFile(executorPath, loop + script)
+    await writeFile(executorPath, TALK + script)
     await using page = await open(join(folder, 'page'), 'w+')
     const secrets = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
     const fixed = { fabric: 'local', listenAddress: '', slots: 4, payloadBytesMax: 64, hotTimeoutMs: 1 } as const
@@ -69,7 +71,7 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
       import { spawn } from 'node:child_process'
       on.start = () => {
         const child = spawn('sleep', ['1000'], { stdio: 'inherit' })
-        process.send({ kind: 'ready', addresses: ['', String(child.pid)], functions: [], loadMs: 0 })
+        say({ kind: 'ready', addresses: ['', String(child.pid)], functions: [], loadMs: 0 })
       }`)
     const { addresses } = await executor.ready(10_000)
     const childPid = addresses[1]!
@@ -82,7 +84,7 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
 
   it('ready rejects with the code and the reason that the executor gave', async () => {
     const executor = await start(`
-      on.start = () => process.send({
+      on.start = () => say({
         kind: 'failed', code: 'module_failed', reason: 'x is not defined', stack: 'Error: x is not defined\\n    at f.ts:1:2'
       })`)
     await assert.rejects(executor.ready(10_000), {
@@ -94,7 +96,7 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
 
   it('ready rejects with how the process ended and what it said last', async () => {
     const executor = await start(`
-      on.start = () => { console.log('on stdout'); console.error('on stderr'); process.exitCode = 3; process.disconnect() }`)
+      on.start = () => { console.log('on stdout'); console.error('on stderr'); process.exitCode = 3; pipe.destroy() }`)
     await assert.rejects(executor.ready(10_000), (error: Error) => {
       assert.match(error.message, /^executor_start_failed: Cannot start executor: the process ended with code 3; its/)
       assert.match(error.message, /on stdout/)
@@ -104,15 +106,12 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
     assert.equal((await executor.exited).how, 'ended with code 3')
   })
 
-  it('ready rejects when the process is killed, is silent too long, talks nonsense or cannot start', async () => {
+  it('ready rejects when the process is killed, is silent too long or cannot start', async () => {
     const killed = await start(`on.start = () => process.kill(process.pid, 'SIGSEGV')`)
     await assert.rejects(killed.ready(10_000), { message: /the process was ended by signal SIGSEGV/ })
     const silent = await start(`console.error('thinking'); setInterval(() => {}, 1000)`)
     await assert.rejects(silent.ready(300), { message: /no answer within 300 ms/ })
     assert.equal((await silent.stop(0)).how, 'was ended by signal SIGKILL')
-    const talker = await start(`on.start = () => process.send({ kind: 'ready', addresses: ['one'], functions: [] })`)
-    await assert.rejects(talker.ready(10_000), { message: /it said something that is no answer/ })
-    await talker.stop(0)
     const absent = new ExecutorProcess({
       executorPath: join(folder, 'absent.mjs'),
       start: {
@@ -125,12 +124,79 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
     await assert.rejects(absent.ready(10_000), { message: /ended with code 1; its last output:[^]*absent.mjs/ })
   })
 
+  const FD = MESSAGES_FD
+  const NO_ANSWERS: [string, string, RegExp][] = [
+    ['garbage', `writeSync(${FD}, Buffer.from([0, 0, 0, 4, 0xff, 0xfe, 10]))`, /3: a line that is not JSON/],
+    ['half an answer before it', `writeSync(${FD}, '{"kind":"re'); ${READY}`, /3: a line that is not JSON/],
+    [
+      'an answer of another executor',
+      `say({ kind: 'ready', addresses: ['one'], functions: [], loadMs: 1 })`,
+      /not its/,
+    ],
+    ['two answers in one write', `pipe.cork(); ${READY}; ${READY}; pipe.uncork()`, /a line that is not its one answer/],
+    [
+      'a line without an end',
+      `pipe.write(Buffer.alloc(${EXECUTOR_MESSAGE_BYTES_MAX}, 'x'))`,
+      /more than 1048576 bytes in one line/,
+    ],
+    ['no more', `pipe.destroy()`, /it closed descriptor 3/],
+  ]
+  for (const [what, script, offence] of NO_ANSWERS) {
+    it(`kills a process that says ${what}, and says so`, async () => {
+      const executor = await start(`
+        import { writeSync } from 'node:fs'
+        setInterval(() => {}, 1000)
+        on.start = () => { ${script} }`)
+      const [ready, { code, how }] = await Promise.all([
+        executor.ready(10_000).catch((error: Error) => error),
+        executor.exited,
+      ])
+      assert.match(how, /^was killed: it /)
+      assert.match(how, offence)
+      assert.equal(code, null)
+      assert.equal(existsSync(`/proc/${executor.pid}`), false)
+      // Of two answers the first may stand; all else is none.
+      if (!what.startsWith('two')) assert.match((ready as Error).message, /^executor_start_failed: .* was killed: it /)
+    })
+  }
+
+  for (const [what, said] of [
+    ['the same', READY],
+    ['that it failed', `say({ kind: 'failed', code: 'module_failed', reason: 'no', stack: '' })`],
+    ['one byte', `pipe.write('x')`],
+    ['one byte at its end', `writeSync(${FD}, 'x'); process.exit(${EXIT_CLIENT_GONE})`],
+    ['more and more', `const more = () => pipe.write(Buffer.alloc(65536), more); more()`],
+  ]) {
+    it(`kills a process that says ${what} after its answer`, async () => {
+      const executor = await start(`
+        import { writeSync } from 'node:fs'
+        on.start = () => { ${READY} }
+        on.drain = () => { ${said} }`)
+      assert.equal((await executor.ready(10_000)).kind, 'ready')
+      const { code, how } = await executor.stop(10_000)
+      assert.deepEqual([code, how], [null, 'was killed: it wrote to descriptor 3 after its one answer'])
+    })
+  }
+
+  it('tells how a process ended, not that its pipe did before, however busy we are between the two', async () => {
+    const executor = await start(`
+      on.start = () => { ${READY} }
+      on.drain = () => { pipe.destroy(); setTimeout(() => process.exit(7), 200) }`)
+    await executor.ready(10_000)
+    const stopping = executor.stop(10_000)
+    while (existsSync(`/proc/${executor.pid}/fd/${FD}`)) await setImmediate()
+    // For the loop to hear of the end of the pipe; of that of the process it then cannot hear in time.
+    for (let turn = 0; turn < 3; turn++) await setImmediate()
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXECUTOR_GONE_GRACE_MS + 200)
+    assert.equal((await stopping).how, 'ended with code 7')
+  })
+
   it('does not wait for output of a process that was left behind in another group', async () => {
     const executor = await start(`
       import { spawn } from 'node:child_process'
       on.start = () => {
         const child = spawn('sleep', ['1000'], { stdio: 'inherit', detached: true })
-        process.send({ kind: 'ready', addresses: ['', String(child.pid)], functions: [], loadMs: 0 })
+        say({ kind: 'ready', addresses: ['', String(child.pid)], functions: [], loadMs: 0 })
         setInterval(() => {}, 1000)
       }`)
     const { addresses } = await executor.ready(10_000)

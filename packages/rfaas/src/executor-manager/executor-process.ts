@@ -1,10 +1,12 @@
-import { fork } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:net'
 import { RfaasError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
-import { METER_PAGE_FD } from '../executor/messages.ts'
+import { MESSAGES_FD, METER_PAGE_FD } from '../executor/messages.ts'
 import type { FromExecutor, ReadyMessage, StartMessage, ToExecutor } from '../executor/messages.ts'
-import { EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from '../limits.ts'
+import { encodeMessage, MessageReader } from '../executor/pipe.ts'
+import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from '../limits.ts'
 import { readMessage } from './executor-message.ts'
 import { OutputRing } from './output-ring.ts'
 
@@ -22,9 +24,9 @@ export interface ExecutorProcessOptions {
 
 /** How a process ended. */
 export interface ProcessExit {
-  /** null when a signal ended it, or when it could not be started. */
+  /** null when a signal or we ended it, or when it could not be started. */
   readonly code: number | null
-  /** "ended with code 1" and the like. */
+  /** "ended with code 1", "was killed: it closed …" and the like. */
   readonly how: string
 }
 
@@ -35,20 +37,28 @@ export class ExecutorProcess {
   /** Settles when the process is gone and all that it said is read. Never rejects. */
   readonly exited: Promise<ProcessExit>
   readonly #child: ChildProcess
+  /** Absent when the process could not be started. What comes out of it may be from a function, and anything. */
+  readonly #pipe: Socket | undefined
+  readonly #reader = new MessageReader()
   readonly #workerCount: number
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
+  readonly #answer = Promise.withResolvers<FromExecutor>()
+  #isAnswered = false
+  /** What it did with the pipe that nobody may; null while it behaves. */
+  #offence: string | null = null
   #isGone = false
   #stopping: Promise<ProcessExit> | null = null
 
   /** Starts the process. What goes wrong with it is told by `ready` and `exited`. */
   constructor({ executorPath, start, meterPageFd, heapMib }: ExecutorProcessOptions) {
-    const stdio: ('ignore' | 'pipe' | 'ipc' | number)[] = ['ignore', 'pipe', 'pipe', 'ipc']
+    const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'pipe']
+    // Not Node's own 'ipc': what a function writes there and cannot be decoded is an exception here.
+    stdio[MESSAGES_FD] = 'pipe'
     stdio[METER_PAGE_FD] = meterPageFd
     this.#workerCount = start.secrets.length
-    this.#child = fork(executorPath, [], {
+    const flags = [`--max-old-space-size=${heapMib}`, '--enable-source-maps', '--disable-warning=ExperimentalWarning']
+    this.#child = spawn(process.execPath, [...flags, executorPath], {
       stdio,
-      serialization: 'advanced',
-      execArgv: [`--max-old-space-size=${heapMib}`, '--enable-source-maps', '--disable-warning=ExperimentalWarning'],
       env: executorEnvironment(process.env),
       cwd: '/',
       // A group of its own: Ctrl-C at a terminal is for us, who then drain; and what a function started goes with it.
@@ -57,6 +67,10 @@ export class ExecutorProcess {
     this.pid = this.#child.pid
     this.#child.stdout?.on('data', (chunk: Buffer) => this.#output.push(chunk))
     this.#child.stderr?.on('data', (chunk: Buffer) => this.#output.push(chunk))
+    this.#pipe = this.#child.stdio?.[MESSAGES_FD] as Socket | undefined
+    this.#pipe?.on('data', (chunk: Buffer) => this.#hear(chunk))
+    // Always followed by `close`; unheard, it would be an exception of ours.
+    for (const stream of [this.#child.stdout, this.#child.stderr, this.#pipe]) stream?.on('error', () => {})
     this.exited = this.#watchExit()
     this.#send({ kind: 'start', ...start })
   }
@@ -77,22 +91,18 @@ export class ExecutorProcess {
     const fail = (code: ErrorCode, reason: string): void => {
       reject(new RfaasError(code, `Cannot start executor: ${reason}`))
     }
-    const onMessage = (raw: unknown): void => {
-      const message: FromExecutor | null = readMessage(raw, this.#workerCount)
-      if (message?.kind === 'ready') resolve(message)
-      else if (message) fail(message.code, message.reason + frames(message.stack))
-      else fail('executor_start_failed', 'it said something that is no answer')
-    }
+    void this.#answer.promise.then((message) => {
+      if (message.kind === 'ready') resolve(message)
+      else fail(message.code, message.reason + frames(message.stack))
+    })
     const timer = setTimeout(() => {
       fail('executor_start_failed', `no answer within ${timeoutMs} ms${this.lastOutput}`)
     }, timeoutMs)
-    this.#child.once('message', onMessage)
     void this.exited.then(({ how }) => fail('executor_start_failed', `the process ${how}${this.lastOutput}`))
     try {
       return await promise
     } finally {
       clearTimeout(timer)
-      this.#child.off('message', onMessage)
     }
   }
 
@@ -116,15 +126,52 @@ export class ExecutorProcess {
     }
   }
 
+  /** Takes what came over the pipe: the one answer, and whatever functions write there. */
+  #hear(chunk: Buffer): void {
+    if (this.#isAnswered) return this.#convict(`it wrote to descriptor ${MESSAGES_FD} after its one answer`)
+    try {
+      for (const value of this.#reader.push(chunk)) {
+        const message = readMessage(value, this.#workerCount)
+        if (message === null || this.#isAnswered) throw new Error('a line that is not its one answer')
+        this.#isAnswered = true
+        this.#answer.resolve(message)
+      }
+    } catch (error) {
+      this.#convict(`it wrote to descriptor ${MESSAGES_FD}: ${(error as Error).message}`)
+    }
+  }
+
+  /** The pipe is for executor and node alone: a process whose functions touch it is killed. */
+  #convict(offence: string): void {
+    if (this.#offence !== null) return
+    this.#offence = offence
+    this.kill()
+    // There may be much more of it.
+    this.#pipe?.destroy()
+  }
+
   async #watchExit(): Promise<ProcessExit> {
     const { promise, resolve } = Promise.withResolvers<ProcessExit>()
     const closed = Promise.withResolvers<undefined>()
     this.#child.once('close', () => closed.resolve(undefined))
     this.#child.on('error', (error) => {
-      // Also comes for a message that could not be sent; only without a process is it the end.
+      // Also comes when it could not be killed; only without a process is it the end.
       if (this.pid === undefined) resolve({ code: null, how: `could not be started: ${error.message}` })
     })
+    // Most often the end of the pipe is the end of the process, of which we hear next.
+    let closing: NodeJS.Timeout | undefined
+    const onAlive = (): void => {
+      if (!this.#isGone) this.#convict(`it closed descriptor ${MESSAGES_FD}`)
+    }
+    const onPipeEnd = (): void => {
+      if (this.#isGone || this.pid === undefined) return
+      // If we were busy all the time, we have yet to hear of its end: that comes before what is set for immediately.
+      closing ??= setTimeout(() => setImmediate(onAlive), EXECUTOR_GONE_GRACE_MS)
+    }
+    this.#pipe?.once('end', onPipeEnd)
+    this.#pipe?.once('close', onPipeEnd)
     this.#child.once('exit', (code, signal) => {
+      clearTimeout(closing)
       resolve({ code, how: signal === null ? `ended with code ${code}` : `was ended by signal ${signal}` })
     })
     const exit = await promise
@@ -135,10 +182,11 @@ export class ExecutorProcess {
     const giveUp = setTimeout(() => {
       this.#child.stdout?.destroy()
       this.#child.stderr?.destroy()
+      this.#pipe?.destroy()
     }, OUTPUT_CLOSE_MS_MAX)
     await closed.promise
     clearTimeout(giveUp)
-    return exit
+    return this.#offence === null ? exit : { code: null, how: `was killed: ${this.#offence}` }
   }
 
   #killGroup(): void {
@@ -153,7 +201,7 @@ export class ExecutorProcess {
 
   #send(message: ToExecutor): void {
     // A process that is gone cannot be told anything; `exited` says so to those who wait.
-    if (this.#child.connected) this.#child.send(message, () => {})
+    if (this.#pipe?.writable) this.#pipe.write(encodeMessage(message))
   }
 }
 

@@ -2,26 +2,38 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MESSAGES_FD, METER_PAGE_FD } from '../executor/messages.ts'
+
+/** How a script of a test talks over the pipe: it has `say(message, done?)`, and may set `on.start` and `on.drain`. */
+export const TALK: string = `
+import { Socket } from 'node:net'
+import { encodeMessage, MessageReader, toExecutor } from '${new URL('../executor/pipe.ts', import.meta.url).href}'
+const pipe = new Socket({ fd: ${MESSAGES_FD} })
+const reader = new MessageReader()
+const on = {}
+pipe.on('data', (chunk) => reader.push(chunk).map(toExecutor).forEach((message) => on[message.kind]?.(message)))
+const say = (message, done) => pipe.write(encodeMessage(message), done)
+`
 
 /**
  * A small executor for tests, a process that speaks executor/messages.ts and does nothing else. It meters 5 ns of
  * polling, 7 ns of execution and 1 invocation for its first worker. What its "bundle" says steers it.
  */
-const SCRIPT = `
+const SCRIPT = `${TALK}
 import { readFileSync, writeSync } from 'node:fs'
-process.on('disconnect', () => process.exit(1))
-process.on('message', (message) => {
-  if (message.kind === 'drain') process.exit(0)
+pipe.once('end', () => process.exit(1))
+on.drain = () => process.exit(0)
+on.start = (message) => {
   const order = readFileSync(message.bundlePath, 'utf8')
-  writeSync(4, new Float64Array([5, 7, 1]), 0, 24, 0)
+  writeSync(${METER_PAGE_FD}, new Float64Array([5, 7, 1]), 0, 24, 0)
   if (order === 'never ready') return
-  if (order === 'fail') return process.send({ kind: 'failed', code: 'module_failed', reason: 'told to', stack: '' })
+  if (order === 'fail') return say({ kind: 'failed', code: 'module_failed', reason: 'told to', stack: '' })
   const addresses = message.secrets.map((_, worker) => \`\${message.fabric} \${worker} \${process.pid}\`)
-  process.send({ kind: 'ready', addresses, functions: [{ name: 'f', raw: true }], loadMs: 1 }, () => {
+  say({ kind: 'ready', addresses, functions: [{ name: 'f', raw: true }], loadMs: 1 }, () => {
     if (order === 'crash') { console.error('last words'); process.exit(9) }
     if (order === 'client gone') process.exit(3)
   })
-})
+}
 `
 
 export type Order = 'serve' | 'never ready' | 'fail' | 'crash' | 'client gone'

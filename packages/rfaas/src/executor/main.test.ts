@@ -1,49 +1,66 @@
 /** An executor process that no client has reached, as its executor manager sees it. */
 import assert from 'node:assert/strict'
-import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { on, once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import type { FromExecutor, StartMessage } from './messages.ts'
+import { MESSAGES_FD, type FromExecutor, type StartMessage } from './messages.ts'
+import { encodeMessage, MessageReader } from './pipe.ts'
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
+
+function manyFunctions(count: number): string {
+  return Array.from({ length: count }, (_, i) => `export const function${i} = () => ${i}`).join('\n')
+}
 
 describe('an executor process', () => {
   let folder: string
   before(async () => void (folder = await mkdtemp(join(tmpdir(), 'rfaas-executor-'))))
   after(() => rm(folder, { recursive: true }))
 
-  /** Starts one with a module of this text, and gives its first answer. */
-  async function start(text: string, workers = 1): Promise<{ child: ChildProcess; answer: FromExecutor }> {
+  interface Started {
+    child: ChildProcess
+    pipe: Socket
+    answer: FromExecutor
+  }
+
+  /** Starts one with a module of this text, and gives its answer. */
+  async function start(text: string, workers = 1): Promise<Started> {
     const bundlePath = join(folder, `${workers}-${text.length}.mjs`)
     await writeFile(bundlePath, text)
     const secrets = Array.from({ length: workers }, () => new Uint8Array(32))
     const shape = { fabric: 'local', listenAddress: '', slots: 1, payloadBytesMax: 64, hotTimeoutMs: 0 } as const
     const message: StartMessage = { kind: 'start', bundlePath, secrets, memoryMib: 64, ...shape }
-    const child = fork(MAIN, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
-    child.send(message)
-    const [answer] = (await once(child, 'message')) as [FromExecutor]
-    return { child, answer }
+    const child = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+    const pipe = child.stdio[MESSAGES_FD] as Socket
+    pipe.write(encodeMessage(message))
+    const reader = new MessageReader()
+    for await (const [chunk] of on(pipe, 'data', { close: ['close'] }) as AsyncIterable<[Buffer]>) {
+      const [answer] = reader.push(chunk)
+      if (answer !== undefined) return { child, pipe, answer: answer as FromExecutor }
+    }
+    throw new Error('it gave no answer')
   }
 
   test('gives an address for each worker and the functions of the module, and ends with 0 when told to drain', async () => {
-    const { child, answer } = await start('export const f = () => 1', 2)
+    const { child, pipe, answer } = await start('export const f = () => 1', 2)
     assert.ok(answer.kind === 'ready')
     assert.equal(new Set(answer.addresses).size, 2)
     assert.deepEqual(answer.functions, [{ name: 'f', raw: false }])
-    child.send({ kind: 'drain' })
+    pipe.write(encodeMessage({ kind: 'drain' }))
     assert.deepEqual(await once(child, 'exit'), [0, null])
   })
 
   test('ends with its executor manager, and stays at a Ctrl-C that was meant for that', async () => {
-    const { child, answer } = await start('export const f = () => 1')
+    const { child, pipe, answer } = await start('export const f = () => 1')
     assert.equal(answer.kind, 'ready')
     child.kill('SIGINT')
-    child.disconnect()
+    pipe.destroy()
     assert.deepEqual(await once(child, 'exit'), [1, null])
   })
 
@@ -52,6 +69,8 @@ describe('an executor process', () => {
     ['exits', `process.exit(5)`, /exited with 5/],
     ['breaks', `setTimeout(() => { throw new Error('it broke') }); await new Promise(() => {})`, /it broke/],
     ['has no function', `export const a = 1`, /only a/],
+    ['throws at great length', `throw new Error('why '.repeat(1_000_000))`, /why why/],
+    ['has more functions than can be told', manyFunctions(40_000), /Cannot say ready: the message is \d+ bytes long/],
   ]
   for (const [what, text, reason] of MODULES) {
     test(`a module that ${what} is refused with the reason`, async () => {

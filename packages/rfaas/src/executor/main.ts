@@ -3,44 +3,46 @@
  * manager, which it never outlives.
  */
 import { writeSync } from 'node:fs'
+import { Socket } from 'node:net'
 
 import { dieWithParent } from '@rfaas/fabric'
 
 import { toRfaasError } from '../errors.ts'
-import {
-  EXIT_CLIENT_GONE,
-  type FailedMessage,
-  type FromExecutor,
-  type StartMessage,
-  type ToExecutor,
-} from './messages.ts'
+import { EXECUTOR_FAILURE_CHARS_MAX } from '../limits.ts'
+import { EXIT_CLIENT_GONE, MESSAGES_FD, type FailedMessage, type StartMessage } from './messages.ts'
+import { encodeMessage, MessageReader, toExecutor } from './pipe.ts'
 import { Supervisor } from './supervisor.ts'
 
 dieWithParent()
 // Ctrl-C reaches the whole process group; when to stop is for the executor manager to say.
 process.on('SIGINT', () => {})
-process.on('disconnect', () => process.exit(1))
 
 const supervisor = new Supervisor()
-const say = (message: FromExecutor): void => void process.send!(message)
-
-process.on('message', (message: ToExecutor) => {
-  if (message.kind === 'drain') supervisor.drain()
-  else void start(message)
+const pipe = new Socket({ fd: MESSAGES_FD, readable: true, writable: true })
+const reader = new MessageReader()
+pipe.on('data', (chunk: Buffer) => {
+  for (const message of reader.push(chunk).map(toExecutor)) {
+    if (message.kind === 'drain') supervisor.drain()
+    else void start(message)
+  }
 })
+// An executor without its node is of no use. An error is followed by `close`.
+pipe.on('error', () => {})
+pipe.once('end', () => process.exit(1))
+pipe.once('close', () => process.exit(1))
 
 async function start(message: StartMessage): Promise<void> {
   try {
-    say(await supervisor.start(message))
+    pipe.write(encodeMessage(await supervisor.start(message)))
   } catch (error) {
     const { code, message: text, cause, stack } = toRfaasError(error, 'executor_start_failed', 'Cannot start')
     const failed: FailedMessage = {
       kind: 'failed',
       code: code === 'module_failed' || code === 'unsupported' ? code : 'executor_start_failed',
-      reason: text.slice(code.length + 2),
-      stack: (cause instanceof Error ? cause.stack : stack) ?? '',
+      reason: text.slice(code.length + 2, EXECUTOR_FAILURE_CHARS_MAX),
+      stack: ((cause instanceof Error ? cause.stack : stack) ?? '').slice(-EXECUTOR_FAILURE_CHARS_MAX),
     }
-    process.send!(failed, () => process.exit(1))
+    pipe.write(encodeMessage(failed), () => process.exit(1))
     return
   }
   try {

@@ -1,9 +1,11 @@
 /**
- * What an executor manager and its executor process say to each other, over the IPC channel that
- * `child_process.fork(..., { serialization: 'advanced' })` gives. The executor manager starts the process, sends one
- * `start`, and gets one `ready` or `failed`. After `drain` the executor finishes what it runs and exits with 0.
- * The meter page is descriptor METER_PAGE_FD in the executor.
+ * What an executor manager and its executor process say to each other, over a pipe that is descriptor MESSAGES_FD in the
+ * executor; pipe.ts says how. The executor manager starts the process, sends one `start`, and gets one `ready` or
+ * `failed`: that is all that an executor ever says. After `drain` the executor finishes what it runs and exits with 0;
+ * when the pipe ends, it exits at once. The meter page is descriptor METER_PAGE_FD in the executor.
  */
+export const MESSAGES_FD = 3
+
 export const METER_PAGE_FD = 4
 
 /** The executor's exit code when its client went away without a word: no crash, but nobody is served any more. */

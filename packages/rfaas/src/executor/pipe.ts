@@ -1,0 +1,88 @@
+/**
+ * How the messages of messages.ts travel: each is one line of JSON, bytes in base64, of EXECUTOR_MESSAGE_BYTES_MAX at
+ * most. Functions of a tenant can write to the pipe as well, so what is read may be anything.
+ */
+import { isUtf8 } from 'node:buffer'
+
+import { RfaasError } from '../errors.ts'
+import { EXECUTOR_MESSAGE_BYTES_MAX } from '../limits.ts'
+import type { FromExecutor, StartMessage, ToExecutor } from './messages.ts'
+
+const NEWLINE = 0x0a
+
+/** `start` as it travels. */
+type StartLine = Omit<StartMessage, 'secrets'> & { secrets: string[] }
+
+/**
+ * The bytes of one message.
+ *
+ * @throws {RfaasError} `executor_start_failed` when they are more than EXECUTOR_MESSAGE_BYTES_MAX
+ */
+export function encodeMessage(message: ToExecutor | FromExecutor): Buffer {
+  const line = message.kind === 'start' ? startLine(message) : message
+  const bytes = Buffer.from(`${JSON.stringify(line)}\n`)
+  if (bytes.length > EXECUTOR_MESSAGE_BYTES_MAX) {
+    const reason = `the message is ${bytes.length} bytes long, ${EXECUTOR_MESSAGE_BYTES_MAX} are allowed`
+    throw new RfaasError('executor_start_failed', `Cannot say ${message.kind}: ${reason}`)
+  }
+  return bytes
+}
+
+function startLine({ secrets, ...rest }: StartMessage): StartLine {
+  return { ...rest, secrets: secrets.map((secret) => Buffer.from(secret).toString('base64')) }
+}
+
+/** What the executor manager said, from a value that {@link MessageReader} gave; an executor takes its word for it. */
+export function toExecutor(value: unknown): ToExecutor {
+  const message = value as StartLine | Exclude<ToExecutor, StartMessage>
+  if (message.kind !== 'start') return message
+  return { ...message, secrets: message.secrets.map((secret) => new Uint8Array(Buffer.from(secret, 'base64'))) }
+}
+
+/** Puts together again what a pipe has cut into chunks. After it has thrown, it is good for nothing. */
+export class MessageReader {
+  /** Begins with what is there of a line that is not yet complete; copied, for a chunk of one byte takes a hundred. */
+  #line: Buffer = Buffer.alloc(0)
+  #bytes = 0
+
+  /**
+   * Gives what this chunk completes, in order: the value of each line, whatever it is. The chunk stays the caller's.
+   *
+   * @throws {Error} when a line is too long, or is not JSON in UTF-8; the message says what it is
+   */
+  push(chunk: Uint8Array): unknown[] {
+    const values: unknown[] = []
+    let begin = 0
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, begin)) {
+      this.#append(chunk.subarray(begin, end))
+      values.push(parse(this.#line.subarray(0, this.#bytes)))
+      this.#bytes = 0
+      begin = end + 1
+    }
+    this.#append(chunk.subarray(begin))
+    return values
+  }
+
+  #append(part: Uint8Array): void {
+    const bytes = this.#bytes + part.length
+    const bytesMax = EXECUTOR_MESSAGE_BYTES_MAX
+    // The newline counts, too.
+    if (bytes >= bytesMax) throw new Error(`more than ${bytesMax} bytes in one line`)
+    if (bytes > this.#line.length) {
+      const larger = Buffer.alloc(Math.max(bytes, 2 * this.#line.length))
+      larger.set(this.#line.subarray(0, this.#bytes))
+      this.#line = larger
+    }
+    this.#line.set(part, this.#bytes)
+    this.#bytes = bytes
+  }
+}
+
+function parse(line: Buffer): unknown {
+  try {
+    if (isUtf8(line)) return JSON.parse(line.toString()) as unknown
+  } catch {
+    // Said below, in our words: the parser's quote the line.
+  }
+  throw new Error('a line that is not JSON')
+}
