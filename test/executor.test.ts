@@ -178,18 +178,20 @@ describe('an executor', () => {
     assert.ok(polledNs <= 100e6, `polled ${polledNs} ns in more than 500 ms`)
   })
 
-  const BREAKS: [string, (workers: Lease<typeof Functions>) => Promise<unknown>, RegExp][] = [
-    ['process.exit', (workers) => workers.call.exit(7), /process\.exit\(7\)/],
+  const BREAKS: [string, 'always' | 'never', (workers: Lease<typeof Functions>) => Promise<unknown>, RegExp][] = [
+    ['process.exit', 'never', (workers) => workers.call.exit(7), /process\.exit\(7\)/],
+    // Thrown by a timer: a worker that sleeps runs none.
     [
       'an uncaught exception',
+      'always',
       (workers) => workers.call.breakSoon('nobody caught it'),
       new RegExp(`nobody caught it[^]*${placeOf('breakSoon throws here')}`),
     ],
-    ['an unhandled rejection', (workers) => workers.call.rejectSoon('nobody handled it'), /nobody handled it/],
+    ['an unhandled rejection', 'never', (workers) => workers.call.rejectSoon('nobody handled it'), /nobody handled it/],
   ]
-  for (const [what, provoke, reason] of BREAKS) {
+  for (const [what, hotTimeoutMs, provoke, reason] of BREAKS) {
     test(`${what} in a function ends the executor: the client hears why, and the cores come back`, async () => {
-      const workers = await lease({ cores: 2 })
+      const workers = await lease({ cores: 2, hotTimeoutMs })
       const inFlight = workers.call.never()
       await within(NOTICED_MS_MAX, 'noticed', Promise.allSettled([inFlight, provoke(workers)]))
       await assert.rejects(inFlight, error('executor_lost', reason))

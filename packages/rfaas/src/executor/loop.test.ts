@@ -104,6 +104,31 @@ describe('WorkerLoop', () => {
     assert.equal(await ended, 'drained')
   })
 
+  test('lets the event loop turn after an invocation before it blocks, however short it is hot', async () => {
+    const ran: string[] = []
+    const starts: LoadedFunction = {
+      name: 'starts',
+      raw: true,
+      call: raw(() => {
+        void Promise.resolve().then(() => ran.push('microtask'))
+        setImmediate(() => ran.push('immediate'))
+        return 0
+      }),
+    }
+    const asItBlocked: string[][] = []
+    const blocking = new Proxy(pair.worker, {
+      get: (target, name) => {
+        if (name === 'wait') return () => (asItBlocked.push([...ran]), 'interrupted')
+        const value: unknown = Reflect.get(target, name, target)
+        return typeof value === 'function' ? (value as () => unknown).bind(target) : value
+      },
+    })
+    pair.invoke(0, 0, EMPTY)
+    const loop = new WorkerLoop(blocking, new InvocationServer(blocking, layout, [starts]), meters, 0)
+    assert.equal(await loop.run(), 'drained')
+    assert.deepEqual(asItBlocked, [['microtask', 'immediate']])
+  })
+
   /** The polling meter stands still over several turns of the event loop. */
   async function untilAsleep(): Promise<{ hotPollingNs: number }> {
     for (let still = 0, last = -1; ;) {

@@ -84,7 +84,10 @@ export class WorkerLoop {
         if (!this.#server.allSent) this.#server.flush()
         else if (this.#draining && this.#server.pending === 0) return 'drained'
         if (this.#draining || !this.#server.allSent) return 'turn'
-        if (nowMs - this.#servedMs >= this.#hotTimeoutMs) return 'cold-down'
+        if (nowMs - this.#servedMs >= this.#hotTimeoutMs) {
+          // What the last invocation left to the event loop (rejections, output, microtasks) has its turn before we block.
+          return this.#turnedMs >= this.#servedMs ? 'cold-down' : 'turn'
+        }
         if (this.#server.pending > 0 || nowMs - this.#turnedMs > TURN_EVERY_MS) return 'turn'
       }
     } catch (error) {
