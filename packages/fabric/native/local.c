@@ -4,6 +4,7 @@
 #include "memory.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -39,6 +40,9 @@ napi_value memoryDetach(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
+// (): lets whoever waits for this processor have it first (sched_yield(2)).
+napi_value processorYield(napi_env env, napi_callback_info info) { return number(env, sched_yield()); }
+
 // (signal): the kernel sends it to this process when its parent ends. 0, or -ESRCH when the parent has gone already.
 napi_value dieWithParent(napi_env env, napi_callback_info info) {
   ARGS(2);
@@ -55,7 +59,7 @@ NAPI_MODULE_INIT() {
       EXPORT(channelOpen),    EXPORT(channelAttach), EXPORT(channelRing), EXPORT(channelWait),
       EXPORT(channelInterrupt), EXPORT(channelClose),
       EXPORT(watchStart),     EXPORT(watchReference), EXPORT(watchStop),
-      EXPORT(dieWithParent),
+      EXPORT(processorYield), EXPORT(dieWithParent),
   };
   napi_define_properties(env, exports, sizeof names / sizeof *names, names);
   return exports;

@@ -3,7 +3,7 @@
 #include "napi.h"
 
 // local.c
-function memoryCreate, memoryMap, memoryDetach, dieWithParent;
+function memoryCreate, memoryMap, memoryDetach, processorYield, dieWithParent;
 // socket.c
 function socketListen, socketAccept, socketConnect, socketSend, socketReceive, eventCreate, descriptorClose;
 // channel.c

@@ -15,6 +15,14 @@ export function hostIdentity(): string {
   return createHash('sha256').update(`${boot} ${network}`).digest('hex').slice(0, 32)
 }
 
+/**
+ * Lets whoever waits for this processor have it first; returns at once when nobody does (sched_yield(2)). For those who
+ * poll: the kernel may have put the very thread that they poll for behind them.
+ */
+export function yieldProcessor(): void {
+  localNative().processorYield()
+}
+
 const parentAtStart = process.ppid
 
 /**

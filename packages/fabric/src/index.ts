@@ -10,7 +10,7 @@ export { FabricError, type FabricErrorCode } from './errors.ts'
 export { fabricFacts, likelyFabrics, type FabricFact, type FabricFacts } from './facts.ts'
 export * from './fabric.ts'
 export { DEPTH_MAX, WINDOW_BYTES_MAX } from './geometry.ts'
-export { dieWithParent, hostIdentity } from './host.ts'
+export { dieWithParent, hostIdentity, yieldProcessor } from './host.ts'
 export { MemoryFabric, type MemoryFabricOptions } from './memory/memory.ts'
 export { createSharedMemory, mapSharedMemory, type SharedMemory } from './shared-memory.ts'
 

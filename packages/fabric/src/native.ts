@@ -36,6 +36,7 @@ export interface LocalNative {
   watchStart(descriptor: number, drain: 0 | 1, onReadable: () => void): number
   watchReference(watch: number, reference: 0 | 1): number
   watchStop(watch: number): number
+  processorYield(): number
   dieWithParent(signal: number, parent: number): number
 }
 

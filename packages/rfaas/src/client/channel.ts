@@ -1,4 +1,4 @@
-import type { Connection } from '@rfaas/fabric'
+import { yieldProcessor, type Connection } from '@rfaas/fabric'
 
 import { RfaasError, toRfaasError } from '../errors.ts'
 import {
@@ -15,6 +15,9 @@ import { decodeFailure, STATUS_OK } from '../protocol/status.ts'
 
 /** Empty polls between two looks at the peer or the clock. */
 const POLLS_PER_LOOK = 64
+
+/** A hot worker has answered by then; any other may need the processor that we poll on. */
+const POLLS_BEFORE_YIELD = 1024
 
 /** A function as its executor numbers it. */
 export interface RemoteFunction {
@@ -122,7 +125,10 @@ export class Channel {
       const done = this.#connection.poll()
       if (done === slot) break
       if (done >= 0) this.#settle(done)
-      else if (++empty % POLLS_PER_LOOK === 0) isLost = !this.isOpen
+      else if (++empty % POLLS_PER_LOOK === 0) {
+        isLost = !this.isOpen
+        if (empty > POLLS_BEFORE_YIELD) yieldProcessor()
+      }
     }
     this.#polling = false
     this.#inFlight[slot] = null

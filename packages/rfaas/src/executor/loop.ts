@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 
-import { FabricError, type Connection } from '@rfaas/fabric'
+import { FabricError, yieldProcessor, type Connection } from '@rfaas/fabric'
 
 import type { Meters } from '../accounting/meters.ts'
 import { monotonicMs } from './clock.ts'
@@ -8,6 +8,8 @@ import type { InvocationServer } from './server.ts'
 
 /** Empty polls between two looks at the clock, the peer and the supervisor. */
 const POLLS_PER_LOOK = 64
+/** A worker that has polled for nothing this long lets others have its processor: its client may be among them. */
+const YIELD_AFTER_MS = 0.02
 /** A polling worker lets its event loop turn this often, for what the functions' module may have started. */
 const TURN_EVERY_MS = 1
 /** A turn in which nothing ran takes a microsecond or two; one that takes longer than this ran something. */
@@ -89,6 +91,7 @@ export class WorkerLoop {
           return this.#turnedMs >= this.#servedMs ? 'cold-down' : 'turn'
         }
         if (this.#server.pending > 0 || nowMs - this.#turnedMs > TURN_EVERY_MS) return 'turn'
+        if (nowMs - this.#servedMs > YIELD_AFTER_MS) yieldProcessor()
       }
     } catch (error) {
       // The client went away in the middle of an answer.
