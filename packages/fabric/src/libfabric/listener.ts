@@ -1,4 +1,4 @@
-import { FabricError } from '../errors.ts'
+import { AcceptQueue } from '../accept-queue.ts'
 import type { ConnectionHandle, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry } from '../geometry.ts'
 import { checked, libfabricNative, localNative } from '../native.ts'
@@ -15,8 +15,7 @@ export class LibfabricListener implements Listener {
   readonly #options: ListenOptions
   readonly #id: number
   readonly #watch: number
-  readonly #accepted: ConnectionHandle[] = []
-  readonly #waiting: PromiseWithResolvers<ConnectionHandle>[] = []
+  readonly #queue = new AcceptQueue<ConnectionHandle>()
   #closed = false
 
   constructor(provider: 'tcp' | 'verbs', options: ListenOptions) {
@@ -37,12 +36,7 @@ export class LibfabricListener implements Listener {
   }
 
   accept(): Promise<ConnectionHandle> {
-    if (this.#closed) return Promise.reject(new FabricError('closed', 'Cannot accept: the listener is closed'))
-    const handle = this.#accepted.shift()
-    if (handle) return Promise.resolve(handle)
-    const waiting = Promise.withResolvers<ConnectionHandle>()
-    this.#waiting.push(waiting)
-    return waiting.promise
+    return this.#queue.take()
   }
 
   close(): void {
@@ -50,10 +44,7 @@ export class LibfabricListener implements Listener {
     this.#closed = true
     localNative().watchStop(this.#watch)
     libfabricNative().ofiListenerClose(this.#id)
-    for (const handle of this.#accepted) libfabricNative().ofiClose(handle.id)
-    for (const waiting of this.#waiting) {
-      waiting.reject(new FabricError('closed', 'Cannot accept: the listener was closed'))
-    }
+    for (const handle of this.#queue.close()) libfabricNative().ofiClose(handle.id)
   }
 
   #requests(): void {
@@ -80,8 +71,6 @@ export class LibfabricListener implements Listener {
       return
     }
     const handle: ConnectionHandle = { fabric: this.#provider, id, outboundBytes, inboundBytes, depth }
-    const waiting = this.#waiting.shift()
-    if (waiting) waiting.resolve(handle)
-    else this.#accepted.push(handle)
+    this.#queue.offer(handle)
   }
 }

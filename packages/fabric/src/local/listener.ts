@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-import { FabricError } from '../errors.ts'
+import { AcceptQueue } from '../accept-queue.ts'
 import type { ConnectionHandle, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry } from '../geometry.ts'
 import { checked, localNative, type LocalNative } from '../native.ts'
@@ -19,8 +19,7 @@ export class LocalListener implements Listener {
   readonly #socket: number
   readonly #watch: number
   readonly #greeting = new Map<number, () => void>()
-  readonly #accepted: LocalHandle[] = []
-  readonly #waiting: PromiseWithResolvers<ConnectionHandle>[] = []
+  readonly #queue = new AcceptQueue<LocalHandle>()
   #closed = false
 
   constructor(options: ListenOptions) {
@@ -37,12 +36,7 @@ export class LocalListener implements Listener {
   }
 
   accept(): Promise<ConnectionHandle> {
-    if (this.#closed) return Promise.reject(new FabricError('closed', 'Cannot accept: the listener is closed'))
-    const handle = this.#accepted.shift()
-    if (handle) return Promise.resolve(handle)
-    const waiting = Promise.withResolvers<ConnectionHandle>()
-    this.#waiting.push(waiting)
-    return waiting.promise
+    return this.#queue.take()
   }
 
   close(): void {
@@ -51,10 +45,7 @@ export class LocalListener implements Listener {
     this.#native.watchStop(this.#watch)
     this.#native.descriptorClose(this.#socket)
     for (const stop of this.#greeting.values()) stop()
-    for (const handle of this.#accepted) abandonLocal(handle)
-    for (const waiting of this.#waiting) {
-      waiting.reject(new FabricError('closed', 'Cannot accept: the listener was closed'))
-    }
+    for (const handle of this.#queue.close()) abandonLocal(handle)
   }
 
   #greet(): void {
@@ -106,8 +97,6 @@ export class LocalListener implements Listener {
     } catch {
       return
     }
-    const waiting = this.#waiting.shift()
-    if (waiting) waiting.resolve(handle)
-    else this.#accepted.push(handle)
+    this.#queue.offer(handle)
   }
 }

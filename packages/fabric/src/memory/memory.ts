@@ -1,5 +1,6 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 
+import { AcceptQueue } from '../accept-queue.ts'
 import { FabricError } from '../errors.ts'
 import type { Connection, ConnectionHandle, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry, connectTimeoutMs } from '../geometry.ts'
@@ -81,8 +82,7 @@ class MemoryListener implements Listener {
   readonly address: string
   readonly options: ListenOptions
   readonly #forget: () => void
-  readonly #accepted: MemoryConnection[] = []
-  readonly #waiting: PromiseWithResolvers<ConnectionHandle>[] = []
+  readonly #queue = new AcceptQueue<ConnectionHandle>()
   #closed = false
 
   constructor(address: string, options: ListenOptions, forget: () => void) {
@@ -92,28 +92,18 @@ class MemoryListener implements Listener {
   }
 
   offer(connection: MemoryConnection): void {
-    const waiting = this.#waiting.shift()
-    if (waiting) waiting.resolve(this.#handle(connection))
-    else this.#accepted.push(connection)
+    this.#queue.offer(this.#handle(connection))
   }
 
   accept(): Promise<ConnectionHandle> {
-    if (this.#closed) return Promise.reject(new FabricError('closed', 'Cannot accept: the listener is closed'))
-    const connection = this.#accepted.shift()
-    if (connection) return Promise.resolve(this.#handle(connection))
-    const waiting = Promise.withResolvers<ConnectionHandle>()
-    this.#waiting.push(waiting)
-    return waiting.promise
+    return this.#queue.take()
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
     this.#forget()
-    for (const connection of this.#accepted) connection.close()
-    for (const waiting of this.#waiting) {
-      waiting.reject(new FabricError('closed', 'Cannot accept: the listener was closed'))
-    }
+    for (const handle of this.#queue.close()) handles.get(handle.id)?.connection.close()
   }
 
   #handle(connection: MemoryConnection): ConnectionHandle {
