@@ -139,14 +139,19 @@ export class Channel {
 
   /**
    * Sends the invocation whose input is in the slot; the waiter hears of the result on the event loop, or during the
-   * spin that may follow.
-   *
-   * @throws {RfaasError} `executor_lost`; the waiter is not called then
+   * spin that may follow. When the worker is gone already, the waiter hears the reason from {@link close}, as those do
+   * that were in flight.
    */
   invoke(f: RemoteFunction, slot: number, byteLength: number, waiter: Waiter): void {
-    this.#submit(f, slot, byteLength)
+    try {
+      this.#submit(f, slot, byteLength)
+    } catch (error) {
+      if (this.isOpen || this.isClosed) throw error
+      this.#inFlight[slot] = f
+    }
     this.#waiters[slot] = waiter
     this.#waiting++
+    if (!this.isOpen) this.#lost()
   }
 
   /** Polls until the slot has settled or the time is over; whoever is still in flight is then awaited on the loop. */

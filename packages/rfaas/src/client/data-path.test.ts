@@ -166,6 +166,23 @@ describe('data path', () => {
     assert.equal(lost, 1)
   })
 
+  test('a call to a worker that is gone already fails with the reason, as one in flight does', async () => {
+    const broken = await pair(layout, { loss: 1 })
+    const alone = new Dispatcher([broken], 3, 0)
+    const heard = Promise.withResolvers<void>()
+    broken.onLost = heard.resolve
+    const inFlight = alone.call(f('add'), [1, 1])
+    await heard.promise
+    const late = alone.call(f('add'), [2, 2])
+    const outcomes = Promise.allSettled([inFlight, late])
+    const reason = new RfaasError('lease_closed', 'the lease expired')
+    broken.close(reason)
+    assert.deepEqual(await outcomes, [
+      { status: 'rejected', reason },
+      { status: 'rejected', reason },
+    ])
+  })
+
   test('end refuses what waits and what comes', async () => {
     const inFlight = [dispatcher.call(f('held'), [1]), dispatcher.call(f('held'), [2])]
     const waiting = dispatcher.call(f('add'), [1, 1])
