@@ -173,10 +173,7 @@ export class Channel {
   /** Has {@link onLost} called as soon as the worker is gone, though nothing is in flight. */
   watchForLoss(): void {
     this.#watching = true
-    if (this.isClosed || this.#armed) return
-    this.#drain()
-    this.#armed = this.#connection.arm()
-    if (!this.#armed && !this.isOpen) this.#lost()
+    this.#await()
   }
 
   /** Fails everything in flight and gives the connection back. Closing twice is fine. */
@@ -251,17 +248,17 @@ export class Channel {
     this.#polling = false
   }
 
-  /** Sleeps on the event loop while somebody waits; only then the process is kept alive. */
+  /** Sleeps on the event loop while there is something to hear of; the process is kept alive while somebody waits. */
   #await(): void {
-    while (this.#waiting > 0 && !this.#armed) {
-      if (this.#connection.arm()) {
-        this.#armed = true
-        this.#connection.ref()
-        return
-      }
+    if (this.isClosed) return
+    while ((this.#waiting > 0 || this.#watching) && !this.#armed) {
+      this.#armed = this.#connection.arm()
+      if (this.#armed) break
       this.#drain()
       if (!this.isOpen) return this.#lost()
     }
+    if (this.#waiting > 0) this.#connection.ref()
+    else this.#connection.unref()
   }
 
   #ready(): void {
@@ -270,11 +267,7 @@ export class Channel {
     this.#drain()
     if (this.isClosed) return
     if (!this.isOpen) this.#lost()
-    else if (this.#waiting > 0) this.#await()
-    else {
-      this.#connection.unref()
-      if (this.#watching) this.watchForLoss()
-    }
+    else this.#await()
   }
 
   #lost(): void {

@@ -42,6 +42,7 @@ export class Cluster implements AsyncDisposable {
       this.#refuseClosed()
     }
     this.#leases.add(lease as Lease<never>)
+    void lease.closed.then((error) => error === null && this.#leases.delete(lease as Lease<never>))
     return lease
   }
 

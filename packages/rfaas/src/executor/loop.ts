@@ -3,7 +3,6 @@ import { setImmediate } from 'node:timers/promises'
 import { FabricError, yieldProcessor, type Connection } from '@rfaas/fabric'
 
 import type { Meters } from '../accounting/meters.ts'
-import { monotonicMs } from './clock.ts'
 import type { InvocationServer } from './server.ts'
 
 /** Empty polls between two looks at the clock, the peer and the supervisor. */
@@ -45,7 +44,7 @@ export class WorkerLoop {
   }
 
   async run(): Promise<LoopEnd> {
-    this.#markMs = this.#servedMs = this.#turnedMs = monotonicMs()
+    this.#markMs = this.#servedMs = this.#turnedMs = performance.now()
     for (;;) {
       const pause = this.#hot()
       switch (pause) {
@@ -104,7 +103,7 @@ export class WorkerLoop {
   async #turn(): Promise<void> {
     const isRunning = this.#server.pending > 0
     await setImmediate()
-    const nowMs = monotonicMs()
+    const nowMs = performance.now()
     const ms = nowMs - this.#markMs
     if (isRunning && ms > TURN_EMPTY_MS) this.#meters.addExecution(ms * 1e6, 0)
     else this.#meters.addHotPolling(ms * 1e6)
@@ -125,12 +124,12 @@ export class WorkerLoop {
       this.#meters.addExecution(performance.eventLoopUtilization(slept).active * 1e6, 0)
     }
     // Asleep is neither polling nor executing. A waker has work for us: poll for it as after an invocation.
-    this.#markMs = this.#turnedMs = monotonicMs()
+    this.#markMs = this.#turnedMs = performance.now()
     this.#servedMs = this.#markMs
   }
 
   #look(served: 0 | 1): number {
-    const nowMs = monotonicMs()
+    const nowMs = performance.now()
     const ns = (nowMs - this.#markMs) * 1e6
     if (served === 1) this.#meters.addExecution(ns, 1)
     else this.#meters.addHotPolling(ns)

@@ -56,7 +56,8 @@ export class InvocationServer {
 
   /**
    * Looks at the header of the slot that was served last. Most likely it is the next one too, and its cache line is
-   * then on its way while the immediate's still is, instead of after it. Saves a twentieth of a hot round trip: 0.51 instead of 0.53 µs.
+   * then on its way while the immediate's still is, instead of after it. Saves a twentieth of a hot round trip: 0.51
+   * instead of 0.53 µs.
    */
   expect(): void {
     Atomics.load(this.#requests, this.#expected)

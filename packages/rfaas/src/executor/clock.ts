@@ -1,4 +1,0 @@
-/** Milliseconds of a clock that never goes back, with a resolution of nanoseconds. */
-export function monotonicMs(): number {
-  return performance.now()
-}
