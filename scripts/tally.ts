@@ -1,40 +1,93 @@
+import { relative } from 'node:path'
 import type { TestsStream } from 'node:test'
 
-/** Counts what the test runner reports, over several runs. */
+/** Of what a failure says of itself: enough for the message and the first frames. */
+const MOST_CHARACTERS = 1500
+
+interface Counts {
+  passed: number
+  skipped: number
+  /** What failed: a test with where it stands and its error, or a sentence on what went wrong outside of the tests. */
+  readonly problems: string[]
+}
+
+/** Counts what the test runner reports, file by file, over several runs. */
 export class Tally {
-  passed = 0
-  failed = 0
-  skipped = 0
-  /** What went wrong outside of the tests, a sentence each; each counts as one that failed. */
-  readonly problems: string[] = []
+  readonly #root: string
+  readonly #files = new Map<string, Counts>()
+
+  /** @param root - what the paths of test files are told relative to */
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  get problems(): string[] {
+    return [...this.#files.values()].flatMap(({ problems }) => problems)
+  }
+
+  get failed(): number {
+    return this.problems.length
+  }
 
   get total(): number {
-    return this.passed + this.failed + this.skipped
+    return this.failed + this.#sum('passed') + this.#sum('skipped')
   }
 
   get line(): string {
-    return `${this.passed} passed, ${this.failed} failed, ${this.skipped} skipped`
+    return `${this.#sum('passed')} passed, ${this.failed} failed, ${this.#sum('skipped')} skipped`
   }
 
-  fail(sentence: string): void {
-    this.problems.push(sentence)
-    this.failed++
+  /** Absolute paths of the files in which something failed. */
+  get failedFiles(): string[] {
+    return [...this.#files].flatMap(([file, { problems }]) => (file !== '' && problems.length > 0 ? [file] : []))
+  }
+
+  problemsOf(file: string): readonly string[] {
+    return this.#files.get(file)?.problems ?? []
+  }
+
+  /** Takes back what was reported of a file, for it runs again. */
+  forget(file: string): void {
+    this.#files.delete(file)
+  }
+
+  /** @param file - absolute; empty for what is no file's */
+  fail(sentence: string, file = ''): void {
+    this.#of(file).problems.push(sentence)
   }
 
   listen(events: TestsStream): void {
-    events.on('test:pass', ({ name, file, skip, todo, details }) => {
+    events.on('test:pass', ({ name, file = '', skip, todo, details }) => {
       if (details.type === 'suite') return
-      if (isSet(skip) || isSet(todo)) this.skipped++
+      if (isSet(skip) || isSet(todo)) this.#of(file).skipped++
       // The runner reports a file that holds no test as a test of the file's name that passed.
-      else if (name === file) this.fail(`${name} holds no test`)
-      else this.passed++
+      else if (name === file) this.fail(`${name} holds no test`, file)
+      else this.#of(file).passed++
     })
-    events.on('test:fail', ({ skip, todo, details }) => {
-      if (isSet(skip) || isSet(todo)) this.skipped++
+    events.on('test:fail', ({ name, file = '', line = 0, skip, todo, details }) => {
+      if (isSet(skip) || isSet(todo)) this.#of(file).skipped++
       // A suite fails with its tests, which are counted; on its own it fails in a hook.
-      else if (details.type !== 'suite' || isHookFailure(details.error)) this.failed++
+      else if (details.type !== 'suite' || isHookFailure(details.error)) {
+        this.fail(`${name} (${relative(this.#root, file)}:${line})\n${explained(details.error)}`, file)
+      }
     })
   }
+
+  #of(file: string): Counts {
+    const known = this.#files.get(file) ?? { passed: 0, skipped: 0, problems: [] }
+    this.#files.set(file, known)
+    return known
+  }
+
+  #sum(what: 'passed' | 'skipped'): number {
+    return [...this.#files.values()].reduce((sum, counts) => sum + counts[what], 0)
+  }
+}
+
+/** The runner wraps what the test threw. */
+function explained(error: Error): string {
+  const thrown = error.cause instanceof Error ? error.cause : error
+  return (thrown.stack ?? thrown.message).slice(0, MOST_CHARACTERS)
 }
 
 /** A reason, or true; the runner gives an empty string for a reason that was not given. */

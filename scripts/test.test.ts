@@ -39,6 +39,41 @@ describe('npm test', () => {
     assert.equal(status, 1)
   })
 
+  it('says at its end which test failed, where it stands and why', () => {
+    const { output } = runTests({ 'a.test.ts': `test('fails', () => { throw new Error('no') })`, 'b.test.ts': PASSES })
+    assert.match(
+      output,
+      /\n✖ fails \(packages\/one\/src\/a\.test\.ts:2\)\nError: no\n(.+\n)+\n1 passed, 1 failed, 0 skipped\n$/,
+    )
+  })
+
+  it('with --retry runs a file that failed once more, and says so', () => {
+    const second = `import { existsSync, writeFileSync } from 'node:fs'
+      test('fails the first time', () => {
+        const isSecond = existsSync('once')
+        writeFileSync('once', '')
+        if (!isSecond) throw new Error('bad moment')
+      })`
+    const files = { 'a.test.ts': PASSES, 'b.test.ts': PASSES + second }
+    assert.equal(runTests(files).status, 1, 'not without being asked to')
+    const { status, output } = runTests(files, ['--retry'])
+    assert.match(output, /\n! packages\/one\/src\/b\.test\.ts passed only at its second try; .*\nfails the first time/)
+    assert.match(output, /bad moment/)
+    assert.equal(output.split('\n').at(-2), '3 passed, 0 failed, 0 skipped', output)
+    assert.equal(status, 0)
+  })
+
+  it('fails with --retry when a file fails twice, or when many do', () => {
+    const fails = `test('fails', () => { throw new Error('no') })`
+    const once = runTests({ 'a.test.ts': PASSES, 'b.test.ts': fails }, ['--retry'])
+    assert.equal(once.output.split('\n').at(-2), '1 passed, 1 failed, 0 skipped', once.output)
+    assert.equal(once.status, 1)
+    const many = Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [`${name}.test.ts`, fails]))
+    const { status, output } = runTests(many, ['--retry'])
+    assert.doesNotMatch(output, /Once more/)
+    assert.equal(status, 1)
+  })
+
   it('runs only the files that were named', () => {
     const { output } = runTests({ 'a.test.ts': PASSES, 'lease.test.ts': PASSES + PASSES }, ['lease'])
     assert.equal(output.split('\n').at(-2), '2 passed, 0 failed, 0 skipped', output)

@@ -50,7 +50,10 @@ test('up invokes, and at Ctrl-C drains and leaves nothing', async () => {
   assert.deepEqual(await leftAfter(marked, 0), [])
   const lost = await busy.finished()
   assert.equal(lost.code, 1)
-  assert.match(lost.stderr, /^rfaas: .* \[(lease_closed|executor_lost|node_unreachable|manager_unreachable)\]\n$/)
+  assert.match(
+    lost.stderr,
+    /^rfaas: .* \[(lease_retrieved|node_lost|executor_lost|node_unreachable|manager_unreachable)\]\n$/,
+  )
 })
 
 test('up tells a person what to type next, and that works', async () => {
@@ -84,7 +87,8 @@ test('manager, node, nodes, invoke and leases work together as processes of thei
   assert.equal((await rfaas(['leases'], asked)).stdout, 'No lease is open; --all lists the closed ones too.\n')
   assert.equal((await rfaas(['leases', '--json'], asked)).stdout, '[]\n')
 
-  const nodeArgs = ['node', '--name', 'n-1', '--cores', '2', '--memory-mib', '1024', '--fabrics', 'local,tcp', '--json']
+  const offer = ['--cores', '2', '--memory-mib', '1024', '--resource', 'gpu=1', '--label', 'zone=a']
+  const nodeArgs = ['node', '--name', 'n-1', ...offer, '--fabrics', 'local,tcp', '--json']
   await using node = new Service(nodeArgs, { env: { ...env, RFAAS_MANAGER: url } })
   const ready = await node.ready<{ kind: string; nodeId: string; url: string; fabrics: string[]; pid: number }>()
   assert.deepEqual(ready, { kind: 'node', nodeId: 'n-1', url: ready.url, fabrics: ['local', 'tcp'], pid: node.pid })
@@ -96,10 +100,14 @@ test('manager, node, nodes, invoke and leases work together as processes of thei
     { nodeId: 'n-1', state: 'ready', cores: 2, coresFree: 2, memoryMib: 1024 },
   )
   const table = (await rfaas(['nodes'], asked)).stdout
-  assert.match(table, /^NODE +STATE +CORES FREE .*\nn-1 +ready +2\/2 +1 GiB\/1 GiB +local, tcp +/)
+  assert.match(
+    table,
+    /^NODE +STATE +CORES FREE .*\nn-1 +ready +2\/2 +1 GiB\/1 GiB +gpu 1\/1 +[01]\/1(?: \(\d+ MiB\))? +zone=a +local, tcp +local +/,
+  )
 
   for (const fabric of ['local', 'tcp']) {
-    const run = await rfaas(['invoke', MODULE, 'add', '--data', '[1,2]', '--args', '--fabric', fabric, '--json'], asked)
+    const where = ['--fabric', fabric, '--resource', 'gpu=1', '--label', 'zone=a']
+    const run = await rfaas(['invoke', MODULE, 'add', '--data', '[1,2]', '--args', ...where, '--json'], asked)
     const outcome = JSON.parse(run.stdout) as {
       result: number
       lease: { nodeId: string; fabric: string }
@@ -178,23 +186,24 @@ test('what fails is one sentence on standard error and exit code 1', async () =>
   const { service, url } = await startUp()
   await using _ = service
   const invoke = (...args: string[]) => rfaas(['invoke', MODULE, ...args, '--manager', url])
-  const failures: [Promise<{ code: number | null; stdout: string; stderr: string }>, RegExp][] = [
-    [invoke('fail'), /RangeError: no such option.*\[function_failed\]/],
-    [invoke('missing'), /missing.*add, describe, fail, invert, never.* \[unknown_function\]/],
-    [invoke('add', '--cores', '64'), /64.* \[lease_denied\]/],
-    [invoke('add', '--node', 'elsewhere'), /elsewhere.* \[lease_denied\]/],
-    [invoke('invert', '--file', '/no/such/file'), /Cannot read the input: .*\/no\/such\/file/],
-    [rfaas(['invoke', '/no/such/module.ts', 'f', '--manager', url]), /there is no file \/no\/such\/module\.ts/],
+  // One after the other, for some lease a core before they fail.
+  const failures: [() => Promise<{ code: number | null; stdout: string; stderr: string }>, RegExp][] = [
+    [() => invoke('fail'), /RangeError: no such option.*\[function_failed\]/],
+    [() => invoke('missing'), /missing.*add, describe, fail, invert, never.* \[unknown_function\]/],
+    [() => invoke('add', '--cores', '64'), /64.* \[lease_denied\]/],
+    [() => invoke('add', '--node', 'elsewhere'), /elsewhere.* \[lease_denied\]/],
+    [() => invoke('invert', '--file', '/no/such/file'), /Cannot read the input: .*\/no\/such\/file/],
+    [() => rfaas(['invoke', '/no/such/module.ts', 'f', '--manager', url]), /there is no file \/no\/such\/module\.ts/],
     [
-      rfaas(['nodes', '--manager', 'http://127.0.0.1:1']),
+      () => rfaas(['nodes', '--manager', 'http://127.0.0.1:1']),
       /http:\/\/127\.0\.0\.1:1.*rfaas up.* \[manager_unreachable\]/,
     ],
-    [rfaas(['node', '--manager', 'http://127.0.0.1:1']), /http:\/\/127\.0\.0\.1:1.* \[manager_unreachable\]/],
-    [rfaas(['manager', '--port', new URL(url).port]), /Cannot listen on 127\.0\.0\.1:\d+: the port is in use/],
-    [rfaas(['manager', '--port', '0', '--data', '/dev/null/db']), /\/dev\/null\/db/],
+    [() => rfaas(['node', '--manager', 'http://127.0.0.1:1']), /http:\/\/127\.0\.0\.1:1.* \[manager_unreachable\]/],
+    [() => rfaas(['manager', '--port', new URL(url).port]), /Cannot listen on 127\.0\.0\.1:\d+: the port is in use/],
+    [() => rfaas(['manager', '--port', '0', '--data', '/dev/null/db']), /\/dev\/null\/db/],
   ]
-  for (const [failed, sentence] of failures) {
-    const { code, stdout, stderr } = await failed
+  for (const [fail, sentence] of failures) {
+    const { code, stdout, stderr } = await fail()
     assert.deepEqual([code, stdout], [1, ''], stderr)
     assert.match(stderr, sentence)
     assert.match(stderr, /^rfaas: [^\n]+\n$/)
@@ -213,6 +222,8 @@ test('a wrong command line is one sentence and exit code 2, and starts nothing',
     [['node', '--fabrics', 'local,udp'], /--fabrics: "udp" is unknown; known are local, tcp, verbs/],
     [['manager', '--node-lost-after', '3'], /--node-lost-after: "3" has no unit/],
     [['manager', '--prices', 'perCore=1'], /--prices: the key "perCore" is unknown/],
+    [['node', '--label', 'zone'], /Cannot read --label: "zone" is not NAME=VALUE/],
+    [['node', '--resource', 'gpu=1', '--resource', 'gpu=2'], /Cannot read --resource: gpu stands there twice/],
     [['invoke', MODULE], /missing required argument 'function'/],
     [
       ['invoke', MODULE, 'add', '--data', '1', '--file', 'x'],

@@ -9,7 +9,7 @@ import type { Cluster, Lease, LeaseOptions } from 'rfaas'
 import { error } from './harness/codes.ts'
 import type * as Functions from './harness/functions.ts'
 import { Scene } from './harness/scene.ts'
-import { cpuMsOf } from './harness/traces.ts'
+import { cpuMsOf, usageOf } from './harness/traces.ts'
 import { NOTICED_MS_MAX, until, within } from './harness/waiting.ts'
 
 const MODULE = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
@@ -138,20 +138,27 @@ describe('an executor', () => {
     return until('asleep', () => meters(leaseId), isSame)
   }
 
-  test('a worker is hot after an invocation, then warm: it meters nothing and uses no CPU; the next makes it hot', async () => {
-    await using workers = await lease({ hotTimeoutMs: 20 })
-    const { pid } = await workers.call.whoAmI()
-    const first = await asleep(workers.id, 1)
-    const cpuMs = cpuMsOf(pid)
-    await delay(2000)
-    // A hot worker would have used all of it; what is left is Node's own housekeeping.
-    assert.ok(cpuMsOf(pid) - cpuMs <= 50, `${cpuMsOf(pid) - cpuMs} ms of CPU in 2 s`)
-    assert.equal((await meters(workers.id)).hotPollingNs, first.hotPollingNs)
+  for (const fabric of ['local', 'tcp'] as const) {
+    test(`over ${fabric} a worker is hot after an invocation, then warm: it meters nothing and uses no CPU; the next makes it hot`, async () => {
+      await using workers = await lease({ fabric, hotTimeoutMs: 20 })
+      await using polling = await lease({ fabric, hotTimeoutMs: 'always' })
+      const threads = { warm: await workers.call.thread(), hot: await polling.call.thread() }
+      const first = await asleep(workers.id, 1)
+      const before = { warm: usageOf(threads.warm), hot: usageOf(threads.hot) }
+      await delay(3000)
+      const used = (which: 'warm' | 'hot') => usageOf(threads[which]).cpuNs - before[which].cpuNs
+      const [warmNs, hotNs] = [used('warm'), used('hot')]
+      assert.ok(warmNs < hotNs / 500, `a warm worker used ${warmNs} ns of CPU in 3 s, a hot one ${hotNs} ns`)
+      assert.equal((await meters(workers.id)).hotPollingNs, first.hotPollingNs)
 
-    await workers.call.add(1, 2)
-    const second = await asleep(workers.id, 2)
-    assert.ok(second.hotPollingNs >= first.hotPollingNs + 15e6, `polled ${second.hotPollingNs - first.hotPollingNs} ns`)
-  })
+      await workers.call.add(1, 2)
+      const second = await asleep(workers.id, 2)
+      assert.ok(
+        second.hotPollingNs >= first.hotPollingNs + 15e6,
+        `polled ${second.hotPollingNs - first.hotPollingNs} ns`,
+      )
+    })
+  }
 
   test(`hotTimeoutMs 'always': it polls until the lease ends`, async () => {
     const workers = await lease({ hotTimeoutMs: 'always' })

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { systemClock } from '../packages/rfaas/src/clock.ts'
 import { local, type Cluster, type Lease, type LeaseOptions } from 'rfaas'
 
 import { error } from './harness/codes.ts'
@@ -106,6 +107,21 @@ describe('a lease', () => {
     await second.release()
   })
 
+  test('one that may wait gets the cores that another one gives back, before who asks later', async () => {
+    const first = await lease({ cores: 2 })
+    const waiting = lease({ cores: 2, waitMs: 60_000 })
+    const denied = async (): Promise<string> => lease({ memoryMib: 20 }).then(() => '', String)
+    await until('waiting', denied, (sentence) => /1 of this priority or a higher one wait for theirs/.test(sentence))
+    await first.release()
+    await using second = await waiting
+    assert.equal(await second.call.add(1, 2), 3)
+    const late = assert.rejects(
+      lease({ waitMs: 50 }),
+      error('lease_denied', /within 50 ms: 1 core asked, largest free 0/),
+    )
+    await late
+  })
+
   test('asking for more than there is says how much there is', async () => {
     await assert.rejects(lease({ cores: 3 }), error('lease_denied', /3 cores asked, largest free 2 on embedded/))
     await assert.rejects(
@@ -178,16 +194,36 @@ describe('a lease', () => {
     assert.equal(await workers.call.add(1, 2), 3)
   })
 
+  for (const fabric of ['local', 'tcp'] as const) {
+    test(`over ${fabric}: what a client writes late, after it stood still, reaches nobody who has its cores now`, async () => {
+      const client = await scene.client(cluster.url)
+      await client.lease({ functions: fileURLToPath(functions), cores: 2, durationMs: 2000, fabric })
+      assert.equal(await client.call('add', 1, 2), 3)
+      client.signal('SIGSTOP')
+      // Written while it stands still, answered by nobody.
+      const late = client.call('add', 3, 4)
+      late.catch(() => {})
+      await using workers = await lease({ cores: 2, fabric, waitMs: 10_000 })
+      const before = await workers.map.whoAmI([1, 2] as never)
+      client.signal('SIGCONT')
+      await assert.rejects(late, /^Error: (lease_expired|executor_lost): /)
+      await assert.rejects(client.call('add', 5, 6), /^Error: (lease_expired|executor_lost): /)
+      assert.equal(await workers.call.add(1, 2), 3)
+      assert.equal((await workers.release()).usage.invocations, before.length + 1)
+      await client[Symbol.asyncDispose]()
+    })
+  }
+
   test('a client that stands still for longer than its lease finds it closed, and its executor is gone', async () => {
     const client = await scene.client(cluster.url)
-    const { leaseId } = await client.lease({ functions: fileURLToPath(functions), durationMs: 400 })
+    const { leaseId } = await client.lease({ functions: fileURLToPath(functions), durationMs: 1000 })
     assert.equal(await client.call('add', 1, 2), 3)
     assert.equal(scene.executors().length, 1)
     client.signal('SIGSTOP')
     await becomes([], () => scene.executorPids())
     await scene.idle(cluster)
     client.signal('SIGCONT')
-    await assert.rejects(client.call('add', 1, 2), /^Error: (lease_closed|executor_lost): .*expired/)
+    await assert.rejects(client.call('add', 1, 2), /^Error: (lease_expired|executor_lost): .*expired/)
     const closed = (await cluster.leases({ includeClosed: true })).find((lease) => lease.leaseId === leaseId)
     assert.equal(closed?.usage?.invocations, 1)
     await client[Symbol.asyncDispose]()
@@ -221,4 +257,37 @@ test('local() is a cluster of this machine that ends with its block', async () =
   await using lease = await cluster.lease<typeof Functions>({ functions })
   assert.equal(lease.fabric, 'local')
   assert.equal(await lease.call.add(1, 2), 3)
+})
+
+describe('clocks that are hours apart', () => {
+  const HOURS_MS = 5 * 3_600_000
+  const clockAt = (skewMs: number): typeof systemClock => ({ ...systemClock, nowUnixMs: () => Date.now() + skewMs })
+  let scene: Scene
+  before(() => void (scene = new Scene()))
+  after(() => scene[Symbol.asyncDispose]())
+
+  for (const [who, skewMs] of [
+    ['the manager', { manager: HOURS_MS, node: 0 }],
+    ['the node', { manager: 0, node: HOURS_MS }],
+    ['the client', { manager: -HOURS_MS, node: -HOURS_MS }],
+  ] as const) {
+    test(`${who} is ahead: a short lease is renewed, one that stands still expires when it should`, async () => {
+      const options = { manager: { clock: clockAt(skewMs.manager) }, node: { clock: clockAt(skewMs.node) } }
+      const cluster = await scene.embedded(options)
+      {
+        await using workers = await cluster.lease<typeof Functions>({ functions, durationMs: 1000 })
+        const firstMs = workers.expires.getTime()
+        assert.ok(Math.abs(firstMs - Date.now()) < 5000, 'by the clock of the client')
+        await until('renewed', () => workers.expires.getTime(), (expiresMs) => expiresMs > firstMs + 900) // prettier-ignore
+        assert.equal(await workers.call.add(1, 2), 3)
+      }
+      const client = await scene.client(cluster.url)
+      await client.lease({ functions: fileURLToPath(functions), durationMs: 1000 })
+      client.signal('SIGSTOP')
+      await becomes([], () => scene.executorPids())
+      await scene.idle(cluster)
+      client.signal('SIGCONT')
+      await client.kill()
+    })
+  }
 })

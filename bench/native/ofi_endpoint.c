@@ -1,5 +1,7 @@
 #include "ofi_endpoint.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +12,7 @@
 #define PRIVATE_DATA_BYTES_MAX 64
 
 struct listen_address {
-  char bytes[128];
+  _Alignas(struct sockaddr_in) char bytes[128];
   size_t length;
 };
 
@@ -32,7 +34,7 @@ struct ofi_pipe ofi_pipe_open(void) {
   return (struct ofi_pipe){.read_fd = ends[0], .write_fd = ends[1]};
 }
 
-static struct fi_info *find_provider(const char *provider, uint64_t flags) {
+static struct fi_info *find_provider(const char *provider, const char *port, uint64_t flags) {
   struct fi_info *hints = fi_allocinfo(), *info = NULL;
   if (hints == NULL) floor_fail("allocate hints", "out of memory");
   hints->fabric_attr->prov_name = strdup(provider);
@@ -42,7 +44,8 @@ static struct fi_info *find_provider(const char *provider, uint64_t flags) {
   hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
   hints->domain_attr->threading = FI_THREAD_DOMAIN; /* one thread a process: no locks */
   hints->addr_format = FI_SOCKADDR_IN;
-  ofi_check(fi_getinfo(FI_VERSION(1, 17), "127.0.0.1", NULL, flags, hints, &info), provider);
+  const char *host = getenv("OFI_HOST"); /* an address of a device of the provider, where it is not on loopback */
+  ofi_check(fi_getinfo(FI_VERSION(1, 17), host == NULL ? "127.0.0.1" : host, port, flags, hints, &info), provider);
   fi_freeinfo(hints);
   return info;
 }
@@ -108,7 +111,7 @@ static struct fi_info *await_event(struct ofi_endpoint *endpoint, uint32_t wante
 }
 
 struct ofi_endpoint ofi_accept(const struct ofi_pipe *pipe, const struct floor_options *options) {
-  struct ofi_endpoint endpoint = {.info = find_provider(options->provider, FI_SOURCE)};
+  struct ofi_endpoint endpoint = {.info = find_provider(options->provider, NULL, FI_SOURCE)};
   struct fid_pep *listener;
   struct listen_address address = {.length = sizeof address.bytes};
   open_fabric(&endpoint);
@@ -127,10 +130,12 @@ struct ofi_endpoint ofi_accept(const struct ofi_pipe *pipe, const struct floor_o
 }
 
 struct ofi_endpoint ofi_connect(const struct ofi_pipe *pipe, const struct floor_options *options) {
-  struct ofi_endpoint endpoint = {.info = find_provider(options->provider, 0)};
   struct listen_address address;
   ssize_t bytes = read(pipe->read_fd, &address, sizeof address);
   if (bytes != (ssize_t)sizeof address) floor_fail("read the server's address", "cut off");
+  char port[sizeof "65535"]; /* verbs looks for it here, not where it connects */
+  snprintf(port, sizeof port, "%u", ntohs(((struct sockaddr_in *)address.bytes)->sin_port));
+  struct ofi_endpoint endpoint = {.info = find_provider(options->provider, port, 0)};
   open_fabric(&endpoint);
   open_endpoint(&endpoint, options, CLIENT_BYTE);
   struct ofi_target own = own_target(&endpoint);

@@ -10,6 +10,7 @@ test('bench --help lists the benches', () => {
   const { status, stdout } = bench('--help')
   assert.equal(status, 0)
   assert.match(stdout, /^ {2}floor .+\n {2}hot /m)
+  assert.match(stdout, /^ {2}all .+\n(.+\n)? {2}tables /m)
 })
 
 for (const args of [[], ['nowhere'], ['floor', 'hot'], ['floor', '--fast']]) {

@@ -1,16 +1,44 @@
 import { parseArgs } from 'node:util'
+import { asyncCalls } from './benches/async.ts'
+import { cold } from './benches/cold.ts'
 import { floor } from './benches/floor.ts'
+import { full } from './benches/full.ts'
 import { hot } from './benches/hot.ts'
+import { parallel } from './benches/parallel.ts'
+import { payload } from './benches/payload.ts'
+import { peers } from './benches/peers.ts'
+import { placement } from './benches/placement.ts'
+import { throughput } from './benches/throughput.ts'
+import { warm } from './benches/warm.ts'
 import type { Bench } from './harness/bench.ts'
-import { machineFacts } from './harness/facts.ts'
 import { buildNative } from './harness/native.ts'
-import { jsonReport, textReport } from './harness/report.ts'
+import { json, recordOf, textReport } from './harness/report.ts'
+import { runAll, runBench } from './results/all.ts'
+import { writeDocuments } from './results/documents.ts'
+import { QUICK_RESULTS, RESULTS, writeResults } from './results/files.ts'
+import { renewFromFiles, writePlots } from './results/keep.ts'
 
-const BENCHES: readonly Bench[] = [floor, hot]
+const BENCHES: readonly Bench[] = [
+  floor, //
+  hot,
+  payload,
+  throughput,
+  parallel,
+  asyncCalls,
+  warm,
+  full,
+  cold,
+  placement,
+  peers,
+]
 
 const USAGE = `usage: npm run bench -- NAME [--json] [--quick]
 
 ${BENCHES.map(({ name, question }) => `  ${name.padEnd(10)}  ${question}`).join('\n')}
+
+  all         every bench, one after another; keeps what they found in bench/results, with plots,
+              and renews what the documents quote (with --quick only in bench/results/quick)
+  tables      makes plots and tables once more from bench/results
 
   --json      print one object; its \`summary\` holds the numbers that are quoted, by name
   --quick     fewer and shorter rounds: to see that it runs, not to quote
@@ -37,19 +65,37 @@ function progressLine(what: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`)
 }
 
+function print(text: string): void {
+  progressLine('')
+  process.stdout.write(`${text}\n`)
+}
+
+async function runOne(bench: Bench, quick: boolean, asJson: boolean): Promise<void> {
+  await buildNative()
+  const outcome = await runBench(bench, quick, progressLine)
+  print(asJson ? json(recordOf(outcome)) : textReport(outcome))
+}
+
+async function runEvery(quick: boolean, asJson: boolean): Promise<void> {
+  await buildNative()
+  const say = asJson ? () => {} : (text: string) => print(`${text}\n\n${'─'.repeat(100)}\n`)
+  const results = await runAll(BENCHES, { quick, progress: progressLine, say })
+  const folder = quick ? QUICK_RESULTS : RESULTS
+  writeResults(folder, results)
+  writePlots(folder, results)
+  if (!quick) writeDocuments(results)
+  print(asJson ? json(results.combined) : `kept in ${folder}`)
+  if (Object.keys(results.combined.failed).length > 0) process.exitCode = 1
+}
+
 const { values, positionals } = parseCommand()
 if (values.help) {
   process.stdout.write(USAGE)
   process.exit(0)
 }
 if (positionals.length !== 1) usageError(`Name one bench, got ${positionals.join(' ') || 'none'}`)
-const bench = BENCHES.find(({ name }) => name === positionals[0])
-if (bench === undefined) usageError(`No such bench: ${positionals[0]}`)
-
-const quick = values.quick ?? false
-const facts = machineFacts()
-await buildNative()
-const report = await bench.run({ quick, progress: progressLine })
-progressLine('')
-const outcome = { bench, facts, quick, report }
-process.stdout.write(`${values.json ? jsonReport(outcome) : textReport(outcome)}\n`)
+const [name] = positionals
+const { quick = false, json: asJson = false } = values
+if (name === 'all') await runEvery(quick, asJson)
+else if (name === 'tables') renewFromFiles()
+else await runOne(BENCHES.find((bench) => bench.name === name) ?? usageError(`No such bench: ${name}`), quick, asJson)

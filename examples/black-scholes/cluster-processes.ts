@@ -5,7 +5,7 @@ export interface NodeOptions {
   name: string
   cores: number
   /** The only way in which its workers can be reached. */
-  fabric: 'local' | 'tcp'
+  fabric: 'local' | 'tcp' | 'verbs'
 }
 
 /** A cluster on this machine: a resource manager and nodes, each a process. */

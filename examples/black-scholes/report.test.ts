@@ -11,7 +11,10 @@ const lease = {
   fabric: 'local',
   workers: 1,
   firstResultMs: 212.4,
-  timings: { bundleMs: 12.3, grantMs: 3, uploadMs: 1.5, allocateMs: 187, loadMs: 40, connectMs: 4, totalMs: 208 },
+  timings: {
+    ...{ bundleMs: 12.3, grantMs: 3, uploadMs: 1.5, allocateMs: 187, start: 'cold' as const, startMs: 180, loadMs: 4 },
+    ...{ connectMs: 4, totalMs: 208 },
+  },
   roundTrips: { bytes: 64, rounds: 50_000, medianNs: 512, p99Ns: 940 },
   options: 604_160,
   usage: { allocationCoreS: 1.2, allocationGibS: 0.6, hotPollingNs: 8.3e8, executionNs: 4.1e8, invocations: 50_300 },
@@ -44,27 +47,28 @@ test('renderReport shows every number of the result at a place of its own', () =
   assert.equal(
     renderReport(result, stream(false)),
     `
-2 leases                             node near                              node far
-  reached over                       local (shared memory)                  libfabric tcp
-  lease                              lease-1, 1 worker                      lease-2, 1 worker
-  request to first result            212 ms                                 212 ms
-    bundle + grant + upload + start  12.3 + 3 + 1.5 + 187 ms                12.3 + 3 + 1.5 + 187 ms
-    connect + first call             4 + 4.4 ms                             4 + 4.4 ms
-  hot no-op, 64 B, median            0.512 µs                               0.512 µs
-    99th percentile                  0.94 µs                                0.94 µs
-  options priced                     604,160                                395,840
-  cost                               2.71e-6                                2.71e-6
-    allocated; polling, executing    1.2 core·s, 0.6 GiB·s; 830 ms, 410 ms  1.2 core·s, 0.6 GiB·s; 830 ms, 410 ms
+2 leases                           node near                              node far
+  reached over                     local (shared memory)                  libfabric tcp
+  lease                            lease-1, 1 worker                      lease-2, 1 worker
+  request to first result          212 ms                                 212 ms
+    bundle, grant beside; upload   12.3, 3 ms; 1.5 ms                     12.3, 3 ms; 1.5 ms
+    allocate (start (load))        187 (cold 180 (4)) ms                  187 (cold 180 (4)) ms
+    connect + first call           4 + 4.4 ms                             4 + 4.4 ms
+  hot no-op, 64 B, median          0.512 µs                               0.512 µs
+    99th percentile                0.94 µs                                0.94 µs
+  options priced                   604,160                                395,840
+  cost                             2.71e-6                                2.71e-6
+    allocated; polling, executing  1.2 core·s, 0.6 GiB·s; 830 ms, 410 ms  1.2 core·s, 0.6 GiB·s; 830 ms, 410 ms
 
-1,000,000 options                    own portfolio, seed 123
-  alone, 1 thread                    15.9 million/s
-  offloaded, 2 workers               23.8 million/s                         1.5 × as fast
+1,000,000 options                  own portfolio, seed 123
+  alone, 1 thread                  15.9 million/s
+  offloaded, 2 workers             23.8 million/s                         1.5 × as fast
 
-Every price checked                  largest deviation
-  ✔ against a local run              0                                      allowed 1e-9
-  ✔ against put–call parity          3.55e-14                               allowed 1e-9
+Every price checked                largest deviation
+  ✔ against a local run            0                                      allowed 1e-9
+  ✔ against put–call parity        3.55e-14                               allowed 1e-9
 
-The leases cost                      5.42e-6                                at the prices of the resource manager
+The leases cost                    5.42e-6                                at the prices of the resource manager
 
 `,
   )

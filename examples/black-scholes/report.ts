@@ -10,6 +10,8 @@ const FABRICS: Record<string, string> = {
   verbs: 'libfabric verbs',
 }
 
+const STARTS = { pooled: 'from the pool', cold: 'cold' }
+
 /** The result for a person. Coloured where `stream` is a terminal that wants colours, and nowhere else. */
 export function renderReport(result: JobResult, stream: NodeJS.WritableStream): string {
   const paint = (format: Format, text: string): string => styleText(format, text, { stream })
@@ -27,8 +29,11 @@ export function renderReport(result: JobResult, stream: NodeJS.WritableStream): 
     row('  reached over', (lease) => FABRICS[lease.fabric] ?? lease.fabric),
     row('  lease', (lease) => `${lease.leaseId}, ${lease.workers} ${lease.workers === 1 ? 'worker' : 'workers'}`),
     row('  request to first result', (lease) => strong(duration(lease.firstResultMs * 1e6))),
-    row(faint('    bundle + grant + upload + start'), ({ timings: { bundleMs, grantMs, uploadMs, allocateMs } }) =>
-      faint(`${[bundleMs, grantMs, uploadMs, allocateMs].map(short).join(' + ')} ms`),
+    row(faint('    bundle, grant beside; upload '), ({ timings: { bundleMs, grantMs, uploadMs } }) =>
+      faint(`${short(bundleMs)}, ${short(grantMs)} ms; ${short(uploadMs)} ms`),
+    ),
+    row(faint('    allocate (start (load))'), ({ timings: { allocateMs, start, startMs, loadMs } }) =>
+      faint(`${short(allocateMs)} (${STARTS[start]} ${short(startMs)} (${short(loadMs)})) ms`),
     ),
     row(faint('    connect + first call'), ({ firstResultMs, timings: { connectMs, totalMs } }) =>
       faint(`${[connectMs, firstResultMs - totalMs].map(short).join(' + ')} ms`),

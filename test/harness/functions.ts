@@ -1,4 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { readlinkSync } from 'node:fs'
+import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
 import { raw } from 'rfaas/functions'
 
@@ -41,6 +42,19 @@ export const invertLater = raw(async (input, output) => {
   return input.length
 })
 
+/** Throws when the first byte is set. */
+export const refuse = raw((input) => {
+  if (input[0]) throw new RangeError('the first byte is set')
+  return input.length
+})
+
+/** The first byte says for how many turns of the event loop it is under way. */
+export const invertAfterTurns = raw(async (input, output) => {
+  for (let turns = input[0]!; turns > 0; turns--) await setImmediate()
+  for (let i = 0; i < input.length; i++) output[i] = ~input[i]!
+  return input.length
+})
+
 /** Never returns. */
 export const spin = raw(() => {
   for (;;);
@@ -50,6 +64,9 @@ export const spin = raw(() => {
 export const never = (): Promise<never> => new Promise(() => {})
 
 export const whoAmI = (): { pid: number; threadId: number } => ({ pid: process.pid, threadId })
+
+/** The worker's thread as `/proc` has it: `PID/task/TID`. */
+export const thread = (): string => readlinkSync('/proc/thread-self')
 
 /** The worker that ran it; slow enough that others have their turn. */
 export async function whoRan(index: number): Promise<{ index: number; threadId: number }> {

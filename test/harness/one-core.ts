@@ -46,7 +46,7 @@ const atomicsUs = await timed(() => {
 }, 1)
 await echo.terminate()
 
-await using cluster = await local({ cores: 1 })
+await using cluster = await local({ cores: 1, pool: 0 })
 await using lease = await cluster.lease<typeof Functions>({
   functions: new URL('functions.ts', import.meta.url),
   hotTimeoutMs: HOT_TIMEOUT_MS,

@@ -24,7 +24,7 @@ export interface Started {
   readonly pid: number
 }
 
-/** Of one node: more than the tests ask for, but for those that ask for more. */
+/** Of one node: more than the tests ask for, but for those that ask for more. Executors are those of leases: no pool. */
 const CORES = 2
 const MEMORY_MIB = 4096
 
@@ -56,6 +56,7 @@ export class Scene implements AsyncDisposable {
         cores: CORES,
         memoryMib: MEMORY_MIB,
         cacheDir: join(this.folder, 'bundles'),
+        pool: 0,
         ...options.node,
       }),
     )
@@ -74,7 +75,9 @@ export class Scene implements AsyncDisposable {
 
   node(managerUrl: string, name: string, ...args: string[]): Promise<Started> {
     const own = ['--manager', managerUrl, '--name', name, '--cache', join(this.folder, `bundles-${name}`)]
-    return this.#service('node', ...own, '--cores', String(CORES), '--memory-mib', `${MEMORY_MIB}`, ...args)
+    const pool = args.includes('--pool') ? [] : ['--pool', '0']
+    const offer = ['--cores', String(CORES), '--memory-mib', `${MEMORY_MIB}`]
+    return this.#service('node', ...own, ...offer, ...pool, ...args)
   }
 
   async client(managerUrl: string): Promise<ClientProcess> {

@@ -60,3 +60,10 @@ export function cpuMsOf(pid: number): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) * 10
 }
+
+/** What a thread has used of its processor, in nanoseconds, and how often it fell asleep. `PID/task/TID` names it. */
+export function usageOf(thread: string): { cpuNs: number; sleeps: number } {
+  const status = readFileSync(`/proc/${thread}/status`, 'latin1')
+  const sleeps = Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(status)![1])
+  return { cpuNs: Number(readFileSync(`/proc/${thread}/schedstat`, 'latin1').split(' ')[0]), sleeps }
+}

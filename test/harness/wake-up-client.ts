@@ -5,22 +5,22 @@
 import { strict as assert } from 'node:assert'
 import { setImmediate } from 'node:timers/promises'
 import { workerData } from 'node:worker_threads'
-import { connect, type FabricChoice, type Lease } from 'rfaas'
+import { connect, type Lease, type LeaseOptions } from 'rfaas'
 
 import type * as Functions from './functions.ts'
+import { DONE, LEASE, TICK_MS, TICKS, WAY, WAY_NAMES, WAYS, type WakeUpJob, type WayName } from './wake-up-job.ts'
 
-export interface WakeUpJob {
-  url: string
-  functions: string
-  fabric: FabricChoice
-  seed: number
-  hotTimeoutMs: number
-  invocations: number
-  /** Two words: invocations done, and the way of the one under way, an index of WAYS. */
-  progress: Int32Array
-}
+/** Longer than a busy machine keeps a thread from running, shorter than a sleeper takes to look up by itself. */
+const LATE_MS = 800
+/** Of the ticks in so long a time, this share says that the machine was not standing still. */
+const TICKS_SHARE = 0.5
+const BATCH_MAX = 16
+/** What a worker without a hot timeout takes from its answer until it sleeps, about. */
+const FALL_ASLEEP_MS = 0.01
 
-const { url, functions, fabric, seed, hotTimeoutMs, invocations, progress } = workerData as WakeUpJob
+type Workers = Lease<typeof Functions>
+
+const { url, functions, fabric, seed, hotTimeoutsMs, invocations, progress } = workerData as WakeUpJob
 
 let state = seed
 /** mulberry32. */
@@ -31,43 +31,89 @@ function random(): number {
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
 }
 
-async function pause(): Promise<void> {
-  const endMs = performance.now() + random() * 2 * hotTimeoutMs
-  const isYielding = random() < 0.5
+/** Ends around the moment at which a worker that was hot falls asleep. */
+async function pause(hotTimeoutMs: number): Promise<void> {
+  const endMs = performance.now() + random() * 2 * Math.max(hotTimeoutMs, FALL_ASLEEP_MS)
+  const isYielding = random() < 0.25
   while (performance.now() < endMs) if (isYielding) await setImmediate()
 }
 
-await using cluster = await connect(url)
-const options = { functions, fabric, hotTimeoutMs, payloadBytesMax: 1024 }
-// One never spins for a result, the other for a while: who sleeps when, and on what, differs.
-await using sleeping = await cluster.lease<typeof Functions>({ ...options, spinUs: 0 })
-await using spinning = await cluster.lease<typeof Functions>({ ...options, spinUs: 50 })
-
-const slots = new Map([sleeping, spinning].map((lease) => [lease, lease.reserve(8)]))
 const input = new Uint8Array(8)
 const words = new Uint32Array(input.buffer)
 
-type Way = (lease: Lease<typeof Functions>) => Promise<Uint8Array[]> | Uint8Array[]
-const WAYS: Way[] = [
-  (lease) => [lease.invokeSync('invert', slots.get(lease)!)],
-  async (lease) => [await lease.invoke('invert', slots.get(lease)!)],
-  async (lease) => [await lease.invoke('invertLater', slots.get(lease)!)],
-  async (lease) => [await lease.call.invert(input)],
-  (lease) => Promise.all([lease.call.invert(input), lease.call.invertLater(input), lease.call.invert(input)]),
-]
+/** A lease, and the slot for calls in place. */
+class Subject {
+  readonly workers: Workers
+  readonly hotTimeoutMs: number
+  readonly slot: ReturnType<Workers['reserve']>
+
+  constructor(workers: Workers, hotTimeoutMs: number) {
+    this.workers = workers
+    this.hotTimeoutMs = hotTimeoutMs
+    this.slot = workers.reserve(input.length)
+  }
+}
+
+type Way = (subject: Subject) => Promise<Uint8Array[]> | Uint8Array[]
+
+function batch({ workers }: Subject): Promise<Uint8Array[]> {
+  const calls = Array.from({ length: 1 + Math.floor(random() * BATCH_MAX) }, () => workers.call.invert(input))
+  return Promise.all(calls)
+}
+
+async function mixedBatch(subject: Subject): Promise<Uint8Array[]> {
+  const { workers } = subject
+  const under = [workers.call.invertLater(input), workers.call.invertAfterTurns(input), workers.call.invert(input)]
+  // While those are under way the client spins for this one, and settles the others as they come.
+  const last = workers.invokeSync('invert', subject.slot).slice()
+  return [...(await Promise.all(under)), last]
+}
+
+const DO: Record<WayName, Way> = {
+  invokeSync: ({ workers, slot }) => [workers.invokeSync('invert', slot)],
+  invoke: async ({ workers, slot }) => [await workers.invoke('invert', slot)],
+  call: async ({ workers }) => [await workers.call.invert(input)],
+  'invoke of a function that awaits': async ({ workers, slot }) => [await workers.invoke('invertLater', slot)],
+  'call that is under way while the worker falls asleep': async ({ workers }) => [
+    await workers.call.invertAfterTurns(input),
+  ],
+  'a batch': batch,
+  'a mixed batch around an invokeSync': mixedBatch,
+}
+/** Each as often as it is to be drawn. */
+const LOTS = WAY_NAMES.flatMap((name, way) => Array.from({ length: WAYS[name] }, () => way))
+
+await using cluster = await connect(url)
+await using leases = new AsyncDisposableStack()
+const subjects: Subject[] = []
+for (const hotTimeoutMs of hotTimeoutsMs) {
+  // One never spins for a result, the other for a while: who sleeps when, and on what, differs.
+  for (const spinUs of [0, 50]) {
+    const options: LeaseOptions = { functions, fabric, hotTimeoutMs, spinUs, payloadBytesMax: 1024 }
+    subjects.push(new Subject(leases.use(await cluster.lease<typeof Functions>(options)), hotTimeoutMs))
+  }
+}
 
 for (let done = 0; done < invocations;) {
-  const lease = random() < 0.5 ? sleeping : spinning
-  const way = Math.floor(random() * WAYS.length)
+  const chosen = Math.floor(random() * subjects.length)
+  const subject = subjects[chosen]!
+  const way = LOTS[Math.floor(random() * LOTS.length)]!
   words[0] = done
   words[1] = Math.floor(random() * 2 ** 32)
-  slots.get(lease)!.input.set(input)
-  await pause()
-  Atomics.store(progress, 1, way)
-  const results = await WAYS[way]!(lease)
+  subject.slot.input.set(input)
+  await pause(subject.hotTimeoutMs)
+  Atomics.store(progress, LEASE, chosen)
+  Atomics.store(progress, WAY, way)
+  const began = { ms: performance.now(), ticks: Atomics.load(progress, TICKS) }
+  const results = await DO[WAY_NAMES[way]!](subject)
+  const tookMs = performance.now() - began.ms
+  if (tookMs > LATE_MS && (Atomics.load(progress, TICKS) - began.ticks) * TICK_MS > TICKS_SHARE * tookMs) {
+    const what = `${WAY_NAMES[way]!} on lease ${chosen} took ${tookMs} ms, until the sleeper looked up by itself`
+    throw new Error(`A wake-up was lost after ${done} invocations: ${what}; seed ${seed}`)
+  }
   for (const result of results) {
     for (let i = 0; i < input.length; i++) assert.equal(result[i], 255 - input[i]!)
   }
   done += results.length
-  Atomics.store(progress, 0, done)
+  Atomics.store(progress, DONE, done)
 }

@@ -63,8 +63,8 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
     rounds: effort.rounds,
     series: results,
     summary: [
-      ...compare('hotLocalOverFloor', of('hotLocal'), of('cacheLineC'), 3),
-      ...compare('hotTcpOverRaw', of('hotTcp'), of('ofiTcpC'), 1.5),
+      ...compare('hotLocalOverFloor', of('hotLocal'), of('cacheLineC'), 1.8),
+      ...compare('hotTcpOverRaw', of('hotTcp'), of('ofiTcpC'), 1.15),
       ...compare('fabricLocalOverFloor', of('fabricLocal'), of('cacheLineC')),
       ...compare('fabricTcpOverRaw', of('fabricTcp'), of('ofiTcpC')),
     ],

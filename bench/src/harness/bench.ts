@@ -20,6 +20,8 @@ export interface Summary {
 export interface BenchReport {
   rounds: number
   series: SeriesResult[]
+  /** In place of the distribution of every series, where there are too many of them to read. */
+  table?: string
   summary: Summary[]
   /** What a reader must know to read the numbers. */
   notes: string[]

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { distribution, histogramOf, merge } from './histogram.ts'
+import { curve, CURVE_PERCENTILES, distribution, histogramOf, merge } from './histogram.ts'
 
 test('distribution gives the percentiles of what was recorded, to the nanosecond below 2 µs', () => {
   const oneToThousand = Array.from({ length: 1000 }, (_, index) => index + 1)
@@ -26,4 +26,20 @@ test('merge weighs every sample of every round alike', () => {
   assert.equal(merged.count, 4)
   assert.equal(merged.p50Ns, 100)
   assert.equal(merged.maxNs, 900)
+})
+
+test('distribution of nothing is all zero', () => {
+  const { count, minNs, p50Ns, maxNs } = distribution(histogramOf([]))
+  assert.deepEqual([count, minNs, p50Ns, maxNs], [0, 0, 0, 0])
+})
+
+test('curve gives one value for each of its percentiles, and meets the distribution', () => {
+  const histogram = histogramOf(Array.from({ length: 1000 }, (_, index) => index + 1))
+  const ns = curve(histogram)
+  assert.equal(ns.length, CURVE_PERCENTILES.length)
+  assert.equal(ns[CURVE_PERCENTILES.indexOf(99)], distribution(histogram).p99Ns)
+  assert.deepEqual(
+    ns,
+    ns.toSorted((a, b) => a - b),
+  )
 })

@@ -26,11 +26,21 @@ export function merge(histograms: Iterable<Histogram>): Histogram {
   return all
 }
 
+/** The percentiles at which a curve is kept: denser towards the tail, for there the eye looks. */
+export const CURVE_PERCENTILES: readonly number[] = [
+  0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.975, 99.99, 99.995, 99.999,
+]
+
+/** The distribution as a curve: nanoseconds at each of {@link CURVE_PERCENTILES}. */
+export function curve(histogram: Histogram): number[] {
+  return CURVE_PERCENTILES.map((percentile) => histogram.getValueAtPercentile(percentile))
+}
+
 export function distribution(histogram: Histogram): Distribution {
   const at = (percentile: number): number => histogram.getValueAtPercentile(percentile)
   return {
     count: histogram.totalCount,
-    minNs: histogram.minNonZeroValue,
+    minNs: histogram.totalCount === 0 ? 0 : histogram.minNonZeroValue,
     p50Ns: at(50),
     p90Ns: at(90),
     p99Ns: at(99),

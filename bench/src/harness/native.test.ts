@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { before, test } from 'node:test'
+import { gone } from './gone.ts'
 import { buildNative } from './native.ts'
 import { nativeTrial, runTrial } from './trial.ts'
 
@@ -34,15 +35,6 @@ async function childOf(pid: number): Promise<number> {
   for (;;) {
     const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim()
     if (children !== '') return Number(children.split(' ')[0])
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
-
-/** Ends when no process of that id runs; one that was killed may stay as a zombie until it is reaped. */
-async function gone(pid: number): Promise<void> {
-  for (;;) {
-    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => null)
-    if (status === null || /^State:\s+[ZX]/m.test(status)) return
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

@@ -1,7 +1,12 @@
 import type { Bench, BenchReport, Summary } from './bench.ts'
+import { barOf, describeBar, meets } from './bar.ts'
+import type { Bar } from './bar.ts'
 import { describeFacts } from './facts.ts'
 import type { MachineFacts } from './facts.ts'
-import { distributionTable, table } from './table.ts'
+import { curve, CURVE_PERCENTILES } from './histogram.ts'
+import type { Distribution } from './histogram.ts'
+import type { LinePoint, SeriesResult } from './rounds.ts'
+import { distributionTable, table, valuesTable } from './table.ts'
 
 /** One bench, run once. */
 export interface Outcome {
@@ -11,6 +16,33 @@ export interface Outcome {
   report: BenchReport
 }
 
+/** A series as it is kept in a file; the distribution is left out when the series has no samples. */
+export interface SeriesRecord extends Partial<Distribution>, Partial<LinePoint> {
+  label: string
+  /** Nanoseconds at each percentile of the record's `curvePercentiles`. */
+  curveNs?: number[]
+  roundP50Ns?: number[]
+  roundP99Ns?: number[]
+  values: Record<string, number[]>
+}
+
+/** One bench as it is kept in a file. */
+export interface BenchRecord {
+  bench: string
+  question: string
+  quick: boolean
+  facts: MachineFacts
+  rounds: number
+  /** The numbers that are quoted, by name. */
+  summary: Record<string, number>
+  /** What they are, what was promised of some of them. */
+  what: Record<string, string>
+  bars: Record<string, Bar>
+  notes: string[]
+  curvePercentiles: readonly number[]
+  series: Record<string, SeriesRecord>
+}
+
 /** What a person reads. */
 export function textReport({ bench, facts, quick, report }: Outcome): string {
   const rounds = `${report.rounds} rounds${quick ? ', quick: not to be quoted' : ''}`
@@ -18,36 +50,59 @@ export function textReport({ bench, facts, quick, report }: Outcome): string {
   return [
     describeFacts(facts),
     `${bench.question}\n${rounds}`,
-    distributionTable(report.series),
+    ...(report.table === undefined ? tables(report.series) : [report.table]),
     table(summary, [0, 2, 3]),
     report.notes.join('\n'),
   ].join('\n\n')
 }
 
-/** What a program reads; `summary` holds the numbers that are quoted, by name. */
-export function jsonReport({ bench, facts, quick, report }: Outcome): string {
-  const series = report.series.map(({ name, label, distribution, roundP50Ns, roundP99Ns, values }) => {
-    return [name, { label, ...distribution, roundP50Ns, roundP99Ns, values }] as const
-  })
-  const object = {
+function tables(series: readonly SeriesResult[]): string[] {
+  const timed = series.filter(hasSamples)
+  const counted = series.filter(({ values }) => Object.keys(values).length > 0)
+  return [
+    ...(timed.length > 0 ? [distributionTable(timed)] : []),
+    ...(counted.length > 0 ? [valuesTable(counted)] : []),
+  ]
+}
+
+/** What a program reads. */
+export function recordOf({ bench, facts, quick, report }: Outcome): BenchRecord {
+  return {
     bench: bench.name,
+    question: bench.question,
     quick,
     facts,
     rounds: report.rounds,
-    series: Object.fromEntries(series),
     summary: Object.fromEntries(report.summary.map(({ name, value }) => [name, value])),
-    bars: Object.fromEntries(report.summary.flatMap(barOf)),
+    what: Object.fromEntries(report.summary.map(({ name, what }) => [name, what])),
+    bars: Object.fromEntries(report.summary.flatMap((entry) => named(entry.name, barOf(entry)))),
+    notes: report.notes,
+    curvePercentiles: CURVE_PERCENTILES,
+    series: Object.fromEntries(report.series.map((result) => [result.name, seriesRecord(result)])),
   }
-  return JSON.stringify(object, null, 2)
 }
 
-function barOf({ name, atMost, atLeast }: Summary): [string, { atMost: number } | { atLeast: number }][] {
-  if (atMost !== undefined) return [[name, { atMost }]]
-  return atLeast === undefined ? [] : [[name, { atLeast }]]
+function seriesRecord(result: SeriesResult): SeriesRecord {
+  const { label, at, histogram, distribution, roundP50Ns, roundP99Ns, values } = result
+  const timed = { ...distribution, curveNs: curve(histogram), roundP50Ns, roundP99Ns }
+  return { label, ...at, ...(hasSamples(result) && timed), values }
 }
 
-function verdict({ value, atMost, atLeast }: Summary): string {
-  if (atMost !== undefined) return `${value <= atMost ? 'meets' : 'MISSES'} ≤ ${atMost}`
-  if (atLeast !== undefined) return `${value >= atLeast ? 'meets' : 'MISSES'} ≥ ${atLeast}`
-  return ''
+function hasSamples({ distribution }: SeriesResult): boolean {
+  return distribution.count > 0
+}
+
+function named<T>(name: string, value: T | null): [string, T][] {
+  return value === null ? [] : [[name, value]]
+}
+
+/** JSON for programs that people read too: lists of numbers stay on one line. */
+export function json(value: unknown): string {
+  return JSON.stringify(value, null, 2).replaceAll(/\[[-+.\deE,\s]*\]/g, (list) => list.replaceAll(/\s+/g, ' '))
+}
+
+/** `meets ≤ 1.8`, `MISSES ≥ 5`, or nothing where nothing was promised. */
+function verdict(entry: Summary): string {
+  const bar = barOf(entry)
+  return bar === null ? '' : `${meets(entry.value, bar) ? 'meets' : 'MISSES'} ${describeBar(bar)}`
 }

@@ -11,12 +11,22 @@ export interface Series {
   /** What a reader sees. */
   label: string
   trial: Trial
+  /** Where it stands in a plot, when several series make one line. */
+  at?: LinePoint
+}
+
+/** One point of a line: payloads in bytes, invocations in flight, workers. */
+export interface LinePoint {
+  line: string
+  x: number
 }
 
 /** What all rounds of one series gave. */
 export interface SeriesResult {
   name: string
   label: string
+  at?: LinePoint
+  /** Empty when the trial gives named values only. */
   histogram: Histogram
   distribution: Distribution
   /** One a round, in order: rounds of two series pair up. */
@@ -44,13 +54,40 @@ export async function runRounds(
       for (const [name, value] of Object.entries(values)) (taken[index]!.values[name] ??= []).push(value)
     }
   }
-  return series.map(({ name, label }, index) => {
+  return series.map(({ name, label, at }, index) => {
     const { histograms, values } = taken[index]!
     const histogram = merge(histograms)
     const roundP50Ns = histograms.map((round) => round.getValueAtPercentile(50))
     const roundP99Ns = histograms.map((round) => round.getValueAtPercentile(99))
-    return { name, label, histogram, distribution: distribution(histogram), roundP50Ns, roundP99Ns, values }
+    return {
+      name,
+      label,
+      ...(at && { at }),
+      histogram,
+      distribution: distribution(histogram),
+      roundP50Ns,
+      roundP99Ns,
+      values,
+    }
   })
+}
+
+/**
+ * As {@link runRounds}, with the series that are compared in rounds of their own: one right after the other, in the
+ * order of their names in `quoted`, and more often than the rest.
+ *
+ * @returns the results in the order of `series`
+ */
+export async function runQuotedFirst(
+  series: readonly Series[],
+  quoted: readonly string[],
+  { quotedRounds, rounds }: { quotedRounds: number; rounds: number },
+  progress: (what: string) => void,
+): Promise<SeriesResult[]> {
+  const compared = quoted.map((name) => series.find((one) => one.name === name)!)
+  const rest = series.filter((one) => !compared.includes(one))
+  const results = [...(await runRounds(compared, quotedRounds, progress)), ...(await runRounds(rest, rounds, progress))]
+  return series.map(({ name }) => results.find((result) => result.name === name)!)
 }
 
 export function median(numbers: readonly number[]): number {
@@ -66,4 +103,9 @@ export function median(numbers: readonly number[]): number {
  */
 export function ratioOverRounds(a: readonly number[], b: readonly number[]): number {
   return median(a.map((value, round) => value / b[round]!))
+}
+
+/** How much more `a` is than `b`, pairing the rounds as {@link ratioOverRounds} does. */
+export function differenceOverRounds(a: readonly number[], b: readonly number[]): number {
+  return median(a.map((value, round) => value - b[round]!))
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { microseconds, table } from './table.ts'
+import { microseconds, table, threeDigits } from './table.ts'
 
 test('table aligns the columns that are named to the left', () => {
   assert.equal(
@@ -28,4 +28,8 @@ test('table aligns the first column left and the others right', () => {
 
 test('microseconds keeps three digits that count', () => {
   assert.deepEqual([226, 6418, 41_300, 1_620_400].map(microseconds), ['0.226', '6.42', '41.3', '1,620'])
+})
+
+test('threeDigits keeps the sign, and all digits of a whole part', () => {
+  assert.deepEqual([0, -0.31, 4.904, 1_806_517.84].map(threeDigits), ['0.000', '-0.310', '4.90', '1,806,518'])
 })

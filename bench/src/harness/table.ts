@@ -1,3 +1,4 @@
+import { median } from './rounds.ts'
 import type { SeriesResult } from './rounds.ts'
 
 /**
@@ -15,9 +16,7 @@ export function table(rows: readonly (readonly string[])[], left: readonly numbe
 
 /** Nanoseconds as microseconds with three digits that count: `0.234`, `6.42`, `41.3`, `1,620`. */
 export function microseconds(ns: number): string {
-  const us = ns / 1000
-  const decimals = us < 1 ? 3 : us < 10 ? 2 : us < 100 ? 1 : 0
-  return us.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
+  return threeDigits(ns / 1000)
 }
 
 /** The distribution of every series, in microseconds, and its best round's median. */
@@ -34,4 +33,21 @@ export function distributionTable(results: readonly SeriesResult[]): string {
     distribution.count.toLocaleString('en-US'),
   ])
   return table([head, ...rows])
+}
+
+/** A count or a measure with three digits that count, or all digits of its whole part. */
+export function threeDigits(value: number): string {
+  const size = Math.abs(value)
+  const decimals = size < 1 ? 3 : size < 10 ? 2 : size < 100 ? 1 : 0
+  return value.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
+}
+
+/** The named values of every series that has some, as medians over the rounds. The names say the unit. */
+export function valuesTable(results: readonly SeriesResult[]): string {
+  const names = [...new Set(results.flatMap(({ values }) => Object.keys(values)))]
+  const rows = results.map(({ label, values }) => [
+    label,
+    ...names.map((name) => (values[name] === undefined ? '' : threeDigits(median(values[name])))),
+  ])
+  return table([['', ...names], ...rows])
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { onOneCore } from './placement.ts'
 import { parseTrial, runTrial } from './trial.ts'
 import type { Trial } from './trial.ts'
 
@@ -32,4 +33,10 @@ test('runTrial kills a trial that does not end', async () => {
 
 test('runTrial of a program that is not there names it', async () => {
   await assert.rejects(runTrial({ file: '/nowhere/trial', args: [] }), /\/nowhere\/trial/)
+})
+
+test('onOneCore leaves a trial and its children one core', async () => {
+  const cores = "execFileSync('nproc', { encoding: 'utf8' })"
+  const code = `const { execFileSync } = require('node:child_process'); console.log('cores=' + ${cores})`
+  assert.deepEqual((await runTrial(onOneCore(script(code)))).values, { cores: 1 })
 })

@@ -1,4 +1,5 @@
 // What the leased workers of the benches run.
+import { readlinkSync } from 'node:fs'
 import { raw } from 'rfaas/functions'
 
 /** Returns as many bytes as came, whatever they are: the cost of a call without the cost of a function. */
@@ -8,3 +9,6 @@ export const echo = raw((input, output) => {
   output.set(input)
   return input.length
 })
+
+/** The worker's thread as `/proc` has it: `PID/task/TID`. */
+export const thread = (): string => readlinkSync('/proc/thread-self')

@@ -1,20 +1,18 @@
 // hot FABRIC PAYLOAD_BYTES TRIPS WARMUP: invokeSync of a raw no-op on a leased worker that never stops polling.
-import { local } from 'rfaas'
 import { beginTrial, numberArgument, printSamples, timeTrips } from './samples.ts'
+import { leaseWorkers } from './workers.ts'
 import type * as Functions from './functions.ts'
 
 beginTrial()
 const fabric = process.argv[2] as 'local' | 'tcp' | 'verbs'
 const payloadBytes = numberArgument(1, 'PAYLOAD_BYTES')
 
-await using cluster = await local({ cores: 1 })
-await using lease = await cluster.lease<typeof Functions>({
+await using leased = await leaseWorkers<typeof Functions>({
   functions: new URL('functions.ts', import.meta.url),
   fabric,
-  hotTimeoutMs: 'always',
   payloadBytesMax: Math.max(4096, payloadBytes),
 })
-if (lease.fabric !== fabric) throw new Error(`The lease came over ${lease.fabric}, not ${fabric}`)
+const { lease } = leased
 
 const slot = lease.reserve(payloadBytes)
 slot.input.forEach((_, index) => (slot.input[index] = index))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { placed, placements } from '../harness/placement.ts'
 import { nodeTrial, runTrial } from '../harness/trial.ts'
 
 for (const fabric of ['local', 'tcp']) {
@@ -17,6 +18,99 @@ test('clock gives one sample a trip', async () => {
   assert.equal(samplesNs.length, 300)
 })
 
+for (const [trial, ...args] of [
+  ['atomics', 'sleep'],
+  ['atomics', 'spin'],
+  ['warm', 'local', 'sync'],
+  ['warm', 'local', 'await'],
+  ['warm', 'tcp', 'sync'],
+] as const) {
+  for (const { label, client, worker } of placements()) {
+    test(`${trial} ${args.join(' ')} on ${label}: trips meet a sleeper`, async () => {
+      const { samplesNs, values } = await runTrial(placed(nodeTrial(trial, ...args, worker, 100, 50), client), 30_000)
+      assert.equal(samplesNs.length, 100)
+      // Who has no processor to fall asleep on, beside other tests, may miss some.
+      assert.ok(values['sleepsPerTrip']! > 0.5, `${values['sleepsPerTrip']} sleeps a trip`)
+    })
+  }
+}
+
+test('idle: a worker that sleeps uses less of a processor than one that polls', async () => {
+  const [asleep, hot] = [
+    await runTrial(nodeTrial('idle', 'local', 'never', 1)),
+    await runTrial(nodeTrial('idle', 'local', 'always', 1)),
+  ]
+  const ratio = asleep.values['workerCpuUsPerS']! / hot.values['workerCpuUsPerS']!
+  assert.ok(ratio < 0.05, `${ratio} of what a hot worker uses`)
+})
+
 test('a trial says which argument is wrong', async () => {
   await assert.rejects(runTrial(nodeTrial('clock', 'many', 100), 30_000), /TRIPS is not a whole number: many/)
+})
+
+for (const fabric of ['local', 'tcp']) {
+  for (const f of ['ends', 'echo']) {
+    for (const bytes of [1, 100_000]) {
+      test(`payload over ${fabric} with ${f} and ${bytes} B gives one sample a trip`, async () => {
+        const { samplesNs } = await runTrial(nodeTrial('payload', fabric, f, bytes, 20, 5), 30_000)
+        assert.equal(samplesNs.length, 20)
+        assert.ok(samplesNs.every((ns) => ns > 0))
+      })
+    }
+  }
+
+  for (const way of ['call', 'slots', 'all']) {
+    test(`throughput over ${fabric} through ${way} gives a rate`, async () => {
+      const { values } = await runTrial(nodeTrial('throughput', fabric, way, 8, 20), 30_000)
+      assert.ok(values.callsPerSecond! > 0)
+    })
+  }
+}
+
+for (const args of [[1], [32]]) {
+  test(`net-echo with ${args.join()} under way gives a rate`, async () => {
+    const { values } = await runTrial(nodeTrial('net-echo', ...args, 20), 30_000)
+    assert.ok(values.callsPerSecond! > 0)
+  })
+}
+
+for (const f of ['compute', 'noop']) {
+  for (const workers of [0, 1, 2]) {
+    test(`parallel runs ${f} on ${workers || 'no'} workers and gives a rate`, async () => {
+      const { values } = await runTrial(nodeTrial('parallel', f, workers, 20), 30_000)
+      assert.ok(values.callsPerSecond! > 0)
+    })
+  }
+}
+
+for (const way of ['sync', 'invoke', 'call']) {
+  test(`async through ${way} gives one sample a trip`, async () => {
+    const { samplesNs } = await runTrial(nodeTrial('async', way, 300, 100), 30_000)
+    assert.equal(samplesNs.length, 300)
+    assert.ok(samplesNs.every((ns) => ns > 0))
+  })
+}
+
+for (const f of ['slow', 'noop']) {
+  test(`async-hold gives one sample for each hold by ${f}`, async () => {
+    const { samplesNs } = await runTrial(nodeTrial('async-hold', f, 3, 20), 30_000)
+    assert.equal(samplesNs.length, 3)
+  })
+}
+
+for (const policy of ['pack', 'spread']) {
+  test(`placement, ${policy}: the index and a look at every node choose the same nodes`, async () => {
+    const [index, scan] = [
+      await runTrial(nodeTrial('placement', 'index', policy, 100, 1000, 400, 100)),
+      await runTrial(nodeTrial('placement', 'scan', policy, 100, 1000, 400, 100)),
+    ]
+    assert.equal(index.samplesNs.length, 400)
+    assert.ok(index.values['trace']! > 0)
+    assert.deepEqual([scan.values['trace'], scan.values['denied']], [index.values['trace'], index.values['denied']])
+  })
+}
+
+test('async-waiting gives the processor time of a client that waits', async () => {
+  const { values } = await runTrial(nodeTrial('async-waiting', 100), 30_000)
+  assert.ok(values.cpuMsPerSecond! >= 0)
 })

@@ -6,7 +6,6 @@
 #include "table.h"
 #include <errno.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -136,14 +135,12 @@ napi_value channelAttach(napi_env env, napi_callback_info info) {
   return number(env, memory);
 }
 
-// (channel): wakes the peer. Called only when its sleep word is not 0. Gives the processor up once: the kernel may have
-// put the peer behind us on ours, where it would wait while we poll for its answer, for milliseconds.
+// (channel): wakes the peer. Called only when its sleep word is not 0.
 napi_value channelRing(napi_env env, napi_callback_info info) {
   ARGS(1);
   channel* c = table_get(&channels, int_of(env, arg[0]));
   if (!c) return number(env, -EBADF);
   wake(c->peer, c->peer_event);
-  sched_yield();
   return number(env, 0);
 }
 

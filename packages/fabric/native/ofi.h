@@ -10,23 +10,34 @@
 #include <rdma/fi_endpoint.h>
 #include <rdma/fi_errno.h>
 #include <rdma/fi_rma.h>
+#include <poll.h>
 
 #define OFI_VERSION FI_VERSION(1, 17)
 
 // Immediates that one poll can give.
 enum { BATCH = 64 };
 
+// Receives that immediates have used up and that are not posted again yet, at most: a batch more may come with one poll.
+enum { RECEIVES_OWED_MAX = 2 * BATCH };
+
+// Descriptors that one connection sleeps on, at most: what its provider waits for, connection events, an interruption.
+enum { SLEEP_FDS = 16 };
+// The first of them are connection events and the interruption, which ring for no arrival.
+enum { QUIET_FDS = 2 };
+
 typedef struct {
   uint64_t base;
   uint64_t key;
 } remote_window;
 
-// What the connecting side says first; rdma_cm carries 56 bytes at most, of which the verbs provider takes one.
-enum { GREETING_BYTES = 36 };
-typedef struct {
+// What the connecting side says first; rdma_cm carries 56 bytes at most, of which the verbs provider takes one. Packed,
+// for with the compiler's padding it would not fit.
+enum { GREETING_BYTES = 36, CONNECT_BYTES_MAX = 55 };
+typedef struct __attribute__((packed)) {
   remote_window inbound;
   uint8_t greeting[GREETING_BYTES];
 } connect_data;
+_Static_assert(sizeof(connect_data) <= CONNECT_BYTES_MAX, "verbs carries no more");
 
 typedef struct {
   struct fid_fabric* fabric; // shared, never closed
@@ -43,13 +54,16 @@ typedef struct {
   remote_window remote;
   uint32_t held[BATCH]; // what a write found when it had to make room
   uint32_t held_count;
-  uint32_t unsignalled;
+  uint32_t receives_owed; // that immediates have used up and that are not posted again yet
   uint32_t empty_polls;
+  struct pollfd watched[SLEEP_FDS]; // what the epoll descriptor watches
+  int watched_count;
   int epoll;
   int interrupt_event;
   int64_t id;
   atomic_bool attached;
   bool posts_receives;
+  bool lists_waits; // the queue lists what it waits for, instead of having one descriptor of its own
   bool lost;
 } connection;
 
@@ -69,6 +83,8 @@ extern table ofi_listeners;
 struct fi_info* ofi_info(const char* provider, const char* host, const char* port, uint64_t flags, int* error);
 struct fid_fabric* ofi_fabric(struct fi_info* info, int* error);
 int ofi_descriptor_of(struct fid* object);
+// Opens the completion queue of a connection whose domain is open.
+int ofi_open_queue(connection* c, size_t size);
 // Takes `info` over, and its request's handle. NULL with *error set; `info` stays the caller's then, and so does the
 // handle unless it is NULL.
 connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, int64_t outbound_bytes,
@@ -77,8 +93,12 @@ void ofi_connection_free(connection* c);
 remote_window ofi_own_window(connection* c);
 // Turns the peer of a request away with a word that tells this from a connection that failed by itself.
 int ofi_turn_away(struct fid_pep* pep, struct fi_info* request);
-// Moves what the completion queue holds into `to`; how many. Notes in `lost` that the peer is lost.
-int ofi_drain(connection* c, uint32_t* to, int room);
+// Posts so many receives, for the immediates that the provider wants one for.
+int ofi_post_receives(connection* c, int64_t count);
+// Reads the event queue: notes in `lost` that the peer is gone.
+void ofi_read_events(connection* c);
+// Has the epoll descriptor watch connection events and interruptions only; 0 or an error.
+int ofi_watch_events(connection* c);
 
 // ofi_provider.c
 function ofiVersion, ofiProbe;
@@ -87,4 +107,6 @@ function ofiListen, ofiListenerDescriptor, ofiListenerRequest, ofiListenerClose,
 // ofi_connection.c
 function ofiConnect, ofiEstablish, ofiAttach, ofiDescriptor, ofiOutbound, ofiInbound, ofiBatch, ofiClose;
 // ofi_data.c
-function ofiWrite, ofiPoll, ofiWait, ofiArm, ofiInterrupt, ofiTakeInterrupt;
+function ofiWrite, ofiPoll;
+// ofi_sleep.c
+function ofiWait, ofiArm, ofiDisarm, ofiInterrupt, ofiTakeInterrupt;

@@ -7,12 +7,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-static int add_to_epoll(connection* c, int fd) {
-  struct epoll_event event = {.events = EPOLLIN};
-  if (fd < 0) return fd;
-  return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
 static int register_window(connection* c, block* window, uint64_t access, struct fid_mr** mr) {
   uint64_t key = 0;
   // Where the provider does not choose the key, nobody may be able to guess ours.
@@ -39,25 +33,28 @@ connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, 
   c->inbound = block_map(-1, 0, (size_t)inbound_bytes);
   c->batch = block_map(-1, 0, (BATCH + 1) * sizeof(uint32_t));
   *error = c->epoll < 0 || c->interrupt_event < 0 || !c->outbound || !c->inbound || !c->batch ? -errno : 0;
-  if ((size_t)depth > info->rx_attr->size) info->rx_attr->size = (size_t)depth;
-  struct fi_cq_attr cq_attr = {
-      .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_FD, .size = (size_t)depth * 2 + BATCH};
+  // Receives that are owed are posted in batches: so many more keep the peer's `depth` immediates from running dry.
+  int64_t receives = depth + RECEIVES_OWED_MAX;
+  if (c->posts_receives) {
+    // Queues of hardware, of which the completion queue has to hold all that they can: no more of them than needed.
+    info->rx_attr->size = (size_t)receives;
+    if (info->tx_attr->size < (size_t)depth) info->tx_attr->size = (size_t)depth;
+  }
   struct fi_eq_attr eq_attr = {.size = 16, .wait_obj = FI_WAIT_FD};
   if (!*error) *error = fi_domain(fabric, info, &c->domain, NULL);
   if (!*error) *error = fi_endpoint(c->domain, info, &c->ep, NULL);
   if (!*error) info->handle = NULL; // the endpoint has it
   if (!*error) *error = fi_eq_open(fabric, &eq_attr, &c->eq, NULL);
-  if (!*error) *error = fi_cq_open(c->domain, &cq_attr, &c->cq, NULL);
+  // Over verbs every write takes an entry until it is read, also one that asks for no completion.
+  if (!*error) *error = ofi_open_queue(c, info->tx_attr->size + (size_t)receives);
   if (!*error) *error = fi_ep_bind(c->ep, &c->eq->fid, 0);
-  // Writes complete silently unless they ask; what arrives always completes.
+  // Writes complete silently, for none asks for a completion; what arrives always completes.
   if (!*error) *error = fi_ep_bind(c->ep, &c->cq->fid, FI_TRANSMIT | FI_RECV | FI_SELECTIVE_COMPLETION);
   if (!*error) *error = register_window(c, c->outbound, FI_WRITE, &c->outbound_mr);
   if (!*error) *error = register_window(c, c->inbound, FI_REMOTE_WRITE, &c->inbound_mr);
   if (!*error) *error = fi_enable(c->ep);
-  if (!*error) *error = add_to_epoll(c, ofi_descriptor_of(&c->cq->fid));
-  if (!*error) *error = add_to_epoll(c, ofi_descriptor_of(&c->eq->fid));
-  if (!*error) *error = add_to_epoll(c, c->interrupt_event);
-  for (int64_t i = 0; i < depth && c->posts_receives && !*error; i++) *error = fi_recvmsg(c->ep, &(struct fi_msg){0}, FI_COMPLETION);
+  if (!*error && c->posts_receives) *error = ofi_post_receives(c, receives);
+  if (!*error) *error = ofi_watch_events(c);
   if (!*error) return c;
   c->info = NULL;
   ofi_connection_free(c);

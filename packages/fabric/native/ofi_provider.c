@@ -19,6 +19,8 @@ struct fi_info* ofi_info(const char* provider, const char* host, const char* por
   hints->mode = FI_RX_CQ_DATA;
   hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
   hints->domain_attr->threading = FI_THREAD_DOMAIN;
+  // The thread that uses a connection drives it, and nobody else does: no thread of the provider has to wake us.
+  hints->domain_attr->control_progress = hints->domain_attr->data_progress = FI_PROGRESS_MANUAL;
   hints->domain_attr->cq_data_size = 4;
   hints->addr_format = FI_SOCKADDR_IN;
   hints->fabric_attr->prov_name = strdup(provider);
@@ -57,12 +59,6 @@ struct fid_fabric* ofi_fabric(struct fi_info* info, int* error) {
   pthread_mutex_unlock(&lock);
   if (result) *error = 0;
   return result;
-}
-
-int ofi_descriptor_of(struct fid* object) {
-  int fd = -1;
-  int error = fi_control(object, FI_GETWAIT, &fd);
-  return error ? error : fd;
 }
 
 // () → libfabric's version: major × 65536 + minor.

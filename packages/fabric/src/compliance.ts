@@ -1,10 +1,13 @@
 import { describe } from 'node:test'
 
+import { testBursting } from './compliance/bursting.ts'
 import { testClosing } from './compliance/closing.ts'
 import { testConnecting } from './compliance/connecting.ts'
 import { testDying } from './compliance/dying.ts'
 import { testEchoing } from './compliance/echoing.ts'
 import type { Harness } from './compliance/harness.ts'
+import { testHeaders } from './compliance/headers.ts'
+import { testRacing } from './compliance/racing.ts'
 import { testSleeping } from './compliance/sleeping.ts'
 import { testThreading } from './compliance/threading.ts'
 import { testWriting } from './compliance/writing.ts'
@@ -20,7 +23,10 @@ export function testCompliance(harness: Harness): void {
   const options = { timeout: 60_000 }
   describe(`${name}: connecting`, options, () => testConnecting(harness))
   describe(`${name}: writing`, options, () => testWriting(harness))
+  describe(`${name}: headers`, options, () => testHeaders(harness))
+  describe(`${name}: bursting`, options, () => testBursting(harness))
   describe(`${name}: sleeping`, options, () => testSleeping(harness))
+  describe(`${name}: racing`, options, () => testRacing(harness))
   describe(`${name}: echoing`, options, () => testEchoing(harness))
   describe(`${name}: dying`, options, () => testDying(harness))
   describe(`${name}: closing`, options, () => testClosing(harness))

@@ -4,6 +4,14 @@ export type FabricName = 'local' | 'tcp' | 'verbs' | 'memory'
 /** The largest immediate: 31 bits, for shared memory keeps one to tell new from old. */
 export const IMMEDIATE_MAX = 0x7fff_ffff
 
+/**
+ * Bytes that the header of a write stands for: the first of its range. Its words are 32 bits wide; HEADER_WORDS of them
+ * can be used.
+ */
+export const HEADER_BYTES = 64
+/** One less than fit into a cache line: the immediate is in the same one, where the fabric can do that. */
+export const HEADER_WORDS = 15
+
 /** Bytes of a channel secret. */
 export const SECRET_BYTES = 32
 
@@ -91,6 +99,19 @@ export interface Connection {
   readonly inbound: ArrayBufferLike
   readonly state: ConnectionState
   /**
+   * Where the headers of our writes go. The words of the next one begin at `headerOut`; put them there right before the
+   * `write` of at least HEADER_BYTES at the same offset, again after one that gave false. The peer finds them in its
+   * `headersIn`. Over RDMA they lie in the window; in shared memory they are in the cell of the immediate, so that a
+   * message of a few words moves one cache line instead of two.
+   */
+  readonly headersOut: Int32Array
+  /** Index in `headersOut` of the header of the next write, which will be at `offset`, a multiple of 4. */
+  headerOut(offset: number): number
+  /** Headers that came. Like `inbound` the peer's to change at any time: read each word once, then check it. */
+  readonly headersIn: Int32Array
+  /** Index in `headersIn` of the header that came with the last immediate, written at `offset`; until the next `poll`. */
+  headerIn(offset: number): number
+  /**
    * Delivers bytes `offset … offset + byteLength` of `outbound`, then the immediate. Writes arrive in order.
    * Allocates nothing.
    *
@@ -99,6 +120,8 @@ export interface Connection {
    * @throws {FabricError} `invalid_argument` when the range leaves the window or a number is no integer, `lost`, `closed`
    */
   write(offset: number, byteLength: number, immediate: number): boolean
+  /** How often a write has found the peer asleep and woken it. Stays 0 over libfabric, where the peer's kernel does that. */
+  readonly wakes: number
   /**
    * The next immediate, or -1. Never blocks, allocates nothing, may be called when the peer is lost.
    *
@@ -129,6 +152,12 @@ export interface Connection {
    * @throws {FabricError} `closed`, `system`
    */
   arm(): boolean
+  /**
+   * Takes an `arm` back: whoever polls now need not be woken, and the peer is spared the system call.
+   *
+   * @throws {FabricError} `closed`
+   */
+  disarm(): void
   /** Called after `arm`, on the event loop. */
   onReady: (() => void) | null
   /** Whether an armed connection keeps the process alive. Default: it does not. */

@@ -1,5 +1,4 @@
-import { readdirSync } from 'node:fs'
-
+import { rdmaDevices } from './addresses.ts'
 import { isBuilt, libfabricNative, localNative, systemReason } from './native.ts'
 
 /** Whether something can be used here; when not, why, in a few words for a person. */
@@ -33,7 +32,7 @@ export function fabricFacts(): FabricFacts {
     const version = native.ofiVersion()
     const providers = ['verbs', 'tcp'].map((name) => {
       const result = native.ofiProbe(name)
-      const missing = name === 'verbs' ? 'no RDMA device found' : systemReason(result)
+      const missing = name === 'verbs' ? reasonAgainstVerbs() || systemReason(result) : systemReason(result)
       return { name, ok: result === 0, reason: result === 0 ? 'usable' : missing }
     })
     return {
@@ -45,14 +44,13 @@ export function fabricFacts(): FabricFacts {
   }
 }
 
-const RDMA_DEVICES = '/sys/class/infiniband'
-
-function rdmaDevices(): string[] {
-  try {
-    return readdirSync(RDMA_DEVICES)
-  } catch {
-    return []
-  }
+/** Why nothing can go over `verbs` here, in a few words, by a look at files only; empty when something can. */
+export function reasonAgainstVerbs(): string {
+  if (!isBuilt('rfaas_libfabric')) return 'rfaas was built without libfabric'
+  const devices = rdmaDevices()
+  if (devices.some(({ reason }) => reason === '')) return ''
+  if (devices.length === 0) return 'no RDMA device found'
+  return devices.map(({ name, reason }) => `of RDMA device ${name}, ${reason}`).join('; ')
 }
 
 /**
@@ -62,7 +60,7 @@ function rdmaDevices(): string[] {
 export function likelyFabrics(): ('local' | 'verbs' | 'tcp')[] {
   const found: ('local' | 'verbs' | 'tcp')[] = []
   if (isBuilt('rfaas_local')) found.push('local')
-  if (isBuilt('rfaas_libfabric') && rdmaDevices().length > 0) found.push('verbs')
+  if (reasonAgainstVerbs() === '') found.push('verbs')
   if (isBuilt('rfaas_libfabric')) found.push('tcp')
   return found
 }

@@ -12,6 +12,11 @@ export function pageAligned(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES
 }
 
+/** The whole words of a window. */
+export function wordsOf(window: ArrayBuffer): Int32Array {
+  return new Int32Array(window, 0, Math.floor(window.byteLength / 4))
+}
+
 function check(name: string, value: number, max: number): void {
   if (!Number.isSafeInteger(value) || value < 1 || value > max) {
     throw new FabricError('invalid_argument', `Cannot open a connection: ${name} must be 1 to ${max}, not ${value}`)
@@ -50,18 +55,23 @@ export function connectTimeoutMs({ timeoutMs = TIMEOUT_MS }: { timeoutMs?: numbe
  */
 export function checkWrite(offset: number, byteLength: number, windowBytes: number, immediate: number): void {
   if (
-    !Number.isInteger(offset) ||
-    !Number.isInteger(byteLength) ||
-    offset < 0 ||
-    byteLength < 0 ||
-    offset + byteLength > windowBytes
+    !isWhole(offset, windowBytes) ||
+    !isWhole(byteLength, windowBytes - offset) ||
+    !isWhole(immediate, IMMEDIATE_MAX)
   ) {
-    throw new FabricError(
-      'invalid_argument',
-      `Cannot write ${byteLength} bytes at ${offset}: the window has ${windowBytes} bytes`,
-    )
+    refuseWrite(offset, byteLength, windowBytes, immediate)
   }
-  if (!Number.isInteger(immediate) || immediate < 0 || immediate > IMMEDIATE_MAX) {
-    throw new FabricError('invalid_argument', `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`)
-  }
+}
+
+/** Whether it is one of 0, 1 … `max`, which is below 2 to the power of 32. */
+function isWhole(value: number, max: number): boolean {
+  return value >>> 0 === value && value <= max
+}
+
+/** Apart from the check, as all that is said of errors on the path of an invocation: V8 builds only short code in. */
+function refuseWrite(offset: number, byteLength: number, windowBytes: number, immediate: number): never {
+  const reason = isWhole(immediate, IMMEDIATE_MAX)
+    ? `Cannot write ${byteLength} bytes at ${offset}: the window has ${windowBytes} bytes`
+    : `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`
+  throw new FabricError('invalid_argument', reason)
 }

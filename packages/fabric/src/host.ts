@@ -10,6 +10,13 @@ const SIGKILL = 9
  * same network namespace (Unix sockets of the abstract namespace live in it). 32 hex digits; tells nothing else.
  */
 export function hostIdentity(): string {
+  return (identity ??= identify())
+}
+
+/** A process stays where it is. */
+let identity: string | null = null
+
+function identify(): string {
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   const network = readlinkSync('/proc/self/ns/net')
   return createHash('sha256').update(`${boot} ${network}`).digest('hex').slice(0, 32)

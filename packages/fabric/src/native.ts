@@ -70,6 +70,7 @@ export interface LibfabricNative {
   ofiPoll(connection: number): number
   ofiWait(connection: number, timeoutMs: number): number
   ofiArm(connection: number): number
+  ofiDisarm(connection: number): number
   ofiInterrupt(connection: number): number
   ofiTakeInterrupt(connection: number): number
 }
@@ -112,6 +113,9 @@ export function libfabricNative(): LibfabricNative {
   // Debian's libfabric brings the libraries of PSM, which otherwise take SIGINT, SIGTERM and the signals of a crash for
   // themselves as they are loaded, and end the process with exit code 1. Said in the first thread, it holds for all.
   for (const name of ['IPATH_NO_BACKTRACE', 'HFI_NO_BACKTRACE']) process.env[name] ??= '1'
+  // Verbs would keep what was registered in a cache: a closed window stays locked, and every window of ours, the one that
+  // we send from included, becomes writable for the peer. Each of ours is registered once, so there is nothing to gain.
+  process.env['FI_MR_CACHE_MONITOR'] ??= 'disabled'
   return load(
     'rfaas_libfabric',
     'it is not built; install libfabric (Debian: apt-get install libfabric-dev) and run `npx rfaas-build-native`',

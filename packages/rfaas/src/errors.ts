@@ -20,8 +20,14 @@ export type ErrorCode =
   | 'queue_full'
   /** No node has what was asked for. */
   | 'lease_denied'
-  /** The lease is over; the message gives the reason. */
+  /** The lease is over, for it was released. */
   | 'lease_closed'
+  /** The lease is over, for it was not renewed in time. */
+  | 'lease_expired'
+  /** The lease is taken back, by an operator or because its node leaves; the message gives the reason. */
+  | 'lease_retrieved'
+  /** The lease is over, for its node is gone. */
+  | 'node_lost'
   /** The token is forged, expired, replayed, or for another node. */
   | 'token_refused'
   /** No such lease, node or bundle. */

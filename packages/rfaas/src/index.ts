@@ -2,6 +2,7 @@ export { dieWithParent } from '@rfaas/fabric'
 
 export type { Prices, Usage } from './accounting/usage.ts'
 export { Cluster, connect, type ConnectOptions } from './client/cluster.ts'
+export type { Invoker, InvokeOptions } from './client/invoker.ts'
 export { Lease } from './client/lease.ts'
 export { local, type LocalOptions } from './client/local.ts'
 export { Slot } from './client/slot.ts'
@@ -15,9 +16,11 @@ export type {
   LeaseTimings,
   Maps,
   RawFunctionNames,
+  RetrievalNotice,
 } from './client/types.ts'
 export { LeaseEnd, LeaseState, NodeState, type LeaseInfo, type NodeInfo } from './control/gen/rfaas_pb.ts'
 export { RfaasError, type ErrorCode } from './errors.ts'
 export { startNode, type Node, type NodeOptions } from './executor-manager/node.ts'
 export { raw, type RawFunction } from './functions.ts'
+export type { PlacementPolicy } from './lease/lease.ts'
 export { startResourceManager, type ResourceManager, type ResourceManagerOptions } from './resource-manager/manager.ts'

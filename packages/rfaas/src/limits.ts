@@ -8,6 +8,9 @@ import { strict as assert } from 'node:assert'
 /** Largest functions bundle that a node takes. */
 export const BUNDLE_BYTES_MAX: number = 32 * 1024 * 1024
 
+/** Bundles that a client keeps, not to make them again for the next lease. */
+export const BUNDLES_KEPT_MAX = 8
+
 /** Largest message of the control plane, in both directions. */
 export const CONTROL_MESSAGE_BYTES_MAX: number = BUNDLE_BYTES_MAX + 1024 * 1024
 
@@ -65,6 +68,33 @@ export const EXECUTOR_GONE_GRACE_MS = 500
 /** Every thread of an executor gets a heap of at least this; less, and Node does not start. */
 export const EXECUTOR_HEAP_MIB_MIN = 16
 
+/** Executors that a node may keep ready. */
+export const POOL_SIZE_MAX = 1_024
+
+/** Workers that an executor of the pool has ready; a lease of more starts the rest when it comes. */
+export const POOL_WORKERS_MAX = 8
+
+/** Leases of more workers than this start an executor of their own: one page has the meters of so many. */
+export const POOL_LEASE_WORKERS_MAX = 64
+
+/** How long after the start of a lease the pool is not refilled: the lease makes its first calls then. */
+export const POOL_REFILL_DELAY_MS = 200
+
+/** Then it is refilled when so many cores of the machine were idle meanwhile… */
+export const POOL_IDLE_CORES_MIN = 0.5
+
+/** …or after this, for a machine may always be busy. */
+export const POOL_BUSY_MS_MAX = 5_000
+
+/** After an executor for the pool could not be started, or died, the next one waits so long at first… */
+export const POOL_RETRY_MS_MIN = 500
+
+/** …and at most so long, when it happens again and again. */
+export const POOL_RETRY_MS_MAX = 60_000
+
+/** Memory that a node must leave to its machine so that it keeps an executor ready without having been asked to. */
+export const POOL_SPARE_MIB_MIN = 512
+
 /** A node remembers an ended lease for this long, to answer late questions about its end and its usage. */
 export const LEASE_REMEMBERED_MS = 60_000
 
@@ -72,14 +102,24 @@ export const LEASE_REMEMBERED_MS = 60_000
 export const SLOTS_MAX = 4096
 
 /** Largest input of a function, and largest result. */
-export const PAYLOAD_BYTES_MAX: number = 64 * 1024 * 1024
+export const PAYLOAD_BYTES_MAX: number = 1024 * 1024 * 1024
 
+/** All slots of one worker in one direction; no fabric has a larger window. */
+export const WINDOW_BYTES_MAX: number = 2 ** 31
+
+// The header of a slot takes less than this.
+assert(PAYLOAD_BYTES_MAX + 4096 <= WINDOW_BYTES_MAX, 'a window holds the largest payload')
 assert(EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'a client hears why an executor did not start')
+assert(POOL_REFILL_DELAY_MS < POOL_BUSY_MS_MAX, 'it is looked for an idle core more than once')
+assert(POOL_WORKERS_MAX <= POOL_LEASE_WORKERS_MAX, 'an executor of the pool has meters for all of its workers')
 assert(BUNDLE_TOUCH_INTERVAL_MS * 2 < BUNDLE_SPARE_MS, 'a bundle in use survives one missed mark')
 assert(BUNDLE_BYTES_MAX < BUNDLE_CACHE_BYTES_MAX, 'the cache holds the largest bundle')
 
 /** How often a transaction of the resource manager is tried again when others were faster. */
 export const TRANSACTION_ATTEMPTS_MAX = 100
+
+/** When so many nodes in a row turned out to have been leased by others, a resource manager reads what all have free. */
+export const PLACEMENT_MISSES_MAX = 8
 
 /** Cores of one node; every core is a worker and has a line in the node's page of meters. */
 export const NODE_CORES_MAX = 4_096
@@ -95,6 +135,18 @@ export const NODE_ID_CHARS_MAX = 128
 /** Fabrics that one node offers, and that one lease accepts. */
 export const FABRICS_MAX = 16
 
+/** Labels of one node, and of one lease. */
+export const LABELS_MAX = 32
+
+/** Kinds of resources beside cores and memory that one node has, and that one lease asks for. */
+export const RESOURCES_MAX = 16
+
+/** Of each of them. An executor is told the numbers of all that it gets, in one variable of its environment. */
+export const RESOURCE_COUNT_MAX = 4_096
+
+/** Characters of the name of a label or a resource, and of a label's value. */
+export const LABEL_CHARS_MAX = 64
+
 /** Characters of any other name or address in a request to the resource manager. */
 export const TEXT_CHARS_MAX = 1_024
 
@@ -103,6 +155,24 @@ export const LEASE_CORES_MAX: number = NODE_CORES_MAX
 
 /** Memory of one lease. */
 export const LEASE_MEMORY_MIB_MAX: number = NODE_MEMORY_MIB_MAX
+
+/** Memory of a lease that does not say how much it needs… */
+export const LEASE_MEMORY_MIB_DEFAULT = 512
+
+/** …and what it gets beside the windows of its workers, where these would leave less. */
+export const LEASE_MEMORY_MIB_BESIDE_WINDOWS = 256
+
+/** Requests for leases that may wait at one resource manager. */
+export const LEASE_QUEUE_MAX = 4_096
+
+/** How long one may wait. */
+export const LEASE_WAIT_MS_MAX: number = 24 * 60 * 60_000
+
+/** While some wait, it is looked this often whether there is room for the first. */
+export const LEASE_QUEUE_LOOK_MS = 1_000
+
+/** Highest priority of a lease; the lowest, and the usual one, is 0. */
+export const LEASE_PRIORITY_MAX = 1_000
 
 /** Shorter, and it would be over before its executor has started. */
 export const LEASE_DURATION_MS_MIN = 100
@@ -116,8 +186,20 @@ export const TENANT_CHARS_MAX = 64
 /** Leases that a node reports at once: all that it can run, and as many that have just ended. */
 export const LEASE_REPORTS_MAX: number = 2 * NODE_CORES_MAX
 
+/** Longest time that what runs under a lease which is taken back may go on. */
+export const RETRIEVAL_GRACE_MS_MAX: number = 60 * 60_000
+
+/** Characters of the reason that an operator gives for taking something back. */
+export const REASON_CHARS_MAX = 256
+
 /** How often a node says that it lives, unless the resource manager is told otherwise. */
 export const HEARTBEAT_INTERVAL_MS = 1_000
+
+/** How long a node trusts what it knows of the resource manager's clock more than an answer that took longer to come. */
+export const MANAGER_CLOCK_KEPT_MS: number = 60_000
+
+/** How long a node leaves a new lease to its first invocations before it tells the resource manager that it is active. */
+export const ACTIVE_REPORT_DELAY_MS = 25
 
 /** A node that is silent for this long is lost, unless the resource manager is told otherwise. */
 export const NODE_LOST_AFTER_MS = 3_500
@@ -147,15 +229,26 @@ assert(NODE_LOST_AFTER_MS > 3 * HEARTBEAT_INTERVAL_MS, 'a node survives two hear
 assert(LEASE_TERMINATING_MS_MAX > NODE_LOST_AFTER_MS + EXECUTOR_DRAIN_GRACE_MS, 'a node has time to stop an executor')
 // In JSON a character takes six bytes at most; a secret of 32 bytes takes 44 characters and what is around them.
 assert(2 * 6 * EXECUTOR_FAILURE_CHARS_MAX < EXECUTOR_MESSAGE_BYTES_MAX, 'an executor can say why it failed')
-assert(48 * NODE_CORES_MAX < EXECUTOR_MESSAGE_BYTES_MAX / 2, 'the largest executor can be told its secrets')
+// A number of a unit takes four digits and a comma; Linux takes no variable of more than 128 KiB.
+assert(5 * RESOURCE_COUNT_MAX < 128 * 1024, 'an executor that is told its resources can start processes')
+assert(
+  48 * NODE_CORES_MAX + RESOURCES_MAX * (5 * RESOURCE_COUNT_MAX + LABEL_CHARS_MAX) < EXECUTOR_MESSAGE_BYTES_MAX * 0.75,
+  'the largest executor can be told its secrets and its resources',
+)
 assert(LEASE_CORES_MAX <= NODE_CORES_MAX && LEASE_MEMORY_MIB_MAX <= NODE_MEMORY_MIB_MAX, 'a lease is on one node')
 assert(LEASE_DURATION_MS_MIN < LEASE_DURATION_MS_MAX, 'there are leases')
 
 /** How long a client waits before it tries again to renew a lease whose manager or node did not answer. */
 export const LEASE_RENEW_RETRY_MS = 1_000
 
+/** How long a client leaves a new lease to its first invocations before it asks the node what becomes of it. */
+export const LEASE_LISTEN_DELAY_MS = 10
+
 /** How long a client whose worker is gone waits for the node to say why. */
 export const LEASE_LOSS_REASON_MS = 1_000
+
+/** Connections to nodes that a cluster keeps open though it has no lease there. */
+export const NODE_CLIENTS_IDLE_MAX = 16
 
 /** Invocations that wait for a slot, unless the lease says otherwise. */
 export const QUEUE_MAX_DEFAULT = 1024
@@ -163,4 +256,5 @@ export const QUEUE_MAX_DEFAULT = 1024
 /** How long a node waits for the answer to a heartbeat; then the resource manager counts as away. */
 export const HEARTBEAT_TIMEOUT_MS = 2_000
 
+assert(LEASE_LISTEN_DELAY_MS < LEASE_LOSS_REASON_MS, 'a client hears why a worker was lost that was lost at once')
 assert(HEARTBEAT_TIMEOUT_MS + HEARTBEAT_INTERVAL_MS < NODE_LOST_AFTER_MS, 'one heartbeat that hangs loses no node')

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 
 import type { Connection, Geometry } from '../fabric.ts'
-import { next, pattern, type Mode } from './drive.ts'
+import { next, pattern, ready, type Mode } from './drive.ts'
 import { Echo, EMPTY, fillSlot, LATER, pause, PAUSE_MS, SLOT_HEADER_BYTES, slotPayload } from './echo.ts'
-import { pair, type Harness } from './harness.ts'
+import { pair, PATIENCE_MS, type Harness } from './harness.ts'
 import { LIFE_MS, type PeerRole } from './peer-spec.ts'
 import { startPeer } from './peer-process.ts'
 import { driveStress } from './stress.ts'
@@ -13,12 +13,6 @@ const MODES: Mode[] = ['poll', 'wait', 'arm']
 const DEPTH = 16
 const SLOT_BYTES = 4096
 const SLOTS: Geometry = { outboundBytes: DEPTH * SLOT_BYTES, inboundBytes: DEPTH * SLOT_BYTES, depth: DEPTH }
-const LARGE_BYTES = 64 * 2 ** 20
-const LARGE: Geometry = {
-  outboundBytes: SLOT_HEADER_BYTES + LARGE_BYTES,
-  inboundBytes: SLOT_HEADER_BYTES + LARGE_BYTES,
-  depth: DEPTH,
-}
 const STRESS_MS = 2000
 
 /** One round trip of a payload in a slot, checked. */
@@ -56,7 +50,11 @@ async function converse(end: Connection, mode: Mode, turn: boolean): Promise<voi
 }
 
 export function testEchoing(harness: Harness): void {
-  const { separate } = harness
+  const { separate, emulated = false } = harness
+  // More than any queue and buffer underway holds.
+  const largeBytes = (emulated ? 16 : 64) * 2 ** 20
+  const windowBytes = SLOT_HEADER_BYTES + largeBytes
+  const geometry: Geometry = { outboundBytes: windowBytes, inboundBytes: windowBytes, depth: DEPTH }
 
   if (!separate) {
     for (const mode of ['poll', 'arm'] as const) {
@@ -74,12 +72,12 @@ export function testEchoing(harness: Harness): void {
 
   it('echo: a process that polls, waits, arms', async (test) => {
     const does: PeerRole = { role: 'echo', modes: MODES, slotBytes: SLOT_BYTES }
-    await using peer = await startPeer(harness, does, { geometry: LARGE, connections: MODES.length })
+    await using peer = await startPeer(harness, does, { geometry, connections: MODES.length })
     for (const [index, theirs] of MODES.entries()) {
       const end = peer.ends[index]!
       for (const ours of MODES) await test.test(`we ${ours}, it ${theirs}s`, () => converse(end, ours, false))
       // Of the large ones each takes a tenth of a second and more, so: only where both ends sleep meanwhile.
-      const large = theirs === 'poll' ? [] : [pattern(2 ** 20 - 1, 1), pattern(LARGE_BYTES, 2)]
+      const large = theirs === 'poll' ? [] : [pattern(2 ** 20 - 1, 1), pattern(largeBytes, 2)]
       for (const payload of large) {
         await test.test(`${payload.length} bytes there and back, we wait, it ${theirs}s`, () =>
           roundTrip(end, 'wait', 0, payload, 0, false),
@@ -88,6 +86,18 @@ export function testEchoing(harness: Harness): void {
       end.close()
     }
     assert.equal(await peer.exited, 0)
+  })
+
+  it('arm: a long write goes on though it began when we were armed already', async () => {
+    const does: PeerRole = { role: 'echo', modes: ['wait'], slotBytes: SLOT_BYTES }
+    await using peer = await startPeer(harness, does, { geometry })
+    const { end } = peer
+    const payload = pattern(largeBytes, 3)
+    const called = ready(end, PATIENCE_MS)
+    assert.ok(end.write(0, fillSlot(end, 0, payload), 0))
+    assert.ok(await called, 'onReady was not called')
+    assert.equal(await next(end, 'arm'), 0)
+    assert.equal(Buffer.compare(slotPayload(end, 0), payload), 0)
   })
 
   it('wait, arm: no wake-up is lost, whenever the other end writes', async (test) => {

@@ -10,6 +10,8 @@ export interface Harness {
   readonly countsDepth: boolean
   /** The IP addresses that this process and the peer processes listen on. Default 127.0.0.1 for both. */
   readonly hosts?: { near: string; far: string }
+  /** Whether it runs on an emulated machine, where what is only repeated is repeated less often. */
+  readonly emulated?: boolean
   /** Somebody who takes a connection and never says a word. Left out where nobody can be so. */
   silentListener?(): Promise<{ address: string; close(): void }>
   /** Says what no peer would say to a listener, and comes back when it is said. */

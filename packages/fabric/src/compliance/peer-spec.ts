@@ -33,7 +33,8 @@ export const EXITED = 43
 /** No peer lives longer, whatever happens to its parent. */
 export const LIFE_MS = 30_000
 
-export const QUIET_MS = 5
+/** Of which a sleeper uses next to nothing, and somebody who is awake all of it. */
+export const QUIET_MS = 20
 
 /** What a thread of the suite does. */
 export type ThreadRole =

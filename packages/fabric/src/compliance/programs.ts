@@ -4,3 +4,4 @@ import { extname } from 'node:path'
 const extension = extname(import.meta.url)
 export const peerProgram: URL = new URL(`./peer${extension}`, import.meta.url)
 export const threadProgram: URL = new URL(`./thread${extension}`, import.meta.url)
+export const raceProgram: URL = new URL(`./race-thread${extension}`, import.meta.url)

@@ -8,6 +8,8 @@ import { interrupt } from '../index.ts'
 import { ready, receive, turnLoop } from './drive.ts'
 import { NOTICE_MS, pair, PATIENCE_MS, type Harness, type Pair } from './harness.ts'
 
+const LARGE_BYTES = 16 * 2 ** 20
+
 /** What one end has to do for the other's write to come through, where both are in this thread. */
 async function arrive({ near, far }: Pair): Promise<void> {
   assert.ok(near.write(0, 16, 1))
@@ -65,6 +67,26 @@ export function testSleeping(harness: Harness): void {
     assert.equal(ends.far.poll(), 2)
   })
 
+  it('disarm: onReady is not called for what comes then; armed again, it is called', async () => {
+    using ends = await pair(harness)
+    await arrive(ends)
+    const calls = countCalls(ends.far)
+    assert.ok(ends.far.arm())
+    ends.far.disarm()
+    ends.far.disarm()
+    ends.near.write(0, 16, 2)
+    assert.equal(ends.far.wait(PATIENCE_MS), 'ready')
+    await turnLoop()
+    assert.equal(calls(), 0)
+    assert.equal(ends.far.poll(), 2)
+    assert.ok(ends.far.arm())
+    const awoken = Promise.withResolvers<void>()
+    ends.far.onReady = awoken.resolve
+    ends.near.write(0, 16, 3)
+    await awoken.promise
+    assert.equal(ends.far.poll(), 3)
+  })
+
   it('arm: onReady is called once, on the event loop, for what is written afterwards', async () => {
     using ends = await pair(harness)
     await arrive(ends)
@@ -90,6 +112,33 @@ export function testSleeping(harness: Harness): void {
       assert.ok(await called)
       assert.equal(ends.far.poll(), immediate)
       assert.equal(ends.far.poll(), -1)
+    }
+  })
+
+  it('arm: uses no CPU, also after a write that had to wait for room', async () => {
+    using ends = await pair(harness, { outboundBytes: LARGE_BYTES, inboundBytes: 64, depth: 4 })
+    ends.near.write(0, LARGE_BYTES, 1)
+    assert.equal(await receive(ends.far, ends.near), 1)
+    const calls = [ends.near, ends.far].map(countCalls)
+    assert.ok(ends.near.arm() && ends.far.arm())
+    const before = process.threadCpuUsage()
+    await delay(300)
+    const { user, system } = process.threadCpuUsage(before)
+    assert.ok(user + system < 30_000, `300 ms of sleep used ${user + system} µs`)
+    assert.deepEqual(
+      calls.map((count) => count()),
+      [0, 0],
+    )
+  })
+
+  it('arm, wait: what came since the last poll is noticed, though nothing comes any more', async () => {
+    using ends = await pair(harness)
+    await arrive(ends)
+    for (let immediate = 0; immediate < 100; immediate++) {
+      ends.near.write(0, 16, immediate)
+      if (immediate % 2 === 0) assert.ok(await ready(ends.far, PATIENCE_MS), 'onReady was not called')
+      else assert.equal(ends.far.wait(PATIENCE_MS), 'ready')
+      assert.equal(ends.far.poll(), immediate)
     }
   })
 

@@ -4,6 +4,7 @@ import { it } from 'node:test'
 import { IMMEDIATE_MAX, type Geometry } from '../fabric.ts'
 import { code } from './connecting.ts'
 import { pattern, receive } from './drive.ts'
+import { DEPTH_MAX } from '../geometry.ts'
 import { pair, SMALL, type Harness } from './harness.ts'
 
 const MIB = 2 ** 20
@@ -107,7 +108,7 @@ export function testWriting(harness: Harness): void {
   })
 
   it('write: takes depth immediates in flight, both ways at once', async () => {
-    for (const depth of [1, 2, 33, 300]) {
+    for (const depth of [1, 2, 33, 300, DEPTH_MAX]) {
       using ends = await pair(harness, { outboundBytes: depth * 128, inboundBytes: depth * 128, depth })
       for (let immediate = 0; immediate < depth; immediate++) {
         for (const end of [ends.near, ends.far]) {

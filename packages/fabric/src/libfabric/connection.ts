@@ -1,6 +1,6 @@
 import { FabricError } from '../errors.ts'
 import type { Connection, ConnectionHandle, ConnectionState, WaitResult } from '../fabric.ts'
-import { checkWrite } from '../geometry.ts'
+import { checkWrite, wordsOf } from '../geometry.ts'
 import {
   checked,
   libfabricNative,
@@ -13,6 +13,7 @@ import { SLEEP_MS_MAX } from '../sleep.ts'
 
 const EAGAIN = -11
 const ENOTCONN = -107
+const ETIMEDOUT = -110
 /** Words of a batch; the next word says that we were interrupted (native/ofi.h). */
 const BATCH = 64
 
@@ -21,6 +22,9 @@ export class LibfabricConnection implements Connection {
   readonly fabric: 'tcp' | 'verbs'
   readonly outbound: ArrayBuffer
   readonly inbound: ArrayBuffer
+  readonly headersOut: Int32Array
+  readonly headersIn: Int32Array
+  readonly wakes = 0
   onReady: (() => void) | null = null
 
   readonly #native: LibfabricNative
@@ -33,6 +37,9 @@ export class LibfabricConnection implements Connection {
   #state: ConnectionState = 'open'
   #watch = 0
   #armed = false
+  /** Whether arrivals ring the descriptor that we watch. */
+  #ringing = false
+  #rearming = false
   #referenced = false
   #kept = false
 
@@ -53,6 +60,8 @@ export class LibfabricConnection implements Connection {
     }
     this.outbound = outbound
     this.inbound = inbound
+    this.headersOut = wordsOf(outbound)
+    this.headersIn = wordsOf(inbound)
     this.#batch = new Uint32Array(batch, 0, BATCH + 1)
   }
 
@@ -60,11 +69,22 @@ export class LibfabricConnection implements Connection {
     return this.#state
   }
 
+  headerOut(offset: number): number {
+    return offset / 4
+  }
+
+  headerIn(offset: number): number {
+    return offset / 4
+  }
+
   write(offset: number, byteLength: number, immediate: number): boolean {
     if (this.#state !== 'open') this.#refuse('write')
     checkWrite(offset, byteLength, this.#windowBytes, immediate)
     const result = this.#native.ofiWrite(this.#id, offset, byteLength, immediate)
-    if (result === 0) return true
+    if (result === 0) {
+      if (this.#armed && !this.#rearming) this.#rearm()
+      return true
+    }
     if (result === EAGAIN) return false
     this.#state = 'lost'
     throw new FabricError('lost', `Cannot write: the peer is gone (${systemReason(result)})`)
@@ -93,6 +113,7 @@ export class LibfabricConnection implements Connection {
   wait(timeoutMs: number = Infinity): WaitResult {
     if (this.#state === 'closed') this.#refuse('wait')
     this.#setArmed(false)
+    this.#quiet()
     const endMs = performance.now() + timeoutMs
     for (let leftMs = timeoutMs; ; leftMs = endMs - performance.now()) {
       if (this.#fill()) return 'ready'
@@ -100,7 +121,8 @@ export class LibfabricConnection implements Connection {
       if (this.#state === 'lost') return 'lost'
       if (!(leftMs > 0)) return 'timeout'
       // Returns early, too: the descriptor is readable whenever the provider wants to make progress.
-      this.#native.ofiWait(this.#id, Math.min(leftMs, SLEEP_MS_MAX))
+      const result = this.#native.ofiWait(this.#id, Math.min(leftMs, SLEEP_MS_MAX))
+      if (result !== ETIMEDOUT) checked(result, 'Cannot wait')
     }
   }
 
@@ -110,9 +132,11 @@ export class LibfabricConnection implements Connection {
     for (;;) {
       if (this.#fill() || Atomics.load(this.#batch, BATCH) !== 0 || this.#state === 'lost') return false
       const result = this.#native.ofiArm(this.#id)
-      if (result === ENOTCONN) this.#state = 'lost'
       if (result === 0) break
+      if (result === ENOTCONN) this.#state = 'lost'
+      else if (result !== EAGAIN) checked(result, 'Cannot arm a connection')
     }
+    this.#ringing = true
     if (this.#watch === 0) {
       const descriptor = this.#native.ofiDescriptor(this.#id)
       this.#watch = checked(
@@ -122,6 +146,11 @@ export class LibfabricConnection implements Connection {
     }
     this.#setArmed(true)
     return true
+  }
+
+  disarm(): void {
+    if (this.#state === 'closed') this.#refuse('disarm')
+    this.#setArmed(false)
   }
 
   ref(): void {
@@ -164,8 +193,24 @@ export class LibfabricConnection implements Connection {
 
   #unwatch(): void {
     this.#setArmed(false)
+    this.#quiet()
     if (this.#watch !== 0) this.#loop.watchStop(this.#watch)
     this.#watch = 0
+  }
+
+  /** A write that could not leave at once waits for room in its socket, for which we were not armed: so once more. */
+  #rearm(): void {
+    this.#rearming = true
+    setImmediate(() => {
+      this.#rearming = false
+      if (this.#armed && !this.arm()) this.onReady?.()
+    })
+  }
+
+  /** Arrivals ring no more, which costs their sender. */
+  #quiet(): void {
+    if (this.#ringing) this.#native.ofiDisarm(this.#id)
+    this.#ringing = false
   }
 
   #setArmed(armed: boolean): void {

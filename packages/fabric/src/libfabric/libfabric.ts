@@ -1,10 +1,12 @@
 import { FabricError } from '../errors.ts'
 import type { Connection, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry, connectTimeoutMs } from '../geometry.ts'
-import { libfabricNative, systemReason } from '../native.ts'
+import { systemReason } from '../native.ts'
+import { connectAside } from './connect-aside.ts'
 import { LibfabricConnection } from './connection.ts'
 import { establish } from './establish.ts'
 import { greetingOf } from './greeting.ts'
+import { checkLockable } from './locked-memory.ts'
 import { LibfabricListener } from './listener.ts'
 
 /** Connections over a libfabric provider: `verbs` is RDMA, `tcp` works everywhere. Addresses are `IP:port`. */
@@ -29,8 +31,9 @@ export class LibfabricFabric implements Fabric {
     if (colon < 1 || !/^\d+$/.test(port)) {
       throw new FabricError('invalid_argument', `Cannot connect: the address must be IP:port, not '${address}'`)
     }
+    if (this.name === 'verbs') checkLockable(outboundBytes + inboundBytes)
     const greeting = greetingOf(options)
-    const id = libfabricNative().ofiConnect(this.name, host, port, greeting, outboundBytes, inboundBytes, depth)
+    const id = await connectAside(this.name, host, port, greeting, outboundBytes, inboundBytes, depth)
     if (id < 0) {
       throw new FabricError('unreachable', `Cannot connect to ${address} over ${this.name}: ${systemReason(id)}`)
     }

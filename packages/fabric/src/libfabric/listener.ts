@@ -4,6 +4,7 @@ import { checkGeometry } from '../geometry.ts'
 import { checked, libfabricNative, localNative } from '../native.ts'
 import { establish } from './establish.ts'
 import { acceptsGreeting, GREETING_BYTES } from './greeting.ts'
+import { checkLockable } from './locked-memory.ts'
 
 const ESTABLISH_TIMEOUT_MS = 5000
 const ADDRESS_BYTES_MAX = 64
@@ -20,6 +21,8 @@ export class LibfabricListener implements Listener {
 
   constructor(provider: 'tcp' | 'verbs', options: ListenOptions) {
     checkGeometry(options)
+    // Before there is a peer, for whom the reason is no use.
+    if (provider === 'verbs') checkLockable(options.outboundBytes + options.inboundBytes)
     const native = libfabricNative()
     const host = options.host ?? '127.0.0.1'
     const address = new Uint8Array(ADDRESS_BYTES_MAX)

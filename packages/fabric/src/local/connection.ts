@@ -3,7 +3,19 @@ import type { Connection, ConnectionState, WaitResult } from '../fabric.ts'
 import { checkWrite } from '../geometry.ts'
 import { checked, type LocalNative } from '../native.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
-import { AWAKE, BLOCKED, CONSUMED, INTERRUPTED, LOST, ON_LOOP, SLEEP, type Layout, type Side } from './layout.ts'
+import { orderedLoad, publish } from './ordered.ts'
+import {
+  AWAKE,
+  BLOCKED,
+  CELL_WORDS,
+  CONSUMED,
+  INTERRUPTED,
+  LOST,
+  ON_LOOP,
+  SLEEP,
+  type Layout,
+  type Side,
+} from './layout.ts'
 
 /** What a connection is made of, once the handshake is done. The descriptors belong to the channel. */
 export interface LocalParts {
@@ -23,6 +35,9 @@ export class LocalConnection implements Connection {
   readonly fabric = 'local'
   readonly outbound: ArrayBuffer
   readonly inbound: ArrayBuffer
+  readonly headersOut: Int32Array
+  readonly headersIn: Int32Array
+  wakes = 0
   onReady: (() => void) | null = null
 
   readonly #native: LocalNative
@@ -33,6 +48,7 @@ export class LocalConnection implements Connection {
   readonly #peer: number
   readonly #writeRing: number
   readonly #readRing: number
+  readonly #spare: number
   readonly #cells: number
   readonly #windowBytes: number
   readonly #depth: number
@@ -54,11 +70,12 @@ export class LocalConnection implements Connection {
     this.#native = parts.native
     this.#channel = parts.channel
     this.#control = parts.control
-    this.#words = new Int32Array(parts.control)
+    this.#words = this.headersOut = this.headersIn = new Int32Array(parts.control)
     this.#own = layout.lineWord[side]
     this.#peer = layout.lineWord[peer]
     this.#writeRing = layout.ringWord[side]
     this.#readRing = layout.ringWord[peer]
+    this.#spare = layout.spareWord[side]
     this.#cells = layout.cells
     this.#windowBytes = layout.windowBytes[side]
     this.#depth = parts.depth
@@ -68,31 +85,36 @@ export class LocalConnection implements Connection {
 
   get state(): ConnectionState {
     if (this.#closed) return 'closed'
-    return Atomics.load(this.#words, this.#own + LOST) === 0 ? 'open' : 'lost'
+    return orderedLoad(this.#words, this.#own + LOST) === 0 ? 'open' : 'lost'
+  }
+
+  headerOut(): number {
+    return (this.#free > 0 || this.#hasRoom() ? this.#cell(this.#writeRing, this.#written) : this.#spare) + 1
+  }
+
+  headerIn(): number {
+    return this.#cell(this.#readRing, this.#consumed - 1) + 1
   }
 
   write(offset: number, byteLength: number, immediate: number): boolean {
     const words = this.#words
-    if (this.#closed || Atomics.load(words, this.#own + LOST) !== 0) this.#refuseWrite()
+    if (this.#closed || orderedLoad(words, this.#own + LOST) !== 0) this.#refuseWrite()
     checkWrite(offset, byteLength, this.#windowBytes, immediate)
-    if (this.#free === 0) {
-      this.#free = this.#depth - ((this.#written - Atomics.load(words, this.#peer + CONSUMED)) | 0)
-      if (this.#free <= 0 || this.#free > this.#depth) {
-        this.#free = 0
-        return false
-      }
-    }
+    if (this.#free === 0 && !this.#hasRoom()) return false
     this.#free--
-    const cell = this.#writeRing + (this.#written & (this.#cells - 1))
-    Atomics.store(words, cell, (immediate << 1) | this.#phase(this.#written))
+    const cell = this.#cell(this.#writeRing, this.#written)
+    publish(words, cell, (immediate << 1) | this.#phase(this.#written), this.#spare)
     this.#written = (this.#written + 1) | 0
-    if (Atomics.load(words, this.#peer + SLEEP) !== AWAKE) this.#native.channelRing(this.#channel)
+    if (orderedLoad(words, this.#peer + SLEEP) !== AWAKE) {
+      this.wakes++
+      this.#native.channelRing(this.#channel)
+    }
     return true
   }
 
   poll(): number {
     if (this.#closed) this.#refuseClosed('poll')
-    const value = Atomics.load(this.#words, this.#readRing + (this.#consumed & (this.#cells - 1)))
+    const value = orderedLoad(this.#words, this.#cell(this.#readRing, this.#consumed))
     if ((value & 1) !== this.#phase(this.#consumed)) return -1
     this.#consumed = (this.#consumed + 1) | 0
     // A plain store: nobody waits for it, and the writer reads it only when its ring looks full.
@@ -102,7 +124,7 @@ export class LocalConnection implements Connection {
 
   takeInterrupt(): boolean {
     this.#refuseClosed('take an interrupt')
-    if (Atomics.load(this.#words, this.#own + INTERRUPTED) === 0) return false
+    if (orderedLoad(this.#words, this.#own + INTERRUPTED) === 0) return false
     Atomics.store(this.#words, this.#own + INTERRUPTED, 0)
     return true
   }
@@ -143,6 +165,13 @@ export class LocalConnection implements Connection {
     return armed
   }
 
+  disarm(): void {
+    this.#refuseClosed('disarm')
+    if (!this.#armed) return
+    Atomics.store(this.#words, this.#own + SLEEP, AWAKE)
+    this.#setArmed(false)
+  }
+
   ref(): void {
     this.#referenced = true
     this.#keep()
@@ -164,22 +193,35 @@ export class LocalConnection implements Connection {
     this.#native.memoryDetach(this.#control)
   }
 
+  /** Index of the first word of the cell that the n-th immediate of a ring is in. */
+  #cell(ring: number, n: number): number {
+    return ring + (n & (this.#cells - 1)) * CELL_WORDS
+  }
+
+  /** Looks up how much room there is, for what we knew of is spent. */
+  #hasRoom(): boolean {
+    const free = this.#depth - ((this.#written - orderedLoad(this.#words, this.#peer + CONSUMED)) | 0)
+    // A peer that counts wrongly is no reason to overwrite anything.
+    this.#free = free > 0 && free <= this.#depth ? free : 0
+    return this.#free > 0
+  }
+
   /** The phase bit of the lap that the n-th immediate is in: 1 in the first, for empty memory is 0. */
   #phase(n: number): number {
     return (n & this.#cells) === 0 ? 1 : 0
   }
 
   #arrived(): boolean {
-    const value = Atomics.load(this.#words, this.#readRing + (this.#consumed & (this.#cells - 1)))
+    const value = orderedLoad(this.#words, this.#cell(this.#readRing, this.#consumed))
     return (value & 1) === this.#phase(this.#consumed)
   }
 
   /** What a sleeper would wake for, without blocking; `timeout` when there is nothing. */
   #glance(): WaitResult {
     if (this.#arrived()) return 'ready'
-    if (Atomics.load(this.#words, this.#own + INTERRUPTED) !== 0) return 'interrupted'
+    if (orderedLoad(this.#words, this.#own + INTERRUPTED) !== 0) return 'interrupted'
     // A peer's last immediate may have come between the two looks.
-    if (Atomics.load(this.#words, this.#own + LOST) !== 0) return this.#arrived() ? 'ready' : 'lost'
+    if (orderedLoad(this.#words, this.#own + LOST) !== 0) return this.#arrived() ? 'ready' : 'lost'
     return 'timeout'
   }
 

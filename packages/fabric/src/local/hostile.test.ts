@@ -120,7 +120,7 @@ describe('a hostile peer', () => {
     using attacked = await attack()
     fc.assert(
       fc.property(fc.integer(), (word) => {
-        attacked.words.fill(word, LAYOUT.ringWord[0], LAYOUT.ringWord[0] + LAYOUT.cells)
+        attacked.words.fill(word, LAYOUT.ringWord[0], LAYOUT.ringWord[1])
         for (let cell = 0; cell < 2 * LAYOUT.cells; cell++) {
           const immediate = attacked.end.poll()
           assert.ok(immediate === -1 || immediate === word >>> 1)

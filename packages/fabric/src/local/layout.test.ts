@@ -5,7 +5,8 @@ import fc from 'fast-check'
 
 import type { Geometry } from '../fabric.ts'
 import { DEPTH_MAX, WINDOW_BYTES_MAX } from '../geometry.ts'
-import { CONSUMED, INTERRUPTED, layoutOf, LINE_WORDS, LOST, SLEEP, type Layout } from './layout.ts'
+import { HEADER_WORDS } from '../fabric.ts'
+import { CELL_WORDS, CONSUMED, INTERRUPTED, layoutOf, LINE_WORDS, LOST, SLEEP, type Layout } from './layout.ts'
 
 const PAGE_BYTES = 4096
 const CACHE_LINE_WORDS = 16
@@ -21,7 +22,8 @@ function partsOf(layout: Layout): [number, number][] {
   const words = (first: number, count: number): [number, number] => [first * 4, (first + count) * 4]
   return [
     ...layout.lineWord.map((word) => words(word, LINE_WORDS)),
-    ...layout.ringWord.map((word) => words(word, layout.cells)),
+    ...layout.ringWord.map((word) => words(word, layout.cells * CELL_WORDS)),
+    ...layout.spareWord.map((word) => words(word, CELL_WORDS)),
     ...layout.windowOffset.map((offset, side): [number, number] => [offset, offset + layout.windowBytes[side]!]),
   ].sort(([a], [b]) => a - b)
 }
@@ -46,7 +48,7 @@ describe('layoutOf', () => {
           end = next
         }
         assert.ok(end <= layout.totalBytes)
-        assert.ok(layout.ringWord[1] * 4 + layout.cells * 4 <= layout.controlBytes)
+        assert.ok((layout.spareWord[1] + CELL_WORDS) * 4 <= layout.controlBytes)
       }),
     )
   })
@@ -66,11 +68,16 @@ describe('layoutOf', () => {
       fc.property(geometries, (geometry) => {
         const { cells, controlBytes, ringWord, windowOffset } = layoutOf(geometry, 0)
         assert.equal(cells & (cells - 1), 0)
-        assert.ok(cells >= geometry.depth && cells < 2 * Math.max(geometry.depth, LINE_WORDS))
+        assert.ok(cells >= geometry.depth && cells < 2 * geometry.depth)
         for (const offset of [controlBytes, ...windowOffset]) assert.equal(offset % PAGE_BYTES, 0)
         for (const word of ringWord) assert.equal(word % (2 * CACHE_LINE_WORDS), 0)
       }),
     )
+  })
+
+  it('an immediate and its header share one cache line', () => {
+    assert.equal(1 + HEADER_WORDS, CACHE_LINE_WORDS)
+    assert.equal(CELL_WORDS % CACHE_LINE_WORDS, 0)
   })
 
   it('what one side writes often and the other reads has a cache line of its own', () => {

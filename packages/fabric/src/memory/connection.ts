@@ -1,6 +1,6 @@
 import { FabricError } from '../errors.ts'
 import type { Connection, ConnectionState, Geometry, WaitResult } from '../fabric.ts'
-import { checkWrite } from '../geometry.ts'
+import { checkWrite, wordsOf } from '../geometry.ts'
 
 /** How the two ends are joined. */
 export interface Link {
@@ -35,6 +35,9 @@ export class MemoryConnection implements Connection {
   readonly fabric = 'memory'
   readonly outbound: ArrayBuffer
   readonly inbound: ArrayBuffer
+  readonly headersOut: Int32Array
+  readonly headersIn: Int32Array
+  readonly wakes = 0
   onReady: (() => void) | null = null
   onClose: (() => void) | null = null
 
@@ -51,6 +54,8 @@ export class MemoryConnection implements Connection {
   constructor(outboundBytes: number, inboundBytes: number, depth: number, link: Link) {
     this.outbound = new ArrayBuffer(outboundBytes)
     this.inbound = new ArrayBuffer(inboundBytes)
+    this.headersOut = wordsOf(this.outbound)
+    this.headersIn = wordsOf(this.inbound)
     this.#depth = depth
     this.#link = link
   }
@@ -61,6 +66,14 @@ export class MemoryConnection implements Connection {
 
   get state(): ConnectionState {
     return this.#state
+  }
+
+  headerOut(offset: number): number {
+    return offset / 4
+  }
+
+  headerIn(offset: number): number {
+    return offset / 4
   }
 
   write(offset: number, byteLength: number, immediate: number): boolean {
@@ -123,6 +136,11 @@ export class MemoryConnection implements Connection {
     this.#armed = true
     this.#wakeLater()
     return true
+  }
+
+  disarm(): void {
+    if (this.#state === 'closed') this.#refuse('disarm')
+    this.#armed = false
   }
 
   ref(): void {

@@ -28,9 +28,12 @@ export class Meters {
     this.#cells[0]! += ns
   }
 
-  addExecution(ns: number, invocations: number): void {
+  addExecution(ns: number): void {
     this.#cells[1]! += ns
-    this.#cells[2]! += invocations
+  }
+
+  countInvocation(): void {
+    this.#cells[2]! += 1
   }
 
   read(): MeterReading {

@@ -24,6 +24,16 @@ export function logManagerEvents(log: Logger): void {
         log.info({ leaseId, nodeId, tenant, cores, memoryMib }, 'lease granted')
         return
       }
+      case 'lease-retrieved': {
+        const { leaseId, nodeId, endMessage } = event.lease
+        log.info({ leaseId, nodeId }, `lease retrieved: ${endMessage}`)
+        return
+      }
+      case 'node-draining': {
+        const { nodeId, drainReason } = event.node
+        log.info({ nodeId }, drainReason === null ? 'node takes new leases again' : `node drains: ${drainReason}`)
+        return
+      }
       case 'lease-closed': {
         const { leaseId, nodeId, end, usage } = event.lease
         log.info({ leaseId, nodeId, end, invocations: usage.invocations }, 'lease closed')
@@ -50,7 +60,16 @@ export function logNodeEvents(log: Logger): void {
         log.info({ nodeId: event.nodeId }, 'the resource manager is back')
         return
       case 'lease-active':
-        log.info({ leaseId: event.leaseId, startMs: Math.round(event.startMs) }, 'executor started')
+        log.info(
+          { leaseId: event.leaseId, startMs: Math.round(event.startMs) },
+          event.coldReason === null ? 'executor taken from the pool' : `executor started: ${event.coldReason}`,
+        )
+        return
+      case 'pool-changed':
+        log.debug({ ready: event.ready, size: event.size, memoryMib: event.memoryMib }, 'pool changed')
+        return
+      case 'pool-failure':
+        log.warn(`the pool lacks an executor: ${sentenceOf(event.error)}`)
         return
       case 'lease-closed': {
         const { leaseId, usage } = event

@@ -1,7 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Option } from 'commander'
 import type { Command } from 'commander'
-import { LeaseState } from '../control/gen/rfaas_pb.ts'
+import { parseDurationMs } from '../config/duration.ts'
+import { LeaseEnd, LeaseState } from '../control/gen/rfaas_pb.ts'
 import type { LeaseInfo } from '../control/gen/rfaas_pb.ts'
-import { listFrom } from './list.ts'
+import { fromText } from './exit.ts'
+import { askManager } from './ask.ts'
 import { jsonOption, managerOption } from './options.ts'
 import { nameOfLeaseEnd, nameOfLeaseState } from './states.ts'
 import { table } from './table.ts'
@@ -10,8 +14,21 @@ import { formatBytes, formatNs, threeDigits } from './units.ts'
 const EXAMPLES = `
 Examples:
   rfaas leases
+  rfaas leases --watch
   rfaas leases --all --json | jq 'map(.cost) | add'
 `
+
+/** Clears a terminal. */
+const CLEAR = '\x1b[H\x1b[2J\x1b[3J'
+const WATCH_MS_DEFAULT = 1000
+
+interface LeasesFlags {
+  manager: string
+  all?: boolean
+  /** Milliseconds. */
+  watch?: number | true
+  json?: true
+}
 
 export function addLeases(program: Command): void {
   program
@@ -19,13 +36,31 @@ export function addLeases(program: Command): void {
     .description('list the leases of a resource manager: open ones, or all')
     .addOption(managerOption())
     .option('--all', 'closed leases too')
-    .addOption(jsonOption('print a JSON array of leases'))
+    .addOption(
+      new Option('--watch [time]', 'again and again, until Ctrl-C (default: 1s)').argParser(
+        fromText(parseDurationMs, '--watch'),
+      ),
+    )
+    .addOption(jsonOption('print a JSON array of leases; with --watch one a line'))
     .addHelpText('after', EXAMPLES)
-    .action(async ({ manager, all = false, json }: { manager: string; all?: boolean; json?: true }) => {
-      const { leases } = await listFrom(manager, (rpc) => rpc.listLeases({ includeClosed: all }))
-      const text = json ? `${JSON.stringify(leases.map(leaseForPrograms))}\n` : leasesForPeople(leases, all, Date.now())
-      process.stdout.write(text)
+    .action(async ({ manager, all = false, watch, json }: LeasesFlags) => {
+      await askManager(manager, async (rpc) => {
+        for (let isFirst = true; ; isFirst = false) {
+          const { leases } = await rpc.listLeases({ includeClosed: all })
+          if (json) process.stdout.write(`${JSON.stringify(leases.map(leaseForPrograms))}\n`)
+          else process.stdout.write(separator(watch, isFirst) + leasesForPeople(leases, all, Date.now()))
+          if (watch === undefined) return
+          await delay(watch === true ? WATCH_MS_DEFAULT : watch)
+        }
+      })
     })
+}
+
+/** Before each table: on a terminal it takes the place of the last one. */
+function separator(watch: LeasesFlags['watch'], isFirst: boolean): string {
+  if (watch === undefined) return ''
+  if (process.stdout.isTTY) return CLEAR
+  return isFirst ? '' : '\n'
 }
 
 /** The leases as a table, or a sentence when there are none. */
@@ -67,12 +102,17 @@ export function leasesForPeople(leases: readonly LeaseInfo[], all: boolean, nowU
 function stateForPeople(lease: LeaseInfo, nowUnixMs: number): string {
   if (lease.state === LeaseState.CLOSED) return `closed: ${nameOfLeaseEnd(lease.end).replaceAll('_', ' ')}`
   const leftMs = Math.max(0, lease.expiresUnixMs - nowUnixMs)
-  return `${nameOfLeaseState(lease.state)}, ${formatNs(Math.round(leftMs / 1000) * 1e9)} left`
+  const isRetrieved = lease.state === LeaseState.TERMINATING && lease.end === LeaseEnd.RETRIEVED
+  const state = isRetrieved ? `retrieved: ${lease.endMessage}` : nameOfLeaseState(lease.state)
+  return `${state}, ${formatNs(Math.round(leftMs / 1000) * 1e9)} left`
 }
 
-/** A lease with the names and states that programs match on; `end` and `closedUnixMs` are null while it is open. */
+/**
+ * A lease with the names and states that programs match on; `end` and `closedUnixMs` are null while it is open, `retrieved`
+ * says why it is taken back, or is null.
+ */
 export function leaseForPrograms(lease: LeaseInfo): object {
-  const { leaseId, nodeId, tenant, cores, memoryMib, grantedUnixMs, expiresUnixMs, cost } = lease
+  const { leaseId, nodeId, tenant, cores, memoryMib, resources, grantedUnixMs, expiresUnixMs, cost } = lease
   const closed = lease.state === LeaseState.CLOSED
   const usage = lease.usage
   return {
@@ -81,8 +121,10 @@ export function leaseForPrograms(lease: LeaseInfo): object {
     tenant,
     cores,
     memoryMib,
+    resources,
     state: nameOfLeaseState(lease.state),
     end: closed ? nameOfLeaseEnd(lease.end) : null,
+    retrieved: lease.end === LeaseEnd.RETRIEVED ? lease.endMessage : null,
     grantedUnixMs,
     expiresUnixMs,
     closedUnixMs: closed ? lease.closedUnixMs : null,

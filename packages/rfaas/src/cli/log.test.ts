@@ -41,9 +41,20 @@ test('logNodeEvents writes what a node publishes, with levels', () => {
   logNodeEvents(log)
   const error = new RfaasError('manager_unreachable', 'Cannot reach the resource manager at http://m:1')
   nodeEvents.publish({ kind: 'manager-away', nodeId: 'n-1', error })
-  nodeEvents.publish({ kind: 'lease-active', nodeId: 'n-1', leaseId: 'l-1', startMs: 81.4 })
+  nodeEvents.publish({
+    kind: 'lease-active',
+    nodeId: 'n-1',
+    leaseId: 'l-1',
+    startMs: 81.4,
+    coldReason: 'this node keeps none ready',
+  })
   assert.deepEqual([lines[0]?.level, lines[0]?.['nodeId']], [40, 'n-1'])
   const sentence = 'Cannot reach the resource manager at http://m:1 [manager_unreachable]'
   assert.equal(lines[0]?.msg, `leases run on, but: ${sentence}`)
-  assert.deepEqual(lines[1], { level: 30, leaseId: 'l-1', startMs: 81, msg: 'executor started' })
+  assert.deepEqual(lines[1], {
+    level: 30,
+    leaseId: 'l-1',
+    startMs: 81,
+    msg: 'executor started: this node keeps none ready',
+  })
 })

@@ -1,14 +1,18 @@
 import type { Command } from 'commander'
+import type { Node } from '../executor-manager/node.ts'
 import {
   coresOption,
   dieWithParentOption,
   fabricsOption,
   hostOption,
   jsonOption,
+  labelOption,
   logLevelOption,
   managerOption,
   memoryOption,
+  poolOption,
   portOption,
+  resourceOption,
 } from './options.ts'
 import type { FABRICS } from './options.ts'
 import { runService } from './service.ts'
@@ -20,6 +24,7 @@ Examples:
   rfaas node
   rfaas node --manager http://10.0.0.1:7070 --host 10.0.0.2 --cores 8 --memory-mib 16GiB
   rfaas node --fabrics tcp --name batch-7 --json
+  rfaas node --resource gpu=2 --label zone=a --label disk=ssd
 `
 
 interface NodeFlags extends ServiceFlags {
@@ -29,7 +34,10 @@ interface NodeFlags extends ServiceFlags {
   port: number
   cores?: number
   memoryMib?: number
+  resource?: Record<string, number>
+  label?: Record<string, string>
   fabrics?: (typeof FABRICS)[number][]
+  pool?: number
   cache?: string
 }
 
@@ -43,7 +51,10 @@ export function addNode(program: Command): void {
     .addOption(portOption(0))
     .addOption(coresOption('cores to offer (default: all)'))
     .addOption(memoryOption('memory to offer: MiB, or a size such as 16GiB (default: half of the machine’s)'))
+    .addOption(resourceOption('what else to offer, such as gpu=2; may be repeated'))
+    .addOption(labelOption('what leases can ask for, such as zone=a; may be repeated'))
     .addOption(fabricsOption())
+    .addOption(poolOption())
     .option('--cache <path>', 'folder for uploaded functions (default: a cache folder of this user)')
     .addOption(logLevelOption())
     .addOption(jsonOption('when ready, print one line of JSON: {kind: "node", nodeId, url, fabrics, pid}'))
@@ -54,7 +65,7 @@ export function addNode(program: Command): void {
 
 async function run(flags: NodeFlags): Promise<void> {
   const { startNode } = await import('../executor-manager/node.ts')
-  const { manager, name, host, port, cores, memoryMib, fabrics, cache } = flags
+  const { manager, name, host, port, cores, memoryMib, resource, label, fabrics, pool, cache } = flags
   const options = {
     managerUrl: manager,
     host,
@@ -62,7 +73,10 @@ async function run(flags: NodeFlags): Promise<void> {
     ...(name === undefined ? {} : { nodeId: name }),
     ...(cores === undefined ? {} : { cores }),
     ...(memoryMib === undefined ? {} : { memoryMib }),
+    ...(resource === undefined ? {} : { resources: resource }),
+    ...(label === undefined ? {} : { labels: label }),
     ...(fabrics === undefined ? {} : { fabrics }),
+    ...(pool === undefined ? {} : { pool }),
     ...(cache === undefined ? {} : { cacheDir: cache }),
   }
   const { logNodeEvents } = await import('./events.ts')
@@ -78,7 +92,9 @@ async function run(flags: NodeFlags): Promise<void> {
 }
 
 /** What a node offers, for a person. */
-export function offerOf(node: { cores: number; memoryMib: number; fabrics: readonly string[] }): string {
+export function offerOf(node: Pick<Node, 'cores' | 'memoryMib' | 'resources' | 'fabrics'>): string {
   const cores = node.cores === 1 ? '1 core' : `${node.cores} cores`
-  return `${cores} and ${formatBytes(node.memoryMib * 2 ** 20)} over ${node.fabrics.join(', ')}`
+  const resources = Object.entries(node.resources).map(([name, count]) => `${count} ${name}`)
+  const all = [cores, ...resources, formatBytes(node.memoryMib * 2 ** 20)]
+  return `${all.slice(0, -1).join(', ')} and ${all.at(-1)} over ${node.fabrics.join(', ')}`
 }

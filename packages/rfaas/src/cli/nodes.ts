@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
-import type { NodeInfo } from '../control/gen/rfaas_pb.ts'
-import { jsonOption, managerOption } from './options.ts'
-import { listFrom } from './list.ts'
+import { NodeState } from '../control/gen/rfaas_pb.ts'
+import type { NodeInfo, PoolInfo } from '../control/gen/rfaas_pb.ts'
+import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from '../client/choose-offer.ts'
+import { FABRICS, jsonOption, managerOption } from './options.ts'
+import { askManager } from './ask.ts'
 import { nameOfNodeState } from './states.ts'
 import { table } from './table.ts'
 import { formatBytes, formatNs } from './units.ts'
@@ -20,23 +22,35 @@ export function addNodes(program: Command): void {
     .addOption(jsonOption('print a JSON array of nodes'))
     .addHelpText('after', EXAMPLES)
     .action(async ({ manager, json }: { manager: string; json?: true }) => {
-      const { nodes } = await listFrom(manager, (rpc) => rpc.listNodes({}))
-      const text = json ? `${JSON.stringify(nodes.map(nodeForPrograms))}\n` : nodesForPeople(nodes, manager, Date.now())
+      const { nodes } = await askManager(manager, (rpc) => rpc.listNodes({}))
+      const from = standpoint()
+      const text = json
+        ? `${JSON.stringify(nodes.map((node) => nodeForPrograms(node, from)))}\n`
+        : nodesForPeople(nodes, manager, Date.now(), from)
       process.stdout.write(text)
     })
 }
 
 /** The nodes as a table, or a sentence when there are none. */
-export function nodesForPeople(nodes: readonly NodeInfo[], managerUrl: string, nowUnixMs: number): string {
+export function nodesForPeople(
+  nodes: readonly NodeInfo[],
+  managerUrl: string,
+  nowUnixMs: number,
+  from: Standpoint,
+): string {
   if (nodes.length === 0) {
     return `No node has registered at ${managerUrl}; start one: rfaas node --manager ${managerUrl}\n`
   }
   const rows = nodes.map((node) => [
     node.nodeId,
-    nameOfNodeState(node.state),
+    stateForPeople(node),
     `${node.coresFree}/${node.cores}`,
     `${formatMib(node.memoryMibFree)}/${formatMib(node.memoryMib)}`,
-    node.fabrics.map((offer) => offer.fabric).join(', '),
+    formatResources(node),
+    node.pool === undefined ? '-' : formatPool(node.pool),
+    formatLabels(node),
+    [...new Set(node.fabrics.map((offer) => offer.fabric))].join(', '),
+    wayForPeople(chooseOffer(node, FABRICS, from)),
     `${formatNs(Math.max(0, nowUnixMs - node.lastHeartbeatUnixMs) * 1e6)} ago`,
     node.controlUrl,
   ])
@@ -46,7 +60,11 @@ export function nodesForPeople(nodes: readonly NodeInfo[], managerUrl: string, n
       { title: 'STATE' },
       { title: 'CORES FREE', align: 'right' },
       { title: 'MEMORY FREE', align: 'right' },
+      { title: 'RESOURCES FREE' },
+      { title: 'POOL READY', align: 'right' },
+      { title: 'LABELS' },
       { title: 'FABRICS' },
+      { title: 'FROM HERE OVER' },
       { title: 'SEEN', align: 'right' },
       { title: 'URL' },
     ],
@@ -54,12 +72,48 @@ export function nodesForPeople(nodes: readonly NodeInfo[], managerUrl: string, n
   )
 }
 
+function stateForPeople({ state, drainReason }: NodeInfo): string {
+  const name = nameOfNodeState(state)
+  return state === NodeState.DRAINING ? `${name}: ${drainReason}` : name
+}
+
 /** A node with the names and states that programs match on. */
-export function nodeForPrograms(node: NodeInfo): object {
-  const { nodeId, controlUrl, cores, coresFree, memoryMib, memoryMibFree, lastHeartbeatUnixMs } = node
+export function nodeForPrograms(node: NodeInfo, from: Standpoint): object {
+  const { nodeId, controlUrl, cores, coresFree, memoryMib, memoryMibFree, resources, labels } = node
+  const { lastHeartbeatUnixMs } = node
   const fabrics = node.fabrics.map(({ fabric, address }) => ({ fabric, ...(address === '' ? {} : { address }) }))
   const state = nameOfNodeState(node.state)
-  return { nodeId, state, url: controlUrl, cores, coresFree, memoryMib, memoryMibFree, fabrics, lastHeartbeatUnixMs }
+  const { size = 0, ready = 0, memoryMib: poolMib = 0 } = node.pool ?? {}
+  const pool = { size, ready, memoryMib: poolMib }
+  const resourcesFree = Object.fromEntries(Object.keys(resources).map((name) => [name, node.resourcesFree[name] ?? 0]))
+  const free = { cores, coresFree, memoryMib, memoryMibFree, resources, resourcesFree }
+  const fromHere = chooseOffer(node, FABRICS, from)
+  const drainReason = node.drainReason === '' ? null : node.drainReason
+  return { nodeId, state, drainReason, url: controlUrl, ...free, labels, pool, fabrics, fromHere, lastHeartbeatUnixMs }
+}
+
+/** Of how many of each, by name. */
+function formatResources({ resources, resourcesFree }: NodeInfo): string {
+  const names = Object.keys(resources).sort()
+  return names.map((name) => `${name} ${resourcesFree[name] ?? 0}/${resources[name]}`).join(', ') || '-'
+}
+
+function formatLabels({ labels }: NodeInfo): string {
+  const names = Object.keys(labels).sort()
+  return names.map((name) => `${name}=${labels[name]}`).join(', ') || '-'
+}
+
+/** Of how many, and the memory that they take. */
+function formatPool({ size, ready, memoryMib }: PoolInfo): string {
+  return ready === 0 ? `0/${size}` : `${ready}/${size} (${formatMib(memoryMib)})`
+}
+
+/** What a lease would take, and why no RDMA when it would do without. */
+function wayForPeople(chosen: ChosenOffer | null): string {
+  if (chosen === null) return 'nothing'
+  const { fabric, address, passedOver } = chosen
+  const verbs = passedOver.find((each) => each.fabric === 'verbs')
+  return [fabric, address, verbs === undefined ? '' : `(no verbs: ${verbs.reason})`].filter(Boolean).join(' ')
 }
 
 function formatMib(mib: number): string {

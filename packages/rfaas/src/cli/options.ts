@@ -1,10 +1,11 @@
 import { Option } from 'commander'
-import { parseHotTimeout } from '../config/duration.ts'
+import { parseDurationMs, parseHotTimeout } from '../config/duration.ts'
 import { parseName, parseNames } from '../config/names.ts'
 import { parseMemoryMib } from '../config/size.ts'
+import { parseLabel, parseResource } from '../config/traits.ts'
 import { DEFAULT_MANAGER_URL, parseManagerUrl } from '../config/url.ts'
-import { parseCores, parsePort } from '../config/whole.ts'
-import { fromText } from './exit.ts'
+import { parseCores, parsePool, parsePort } from '../config/whole.ts'
+import { fromText, UsageError } from './exit.ts'
 
 /* Options that several commands have, so that they mean the same everywhere. */
 
@@ -38,6 +39,35 @@ export function memoryOption(description: string): Option {
   return new Option('--memory-mib <n>', description).argParser(fromText(parseMemoryMib, '--memory-mib'))
 }
 
+/** May stand there more than once. */
+export function labelOption(description: string): Option {
+  return new Option('--label <name=value>', description).argParser(gathered(parseLabel, '--label'))
+}
+
+/** May stand there more than once. */
+export function resourceOption(description: string): Option {
+  return new Option('--resource <name=n>', description).argParser(gathered(parseResource, '--resource'))
+}
+
+/** Puts together what the same option says each time. */
+function gathered<T>(
+  parse: (text: string, what: string) => [name: string, value: T],
+  what: string,
+): (text: string, before?: Record<string, T>) => Record<string, T> {
+  return (text, before = {}) => {
+    const [name, value] = fromText(parse, what)(text)
+    if (Object.hasOwn(before, name)) throw new UsageError(`Cannot read ${what}: ${name} stands there twice`)
+    return { ...before, [name]: value }
+  }
+}
+
+export function poolOption(): Option {
+  return new Option(
+    '--pool <n>',
+    'executors to keep ready for leases to come (default: 1, or 0 where little memory is left)',
+  ).argParser(fromText(parsePool, '--pool'))
+}
+
 export function fabricsOption(): Option {
   return new Option(
     '--fabrics <names>',
@@ -56,6 +86,16 @@ export function hotTimeoutOption(): Option {
   return new Option('--hot-timeout <time>', 'how long a worker polls after a call: 10ms, always or never')
     .default(10, '10ms')
     .argParser(fromText(parseHotTimeout, '--hot-timeout'))
+}
+
+export function graceOption(): Option {
+  return new Option('--grace <time>', 'how long what runs there may still run')
+    .default(10_000, '10s')
+    .argParser(fromText(parseDurationMs, '--grace'))
+}
+
+export function reasonOption(): Option {
+  return new Option('--reason <text>', 'why, for the people whose leases they are').default('', 'none')
 }
 
 export function jsonOption(description: string): Option {

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { styleText } from 'node:util'
 import { Command } from 'commander'
 import { addDoctor } from './doctor/command.ts'
+import { addDrain } from './drain.ts'
 import { addInvoke } from './invoke/command.ts'
+import { addLease } from './lease.ts'
 import { addLeases } from './leases.ts'
 import { addManager } from './manager.ts'
 import { addNode } from './node.ts'
@@ -46,7 +48,9 @@ export function createProgram(): Command {
     .configureOutput({ outputError: () => {} })
     .exitOverride()
     .addHelpText('after', EXAMPLES + EXIT_CODES)
-  for (const add of [addUp, addManager, addNode, addNodes, addLeases, addInvoke, addDoctor]) add(program)
+  for (const add of [addUp, addManager, addNode, addNodes, addLeases, addLease, addDrain, addInvoke, addDoctor]) {
+    add(program)
+  }
   return program
 }
 

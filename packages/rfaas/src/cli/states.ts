@@ -2,7 +2,7 @@ import type { DescEnum } from '@bufbuild/protobuf'
 import { LeaseEnd, LeaseEndSchema, LeaseStateSchema, NodeStateSchema } from '../control/gen/rfaas_pb.ts'
 import type { LeaseState, NodeState } from '../control/gen/rfaas_pb.ts'
 
-/** `ready` or `lost`. */
+/** `ready`, `draining` or `lost`. */
 export function nameOfNodeState(state: NodeState): string {
   return nameOf(NodeStateSchema, state)
 }

@@ -7,9 +7,12 @@ import {
   fabricsOption,
   hostOption,
   jsonOption,
+  labelOption,
   logLevelOption,
   memoryOption,
+  poolOption,
   portOption,
+  resourceOption,
 } from './options.ts'
 import type { FABRICS } from './options.ts'
 import { runService } from './service.ts'
@@ -27,7 +30,10 @@ interface UpFlags extends ServiceFlags {
   port: number
   cores?: number
   memoryMib?: number
+  resource?: Record<string, number>
+  label?: Record<string, string>
   fabrics?: (typeof FABRICS)[number][]
+  pool?: number
 }
 
 export function addUp(program: Command): void {
@@ -38,7 +44,10 @@ export function addUp(program: Command): void {
     .addOption(portOption(7070))
     .addOption(coresOption('cores to offer (default: all)'))
     .addOption(memoryOption('memory to offer: MiB, or a size such as 2GiB (default: half of the machine’s)'))
+    .addOption(resourceOption('what else to offer, such as gpu=2; may be repeated'))
+    .addOption(labelOption('what leases can ask for, such as zone=a; may be repeated'))
     .addOption(fabricsOption())
+    .addOption(poolOption())
     .addOption(logLevelOption())
     .addOption(jsonOption('when ready, print one line of JSON: {kind: "up", url, nodeId, nodeUrl, fabrics, pid}'))
     .addOption(dieWithParentOption())
@@ -73,7 +82,7 @@ async function run(flags: UpFlags): Promise<void> {
   )
 }
 
-async function startBoth({ host, port, cores, memoryMib, fabrics }: UpFlags) {
+async function startBoth({ host, port, cores, memoryMib, resource, label, fabrics, pool }: UpFlags) {
   const [{ startResourceManager }, { startNode }] = await Promise.all([
     import('../resource-manager/manager.ts'),
     import('../executor-manager/node.ts'),
@@ -85,7 +94,10 @@ async function startBoth({ host, port, cores, memoryMib, fabrics }: UpFlags) {
       host,
       ...(cores === undefined ? {} : { cores }),
       ...(memoryMib === undefined ? {} : { memoryMib }),
+      ...(resource === undefined ? {} : { resources: resource }),
+      ...(label === undefined ? {} : { labels: label }),
       ...(fabrics === undefined ? {} : { fabrics }),
+      ...(pool === undefined ? {} : { pool }),
     })
     const close = async (): Promise<void> => {
       // The node first: it tells the manager that its leases have ended.

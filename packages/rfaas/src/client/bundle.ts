@@ -5,7 +5,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import type { BuildFailure, BuildOptions } from 'esbuild'
 import { RfaasError } from '../errors.ts'
-import { BUNDLE_BYTES_MAX } from '../limits.ts'
+import { BUNDLE_BYTES_MAX, BUNDLES_KEPT_MAX } from '../limits.ts'
+import { Sources } from './sources.ts'
 
 /** A functions module with all that it imports, in one file: what travels to the node. */
 export interface Bundle {
@@ -26,6 +27,9 @@ const COMMONJS_BANNER: string = [
   `globalThis.__dirname ??= import.meta.dirname`,
 ].join(';')
 
+/** The last bundles of this process by their entry, each with what it was made from. */
+const kept = new Map<string, { bundle: Bundle; sources: Sources }>()
+
 /**
  * Bundles a functions module and its npm dependencies; Node's own modules stay imports. The same sources at the same
  * place give the same bundle, whatever the current directory.
@@ -41,13 +45,22 @@ export async function bundle(functions: string | URL): Promise<Bundle> {
     () => false,
   )
   if (!isFile) throw new RfaasError('invalid_argument', `Cannot bundle functions: there is no file ${entry}`)
-  const output = await runEsbuild(entry)
-  const code = output.contents
+  // esbuild looks for packages there, too.
+  const key = `${entry}\0${process.env['NODE_PATH'] ?? ''}`
+  const known = kept.get(key)
+  if (known?.sources.areUnchanged) return known.bundle
+  kept.delete(key)
+  const beganUnixMs = Date.now()
+  const { code, modules } = await runEsbuild(entry)
   if (code.byteLength > BUNDLE_BYTES_MAX) {
     const reason = `the bundle has ${code.byteLength} bytes, a node takes ${BUNDLE_BYTES_MAX}`
     throw new RfaasError('module_failed', `Cannot bundle functions of ${entry}: ${reason}`)
   }
-  return { sha256: createHash('sha256').update(code).digest('hex'), code }
+  const made = { sha256: createHash('sha256').update(code).digest('hex'), code }
+  const sources = Sources.of([entry, ...modules], beganUnixMs)
+  if (sources !== null) kept.set(key, { bundle: made, sources })
+  for (const oldest of kept.keys()) if (kept.size > BUNDLES_KEPT_MAX) kept.delete(oldest)
+  return made
 }
 
 function entryPath(functions: string | URL): string {
@@ -61,7 +74,7 @@ function entryPath(functions: string | URL): string {
   }
 }
 
-async function runEsbuild(entry: string): Promise<{ contents: Uint8Array }> {
+async function runEsbuild(entry: string): Promise<{ code: Uint8Array; modules: string[] }> {
   const folder = dirname(entry)
   const options = {
     entryPoints: [entry],
@@ -86,7 +99,8 @@ async function runEsbuild(entry: string): Promise<{ contents: Uint8Array }> {
   if (exported.length === 0) {
     throw new RfaasError('module_failed', `Cannot bundle functions: ${entry} exports nothing`)
   }
-  return result.outputFiles[0]!
+  const modules = Object.keys(result.metafile.inputs).map((input) => resolve(folder, input))
+  return { code: result.outputFiles[0]!.contents, modules }
 }
 
 function firstReason(error: unknown, entry: string): string {

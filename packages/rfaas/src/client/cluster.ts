@@ -3,6 +3,7 @@ import type { LeaseInfo, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
 import { Lease } from './lease.ts'
 import { openLease } from './open-lease.ts'
+import { NodeClients } from './node-clients.ts'
 import type { AnyModule, LeaseOptions } from './types.ts'
 
 export interface ConnectOptions {
@@ -14,6 +15,7 @@ export interface ConnectOptions {
 export class Cluster implements AsyncDisposable {
   readonly url: string
   readonly #manager: ManagerClient
+  readonly #nodes = new NodeClients()
   readonly #tenant: string
   readonly #leases = new Set<Lease<never>>()
   readonly #onClose: () => Promise<void>
@@ -36,7 +38,8 @@ export class Cluster implements AsyncDisposable {
    */
   async lease<M = AnyModule>(options: LeaseOptions): Promise<Lease<M>> {
     this.#refuseClosed()
-    const lease = new Lease<M>(await openLease(this.#manager, this.#tenant, options))
+    const office = { manager: this.#manager, nodes: this.#nodes, tenant: this.#tenant }
+    const lease = new Lease<M>(await openLease(office, options))
     if (this.#closed) {
       await lease.release()
       this.#refuseClosed()
@@ -72,6 +75,7 @@ export class Cluster implements AsyncDisposable {
     // A lease whose manager is gone ends by itself; closing must not fail for it.
     await Promise.allSettled([...this.#leases].map((lease) => lease.release()))
     this.#manager.close()
+    this.#nodes.close()
     await this.#onClose()
   }
 

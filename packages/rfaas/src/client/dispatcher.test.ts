@@ -116,12 +116,95 @@ describe('Dispatcher, of two workers with three slots each', () => {
     await assert.rejects(dispatcher.call(same, [1]), reason)
   })
 
-  test('a spin ends in its time, and the result then comes on the event loop', async () => {
+  test('whatever one turn of the event loop sends is on its way before anybody spins', async () => {
     // The in-process worker serves on the same event loop: a spin cannot succeed.
     const spinning = new Dispatcher([workers[0]!.channel], 2, 1)
-    const beganMs = performance.now()
-    const call = spinning.call(same, [5])
-    assert.ok(performance.now() - beganMs >= 1, 'it spun')
-    assert.equal(await call, 5)
+    const calls = [spinning.call(same, [5]), spinning.call(same, [6])]
+    assert.equal(workers[0]!.channel.waiting, 2)
+    const sentMs = performance.now()
+    await Promise.resolve()
+    await Promise.resolve()
+    assert.ok(performance.now() - sentMs >= 1, `it spun ${performance.now() - sentMs} ms, not 1`)
+    assert.deepEqual(await Promise.all(calls), [5, 6])
+  })
+
+  describe('of which one is lost', () => {
+    const gone = new RfaasError('executor_lost', 'it went away')
+    const nothing = { hasNotRun: false, isIdempotent: () => false }
+    const channel = (worker: number) => workers[worker]!.channel
+
+    test('what was in flight fails, what waits goes to those that are left or come', async () => {
+      const calls = [dispatcher.call(held, [1]), dispatcher.call(held, [2])]
+      const failed = assert.rejects(calls[0]!, { code: 'executor_lost' })
+      dispatcher.lose([channel(0)], gone, nothing)
+      await failed
+      assert.equal(dispatcher.width, 3)
+      calls.push(dispatcher.call(held, [3]), dispatcher.call(held, [4]), dispatcher.call(same, [5]))
+      const other = await startTestWorker(MODULE, 3)
+      workers.push(other)
+      assert.equal(other.served(), 0)
+      dispatcher.add([other.channel])
+      assert.equal(await calls.at(-1), 5)
+      assert.equal(other.served(), 1)
+      gate.resolve()
+      await Promise.all(calls.slice(1))
+    })
+
+    test('what may run twice, or has not run, is sent again, before what waits; what has not run only once', async () => {
+      for (const [rule, times] of [
+        [{ hasNotRun: false, isIdempotent: (name: string) => name === 'held' }, 3],
+        [{ hasNotRun: true, isIdempotent: () => false }, 1],
+      ] as const) {
+        let channels = workers.map(({ channel }) => channel)
+        const call = dispatcher.call(held, [])
+        call.catch(() => {})
+        for (let time = 1; time <= 3; time++) {
+          const other = await startTestWorker(MODULE, 1)
+          workers.push(other)
+          dispatcher.lose(channels, gone, rule)
+          dispatcher.add([other.channel])
+          channels = [other.channel]
+          assert.equal(other.channel.waiting, time <= times ? 1 : 0, `${time} of ${times}`)
+        }
+        gate.resolve()
+        if (times === 1) await assert.rejects(call, { code: 'executor_lost' })
+        else await call
+      }
+    })
+
+    test('one that retires finishes what it has and takes no more', async () => {
+      const [first, second] = [dispatcher.call(held, []), dispatcher.call(held, [])]
+      dispatcher.retire([channel(0)])
+      const more = [dispatcher.call(held, []), dispatcher.call(held, [])]
+      assert.deepEqual(free(), [2, 0])
+      gate.resolve()
+      await Promise.all([first, second, ...more])
+      assert.deepEqual([workers[0]!.served(), workers[1]!.served()], [1, 3])
+    })
+
+    test('while there is none, calls wait, up to the queue’s bound, and no slot is to be had', async () => {
+      dispatcher.lose([channel(0), channel(1)], gone, nothing)
+      const waiting = [dispatcher.call(same, [1]), dispatcher.call(same, [2])]
+      await assert.rejects(dispatcher.call(same, [3]), { code: 'queue_full' })
+      assert.throws(() => dispatcher.reserve(1, undefined), { code: 'queue_full', message: /others not there yet/ })
+      assert.equal(dispatcher.width, 6, 'as it was')
+      const other = await startTestWorker(MODULE, 1)
+      workers.push(other)
+      dispatcher.add([other.channel])
+      assert.deepEqual(await Promise.all(waiting), [1, 2])
+    })
+
+    test('one that was aborted is not sent again', async () => {
+      const stop = new AbortController()
+      const call = assert.rejects(dispatcher.call(held, [], stop.signal), { code: 'aborted' })
+      stop.abort()
+      await call
+      const other = await startTestWorker(MODULE, 1)
+      workers.push(other)
+      dispatcher.lose([channel(0), channel(1)], gone, { hasNotRun: true, isIdempotent: () => true })
+      dispatcher.add([other.channel])
+      assert.equal(await dispatcher.call(same, [1]), 1)
+      assert.equal(other.served(), 1)
+    })
   })
 })

@@ -10,6 +10,7 @@ import {
 } from '../control/client.ts'
 import { ExecutorManagerService, LeaseEnd, LeaseState, type WatchLeaseResponse } from '../control/gen/rfaas_pb.ts'
 import { serveControl, type ControlServer } from '../control/server.ts'
+import { systemClock } from '../clock.ts'
 import { RfaasError } from '../errors.ts'
 import { startResourceManager, type ResourceManager } from '../resource-manager/manager.ts'
 import { LeaseKeeper } from './keeper.ts'
@@ -70,7 +71,9 @@ describe('LeaseKeeper', () => {
   let keeper: LeaseKeeper | null
 
   beforeEach(async () => {
-    resourceManager = await startResourceManager({ port: 0 })
+    // Its clock is an hour ahead of ours: no two clocks are compared.
+    const nowUnixMs = (): number => Date.now() + 3_600_000
+    resourceManager = await startResourceManager({ port: 0, clock: { ...systemClock, nowUnixMs } })
     node = await TestNode.start()
     manager = managerClient(resourceManager.url)
     nodeClient = executorManagerClient(node.server.url)
@@ -88,8 +91,22 @@ describe('LeaseKeeper', () => {
   })
 
   async function grant(durationMs = 60_000): Promise<LeaseKeeper> {
-    const { lease, token } = await manager.rpc.requestLease({ cores: 1, memoryMib: 256, durationMs, fabrics: ['tcp'] })
-    keeper = new LeaseKeeper({ manager, node: nodeClient, lease: lease!, token, durationMs })
+    const askedMs = performance.now()
+    const { lease, token, nowUnixMs } = await manager.rpc.requestLease({
+      cores: 1,
+      memoryMib: 256,
+      durationMs,
+      fabrics: ['tcp'],
+    })
+    keeper = new LeaseKeeper({
+      manager,
+      node: nodeClient,
+      lease: lease!,
+      token,
+      durationMs,
+      askedMs,
+      nowUnixMs,
+    })
     return keeper
   }
 
@@ -97,8 +114,9 @@ describe('LeaseKeeper', () => {
 
   const ENDS: [LeaseEnd, RfaasError['code']][] = [
     [LeaseEnd.EXECUTOR_CRASHED, 'executor_lost'],
-    [LeaseEnd.EXPIRED, 'lease_closed'],
-    [LeaseEnd.RETRIEVED, 'lease_closed'],
+    [LeaseEnd.EXPIRED, 'lease_expired'],
+    [LeaseEnd.RETRIEVED, 'lease_retrieved'],
+    [LeaseEnd.NODE_LOST, 'node_lost'],
     [LeaseEnd.RELEASED, 'lease_closed'],
   ]
   for (const [end, code] of ENDS) {
@@ -118,19 +136,19 @@ describe('LeaseKeeper', () => {
 
   test('renews at the manager and tells the node, again and again', async () => {
     const kept = await grant(300)
-    const firstUnixMs = kept.expiresUnixMs
+    const firstUnixMs = kept.expires.getTime()
     kept.start()
     await new Promise<void>((resolve) => (node.onExtend = () => node.extended.length === 4 && resolve()))
-    assert.ok(kept.expiresUnixMs > firstUnixMs)
+    assert.ok(kept.expires.getTime() > firstUnixMs)
     assert.equal(new Set(node.extended).size, 4)
     const [lease] = (await manager.rpc.listLeases({})).leases
     assert.equal(lease?.leaseId, kept.leaseId)
   })
 
   test('renews at the manager alone until the node allocates, and then takes no refusal for final', async () => {
-    const kept = await grant(150)
-    const firstUnixMs = kept.expiresUnixMs
-    while (kept.expiresUnixMs === firstUnixMs) await new Promise(setImmediate)
+    const kept = await grant(900)
+    const { token: firstToken } = kept
+    while (kept.token === firstToken) await new Promise(setImmediate)
     assert.deepEqual(node.extended, [])
     node.refusal = new RfaasError('not_found', 'nothing was allocated yet')
     const token = await kept.tokenToAllocate()
@@ -158,8 +176,8 @@ describe('LeaseKeeper', () => {
     kept.start()
     await resourceManager.close()
     const error = await closed
-    assert.ok(Date.now() >= kept.expiresUnixMs)
-    assert.equal(error.code, 'lease_closed')
+    assert.ok(Date.now() >= kept.expires.getTime())
+    assert.equal(error.code, 'lease_expired')
     assert.match(error.message, /expired: .*manager_unreachable/)
   })
 
@@ -176,7 +194,7 @@ describe('LeaseKeeper', () => {
     other.start()
     await node.server.close()
     const gone = await other.reasonForLoss()
-    assert.equal(gone.code, 'executor_lost')
+    assert.equal(gone.code, 'node_lost')
     assert.match(gone.message, /is gone with its node node-1/)
   })
 

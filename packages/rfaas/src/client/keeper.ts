@@ -1,28 +1,41 @@
 import type { ExecutorManagerClient, ManagerClient } from '../control/client.ts'
-import { LeaseEnd, type LeaseInfo } from '../control/gen/rfaas_pb.ts'
+import { LeaseEnd, LeaseState, type LeaseInfo } from '../control/gen/rfaas_pb.ts'
 import { usageFromProto } from '../accounting/usage.ts'
-import { RfaasError, toRfaasError } from '../errors.ts'
-import { LEASE_LOSS_REASON_MS, LEASE_RENEW_RETRY_MS } from '../limits.ts'
-import type { Bill } from './types.ts'
+import { RfaasError, toRfaasError, type ErrorCode } from '../errors.ts'
+import { codeOfEnd } from '../lease/lease.ts'
+import { LEASE_LISTEN_DELAY_MS, LEASE_LOSS_REASON_MS, LEASE_RENEW_RETRY_MS } from '../limits.ts'
+import type { Bill, RetrievalNotice } from './types.ts'
 
 /** What the keeper starts from. */
 export interface LeaseGrant {
   manager: ManagerClient
+  /** Closed when the lease is released. */
   node: ExecutorManagerClient
   lease: LeaseInfo
   token: string
   durationMs: number
+  /** When it was asked for, by the monotonic clock; with the manager's time in its answer, how long the lease has. */
+  askedMs: number
+  nowUnixMs: number
 }
 
-const ENDS: Record<LeaseEnd, string> = {
-  [LeaseEnd.UNSPECIFIED]: 'it is over',
-  [LeaseEnd.RELEASED]: 'it was released',
-  [LeaseEnd.EXPIRED]: 'it expired',
-  [LeaseEnd.RETRIEVED]: 'it was retrieved',
-  [LeaseEnd.NODE_LOST]: 'its node was lost',
-  [LeaseEnd.EXECUTOR_CRASHED]: 'its executor crashed',
-  [LeaseEnd.DENIED]: 'it was denied',
+/** What who uses the lease is told from then on. */
+const ENDS: Record<LeaseEnd, { code: ErrorCode; sentence: string }> = {
+  [LeaseEnd.UNSPECIFIED]: { code: 'lease_closed', sentence: 'it is over' },
+  [LeaseEnd.RELEASED]: { code: codeOfEnd('released'), sentence: 'it was released' },
+  [LeaseEnd.EXPIRED]: { code: codeOfEnd('expired'), sentence: 'it expired' },
+  [LeaseEnd.RETRIEVED]: { code: codeOfEnd('retrieved'), sentence: 'it was retrieved' },
+  [LeaseEnd.NODE_LOST]: { code: codeOfEnd('node_lost'), sentence: 'its node was lost' },
+  [LeaseEnd.EXECUTOR_CRASHED]: { code: codeOfEnd('executor_crashed'), sentence: 'its executor crashed' },
+  [LeaseEnd.DENIED]: { code: codeOfEnd('denied'), sentence: 'it was denied' },
 }
+
+/** What a manager or node says of a lease that has ended; all else may be different at the next try. */
+const FINAL: ReadonlySet<ErrorCode> = new Set([
+  ...Object.values(ENDS).map(({ code }) => code),
+  'not_found',
+  'token_refused',
+])
 
 /**
  * Keeps one lease: renews it well before it expires, listens to what its node tells of it, releases it. Nothing here
@@ -33,27 +46,43 @@ export class LeaseKeeper {
   readonly nodeId: string
   /** Called once, when the lease is over though nobody released it. */
   onClosed: ((error: RfaasError) => void) | null = null
+  /** Called once, when the lease is taken back and may run on for a while. */
+  onRetrieved: ((notice: RetrievalNotice) => void) | null = null
   /** Called when the node cannot be heard any more: from then on only the workers' channels tell of their end. */
   onUnheard: (() => void) | null = null
-  expiresUnixMs: number
-
   readonly #grant: LeaseGrant
   readonly #watch = new AbortController()
   readonly #closed = Promise.withResolvers<RfaasError>()
   #token: string
+  /** By the monotonic clock: the manager's need not agree with ours, and ours may be set. */
+  #expiresMs = 0
+  /** The same for people, by our wall clock as it was when we heard of it. */
+  #expires = new Date(0)
   #timer: NodeJS.Timeout | undefined
   #renewing: Promise<void> = Promise.resolve()
   #phase: 'granted' | 'allocating' | 'active' = 'granted'
   #over = false
+  #retrieved = false
+  #isDrained = false
 
   constructor(grant: LeaseGrant) {
     this.#grant = grant
     this.#token = grant.token
     this.leaseId = grant.lease.leaseId
     this.nodeId = grant.lease.nodeId
-    this.expiresUnixMs = grant.lease.expiresUnixMs
+    this.#expireAt(expiryOf(grant.lease, grant))
     // At once: on a busy node the start of an executor can take longer than the lease was granted for.
     this.#renewIn(grant.durationMs / 3)
+  }
+
+  /** When the lease ends unless it is renewed; an answer's way to us is taken off. */
+  get expires(): Date {
+    return this.#expires
+  }
+
+  /** Once it is over: whether all that the workers were sent has been answered, so that what was not has not run. */
+  get isDrained(): boolean {
+    return this.#isDrained
   }
 
   /** Shows the node that the lease is ours. */
@@ -72,7 +101,10 @@ export class LeaseKeeper {
   /** Begins to listen, and to take for final what node and manager say; once the node has allocated. */
   start(): void {
     this.#phase = 'active'
-    void this.#listen()
+    // Not before the first invocation: whatever happens meanwhile, the node tells also those who ask later.
+    setTimeout(() => {
+      if (!this.#over) void this.#listen()
+    }, LEASE_LISTEN_DELAY_MS)
   }
 
   /** Why a worker is gone, once the node has said so, or that it cannot be heard of. */
@@ -92,37 +124,51 @@ export class LeaseKeeper {
   async release(): Promise<Bill> {
     this.#stop()
     // An unreachable node has no executor of ours for longer than the lease; the manager gets the lease back anyway.
-    await this.#grant.node.rpc.deallocate({ token: this.#token }).catch(() => {})
+    if (this.#phase !== 'granted') await this.#grant.node.rpc.deallocate({ token: this.#token }).catch(() => {})
     this.#grant.node.close()
     const { lease } = await this.#grant.manager.rpc.releaseLease({ leaseId: this.leaseId, token: this.#token })
     return { usage: usageFromProto(lease?.usage), cost: lease?.cost ?? 0 }
   }
 
+  #expireAt(expiresMs: number): void {
+    this.#expiresMs = expiresMs
+    this.#expires = new Date(Date.now() + expiresMs - performance.now())
+  }
+
   #renewIn(delayMs: number): void {
+    if (this.#retrieved) return
     this.#timer = setTimeout(() => void (this.#renewing = this.#renew()), delayMs).unref()
   }
 
   async #renew(): Promise<void> {
     const { manager, node, durationMs } = this.#grant
     const retryMs = Math.min(LEASE_RENEW_RETRY_MS, durationMs / 3)
+    const askedMs = performance.now()
     try {
-      const { lease, token } = await manager.rpc.renewLease({ leaseId: this.leaseId, token: this.#token, durationMs })
+      const { lease, token, nowUnixMs } = await manager.rpc.renewLease({
+        leaseId: this.leaseId,
+        token: this.#token,
+        durationMs,
+      })
       if (this.#over) return
       this.#token = token
       if (this.#phase !== 'granted') await node.rpc.extend({ token })
-      if (lease) this.expiresUnixMs = lease.expiresUnixMs
+      if (lease) this.#expireAt(expiryOf(lease, { askedMs, nowUnixMs }))
       if (!this.#over) this.#renewIn(durationMs / 3)
     } catch (thrown) {
       const error = toRfaasError(thrown)
       if (this.#over) return
       // While a manager or the node cannot be reached the lease goes on; it may be back before the lease expires. And
       // while the lease is still being opened, that fails with a better reason than ours.
-      const final = error.code === 'lease_closed' || error.code === 'not_found' || error.code === 'token_refused'
       if (this.#phase !== 'active') this.#renewIn(retryMs)
-      else if (final) this.#close(error)
-      else if (Date.now() < this.expiresUnixMs) this.#renewIn(retryMs)
+      // The node is about to say the same, with the time that is left.
+      else if (error.code === 'lease_retrieved' && performance.now() < this.#expiresMs) this.#renewIn(retryMs)
+      else if (FINAL.has(error.code)) this.#close(error)
+      else if (performance.now() < this.#expiresMs) this.#renewIn(retryMs)
       else
-        this.#close(new RfaasError('lease_closed', `Lease ${this.leaseId} expired: ${error.message}`, { cause: error }))
+        this.#close(
+          new RfaasError('lease_expired', `Lease ${this.leaseId} expired: ${error.message}`, { cause: error }),
+        )
     }
   }
 
@@ -130,21 +176,32 @@ export class LeaseKeeper {
     const { node } = this.#grant
     try {
       const changes = node.rpc.watchLease({ token: this.#token }, { signal: this.#watch.signal })
-      for await (const { end, message } of changes) {
+      for await (const { state, end, message, graceMs, drained } of changes) {
         if (end === LeaseEnd.UNSPECIFIED) continue
-        const code = end === LeaseEnd.EXECUTOR_CRASHED ? 'executor_lost' : 'lease_closed'
-        const detail = message === '' ? ENDS[end] : message
-        this.#close(new RfaasError(code, `Lease ${this.leaseId} on node ${this.nodeId} is over: ${detail}`))
+        const { code, sentence } = ENDS[end] ?? ENDS[LeaseEnd.UNSPECIFIED]
+        const detail = message === '' ? sentence : message
+        this.#isDrained = drained
+        if (state === LeaseState.TERMINATING) this.#retrieve({ message: detail, graceMs })
+        else this.#close(new RfaasError(code, `Lease ${this.leaseId} on node ${this.nodeId} is over: ${detail}`))
       }
     } catch (thrown) {
       const error = toRfaasError(thrown)
       // The workers may live on without their manager; that they do not is for their channels to say.
       if (!this.#over) {
         const sentence = `The executor of lease ${this.leaseId} is gone with its node ${this.nodeId}`
-        this.#closed.resolve(new RfaasError('executor_lost', sentence, { cause: error }))
+        this.#closed.resolve(new RfaasError('node_lost', sentence, { cause: error }))
       }
     }
     if (!this.#over) this.onUnheard?.()
+  }
+
+  /** Nothing renews it any more: it ends when what is in flight is done, or else after the grace. */
+  #retrieve(notice: RetrievalNotice): void {
+    if (this.#over || this.#retrieved) return
+    this.#retrieved = true
+    clearTimeout(this.#timer)
+    this.#expireAt(performance.now() + notice.graceMs)
+    this.onRetrieved?.(notice)
   }
 
   #close(error: RfaasError): void {
@@ -159,4 +216,9 @@ export class LeaseKeeper {
     clearTimeout(this.#timer)
     this.#watch.abort()
   }
+}
+
+/** By our monotonic clock. The manager answered after we had asked: the lease has no less than this. */
+function expiryOf(lease: LeaseInfo, answer: Pick<LeaseGrant, 'askedMs' | 'nowUnixMs'>): number {
+  return answer.askedMs + lease.expiresUnixMs - answer.nowUnixMs
 }

@@ -10,16 +10,24 @@ import type { LeaseOptions } from './types.ts'
 const functions = './pricing.ts'
 
 test('checkLeaseOptions fills in the documented defaults', () => {
-  assert.deepEqual(checkLeaseOptions({ functions }), {
+  const { isIdempotent, ...checked } = checkLeaseOptions({ functions })
+  assert.equal(isIdempotent('any'), false)
+  assert.deepEqual(checked, {
     functions,
     cores: 1,
     memoryMib: 512,
+    resources: {},
+    labels: {},
+    policy: 'pack',
     durationMs: 60_000,
     hotTimeoutMs: 10,
     slots: 4,
     payloadBytesMax: 2 ** 20,
     queueMax: 1024,
     spinUs: 20,
+    waitMs: 0,
+    priority: 0,
+    replace: false,
     nodeId: '',
     fabric: undefined,
   })
@@ -33,21 +41,77 @@ test('checkLeaseOptions writes hotTimeoutMs as it travels', () => {
   assert.equal(hot(0.25).hotTimeoutMs, 0.25)
 })
 
+test('checkLeaseOptions: memory that is not given is enough for the slots of all workers, and 256 MiB beside', () => {
+  const memoryMib = (options: Partial<LeaseOptions>): number => checkLeaseOptions({ functions, ...options }).memoryMib
+  assert.equal(memoryMib({ slots: 1, payloadBytesMax: 100 * 2 ** 20 }), 512)
+  assert.equal(memoryMib({ slots: 1, payloadBytesMax: 2 ** 30 }), 2049 + 256)
+  assert.equal(memoryMib({ slots: 1, payloadBytesMax: 2 ** 30, cores: 3 }), 3 * 2048 + 1 + 256)
+})
+
+test('checkLeaseOptions: memory that does not hold the slots of all workers is refused, with what they take', () => {
+  const options = { functions, cores: 2, slots: 8, payloadBytesMax: 2 ** 24 }
+  assert.equal(checkLeaseOptions({ ...options, memoryMib: 513 }).memoryMib, 513)
+  assert.throws(() => checkLeaseOptions({ ...options, memoryMib: 512 }), {
+    code: 'invalid_argument',
+    message:
+      'invalid_argument: Cannot lease: 8 slots of 16777216 bytes each way for each of 2 workers are 513 MiB, memoryMib is 512',
+  })
+})
+
 test('checkLeaseOptions keeps what it was given, also at the edges', () => {
   const url = new URL('file:///somewhere/pricing.ts')
-  const least = { functions: url, cores: 1, memoryMib: 1, slots: 1, payloadBytesMax: 1, queueMax: 0, spinUs: 0 }
-  assert.deepEqual(checkLeaseOptions({ ...least, nodeId: 'a', fabric: 'verbs' }), {
+  const placement = { resources: { gpu: 1 }, labels: { zone: 'a' }, policy: 'spread' } as const
+  const least = {
+    ...placement,
+    functions: url,
+    cores: 1,
+    memoryMib: 1,
+    slots: 1,
+    payloadBytesMax: 1,
+    queueMax: 0,
+    spinUs: 0,
+  }
+  const { isIdempotent, ...checked } = checkLeaseOptions({
+    ...{ ...least, priority: 1000, nodeId: 'a', fabric: 'verbs', replace: true, idempotent: ['price'] },
+  })
+  assert.deepEqual([isIdempotent('price'), isIdempotent('other')], [true, false])
+  assert.equal(checkLeaseOptions({ functions, idempotent: true }).isIdempotent('any'), true)
+  assert.deepEqual(checked, {
     ...least,
     durationMs: 60_000,
     hotTimeoutMs: 10,
+    waitMs: 0,
+    priority: 1000,
+    replace: true,
     nodeId: 'a',
     fabric: 'verbs',
   })
 })
 
+test('checkLeaseOptions refuses what no node can have, and policies that nobody knows', () => {
+  const refused: [object, string][] = [
+    [{ resources: [1] }, 'resources must be an object, not [ 1 ]'],
+    [{ resources: { gpu: 1.5 } }, 'resource gpu is 1.5, must be a whole number from 1 to 4096'],
+    [{ resources: { gpu: '1' } }, 'resource gpu is "1", must be a whole number from 1 to 4096'],
+    [{ labels: null }, 'labels must be an object, not null'],
+    [
+      { labels: { zone: 7 } },
+      'the value of label zone is 7, must be 1 to 64 letters, digits or . _ -, the first a letter or a digit',
+    ],
+    [{ policy: 'random' }, 'policy must be pack or spread, not "random"'],
+  ]
+  for (const [options, reason] of refused) {
+    assert.throws(() => checkLeaseOptions({ functions, ...options }), {
+      code: 'invalid_argument',
+      message: `invalid_argument: Cannot lease: ${reason}`,
+    })
+  }
+})
+
 const seed = Date.now() & 0x7fffffff
 test(`checkLeaseOptions: what is no number of the right kind is refused by name (seed ${seed})`, () => {
   const names = ['cores', 'memoryMib', 'durationMs', 'hotTimeoutMs', 'slots', 'payloadBytesMax', 'queueMax', 'spinUs']
+  names.push('waitMs', 'priority')
   const noNumber = fc.oneof(fc.string(), fc.constantFrom(NaN, Infinity, -Infinity, -1, null, true, 1n, {}, []))
   fc.assert(
     fc.property(fc.constantFrom(...names), noNumber, (name, value) => {
@@ -59,6 +123,24 @@ test(`checkLeaseOptions: what is no number of the right kind is refused by name 
     }),
     { seed },
   )
+})
+
+test('checkLeaseOptions: what is above its largest value is refused with both bounds', () => {
+  assert.throws(
+    () => checkLeaseOptions({ functions, priority: 1001 }),
+    /priority must be a number from 0 to 1000, not 1001/,
+  )
+  assert.throws(
+    () => checkLeaseOptions({ functions, waitMs: 86_400_001 }),
+    /waitMs must be a number from 0 to 86400000/,
+  )
+})
+
+test('checkLeaseOptions refuses a replace or idempotent of another kind', () => {
+  const refuses = (options: object, message: RegExp): void =>
+    assert.throws(() => checkLeaseOptions({ functions, ...options }), { code: 'invalid_argument', message })
+  refuses({ replace: 'yes' }, /replace must be true or false, not "yes"/)
+  refuses({ idempotent: [1] }, /idempotent must be true, false or the names of functions, not \[ 1 \]/)
 })
 
 test('checkLeaseOptions shows the value as it is', () => {

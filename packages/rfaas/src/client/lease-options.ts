@@ -1,7 +1,19 @@
 import { inspect } from 'node:util'
 
 import { RfaasError } from '../errors.ts'
-import { QUEUE_MAX_DEFAULT } from '../limits.ts'
+import { labelsProblem, NO_LABELS, resourcesProblem } from '../lease/labels.ts'
+import type { Labels } from '../lease/labels.ts'
+import type { PlacementPolicy } from '../lease/lease.ts'
+import { NO_RESOURCES } from '../lease/resources.ts'
+import type { Resources } from '../lease/resources.ts'
+import {
+  LEASE_MEMORY_MIB_BESIDE_WINDOWS,
+  LEASE_MEMORY_MIB_DEFAULT,
+  LEASE_PRIORITY_MAX,
+  LEASE_WAIT_MS_MAX,
+  QUEUE_MAX_DEFAULT,
+} from '../limits.ts'
+import { slotLayout, windowsMib, windowsSentence } from '../protocol/slots.ts'
 import type { FabricChoice, LeaseOptions } from './types.ts'
 
 /** Options with their defaults, checked at the door and trusted from here on. */
@@ -9,6 +21,9 @@ export interface CheckedLeaseOptions {
   functions: string | URL
   cores: number
   memoryMib: number
+  resources: Resources
+  labels: Labels
+  policy: PlacementPolicy
   durationMs: number
   /** As the wire has it: -1 is always. */
   hotTimeoutMs: number
@@ -16,6 +31,10 @@ export interface CheckedLeaseOptions {
   payloadBytesMax: number
   queueMax: number
   spinUs: number
+  waitMs: number
+  priority: number
+  replace: boolean
+  isIdempotent: (name: string) => boolean
   /** Empty: any. */
   nodeId: string
   fabric: FabricChoice | undefined
@@ -25,15 +44,23 @@ const KNOWN = new Set([
   'functions',
   'cores',
   'memoryMib',
+  'resources',
+  'labels',
+  'policy',
   'durationMs',
   'hotTimeoutMs',
   'slots',
   'payloadBytesMax',
   'queueMax',
   'spinUs',
+  'waitMs',
+  'priority',
+  'replace',
+  'idempotent',
   'nodeId',
   'fabric',
 ])
+const POLICIES: unknown[] = ['pack', 'spread']
 const FABRICS: unknown[] = ['local', 'verbs', 'tcp', undefined]
 
 /** @throws {RfaasError} `invalid_argument`, also for names that are not options */
@@ -41,26 +68,61 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) refuse(`there is no option ${JSON.stringify(name)}`)
   }
-  const { functions, cores = 1, memoryMib = 512, durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
+  const { functions, cores = 1, memoryMib, durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
+  const { waitMs = 0, priority = 0, replace = false, idempotent = false } = options
+  const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
     refuse(`functions must be the path or URL of a module, not ${show(functions)}`)
   }
   if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
+  if (typeof replace !== 'boolean') refuse(`replace must be true or false, not ${show(replace)}`)
   if (!FABRICS.includes(fabric)) refuse(`fabric must be local, verbs or tcp, not ${show(fabric)}`)
-  return {
+  for (const [name, value] of Object.entries({ resources, labels })) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      refuse(`${name} must be an object, not ${show(value)}`)
+    }
+  }
+  const problem = resourcesProblem(resources) ?? labelsProblem(labels)
+  if (problem !== null) refuse(problem)
+  if (!POLICIES.includes(policy)) refuse(`policy must be pack or spread, not ${show(policy)}`)
+  const checked = {
     functions,
     cores: whole('cores', cores, 1),
-    memoryMib: whole('memoryMib', memoryMib, 1),
+    memoryMib: memoryMib === undefined ? 0 : whole('memoryMib', memoryMib, 1),
+    resources,
+    labels,
+    policy,
     durationMs: number('durationMs', durationMs, 1),
     hotTimeoutMs: hotTimeout(hotTimeoutMs),
     slots: whole('slots', slots, 1),
     payloadBytesMax: whole('payloadBytesMax', payloadBytesMax, 1),
     queueMax: whole('queueMax', queueMax, 0),
     spinUs: number('spinUs', spinUs, 0),
+    waitMs: number('waitMs', waitMs, 0, LEASE_WAIT_MS_MAX),
+    priority: whole('priority', priority, 0, LEASE_PRIORITY_MAX),
+    replace,
+    isIdempotent: idempotentNames(idempotent),
     nodeId,
     fabric,
   }
+  const layout = slotLayout(slots, payloadBytesMax)
+  const neededMib = windowsMib(layout, cores)
+  if (memoryMib === undefined) {
+    checked.memoryMib = Math.max(LEASE_MEMORY_MIB_DEFAULT, neededMib + LEASE_MEMORY_MIB_BESIDE_WINDOWS)
+  } else if (memoryMib < neededMib) {
+    refuse(`${windowsSentence(layout, cores)} are ${neededMib} MiB, memoryMib is ${memoryMib}`)
+  }
+  return checked
+}
+
+function idempotentNames(value: unknown): (name: string) => boolean {
+  if (typeof value === 'boolean') return () => value
+  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) {
+    const names = new Set<string>(value)
+    return (name) => names.has(name)
+  }
+  return refuse(`idempotent must be true, false or the names of functions, not ${show(value)}`)
 }
 
 function hotTimeout(value: number | 'always' | 'never'): number {
@@ -69,16 +131,17 @@ function hotTimeout(value: number | 'always' | 'never'): number {
   return number('hotTimeoutMs', value, 0)
 }
 
-function number(name: string, value: unknown, min: number): number {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < min) {
-    refuse(`${name} must be a number of at least ${min}, not ${show(value)}`)
+function number(name: string, value: unknown, min: number, max = Infinity): number {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < min || value > max) {
+    const bounds = max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`
+    refuse(`${name} must be a number ${bounds}, not ${show(value)}`)
   }
   return value
 }
 
-function whole(name: string, value: unknown, min: number): number {
+function whole(name: string, value: unknown, min: number, max = Infinity): number {
   if (!Number.isSafeInteger(value)) refuse(`${name} must be a whole number, not ${show(value)}`)
-  return number(name, value, min)
+  return number(name, value, min, max)
 }
 
 function show(value: unknown): string {

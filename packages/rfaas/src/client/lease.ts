@@ -1,17 +1,25 @@
 import { RfaasError } from '../errors.ts'
-import type { Calls, AnyModule, Bill, FabricChoice, LeaseTimings, Maps, RawFunctionNames } from './types.ts'
-import type { Channel, RemoteFunction } from './channel.ts'
+import type {
+  AnyModule,
+  Bill,
+  Calls,
+  FabricChoice,
+  LeaseTimings,
+  Maps,
+  RawFunctionNames,
+  RetrievalNotice,
+} from './types.ts'
+import type { RemoteFunction } from './channel.ts'
 import { Dispatcher } from './dispatcher.ts'
-import type { LeaseKeeper } from './keeper.ts'
+import { FunctionTable, Invoker, type InvokeOptions } from './invoker.ts'
 import type { Slot } from './slot.ts'
+import { Succession, type Replacement, type Tenure } from './succession.ts'
 
 /** What `cluster.lease()` has put together. @internal */
 export interface LeaseParts {
-  keeper: LeaseKeeper
-  channels: Channel[]
+  tenure: Tenure
+  replacement: Replacement | null
   functions: RemoteFunction[]
-  fabric: FabricChoice
-  timings: LeaseTimings
   queueMax: number
   spinMs: number
 }
@@ -20,72 +28,76 @@ export interface LeaseParts {
  * Leased workers, ready to be invoked. Renewed until `release` (or the end of the `await using` block).
  *
  * Every invocation can throw, besides what its function throws (`function_failed`): `unknown_function`,
- * `payload_too_large`, `result_too_large`, `queue_full`, `executor_lost`, and `lease_closed` when the lease is over.
+ * `payload_too_large`, `result_too_large`, `queue_full`, `aborted`, and, when the lease is over, what has ended it:
+ * `lease_closed` (it was released), `lease_expired`, `lease_retrieved` (also while what was sent before may finish),
+ * `executor_lost`, `node_lost`.
  */
 export class Lease<M = AnyModule> implements AsyncDisposable {
-  /** Invokes one function, on the worker with the most free slots: `await lease.call.price(option)`. */
+  /** See {@link Invoker.call}. */
   readonly call: Calls<M>
-  /**
-   * Invokes one function for every input, spread over all workers, several in flight on each:
-   * `await lease.map.price(options)`. Results come in the order of the inputs. The first failure rejects, and what
-   * was not sent yet is not sent.
-   */
+  /** See {@link Invoker.map}. */
   readonly map: Maps<M>
-  readonly fabric: FabricChoice
-  readonly timings: LeaseTimings
   /**
-   * Resolves once, when the lease is over: with the reason when something ended it (`lease_closed`, `executor_lost`),
-   * with null when it was released. Never rejects.
+   * Resolves once, when the lease is over: with the reason when something ended it (`lease_expired`, `lease_retrieved`,
+   * `executor_lost`, `node_lost`), with null when it was released. Never rejects.
    */
   readonly closed: Promise<RfaasError | null>
+  /**
+   * Resolves once: when the lease is taken back (an operator wants it or its node drained), with how long what is in
+   * flight may take; new invocations are refused with `lease_retrieved` from then on. With null when the lease ends
+   * without. Never rejects.
+   */
+  readonly retrieved: Promise<RetrievalNotice | null>
   readonly #closed = Promise.withResolvers<RfaasError | null>()
-  readonly #keeper: LeaseKeeper
-  readonly #channels: Channel[]
-  readonly #functions: Map<string, RemoteFunction>
+  readonly #retrieved = Promise.withResolvers<RetrievalNotice | null>()
+  readonly #succession: Succession
+  readonly #functions: FunctionTable
   readonly #dispatcher: Dispatcher
+  readonly #invoker: Invoker<M>
   #released: Promise<Bill> | null = null
 
   /** @internal */
-  constructor(parts: LeaseParts) {
-    this.fabric = parts.fabric
-    this.timings = parts.timings
+  constructor({ tenure, replacement, functions, queueMax, spinMs }: LeaseParts) {
     this.closed = this.#closed.promise
-    this.#keeper = parts.keeper
-    this.#channels = parts.channels
-    this.#functions = new Map(parts.functions.map((f) => [f.name, f]))
-    this.#dispatcher = new Dispatcher(parts.channels, parts.queueMax, parts.spinMs)
-    this.call = this.#table(
-      (f) =>
-        (...args: unknown[]) =>
-          this.#dispatcher.call(f, args),
-    ) as Calls<M>
-    this.map = this.#table((f) => (inputs: Iterable<unknown>) => this.#map(f, inputs)) as Maps<M>
-    for (const channel of parts.channels) channel.onLost = () => void this.#lost()
-    this.#keeper.onUnheard = () => {
-      for (const channel of parts.channels) channel.watchForLoss()
-    }
-    this.#keeper.onClosed = (error) => {
-      this.#end(error)
-      this.#closed.resolve(error)
-    }
+    this.retrieved = this.#retrieved.promise
+    this.#functions = new FunctionTable(functions)
+    this.#dispatcher = new Dispatcher(tenure.channels, queueMax, spinMs)
+    this.#invoker = this.with({})
+    this.call = this.#invoker.call
+    this.map = this.#invoker.map
+    this.#succession = new Succession(tenure, {
+      dispatcher: this.#dispatcher,
+      replacement,
+      onRetrieved: (notice) => this.#retrieved.resolve(notice),
+      onOver: (error) => this.#over(error),
+    })
   }
 
+  /** Of the one that is in force; another one after a `replace`, as all that follows here. */
   get id(): string {
-    return this.#keeper.leaseId
+    return this.#succession.current.keeper.leaseId
   }
 
   get nodeId(): string {
-    return this.#keeper.nodeId
+    return this.#succession.current.keeper.nodeId
+  }
+
+  get fabric(): FabricChoice {
+    return this.#succession.current.fabric
+  }
+
+  get timings(): LeaseTimings {
+    return this.#succession.current.timings
   }
 
   /** Workers. */
   get cores(): number {
-    return this.#channels.length
+    return this.#succession.current.channels.length
   }
 
   /** Names of the functions that can be invoked. */
   get functions(): string[] {
-    return [...this.#functions.keys()]
+    return this.#functions.names
   }
 
   /**
@@ -94,14 +106,12 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
    * @throws {RfaasError} `unknown_function`
    */
   isRaw(name: string): boolean {
-    const f = this.#functions.get(name)
-    if (f === undefined) throw this.#unknown(name)
-    return f.raw
+    return this.#functions.find(name).raw
   }
 
   /** When the lease ends unless it is renewed, which it is. */
   get expires(): Date {
-    return new Date(this.#keeper.expiresUnixMs)
+    return this.#succession.current.keeper.expires
   }
 
   /**
@@ -109,7 +119,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
    *
    * @param byteLength room for the input
    * @param worker which worker. Default: the one with the most free slots
-   * @throws {RfaasError} `payload_too_large`, `queue_full` when all slots are taken, `invalid_argument`, `lease_closed`
+   * @throws {RfaasError} `payload_too_large`, `queue_full` when all slots are taken, `invalid_argument`, and what has ended the lease
    */
   reserve(byteLength: number, worker?: number): Slot {
     return this.#dispatcher.reserve(byteLength, worker)
@@ -117,24 +127,37 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   /**
    * Invokes a raw function on the slot's input and spins until the result is there: the fastest way, about as fast as
-   * the memory. The event loop stands still meanwhile.
+   * the memory. The event loop stands still meanwhile: in a `local()` cluster manager and node live on it too, and a call
+   * of several seconds makes them silent, which ends the lease.
    *
    * @param byteLength how much of the input to send. Default: all of it
    * @returns the result in place: the function's own output bytes, valid until the slot is used again or released
    */
   invokeSync(name: RawFunctionNames<M>, slot: Slot, byteLength: number = slot.input.length): Uint8Array {
-    return this.#dispatcher.invokeSync(this.#find(name), slot, byteLength)
+    return this.#dispatcher.invokeSync(this.#functions.findRaw(name), slot, byteLength)
   }
 
-  /** As {@link invokeSync}, without blocking the event loop for longer than the lease's `spinUs`. */
+  /**
+   * Sends all inputs of the slots at once, each to its own worker, and spins until all results are there, in
+   * {@link Slot.output}. When some fail, throws the first failure once all are over.
+   */
+  invokeAllSync(name: RawFunctionNames<M>, slots: readonly Slot[]): void {
+    this.#dispatcher.invokeAllSync(this.#functions.findRaw(name), slots)
+  }
+
+  /** See {@link Invoker.invoke}. */
   invoke(name: RawFunctionNames<M>, slot: Slot, byteLength: number = slot.input.length): Promise<Uint8Array> {
-    let f: RemoteFunction
-    try {
-      f = this.#find(name)
-    } catch (error) {
-      return Promise.reject(error as RfaasError)
-    }
-    return this.#dispatcher.invoke(f, slot, byteLength)
+    return this.#invoker.invoke(name, slot, byteLength)
+  }
+
+  /** See {@link Invoker.invokeAll}. */
+  invokeAll(name: RawFunctionNames<M>, slots: readonly Slot[]): Promise<void> {
+    return this.#invoker.invokeAll(name, slots)
+  }
+
+  /** The same functions under options: `await lease.with({ signal: AbortSignal.timeout(5) }).call.price(option)`. */
+  with(options: InvokeOptions): Invoker<M> {
+    return new Invoker(this.#functions, this.#dispatcher, options)
   }
 
   /**
@@ -154,77 +177,15 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   async #release(): Promise<Bill> {
     const released = new RfaasError('lease_closed', `Lease ${this.id} was released`)
-    this.#dispatcher.end(released)
     try {
-      return await this.#keeper.release()
+      return await this.#succession.release(released)
     } finally {
-      this.#end(released)
-      this.#closed.resolve(null)
+      this.#over(null)
     }
   }
 
-  #end(error: RfaasError): void {
-    this.#dispatcher.end(error)
-    for (const channel of this.#channels) channel.close(error)
-  }
-
-  /** A worker is gone. The node knows why, and has told or is about to; a lost node cannot. */
-  async #lost(): Promise<void> {
-    this.#end(await this.#keeper.reasonForLoss())
-  }
-
-  async #map(f: RemoteFunction, inputs: Iterable<unknown>): Promise<unknown[]> {
-    const results: unknown[] = []
-    const iterator = inputs[Symbol.iterator]()
-    let failed = false
-    const lane = async (): Promise<void> => {
-      for (let next = iterator.next(); !failed && next.done !== true; next = iterator.next()) {
-        const at = results.push(undefined) - 1
-        results[at] = await this.#dispatcher.call(f, [next.value])
-      }
-    }
-    const lanes = Array.from({ length: this.#dispatcher.width }, () =>
-      lane().catch((error: unknown) => {
-        failed = true
-        throw error
-      }),
-    )
-    try {
-      await Promise.all(lanes)
-    } finally {
-      // What is in flight still writes into its slots: it is over before the caller hears of a failure.
-      await Promise.allSettled(lanes)
-      iterator.return?.()
-    }
-    return results
-  }
-
-  #find(name: string): RemoteFunction {
-    const f = this.#functions.get(name)
-    if (f === undefined) throw this.#unknown(name)
-    if (!f.raw) {
-      const sentence = `Cannot invoke ${name} in place: it takes typed values; use lease.call.${name}, or make it raw()`
-      throw new RfaasError('invalid_argument', sentence)
-    }
-    return f
-  }
-
-  #unknown(name: string): RfaasError {
-    const known = this.functions.join(', ')
-    return new RfaasError('unknown_function', `Cannot invoke ${name}: the module has ${known}`)
-  }
-
-  /** An object with one member per function, and an error that tells the names for every other. */
-  #table(member: (f: RemoteFunction) => unknown): object {
-    const misses = new Proxy(Object.create(null) as object, {
-      get: (_, name) => {
-        // `then` must be absent, or an awaited table would wait for ever.
-        if (typeof name === 'symbol' || name === 'then') return undefined
-        return () => Promise.reject(this.#unknown(name))
-      },
-    })
-    const table = Object.create(misses) as Record<string, unknown>
-    for (const f of this.#functions.values()) table[f.name] = member(f)
-    return Object.freeze(table)
+  #over(error: RfaasError | null): void {
+    this.#retrieved.resolve(null)
+    this.#closed.resolve(error)
   }
 }

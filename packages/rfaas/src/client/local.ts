@@ -7,6 +7,11 @@ export interface LocalOptions {
   cores?: number
   /** Memory to lease from. Default: half of the machine's. */
   memoryMib?: number
+  /**
+   * Executors to keep ready, so that a lease need not wait for the start of a process. Default: 1, or 0 where the
+   * machine would have little memory left.
+   */
+  pool?: number
 }
 
 /**

@@ -1,72 +1,113 @@
 import { setImmediate } from 'node:timers/promises'
 
-import { likelyFabrics, FabricError, hostIdentity, openFabric, prepareFabric, type Connection } from '@rfaas/fabric'
+import {
+  likelyFabrics,
+  FabricError,
+  hostIdentity,
+  openFabric,
+  prepareFabric,
+  reasonAgainstVerbs,
+  type Connection,
+} from '@rfaas/fabric'
 
-import { executorManagerClient, type ExecutorManagerClient, type ManagerClient } from '../control/client.ts'
+import type { ExecutorManagerClient, ManagerClient } from '../control/client.ts'
+import { PlacementPolicy } from '../control/gen/rfaas_pb.ts'
 import type { AllocateResponse, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
+import { CONTROL_CALL_TIMEOUT_MS } from '../limits.ts'
 import { slotLayout, type SlotLayout } from '../protocol/slots.ts'
 import { bundle, type Bundle } from './bundle.ts'
-import { Channel } from './channel.ts'
+import { Channel, type RemoteFunction } from './channel.ts'
+import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from './choose-offer.ts'
+import { clientEvents, type ClientEvent } from './events.ts'
 import { LeaseKeeper } from './keeper.ts'
 import type { LeaseParts } from './lease.ts'
 import { checkLeaseOptions, type CheckedLeaseOptions } from './lease-options.ts'
+import type { NodeClients } from './node-clients.ts'
+import type { Tenure } from './succession.ts'
 import type { FabricChoice, LeaseOptions, LeaseTimings } from './types.ts'
 
-/** Runs the cold path, step by step: bundle, grant, upload, allocate, connect. Undoes what it did when a step fails. */
-export async function openLease(manager: ManagerClient, tenant: string, options: LeaseOptions): Promise<LeaseParts> {
+const POLICIES = { pack: PlacementPolicy.PACK, spread: PlacementPolicy.SPREAD }
+
+/** What the leases of one cluster share. */
+export interface LeaseOffice {
+  readonly manager: ManagerClient
+  readonly nodes: NodeClients
+  readonly tenant: string
+}
+
+/** A lease that is granted, and kept from here on. */
+interface Grant {
+  keeper: LeaseKeeper
+  node: ExecutorManagerClient
+  nodeInfo: NodeInfo
+}
+
+/** What all tenures of one lease have in common. */
+interface Plan {
+  readonly office: LeaseOffice
+  readonly checked: CheckedLeaseOptions
+  readonly layout: SlotLayout
+  /** Best first: over the first nothing is copied, over the second nothing but the network card copies. */
+  readonly fabrics: FabricChoice[]
+}
+
+/** Leases workers, and knows how to do it again. Undoes what it did when a step fails. */
+export async function openLease(office: LeaseOffice, options: LeaseOptions): Promise<LeaseParts> {
   const checked = checkLeaseOptions(options)
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
-  const stopwatch = new Stopwatch()
-
-  const code = await bundle(checked.functions)
-  const bundleMs = stopwatch.lapMs()
-
-  // Best first: over the first nothing is copied, over the second nothing but the network card copies.
   const fabrics = checked.fabric === undefined ? likelyFabrics() : [checked.fabric]
-  const { cores, memoryMib, durationMs, nodeId } = checked
-  const grant = await manager.rpc.requestLease({
-    tenant,
-    cores,
-    memoryMib,
-    durationMs,
-    nodeId,
-    fabrics,
-    hostId: hostIdentity(),
-  })
-  const { lease, token, node: nodeInfo } = grant
-  if (!lease || !nodeInfo) throw new RfaasError('internal', 'Cannot lease: the resource manager gave no lease')
-  const grantMs = stopwatch.lapMs()
+  const plan: Plan = { office, checked, layout, fabrics }
+  const { tenure, functions, code } = await openTenure(plan, '', () => bundle(checked.functions))
+  const { queueMax, spinUs, replace, isIdempotent } = checked
+  const open = async (avoidNodeId: string): Promise<Tenure> => {
+    // Who asked for one node gets no other. And the functions stay what they were, though their files may have changed.
+    const next = await openTenure(plan, checked.nodeId === '' ? avoidNodeId : '', () => Promise.resolve(code))
+    return next.tenure
+  }
+  return { tenure, functions, queueMax, spinMs: spinUs / 1000, replacement: replace ? { isIdempotent, open } : null }
+}
 
-  const node = executorManagerClient(nodeInfo.controlUrl)
-  const keeper = new LeaseKeeper({ manager, node, lease, token, durationMs })
+/** Runs the cold path: grant and bundle at once, then allocate, connect. */
+async function openTenure(
+  { office, checked, layout, fabrics }: Plan,
+  avoidNodeId: string,
+  makeBundle: () => Promise<Bundle>,
+): Promise<{ tenure: Tenure; functions: RemoteFunction[]; code: Bundle }> {
+  const startMs = performance.now()
+  const granting = timed(requestGrant(office, checked, fabrics, avoidNodeId))
+  granting.catch(() => {})
+  // What keeps us from the event loop comes when the request has left, not before.
+  await setImmediate()
+  await setImmediate()
+  const bundling = timed(makeBundle())
+  const from = standpoint()
+  // Whoever has no functions is told so, not that there is no lease for them.
+  const [bundled, granted] = await Promise.allSettled([bundling, granting])
+  if (granted.status === 'rejected') throw bundled.status === 'rejected' ? bundled.reason : granted.reason
+  const [{ keeper, node, nodeInfo }, grantMs] = granted.value
   try {
-    await upload(node, keeper, code)
-    const uploadMs = stopwatch.lapMs()
-    const fabric = chooseFabric(nodeInfo, fabrics)
-    const allocating = allocate(node, await keeper.tokenToAllocate(), code, fabric, checked)
-    // Once the request has left, we have nothing to do until the executor has started: a good time to load libfabric.
-    allocating.catch(() => {})
-    await setImmediate()
-    await setImmediate()
-    prepareFabric(fabric)
-    const allocated = await allocating
-    const allocateMs = stopwatch.lapMs()
-    const whom = `The executor of lease ${lease.leaseId} on node ${lease.nodeId}`
-    const channels = await openChannels(allocated, fabric, layout, whom)
-    const connectMs = stopwatch.lapMs()
+    if (bundled.status === 'rejected') throw bundled.reason
+    const [code, bundleMs] = bundled.value
+    const offer = chooseFabric(nodeInfo, fabrics, from, checked.fabric !== undefined)
+    const { fabric } = offer
+    const { allocated, uploadMs, allocateMs } = await allocate(node, keeper, code, offer, checked)
+    const whom = `The executor of lease ${keeper.leaseId} on node ${keeper.nodeId}`
+    const [channels, connectMs] = await timed(openChannels(allocated, fabric, layout, whom))
     keeper.start()
     const timings: LeaseTimings = {
       bundleMs,
       grantMs,
       uploadMs,
       allocateMs,
+      start: allocated.pooled ? 'pooled' : 'cold',
+      startMs: allocated.startMs,
       loadMs: allocated.loadMs,
       connectMs,
-      totalMs: stopwatch.totalMs(),
+      totalMs: performance.now() - startMs,
     }
     const functions = allocated.functions.map(({ name, raw }, index) => ({ name, raw, index }))
-    return { keeper, channels, functions, fabric, timings, queueMax: checked.queueMax, spinMs: checked.spinUs / 1000 }
+    return { tenure: { keeper, channels, fabric, timings }, functions, code }
   } catch (error) {
     // The reason for the failure is what the caller needs, whatever the clean-up says.
     await keeper.release().catch(() => {})
@@ -74,45 +115,95 @@ export async function openLease(manager: ManagerClient, tenant: string, options:
   }
 }
 
-class Stopwatch {
-  readonly #startMs = performance.now()
-  #lapMs = this.#startMs
-
-  lapMs(): number {
-    const beganMs = this.#lapMs
-    this.#lapMs = performance.now()
-    return this.#lapMs - beganMs
-  }
-
-  totalMs(): number {
-    return performance.now() - this.#startMs
-  }
+/** With the milliseconds that it took from now. */
+async function timed<T>(work: Promise<T>): Promise<[T, number]> {
+  const startMs = performance.now()
+  const result = await work
+  return [result, performance.now() - startMs]
 }
 
-function chooseFabric(node: NodeInfo, fabrics: FabricChoice[]): FabricChoice {
-  const here = hostIdentity()
-  const chosen = fabrics.find((name) =>
-    node.fabrics.some((offer) => offer.fabric === name && (name !== 'local' || offer.hostId === here)),
-  )
-  if (chosen !== undefined) return chosen
+async function requestGrant(
+  office: LeaseOffice,
+  options: CheckedLeaseOptions,
+  fabrics: FabricChoice[],
+  avoidNodeId: string,
+): Promise<Grant> {
+  const { manager, nodes, tenant } = office
+  const { cores, memoryMib, resources, labels, durationMs, nodeId, priority, waitMs } = options
+  const request = {
+    tenant,
+    cores,
+    memoryMib,
+    resources,
+    labels,
+    policy: POLICIES[options.policy],
+    durationMs,
+    nodeId,
+    fabrics,
+    hostId: hostIdentity(),
+    priority,
+    avoidNodeId,
+  }
+  let askedMs = performance.now()
+  const grant = await manager.rpc.requestLease(request).catch(async (error: unknown) => {
+    if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
+    const timeoutMs = waitMs + CONTROL_CALL_TIMEOUT_MS
+    const granted = await manager.rpc.awaitLease({ request, waitMs }, { timeoutMs })
+    // It was granted just now, not when it was asked for.
+    askedMs = performance.now()
+    return granted
+  })
+  const { lease, token, node: nodeInfo, nowUnixMs } = grant
+  if (!lease || !nodeInfo) throw new RfaasError('internal', 'Cannot lease: the resource manager gave no lease')
+  const node = nodes.use(nodeInfo.controlUrl)
+  const keeper = new LeaseKeeper({ manager, node, lease, token, durationMs, askedMs, nowUnixMs })
+  return { keeper, node, nodeInfo }
+}
+
+function chooseFabric(node: NodeInfo, fabrics: FabricChoice[], from: Standpoint, asked: boolean): ChosenOffer {
+  const chosen = chooseOffer(node, fabrics, from)
+  if (chosen !== null) {
+    clientEvents.publish({ kind: 'fabric-chosen', nodeId: node.nodeId, asked, ...chosen } satisfies ClientEvent)
+    return chosen
+  }
   const offered = node.fabrics.map((offer) => offer.fabric).join(', ')
-  const sentence = `Cannot reach node ${node.nodeId}: it offers ${offered}, this client can use ${fabrics.join(', ')}`
+  const sentence = `Cannot reach node ${node.nodeId}: it offers ${offered}, this client can use ${fabrics.join(', ')}${verbsNote(fabrics)}`
   throw new RfaasError('node_unreachable', sentence)
 }
 
-async function upload(node: ExecutorManagerClient, keeper: LeaseKeeper, { sha256, code }: Bundle): Promise<void> {
-  const { present } = await node.rpc.hasBundle({ token: keeper.token, sha256 })
-  if (!present) await node.rpc.putBundle({ token: keeper.token, sha256, code })
+/** Who asks for verbs may not know that there is none. */
+function verbsNote(fabrics: FabricChoice[]): string {
+  const againstVerbs = reasonAgainstVerbs()
+  return fabrics.includes('verbs') && againstVerbs !== '' ? ` (not verbs: ${againstVerbs})` : ''
 }
 
-function allocate(
+/** Sends the functions only to a node that says it lacks them: most often it has them. */
+async function allocate(
   node: ExecutorManagerClient,
-  token: string,
-  { sha256 }: Bundle,
-  fabric: FabricChoice,
+  keeper: LeaseKeeper,
+  { sha256, code }: Bundle,
+  { fabric, address }: ChosenOffer,
   { slots, payloadBytesMax, hotTimeoutMs }: CheckedLeaseOptions,
-): Promise<AllocateResponse> {
-  return node.rpc.allocate({ token, bundleSha256: sha256, fabric, slots, payloadBytesMax, hotTimeoutMs })
+): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
+  const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs }
+  const startMs = performance.now()
+  const ask = async (): Promise<AllocateResponse> => {
+    const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...shape })
+    allocating.catch(() => {})
+    // Once the request has left, we have nothing to do until the executor has started: a good time to load libfabric.
+    await setImmediate()
+    await setImmediate()
+    prepareFabric(fabric)
+    return allocating
+  }
+  try {
+    return { allocated: await ask(), uploadMs: 0, allocateMs: performance.now() - startMs }
+  } catch (error) {
+    if (!(error instanceof RfaasError) || error.code !== 'not_found') throw error
+  }
+  await node.rpc.putBundle({ token: keeper.token, sha256, code })
+  const uploadedMs = performance.now()
+  return { allocated: await ask(), uploadMs: uploadedMs - startMs, allocateMs: performance.now() - uploadedMs }
 }
 
 async function openChannels(

@@ -1,5 +1,6 @@
 import type { Usage } from '../accounting/usage.ts'
 import type { RawFunction } from '../functions.ts'
+import type { PlacementPolicy } from '../lease/lease.ts'
 
 // `any`, for functions are contravariant: one of `unknown` would be none at all.
 type AnyFunction = (...args: any[]) => unknown
@@ -39,8 +40,24 @@ export interface LeaseOptions {
   functions: string | URL
   /** Workers, one per core. Default 1. */
   cores?: number
-  /** Memory of the executor, for all its workers. Default 512. */
+  /**
+   * Memory of the executor, for all its workers; at least what their slots take, both ways. Default 512, or 256 more
+   * than the slots take where that is more.
+   */
   memoryMib?: number
+  /**
+   * What the lease takes besides, by name and number, where nodes offer it: `{ gpu: 1 }`. The functions find in
+   * `process.env.RFAAS_RESOURCE_GPU` which of the node's they have, `0,1` for instance; for `gpu` the drivers of NVIDIA,
+   * AMD and Intel are told, too. Default: nothing.
+   */
+  resources?: Readonly<Record<string, number>>
+  /** Only on a node that has each of these labels, with this value: `{ zone: 'a' }`. Default: on any. */
+  labels?: Readonly<Record<string, string>>
+  /**
+   * Of the nodes on which it fits, the one with the fewest cores free (`pack`), so that large leases find room later,
+   * or the one with the most (`spread`), so that leases stay out of each other's way. Default `pack`.
+   */
+  policy?: PlacementPolicy
   /** The lease is granted for so long, and renewed until it is released. Default 60,000. */
   durationMs?: number
   /**
@@ -50,7 +67,10 @@ export interface LeaseOptions {
   hotTimeoutMs?: number | 'always' | 'never'
   /** Invocations in flight per worker. Default 4. */
   slots?: number
-  /** Largest input, and largest result. Default 1 MiB. The memory is taken as it is used. */
+  /**
+   * Largest input, and largest result. Default 1 MiB, at most 1 GiB; all slots of a worker take at most 2 GiB each way.
+   * The memory is taken as it is used (over RDMA when the lease opens, for the network card writes to it).
+   */
   payloadBytesMax?: number
   /** Invocations that may wait for a slot before `queue_full`. Default 1024. */
   queueMax?: number
@@ -59,6 +79,22 @@ export interface LeaseOptions {
    * 0: never polls.
    */
   spinUs?: number
+  /**
+   * How long to wait when nothing that fits is free, in the order of priority and arrival, before `lease_denied`.
+   * Default 0; at most 24 hours.
+   */
+  waitMs?: number
+  /** Of those that wait at the resource manager the highest is served first. Default 0, at most 1000. */
+  priority?: number
+  /**
+   * Takes another lease in the place of one that is taken back, expires or is lost, on another node where the last one was
+   * taken back, and goes on there: what waits for a slot stays, and what was in flight is sent again where it has certainly
+   * not run, at most once, or where its function is idempotent. Reserved slots are gone. Default false; think of
+   * `waitMs`, too.
+   */
+  replace?: boolean
+  /** Functions that may run twice for one invocation, for `replace`: their names, or true for all. Default none. */
+  idempotent?: boolean | readonly string[]
   /** Only this node. Default: any. */
   nodeId?: string
   /** Only over this fabric. Default: the best that both sides have, local before verbs before tcp. */
@@ -67,18 +103,31 @@ export interface LeaseOptions {
 
 /** How long each step took from `cluster.lease()` to a lease that can be used, in milliseconds. */
 export interface LeaseTimings {
-  /** The functions were bundled. */
+  /** The functions were bundled… */
   bundleMs: number
-  /** The resource manager granted the lease. */
+  /** …and the resource manager granted the lease, at the same time. */
   grantMs: number
-  /** The node was given the bundle; near 0 when it had it. */
+  /** The node was given the bundle; 0 when it had it. */
   uploadMs: number
-  /** The node started the executor: all of it, and the part in which the workers loaded the functions. */
+  /** From the request to the node until its answer: the start of the executor, and the way there and back. */
   allocateMs: number
+  /** Whether the node had the executor ready in its pool, or started a process for this lease. */
+  start: 'pooled' | 'cold'
+  /** Of `allocateMs`: the node started the executor, or took it from its pool, and its workers could be reached. */
+  startMs: number
+  /** Of `startMs`: the workers imported the functions. */
   loadMs: number
   /** The channels to the workers were opened. */
   connectMs: number
   totalMs: number
+}
+
+/** That a lease is taken back. */
+export interface RetrievalNotice {
+  /** A sentence that says why. */
+  readonly message: string
+  /** From when it was heard: what is in flight until then may finish, and is killed after. */
+  readonly graceMs: number
 }
 
 /** What a lease has used, and its price. */

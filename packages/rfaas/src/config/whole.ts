@@ -1,4 +1,5 @@
 import { RfaasError } from '../errors.ts'
+import { POOL_SIZE_MAX } from '../limits.ts'
 
 /**
  * Reads a whole number in decimal digits.
@@ -24,4 +25,9 @@ export function parseCores(text: string, what: string): number {
 /** Reads a port; 0 means any free one. @throws {RfaasError} `invalid_argument` */
 export function parsePort(text: string, what: string): number {
   return parseWhole(text, what, { min: 0, max: 65_535 })
+}
+
+/** Reads a number of executors to keep ready, 0 for none. @throws {RfaasError} `invalid_argument` */
+export function parsePool(text: string, what: string): number {
+  return parseWhole(text, what, { min: 0, max: POOL_SIZE_MAX })
 }

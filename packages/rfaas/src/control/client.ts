@@ -1,13 +1,14 @@
 import { createClient } from '@connectrpc/connect'
 import type { CallOptions, Client } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
-import type { DescService } from '@bufbuild/protobuf'
+import type { DescMethodUnary, DescService } from '@bufbuild/protobuf'
 import { RfaasError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { CONTROL_CALL_TIMEOUT_MS, CONTROL_MESSAGE_BYTES_MAX } from '../limits.ts'
 import { fromConnectError } from './errors.ts'
 import { ExecutorManagerService, ResourceManagerService } from './gen/rfaas_pb.ts'
 import { ControlSession } from './session.ts'
+import { callUnary } from './unary-call.ts'
 
 /**
  * Calls of one control server. Every call throws RfaasError: the server's own, or the `…_unreachable` of the server
@@ -63,13 +64,17 @@ function controlClient<T extends DescService>(
 
   const inner = createClient(service, transport) as Record<string, Call>
   const rpc: Record<string, Call> = {}
-  for (const { localName, methodKind } of service.methods) {
+  for (const method of service.methods) {
+    const { localName } = method
     const call = inner[localName]!
-    if (methodKind === 'unary') {
+    if (method.methodKind === 'unary') {
       rpc[localName] = async (request, options) => {
         checkOpen()
         try {
-          return await call(request, { timeoutMs: CONTROL_CALL_TIMEOUT_MS, ...options })
+          return await callUnary(session, method as DescMethodUnary, request, {
+            timeoutMs: CONTROL_CALL_TIMEOUT_MS,
+            ...options,
+          })
         } catch (error) {
           throw translate(error, options?.signal)
         }

@@ -6,11 +6,11 @@ import type { AddressInfo, Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import type { ConnectRouter } from '@connectrpc/connect'
 import { RfaasError } from '../errors.ts'
-import type { ErrorCode } from '../errors.ts'
 import { executorManagerClient, managerClient } from './client.ts'
 import { ExecutorManagerService, LeaseState, ResourceManagerService } from './gen/rfaas_pb.ts'
 import { serveControl } from './server.ts'
 import type { ControlServer } from './server.ts'
+import { hasCode } from './test-codes.ts'
 
 const serve = (routes: (router: ConnectRouter) => void): Promise<ControlServer> =>
   serveControl({ host: '127.0.0.1', port: 0, routes })
@@ -25,13 +25,6 @@ const silentWatch = (watching: () => void, ended: () => void) => (router: Connec
       ended()
     },
   })
-
-const hasCode = (code: ErrorCode, sentence: RegExp) => (error: unknown) => {
-  assert.ok(error instanceof RfaasError, String(error))
-  assert.equal(error.code, code, error.message)
-  assert.match(error.message, sentence)
-  return true
-}
 
 describe('serveControl', () => {
   test('a unary call reaches its handler and its RfaasError the caller', async () => {

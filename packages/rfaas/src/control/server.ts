@@ -1,5 +1,6 @@
 import * as http2 from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
+import type { DescMethodUnary } from '@bufbuild/protobuf'
 import { createConnectRouter } from '@connectrpc/connect'
 import type { ConnectRouter, Interceptor, StreamResponse, UnaryResponse } from '@connectrpc/connect'
 import {
@@ -10,6 +11,8 @@ import {
 import { RfaasError } from '../errors.ts'
 import { CONTROL_CLOSE_GRACE_MS, CONTROL_KEEP_ALIVE_MS, CONTROL_MESSAGE_BYTES_MAX } from '../limits.ts'
 import { toConnectError } from './errors.ts'
+import { answerUnary, isPlainUnary, type UnaryHandler } from './unary-answer.ts'
+import { pathOf } from './unary-message.ts'
 
 export interface ControlServerOptions {
   host: string
@@ -37,7 +40,8 @@ export interface ControlServer {
  */
 export async function serveControl(options: ControlServerOptions): Promise<ControlServer> {
   const shutdown = new AbortController()
-  const server = http2.createServer(requestListener(options, shutdown.signal))
+  const server = http2.createServer()
+  server.on('stream', streamListener(options, shutdown.signal))
   // Without probes the streams of a client whose machine is gone would stay for ever.
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
@@ -70,25 +74,48 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   }
 }
 
-function requestListener(options: ControlServerOptions, shutdownSignal: AbortSignal) {
+function streamListener(options: ControlServerOptions, shutdownSignal: AbortSignal) {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip],
     readMaxBytes: CONTROL_MESSAGE_BYTES_MAX,
     shutdownSignal,
     interceptors: [errorInterceptor],
   })
-  options.routes(router)
+  const unary = new Map<string, UnaryHandler>()
+  options.routes(noting(router, unary))
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
-  // Like connectNodeAdapter, which would print to the console when a caller goes away in mid-answer.
-  return (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse): void => {
-    const handler = handlers.get(request.url)
+  return (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, _flags: number, raw: string[]): void => {
+    const path = headers[':path'] ?? ''
+    const plain = unary.get(path)
+    if (plain !== undefined && isPlainUnary(headers)) return answerUnary(stream, plain)
+    const handler = handlers.get(path)
     if (handler === undefined) {
-      response.writeHead(404).end()
+      stream.respond({ ':status': 404 }, { endStream: true })
       return
     }
+    // Like connectNodeAdapter, which would print to the console when a caller goes away in mid-answer.
+    const request = new http2.Http2ServerRequest(stream, headers, {}, raw)
+    const response = new http2.Http2ServerResponse(stream)
     handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch(() => response.stream.destroy())
+  }
+}
+
+/** A router that also notes the unary methods whose handlers look at nothing but the message. */
+function noting(router: ConnectRouter, unary: Map<string, UnaryHandler>): ConnectRouter {
+  return {
+    ...router,
+    service(service, implementation, ...more) {
+      for (const method of service.methods) {
+        const answer = implementation[method.localName as keyof typeof implementation] as
+          UnaryHandler['answer'] | undefined
+        if (method.methodKind !== 'unary' || answer === undefined || answer.length > 1) continue
+        unary.set(pathOf(method), { method: method as DescMethodUnary, answer })
+      }
+      router.service(service, implementation, ...more)
+      return this
+    },
   }
 }
 

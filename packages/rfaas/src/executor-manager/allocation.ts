@@ -3,14 +3,17 @@ import type { Usage } from '../accounting/usage.ts'
 import { RfaasError, toRfaasError } from '../errors.ts'
 import { EXIT_CLIENT_GONE } from '../executor/messages.ts'
 import type { ReadyMessage, StartMessage } from '../executor/messages.ts'
+import { codeOfEnd } from '../lease/lease.ts'
 import type { LeaseEnd } from '../lease/lease.ts'
 import type { LeaseClaims } from '../lease/token.ts'
 import { EXECUTOR_DRAIN_GRACE_MS, EXECUTOR_HEAP_MIB_MIN, EXECUTOR_START_TIMEOUT_MS } from '../limits.ts'
 import type { BundleCache } from './bundle-cache.ts'
 import type { CapacityLedger } from './capacity.ts'
 import type { Clock } from '../clock.ts'
-import { ExecutorProcess } from './executor-process.ts'
-import { MeterPage } from './meter-page.ts'
+import type { ExecutorPool } from './executor-pool.ts'
+import type { ExecutorProcess } from './executor-process.ts'
+import type { MeterPage } from './meter-page.ts'
+import { resourceEnvironment } from './resource-environment.ts'
 
 /** Bytes of the secret that a client shows to one worker. */
 const SECRET_BYTES = 32
@@ -32,52 +35,72 @@ export interface AllocationContext {
   readonly clock: Clock
   readonly capacity: CapacityLedger
   readonly bundles: BundleCache
-  readonly executorPath: string
+  readonly pool: ExecutorPool
 }
 
 export interface StartedExecutor extends ReadyMessage {
   readonly executorId: string
   /** One a worker. */
   readonly secrets: readonly Uint8Array[]
-  /** From the start of the process until its workers could be reached. */
+  /** From the start of the process, or from the pool, until its workers could be reached. */
   readonly startMs: number
+  readonly isPooled: boolean
 }
 
 /** Why it ended, and the same as a sentence for a person. */
 export interface AllocationEnd {
   readonly reason: LeaseEnd
   readonly message: string
+  /** All that its executor was sent has been answered: what was not answered has not run. */
+  readonly isDrained?: true
 }
 
-/** The cores, memory and executor process of one lease on this node, from allocation to the last meter reading. */
+/** That a lease is taken back: what runs may still run until the grace is over. */
+export interface RetrievalNotice {
+  readonly message: string
+  /** From when it was given. */
+  readonly graceMs: number
+}
+
+/** What one lease has of this node, and its executor process, from allocation to the last meter reading. */
 export class Allocation {
   readonly claims: LeaseClaims
   /** Resolves when the executor can be reached or never will be. */
   readonly launched: Promise<void>
   /** Resolves when the process is gone and everything is given back. Not for one whose start failed. */
   readonly closed: Promise<AllocationEnd>
+  /** Resolves when it is first told that it is taken back. */
+  readonly noticed: Promise<void>
   readonly #context: AllocationContext
   readonly #giveBack = new DisposableStack()
   readonly #launch = Promise.withResolvers<undefined>()
   readonly #close = Promise.withResolvers<AllocationEnd>()
+  readonly #noticed = Promise.withResolvers<undefined>()
   readonly #startedMs: number
+  /** What its executor is told of its resources. */
+  readonly #environment: Readonly<Record<string, string>>
   #stoppedMs: number | null = null
   #startMs = 0
+  #coldReason: string | null = null
   #meters: MeterPage | null = null
   #executor: ExecutorProcess | null = null
   #end: AllocationEnd | null = null
+  #retrieval: { readonly message: string; stopMs: number } | null = null
   #isLaunched = false
   #isClosed = false
   #startFailed = false
 
-  /** @throws {RfaasError} `lease_denied` when the node does not have the cores or the memory */
+  /** @throws {RfaasError} `lease_denied` when the node does not have what it asks for */
   constructor(claims: LeaseClaims, context: AllocationContext) {
     this.claims = claims
     this.#context = context
     this.launched = this.#launch.promise
     this.closed = this.#close.promise
+    this.noticed = this.#noticed.promise
     this.#startedMs = context.clock.nowMonotonicMs()
-    this.#giveBack.defer(context.capacity.take(claims.leaseId, claims))
+    const { units, giveBack } = context.capacity.take(claims.leaseId, claims)
+    this.#giveBack.defer(giveBack)
+    this.#environment = resourceEnvironment(context.capacity.total.resources, units, process.env)
   }
 
   /** Why it ended or is about to; null while it runs. */
@@ -90,6 +113,13 @@ export class Allocation {
     return this.#isLaunched
   }
 
+  /** That it is taken back, and how long it may still run; null while it is not. */
+  get retrieval(): RetrievalNotice | null {
+    if (this.#retrieval === null) return null
+    const { message, stopMs } = this.#retrieval
+    return { message, graceMs: Math.max(0, stopMs - this.#context.clock.nowMonotonicMs()) }
+  }
+
   get isClosed(): boolean {
     return this.#isClosed
   }
@@ -99,9 +129,14 @@ export class Allocation {
     return this.#startFailed
   }
 
-  /** From the start of the process until its workers could be reached; 0 before. */
+  /** From the start of the process, or from the pool, until its workers could be reached; 0 before. */
   get startMs(): number {
     return this.#startMs
+  }
+
+  /** Why its executor did not come from the pool; null when it did. */
+  get coldReason(): string | null {
+    return this.#coldReason
   }
 
   /** Up to now; final once it is closed. */
@@ -123,7 +158,7 @@ export class Allocation {
    * Starts the executor. Call it once, at once.
    *
    * @throws {RfaasError} `not_found` (the bundle), `module_failed`, `executor_start_failed`, `unsupported`;
-   * `lease_closed` when the lease ended meanwhile
+   * the code of its end when the lease ended meanwhile
    */
   async start(request: AllocationRequest): Promise<StartedExecutor> {
     try {
@@ -142,14 +177,34 @@ export class Allocation {
     }
   }
 
-  /** Drains the executor, or kills it when it has not started yet. Of two reasons the first stands. */
-  async stop(end: AllocationEnd): Promise<AllocationEnd> {
+  /**
+   * Takes it back: the executor finishes what it was sent, and ends. Whoever calls this stops it when the grace is over.
+   * Again with a shorter grace hastens it.
+   */
+  retrieve({ message, graceMs }: RetrievalNotice): void {
+    const stopMs = this.#context.clock.nowMonotonicMs() + graceMs
+    if (this.#retrieval !== null) {
+      this.#retrieval.stopMs = Math.min(this.#retrieval.stopMs, stopMs)
+      return
+    }
+    this.#retrieval = { message: `Lease ${this.claims.leaseId} was retrieved: ${message}`, stopMs }
+    this.#noticed.resolve(undefined)
+    // One that starts is told when it has: the client is about to connect, and is refused.
+    void this.launched.then(() => this.#executor?.drain())
+  }
+
+  /**
+   * Drains the executor, or kills it when it has not started yet. Of two reasons the first stands.
+   *
+   * @param graceMs for what it runs; 0 kills it at once
+   */
+  async stop(end: AllocationEnd, graceMs: number = EXECUTOR_DRAIN_GRACE_MS): Promise<AllocationEnd> {
     if (this.#end !== null) return this.closed
     this.#end = end
     // A start under way ends with its process, and gives everything back.
     if (!this.#isLaunched) void this.#executor?.stop(0)
     await this.launched
-    await this.#executor?.stop(EXECUTOR_DRAIN_GRACE_MS)
+    await this.#executor?.stop(graceMs)
     this.#settle()
     this.#isClosed = true
     this.#close.resolve(end)
@@ -162,27 +217,28 @@ export class Allocation {
     const bundle = await this.#context.bundles.pin(bundleSha256)
     this.#giveBack.defer(bundle.release)
     if (this.#end !== null) throw this.#closedError(this.#end)
-    const meters = new MeterPage(cores)
-    this.#giveBack.defer(() => meters.close())
-    this.#meters = meters
     const secrets = Array.from({ length: cores }, () => new Uint8Array(randomBytes(SECRET_BYTES)))
     const startMs = this.#context.clock.nowMonotonicMs()
-    this.#executor = new ExecutorProcess({
-      executorPath: this.#context.executorPath,
-      start: { ...shape, bundlePath: bundle.path, secrets, memoryMib },
-      meterPageFd: meters.fd,
-      heapMib: Math.max(EXECUTOR_HEAP_MIB_MIN, Math.floor(memoryMib / cores)),
-    })
+    const heapMib = Math.max(EXECUTOR_HEAP_MIB_MIN, Math.floor(memoryMib / cores))
+    const { process: executor, meters, coldReason } = this.#context.pool.take({ workers: cores, heapMib })
+    this.#giveBack.defer(() => meters.close())
+    this.#meters = meters
+    this.#executor = executor
+    this.#coldReason = coldReason
+    this.#executor.start({ ...shape, bundlePath: bundle.path, secrets, environment: this.#environment })
     const ready = await this.#executor.ready(EXECUTOR_START_TIMEOUT_MS)
     if (this.#end !== null) throw this.#closedError(this.#end)
     this.#startMs = this.#context.clock.nowMonotonicMs() - startMs
-    return { ...ready, executorId: randomUUID(), secrets, startMs: this.#startMs }
+    return { ...ready, executorId: randomUUID(), secrets, startMs: this.#startMs, isPooled: coldReason === null }
   }
 
   #endOfProcess(code: number | null, how: string): AllocationEnd {
     const { leaseId } = this.claims
     if (code === EXIT_CLIENT_GONE) {
       return { reason: 'released', message: `Lease ${leaseId} was released: its client closed its connections` }
+    }
+    if (this.#retrieval !== null && code === 0) {
+      return { reason: 'retrieved', message: this.#retrieval.message, isDrained: true }
     }
     const message = `The executor of lease ${leaseId} crashed: the process ${how}${this.#executor!.lastOutput}`
     return { reason: 'executor_crashed', message }
@@ -194,6 +250,6 @@ export class Allocation {
   }
 
   #closedError(end: AllocationEnd): RfaasError {
-    return new RfaasError('lease_closed', `Cannot start executor: ${end.message}`)
+    return new RfaasError(codeOfEnd(end.reason), `Cannot start executor: ${end.message}`)
   }
 }

@@ -1,44 +1,75 @@
 import { RfaasError } from '../errors.ts'
+import { amountOf, subtractResources } from '../lease/resources.ts'
+import type { Resources } from '../lease/resources.ts'
+import type { Units } from './resource-environment.ts'
 
 export interface Capacity {
   readonly cores: number
   readonly memoryMib: number
+  readonly resources: Resources
+}
+
+/** What a lease has of a node. */
+export interface Taken {
+  readonly units: Units
+  /** Calling it twice is fine. */
+  giveBack(): void
+}
+
+interface Share extends Capacity {
+  readonly units: Units
 }
 
 /**
  * The node's own count of what it has given out. The resource manager counts too, but it may have restarted or be
- * wrong; here is where a core is given to one lease only.
+ * wrong; here is where a core is given to one lease only, and which of its resources a lease gets.
  */
 export class CapacityLedger {
   readonly total: Capacity
-  readonly #taken = new Map<string, Capacity>()
+  readonly #taken = new Map<string, Share>()
 
   constructor(total: Capacity) {
     this.total = total
   }
 
   get free(): Capacity {
-    let { cores, memoryMib } = this.total
+    let { cores, memoryMib, resources } = this.total
     for (const taken of this.#taken.values()) {
       cores -= taken.cores
       memoryMib -= taken.memoryMib
+      resources = subtractResources(resources, taken.resources)
     }
-    return { cores, memoryMib }
+    return { cores, memoryMib, resources }
   }
 
-  /**
-   * @returns what gives it back; calling that twice is fine
-   * @throws {RfaasError} `lease_denied` when it is not there; `internal` when the lease has taken before
-   */
-  take(leaseId: string, asked: Capacity): () => void {
+  /** @throws {RfaasError} `lease_denied` when it is not there; `internal` when the lease has taken before */
+  take(leaseId: string, asked: Capacity): Taken {
     if (this.#taken.has(leaseId)) throw new RfaasError('internal', `Lease ${leaseId} has its cores and memory already`)
-    const free = this.free
-    this.#check(leaseId, asked.cores, free.cores, this.total.cores, 'cores')
-    this.#check(leaseId, asked.memoryMib, free.memoryMib, this.total.memoryMib, 'MiB')
-    this.#taken.set(leaseId, asked)
-    return () => {
-      if (this.#taken.get(leaseId) === asked) this.#taken.delete(leaseId)
+    const { cores, memoryMib, resources } = asked
+    const { free, total } = this
+    this.#check(leaseId, cores, free.cores, total.cores, 'cores')
+    this.#check(leaseId, memoryMib, free.memoryMib, total.memoryMib, 'MiB')
+    for (const [name, amount] of Object.entries(resources)) {
+      this.#check(leaseId, amount, amountOf(free.resources, name), amountOf(total.resources, name), name)
     }
+    const units = Object.fromEntries(Object.keys(resources).map((name) => [name, this.#choose(name, resources[name]!)]))
+    const share = { cores, memoryMib, resources, units }
+    this.#taken.set(leaseId, share)
+    const giveBack = (): void => {
+      if (this.#taken.get(leaseId) === share) this.#taken.delete(leaseId)
+    }
+    return { units, giveBack }
+  }
+
+  /** The lowest that are free. */
+  #choose(name: string, amount: number): number[] {
+    const used = new Set<number>()
+    for (const { units } of this.#taken.values()) {
+      if (Object.hasOwn(units, name)) for (const number of units[name]!) used.add(number)
+    }
+    const chosen: number[] = []
+    for (let number = 0; chosen.length < amount; number++) if (!used.has(number)) chosen.push(number)
+    return chosen
   }
 
   #check(leaseId: string, asked: number, free: number, total: number, unit: string): void {

@@ -3,6 +3,7 @@ import type { Channel } from 'node:diagnostics_channel'
 import type { Usage } from '../accounting/usage.ts'
 import type { RfaasError } from '../errors.ts'
 import type { AllocationEnd } from './allocation.ts'
+import type { PoolState } from './executor-pool.ts'
 
 /** What a node has done or seen. */
 export type NodeEvent =
@@ -11,7 +12,14 @@ export type NodeEvent =
   /** The first heartbeat that failed after one that did not; leases run on. */
   | { readonly kind: 'manager-away'; readonly nodeId: string; readonly error: RfaasError }
   | { readonly kind: 'manager-back'; readonly nodeId: string }
-  | { readonly kind: 'lease-active'; readonly nodeId: string; readonly leaseId: string; readonly startMs: number }
+  | {
+      readonly kind: 'lease-active'
+      readonly nodeId: string
+      readonly leaseId: string
+      readonly startMs: number
+      /** Why its executor did not come from the pool; null when it did. */
+      readonly coldReason: string | null
+    }
   | {
       readonly kind: 'lease-closed'
       readonly nodeId: string
@@ -19,6 +27,10 @@ export type NodeEvent =
       readonly end: AllocationEnd
       readonly usage: Usage
     }
+  /** Also when an executor has left the pool, to become that of a lease. */
+  | ({ readonly kind: 'pool-changed'; readonly nodeId: string } & PoolState)
+  /** An executor for the pool could not be started, or died; said of the first of a row. Another one is tried later. */
+  | { readonly kind: 'pool-failure'; readonly nodeId: string; readonly error: RfaasError }
 
 /** Where every node of this process publishes its {@link NodeEvent}s. */
 export const nodeEvents: Channel = channel('rfaas.executor-manager')

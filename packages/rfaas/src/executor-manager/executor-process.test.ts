@@ -21,19 +21,16 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
   afterEach(() => Promise.all(started.splice(0).map((executor) => executor.stop(0))))
 
   /** A real process that runs `script`; it can talk. */
-  async function start(script: string): Promise<ExecutorProcess> {
+  async function start(script: string, isPrepared = false): Promise<ExecutorProcess> {
     const executorPath = join(folder, `${count++}.mjs`)
     await writeFile(executorPath, TALK + script)
     await using page = await open(join(folder, 'page'), 'w+')
     const secrets = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
     const fixed = { fabric: 'local', listenAddress: '', slots: 4, payloadBytesMax: 64, hotTimeoutMs: 1 } as const
-    const executor = new ExecutorProcess({
-      executorPath,
-      start: { ...fixed, bundlePath: '/bundle.mjs', secrets, memoryMib: 64 },
-      meterPageFd: page.fd,
-      heapMib: 48,
-    })
+    const executor = new ExecutorProcess({ executorPath, meterPageFd: page.fd, heapMib: 48 })
     started.push(executor)
+    if (isPrepared) executor.prepare({ workers: 2, fabrics: [] })
+    executor.start({ ...fixed, bundlePath: '/bundle.mjs', secrets, environment: {} })
     return executor
   }
 
@@ -112,16 +109,32 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
     const silent = await start(`console.error('thinking'); setInterval(() => {}, 1000)`)
     await assert.rejects(silent.ready(300), { message: /no answer within 300 ms/ })
     assert.equal((await silent.stop(0)).how, 'was ended by signal SIGKILL')
-    const absent = new ExecutorProcess({
-      executorPath: join(folder, 'absent.mjs'),
-      start: {
-        ...{ fabric: 'local', listenAddress: '', slots: 1, payloadBytesMax: 1, hotTimeoutMs: 1, memoryMib: 1 },
-        ...{ bundlePath: '', secrets: [] },
-      },
-      meterPageFd: 2,
-      heapMib: 32,
-    })
+    const absent = new ExecutorProcess({ executorPath: join(folder, 'absent.mjs'), meterPageFd: 2, heapMib: 32 })
     await assert.rejects(absent.ready(10_000), { message: /ended with code 1; its last output:[^]*absent.mjs/ })
+  })
+
+  it('hears that it is prepared, then that it is ready, each once; and why it cannot be prepared', async () => {
+    const executor = await start(
+      `on.prepare = ({ workers, heapMib }) => say({ kind: 'prepared', workers, heapMib })
+      on.start = ({ heapMib }) => heapMib === 48 && ${READY}`,
+      true,
+    )
+    await executor.prepared(10_000)
+    assert.equal((await executor.ready(10_000)).kind, 'ready')
+
+    const failing = await start(
+      `on.prepare = () => say({ kind: 'failed', code: 'executor_start_failed', reason: 'not today', stack: '' })`,
+      true,
+    )
+    await assert.rejects(failing.prepared(10_000), { message: /^executor_start_failed: .*not today/ })
+    await assert.rejects(failing.ready(10_000), { message: /^executor_start_failed: .*not today/ })
+
+    const twice = await start(`on.prepare = () => { say({ kind: 'prepared' }); say({ kind: 'prepared' }) }`, true)
+    assert.match((await twice.exited).how, /^was killed: it wrote to descriptor 3: a line that is not/)
+    const unasked = await start(`on.start = () => say({ kind: 'prepared' })`)
+    assert.match((await unasked.exited).how, /^was killed: it wrote to descriptor 3: a line that is not/)
+    const early = await start(`on.prepare = () => ${READY}`, true)
+    assert.match((await early.exited).how, /^was killed: it wrote to descriptor 3: a line that is not/)
   })
 
   const FD = MESSAGES_FD

@@ -4,7 +4,14 @@ import type { Socket } from 'node:net'
 import { RfaasError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { MESSAGES_FD, METER_PAGE_FD } from '../executor/messages.ts'
-import type { FromExecutor, ReadyMessage, StartMessage, ToExecutor } from '../executor/messages.ts'
+import type {
+  FailedMessage,
+  FromExecutor,
+  PrepareMessage,
+  ReadyMessage,
+  StartMessage,
+  ToExecutor,
+} from '../executor/messages.ts'
 import { encodeMessage, MessageReader } from '../executor/pipe.ts'
 import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from '../limits.ts'
 import { readMessage } from './executor-message.ts'
@@ -15,12 +22,15 @@ const OUTPUT_CLOSE_MS_MAX = 200
 
 export interface ExecutorProcessOptions {
   executorPath: string
-  start: Omit<StartMessage, 'kind'>
   /** Becomes METER_PAGE_FD there. Ours stays ours to close. */
   meterPageFd: number
   /** Of one worker. */
   heapMib: number
 }
+
+/** What an executor is told to start with; the size of its heap it has from its options. */
+export type StartOrder = Omit<StartMessage, 'kind' | 'heapMib'>
+export type PrepareOrder = Omit<PrepareMessage, 'kind' | 'heapMib'>
 
 /** How a process ended. */
 export interface ProcessExit {
@@ -30,7 +40,10 @@ export interface ProcessExit {
   readonly how: string
 }
 
-/** One executor process, from its start to its end. */
+/**
+ * One executor process, from its start to its end: told to `start`, and perhaps to `prepare` before, each once. It
+ * answers each once; whatever else it says, a function has said.
+ */
 export class ExecutorProcess {
   /** Absent when the process could not be started. */
   readonly pid: number | undefined
@@ -40,22 +53,25 @@ export class ExecutorProcess {
   /** Absent when the process could not be started. What comes out of it may be from a function, and anything. */
   readonly #pipe: Socket | undefined
   readonly #reader = new MessageReader()
-  readonly #workerCount: number
+  readonly #heapMib: number
+  #workerCount = 0
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
-  readonly #answer = Promise.withResolvers<FromExecutor>()
-  #isAnswered = false
+  readonly #preparation = Promise.withResolvers<FailedMessage | null>()
+  readonly #answer = Promise.withResolvers<FailedMessage | ReadyMessage>()
+  /** Answers that it owes us. */
+  #owed: ('prepared' | 'answer')[] = []
   /** What it did with the pipe that nobody may; null while it behaves. */
   #offence: string | null = null
   #isGone = false
   #stopping: Promise<ProcessExit> | null = null
 
-  /** Starts the process. What goes wrong with it is told by `ready` and `exited`. */
-  constructor({ executorPath, start, meterPageFd, heapMib }: ExecutorProcessOptions) {
+  /** Starts the process. What goes wrong with it is told by `prepared`, `ready` and `exited`. */
+  constructor({ executorPath, meterPageFd, heapMib }: ExecutorProcessOptions) {
     const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'pipe']
     // Not Node's own 'ipc': what a function writes there and cannot be decoded is an exception here.
     stdio[MESSAGES_FD] = 'pipe'
     stdio[METER_PAGE_FD] = meterPageFd
-    this.#workerCount = start.secrets.length
+    this.#heapMib = heapMib
     const flags = [`--max-old-space-size=${heapMib}`, '--enable-source-maps', '--disable-warning=ExperimentalWarning']
     this.#child = spawn(process.execPath, [...flags, executorPath], {
       stdio,
@@ -72,7 +88,19 @@ export class ExecutorProcess {
     // Always followed by `close`; unheard, it would be an exception of ours.
     for (const stream of [this.#child.stdout, this.#child.stderr, this.#pipe]) stream?.on('error', () => {})
     this.exited = this.#watchExit()
-    this.#send({ kind: 'start', ...start })
+  }
+
+  /** Has it load what every lease needs. Call it once, before `start`. */
+  prepare(order: PrepareOrder): void {
+    this.#owed.push('prepared')
+    this.#send({ kind: 'prepare', heapMib: this.#heapMib, ...order })
+  }
+
+  /** Makes it the executor of a lease. Call it once. */
+  start(order: StartOrder): void {
+    this.#workerCount = order.secrets.length
+    this.#owed.push('answer')
+    this.#send({ kind: 'start', heapMib: this.#heapMib, ...order })
   }
 
   /** The last lines that the process said, on a line of their own; empty when it said nothing. */
@@ -82,28 +110,29 @@ export class ExecutorProcess {
   }
 
   /**
-   * Waits until the workers can be reached. Call it once, at once.
+   * Waits until it has done what `prepare` asks for. Call it once.
+   *
+   * @throws {RfaasError} `executor_start_failed` with the reason and the last output
+   */
+  async prepared(timeoutMs: number): Promise<void> {
+    const failed = await this.#within(timeoutMs, this.#preparation.promise)
+    if (failed !== null) throw startFailed(failed.code, failed.reason + frames(failed.stack))
+  }
+
+  /**
+   * Waits until the workers can be reached. Call it once, after `start`.
    *
    * @throws {RfaasError} `executor_start_failed`, `module_failed` or `unsupported`, with the reason and the last output
    */
   async ready(timeoutMs: number): Promise<ReadyMessage> {
-    const { promise, resolve, reject } = Promise.withResolvers<ReadyMessage>()
-    const fail = (code: ErrorCode, reason: string): void => {
-      reject(new RfaasError(code, `Cannot start executor: ${reason}`))
-    }
-    void this.#answer.promise.then((message) => {
-      if (message.kind === 'ready') resolve(message)
-      else fail(message.code, message.reason + frames(message.stack))
-    })
-    const timer = setTimeout(() => {
-      fail('executor_start_failed', `no answer within ${timeoutMs} ms${this.lastOutput}`)
-    }, timeoutMs)
-    void this.exited.then(({ how }) => fail('executor_start_failed', `the process ${how}${this.lastOutput}`))
-    try {
-      return await promise
-    } finally {
-      clearTimeout(timer)
-    }
+    const answer = await this.#within(timeoutMs, this.#answer.promise)
+    if (answer.kind === 'failed') throw startFailed(answer.code, answer.reason + frames(answer.stack))
+    return answer
+  }
+
+  /** Lets it finish what it runs; it then ends by itself. */
+  drain(): void {
+    this.#send({ kind: 'drain' })
   }
 
   /** Lets it finish what it runs, and kills it after `graceMs`. Calling it again does not prolong that. */
@@ -117,7 +146,7 @@ export class ExecutorProcess {
   }
 
   async #drain(graceMs: number): Promise<ProcessExit> {
-    if (graceMs > 0) this.#send({ kind: 'drain' })
+    if (graceMs > 0) this.drain()
     const timer = setTimeout(() => this.kill(), graceMs)
     try {
       return await this.exited
@@ -126,19 +155,42 @@ export class ExecutorProcess {
     }
   }
 
-  /** Takes what came over the pipe: the one answer, and whatever functions write there. */
-  #hear(chunk: Buffer): void {
-    if (this.#isAnswered) return this.#convict(`it wrote to descriptor ${MESSAGES_FD} after its one answer`)
+  async #within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+    const { promise: never, reject } = Promise.withResolvers<never>()
+    const timer = setTimeout(() => {
+      reject(startFailed('executor_start_failed', `no answer within ${timeoutMs} ms${this.lastOutput}`))
+    }, timeoutMs)
+    void this.exited.then(({ how }) => {
+      reject(startFailed('executor_start_failed', `the process ${how}${this.lastOutput}`))
+    })
     try {
-      for (const value of this.#reader.push(chunk)) {
-        const message = readMessage(value, this.#workerCount)
-        if (message === null || this.#isAnswered) throw new Error('a line that is not its one answer')
-        this.#isAnswered = true
-        this.#answer.resolve(message)
-      }
+      return await Promise.race([answer, never])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Takes what came over the pipe: the answers that it owes us, and whatever functions write there. */
+  #hear(chunk: Buffer): void {
+    if (this.#owed.length === 0) return this.#convict(`it wrote to descriptor ${MESSAGES_FD} after its one answer`)
+    try {
+      for (const value of this.#reader.push(chunk)) this.#take(readMessage(value, this.#workerCount))
     } catch (error) {
       this.#convict(`it wrote to descriptor ${MESSAGES_FD}: ${(error as Error).message}`)
     }
+  }
+
+  #take(message: FromExecutor | null): void {
+    const owed = this.#owed.shift()
+    if (message?.kind === 'prepared' && owed === 'prepared') return this.#preparation.resolve(null)
+    if (message?.kind === 'failed' && owed !== undefined) {
+      // One that could not be prepared will not start either.
+      this.#owed = []
+      this.#preparation.resolve(message)
+      return this.#answer.resolve(message)
+    }
+    if (message?.kind === 'ready' && owed === 'answer') return this.#answer.resolve(message)
+    throw new Error('a line that is not its one answer')
   }
 
   /** The pipe is for executor and node alone: a process whose functions touch it is killed. */
@@ -203,6 +255,10 @@ export class ExecutorProcess {
     // A process that is gone cannot be told anything; `exited` says so to those who wait.
     if (this.#pipe?.writable) this.#pipe.write(encodeMessage(message))
   }
+}
+
+function startFailed(code: ErrorCode, reason: string): RfaasError {
+  return new RfaasError(code, `Cannot start executor: ${reason}`)
 }
 
 /** Functions of a tenant run there: what this process was told in its environment is not for them. */

@@ -2,19 +2,29 @@ import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { availableParallelism, homedir, hostname } from 'node:os'
 import { join } from 'node:path'
-import { fabricFacts, hostIdentity, likelyFabrics } from '@rfaas/fabric'
+import { fabricFacts, likelyFabrics } from '@rfaas/fabric'
 import { RfaasError } from '../errors.ts'
-import { NODE_CORES_MAX, NODE_ID_CHARS_MAX, NODE_MEMORY_MIB_MAX } from '../limits.ts'
+import { NODE_CORES_MAX, NODE_ID_CHARS_MAX, NODE_MEMORY_MIB_MAX, POOL_SIZE_MAX, POOL_SPARE_MIB_MIN } from '../limits.ts'
+import { labelsProblem, NO_LABELS, resourcesProblem } from '../lease/labels.ts'
+import type { Labels } from '../lease/labels.ts'
+import { NO_RESOURCES } from '../lease/resources.ts'
+import type { Resources } from '../lease/resources.ts'
 import { machineMemoryBytes } from './machine-memory.ts'
+import { isLoopback, offersOf } from './offers.ts'
+import type { Offer, WorkerFabric } from './offers.ts'
+import { environmentProblem } from './resource-environment.ts'
 
-export type WorkerFabric = 'local' | 'tcp' | 'verbs'
+export type { WorkerFabric } from './offers.ts'
 
 export interface MachineOptions {
   nodeId?: string
   host?: string
   cores?: number
   memoryMib?: number
+  resources?: Resources
+  labels?: Labels
   fabrics?: readonly WorkerFabric[]
+  pool?: number
 }
 
 /** What a node offers, and under which name. */
@@ -24,7 +34,10 @@ export interface Machine {
   readonly address: string
   readonly cores: number
   readonly memoryMib: number
-  readonly offers: readonly { readonly fabric: WorkerFabric; readonly hostId: string; readonly address: string }[]
+  readonly resources: Resources
+  readonly labels: Labels
+  readonly poolSize: number
+  readonly offers: readonly Offer[]
 }
 
 /**
@@ -41,14 +54,16 @@ export async function describeMachine(options: MachineOptions): Promise<Machine>
       `Cannot start node: nodeId must be ${reason}, not ${JSON.stringify(nodeId)}`,
     )
   }
-  const halfMib = Math.floor(machineMemoryBytes() / 2 ** 20 / 2)
-  const cores = whole('cores', options.cores ?? availableParallelism(), NODE_CORES_MAX)
-  const memoryMib = whole('memoryMib', options.memoryMib ?? halfMib, NODE_MEMORY_MIB_MAX)
+  const machineMib = Math.floor(machineMemoryBytes() / 2 ** 20)
+  const cores = whole('cores', options.cores ?? availableParallelism(), 1, NODE_CORES_MAX)
+  const memoryMib = whole('memoryMib', options.memoryMib ?? Math.floor(machineMib / 2), 1, NODE_MEMORY_MIB_MAX)
+  const { resources, labels } = checkTraits(options)
+  // What is ready costs memory that nobody has leased.
+  const poolDefault = machineMib - memoryMib >= POOL_SPARE_MIB_MIN ? 1 : 0
+  const poolSize = whole('pool', options.pool ?? poolDefault, 0, POOL_SIZE_MAX)
   const address = await addressOf(options.host ?? '127.0.0.1')
-  const offers = usableFabrics(options.fabrics).map((fabric) =>
-    fabric === 'local' ? { fabric, hostId: hostIdentity(), address: '' } : { fabric, hostId: '', address },
-  )
-  return { nodeId, address, cores, memoryMib, offers }
+  const offers = offersOf(usableFabrics(options.fabrics, address), address)
+  return { nodeId, address, cores, memoryMib, resources, labels, poolSize, offers }
 }
 
 /** Where bundles are kept unless a node is told otherwise. */
@@ -56,9 +71,18 @@ export function defaultCacheDir(): string {
   return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'rfaas', 'bundles')
 }
 
-function whole(name: string, value: number, max: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value
-  throw new RfaasError('invalid_argument', `Cannot start node: ${name} must be 1 to ${max}, not ${value}`)
+function checkTraits({ resources = NO_RESOURCES, labels = NO_LABELS }: MachineOptions): {
+  resources: Resources
+  labels: Labels
+} {
+  const problem = resourcesProblem(resources) ?? labelsProblem(labels) ?? environmentProblem(resources, process.env)
+  if (problem !== null) throw new RfaasError('invalid_argument', `Cannot start node: ${problem}`)
+  return { resources: { ...resources }, labels: { ...labels } }
+}
+
+function whole(name: string, value: number, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value
+  throw new RfaasError('invalid_argument', `Cannot start node: ${name} must be ${min} to ${max}, not ${value}`)
 }
 
 /** Clients are told this address, so it must be one that leads here. */
@@ -73,10 +97,14 @@ async function addressOf(host: string): Promise<string> {
   throw new RfaasError('invalid_argument', `Cannot start node: host is ${host}; ${reason}`)
 }
 
-function usableFabrics(asked: readonly WorkerFabric[] | undefined): WorkerFabric[] {
+function usableFabrics(asked: readonly WorkerFabric[] | undefined, address: string): WorkerFabric[] {
+  if (asked?.includes('verbs') && isLoopback(address)) {
+    const reason = `no RDMA device is at ${address}; give the node a host that others can reach`
+    throw new RfaasError('unsupported', `Cannot offer fabric verbs: ${reason}`)
+  }
   if (asked) return checkFabrics([...new Set(asked)])
   // By a look at files: a node that is never asked for tcp need not wait for libfabric at its start.
-  const likely = likelyFabrics().filter((name) => name === 'local' || name === 'tcp')
+  const likely = likelyFabrics().filter((name) => name !== 'verbs' || !isLoopback(address))
   return likely.length > 0 ? likely : checkFabrics(['local'])
 }
 

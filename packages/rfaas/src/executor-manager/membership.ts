@@ -1,19 +1,25 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ManagerClient } from '../control/client.ts'
-import type { NodeInfoSchema } from '../control/gen/rfaas_pb.ts'
+import type { FabricOfferSchema, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { toRfaasError } from '../errors.ts'
 import { HEARTBEAT_INTERVAL_MS, HEARTBEAT_TIMEOUT_MS, LEASE_REPORTS_MAX } from '../limits.ts'
-import type { Clock } from '../clock.ts'
 import { publish } from './events.ts'
+import type { PoolState } from './executor-pool.ts'
+import type { ManagerClock } from './manager-clock.ts'
 import type { NodeLeases } from './node-leases.ts'
 import { reportToProto } from './wire.ts'
 
 export interface MembershipOptions {
   manager: ManagerClient
   /** How the node describes itself. */
-  node: MessageInitShape<typeof NodeInfoSchema> & { nodeId: string }
+  node: Pick<NodeInfo, 'nodeId' | 'controlUrl' | 'cores' | 'memoryMib' | 'resources' | 'labels'> & {
+    fabrics: MessageInitShape<typeof FabricOfferSchema>[]
+  }
   leases: NodeLeases
-  clock: Clock
+  /** What it keeps ready, now. */
+  pool: () => PoolState
+  /** Set by every answer of the manager. */
+  clock: ManagerClock
   /** Takes the manager's public key. */
   useKey: (publicKeyJwk: string) => Promise<void>
 }
@@ -27,6 +33,8 @@ export class Membership {
   readonly #options: MembershipOptions
   #intervalMs = HEARTBEAT_INTERVAL_MS
   #isAway = false
+  #isListening = false
+  readonly #left = new AbortController()
   /** Set by `leave`: whatever comes later is too late to be told. */
   #lastBeat: Promise<boolean> | null = null
   #cancelTimer: (() => void) | null = null
@@ -62,12 +70,18 @@ export class Membership {
     return this.#queued
   }
 
+  /** Tells the manager in so many milliseconds, unless it is told before; for what is not urgent. */
+  beatIn(delayMs: number): void {
+    if (this.#queued === null) this.#schedule(delayMs)
+  }
+
   /** Says a last time what the leases have used, then leaves. A manager that is away will notice by itself. */
   async leave(): Promise<void> {
     if (this.#lastBeat !== null) return
     const { manager, node } = this.#options
     this.#lastBeat = this.beat()
     this.#cancelTimer?.()
+    this.#left.abort()
     if (!(await this.#lastBeat)) return
     // Should it go away just now: a node that is silent is taken for lost, with the same result.
     await manager.rpc.deregisterNode({ nodeId: node.nodeId }, { timeoutMs: HEARTBEAT_TIMEOUT_MS }).catch(() => {})
@@ -93,34 +107,55 @@ export class Membership {
 
   /** @returns whether the manager knows the node */
   async #heartbeat(): Promise<boolean> {
-    const { manager, node, leases } = this.#options
+    const { manager, node, leases, pool, clock } = this.#options
     const reports = leases.reports().slice(0, LEASE_REPORTS_MAX)
-    const { known, closedLeaseIds } = await manager.rpc.heartbeat(
-      { nodeId: node.nodeId, leases: reports.map(reportToProto) },
+    const askedMs = clock.nowMonotonicMs()
+    const { known, closedLeaseIds, retrievals, nowUnixMs } = await manager.rpc.heartbeat(
+      { nodeId: node.nodeId, leases: reports.map(reportToProto), pool: pool() },
       { timeoutMs: HEARTBEAT_TIMEOUT_MS },
     )
     if (!known) return false
+    clock.hear(nowUnixMs, askedMs)
     leases.confirm(reports)
     leases.stopClosed(closedLeaseIds)
+    leases.retrieve(retrievals)
+    this.#listen()
     return true
   }
 
+  /** Has the manager say when there is something to hear. Until then, and should that end, the next heartbeat hears it. */
+  #listen(): void {
+    if (this.#isListening || this.#lastBeat !== null) return
+    this.#isListening = true
+    void this.#beatWhenNudged()
+      .catch(() => {})
+      .finally(() => (this.#isListening = false))
+  }
+
+  async #beatWhenNudged(): Promise<void> {
+    const { manager, node } = this.#options
+    for await (const _ of manager.rpc.watchNode({ nodeId: node.nodeId }, { signal: this.#left.signal }))
+      void this.beat()
+  }
+
   async #register(): Promise<void> {
-    const { manager, node, leases, useKey } = this.#options
+    const { manager, node, leases, pool, useKey, clock } = this.#options
     const reports = leases.reports().slice(0, LEASE_REPORTS_MAX)
-    const { publicKeyJwk, heartbeatIntervalMs } = await manager.rpc.registerNode(
-      { node, leases: reports.map(reportToProto) },
+    const askedMs = clock.nowMonotonicMs()
+    const { publicKeyJwk, heartbeatIntervalMs, nowUnixMs } = await manager.rpc.registerNode(
+      { node: { ...node, pool: pool() }, leases: reports.map(reportToProto) },
       { timeoutMs: HEARTBEAT_TIMEOUT_MS },
     )
+    clock.hear(nowUnixMs, askedMs)
     await useKey(publicKeyJwk)
     leases.confirm(reports)
     if (heartbeatIntervalMs > 0) this.#intervalMs = heartbeatIntervalMs
+    this.#listen()
     publish({ kind: 'registered', nodeId: node.nodeId })
   }
 
-  #schedule(): void {
+  #schedule(delayMs: number = this.#intervalMs): void {
     this.#cancelTimer?.()
-    this.#cancelTimer =
-      this.#lastBeat !== null ? null : this.#options.clock.after(this.#intervalMs, () => void this.beat())
+    this.#cancelTimer = this.#lastBeat !== null ? null : this.#options.clock.after(delayMs, () => void this.beat())
   }
 }

@@ -7,16 +7,17 @@ import { describe, it } from 'node:test'
 import { NO_USAGE } from '../accounting/usage.ts'
 import type { LeaseClaims } from '../lease/token.ts'
 import { LEASE_REMEMBERED_MS } from '../limits.ts'
-import type { AllocationRequest } from './allocation.ts'
+import type { Allocation, AllocationRequest } from './allocation.ts'
 import { BundleCache } from './bundle-cache.ts'
 import { CapacityLedger } from './capacity.ts'
+import { ExecutorPool } from './executor-pool.ts'
 import { NodeLeases } from './node-leases.ts'
 import type { LeaseNews } from './node-leases.ts'
 import { TestClock } from '../test-clock.ts'
 import { orderBundle, testFolder } from './test-executor.ts'
 import type { Order, TestFolder } from './test-executor.ts'
 
-const TOTAL = { cores: 4, memoryMib: 4096 }
+const TOTAL = { cores: 4, memoryMib: 4096, resources: { gpu: 2 } }
 const DURATION_MS = 60_000
 
 class Setup {
@@ -32,11 +33,19 @@ class Setup {
     this.#folder = folder
     this.bundles = bundles
     const { clock, capacity } = this
-    const onChange = ({ end, claims }: { end: LeaseNews; claims: LeaseClaims }): void => {
+    const onChange = ({ end, claims }: Allocation): void => {
       this.changes.push(`${claims.leaseId} ${end?.reason ?? 'active'}`)
       this.#onChange?.()
     }
-    this.leases = new NodeLeases({ clock, capacity, bundles, executorPath: folder.executorPath, onChange })
+    const none = { size: 0, firstShape: { workers: 1, heapMib: 512 }, fabrics: [], hasIdleCore: () => true }
+    const pool = new ExecutorPool({
+      ...none,
+      clock,
+      executorPath: folder.executorPath,
+      onChange: () => {},
+      onFailure: () => {},
+    })
+    this.leases = new NodeLeases({ clock, capacity, bundles, pool, onChange })
   }
 
   static async make(): Promise<Setup> {
@@ -47,7 +56,8 @@ class Setup {
 
   claims(leaseId: string, more: Partial<LeaseClaims> = {}): LeaseClaims {
     const expiresUnixMs = this.clock.nowUnixMs() + DURATION_MS
-    return { leaseId, nodeId: 'n', tenant: 't', cores: 2, memoryMib: 1024, expiresUnixMs, fence: 1, ...more }
+    const claims = { nodeId: 'n', tenant: 't', cores: 2, memoryMib: 1024, resources: {}, expiresUnixMs, fence: 1 }
+    return { leaseId, ...claims, ...more }
   }
 
   async request(order: Order): Promise<AllocationRequest> {
@@ -88,9 +98,11 @@ function forks(): EventEmitter {
   return emitter
 }
 
-async function newsOf(setup: Setup, claims: LeaseClaims): Promise<(string | undefined)[]> {
-  const news: (string | undefined)[] = []
-  for await (const each of setup.leases.watch(claims, new AbortController().signal)) news.push(each?.reason)
+async function newsOf(setup: Setup, claims: LeaseClaims): Promise<string[]> {
+  const news: string[] = []
+  for await (const each of setup.leases.watch(claims, new AbortController().signal)) {
+    news.push(each.state === 'closed' ? each.end.reason : each.state)
+  }
   return news
 }
 
@@ -105,7 +117,7 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     )
     assert.notDeepEqual(started.secrets[0], started.secrets[1])
     assert.equal(started.addresses.length, 2)
-    assert.deepEqual(setup.capacity.free, { cores: 2, memoryMib: 3072 })
+    assert.deepEqual(setup.capacity.free, { ...TOTAL, cores: 2, memoryMib: 3072 })
     assert.equal(existsSync(`/proc/${pidOf(started)}`), true)
     setup.clock.advance(10_000)
     const [usage, again] = await Promise.all([setup.leases.release(claims), setup.leases.release(claims)])
@@ -191,7 +203,7 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     const [report] = setup.leases.reports()
     assert.deepEqual(report?.end, { reason: 'expired', message: 'Lease a expired: it was not renewed in time' })
     assert.equal(report?.usage.allocationCoreS, (2 * (2 * DURATION_MS - 1)) / 1000)
-    assert.throws(() => setup.leases.extend(setup.claims('a', { fence: 2 })), { code: 'lease_closed' })
+    assert.throws(() => setup.leases.extend(setup.claims('a', { fence: 2 })), { code: 'lease_expired' })
   })
 
   it('tells at once of a crash, with exit code and last output, and reports it until that was confirmed', async () => {
@@ -200,7 +212,7 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     const closed = Promise.withResolvers<string>()
     await setup.leases.allocate(claims, await setup.request('crash'))
     for await (const news of setup.leases.watch(claims, new AbortController().signal)) {
-      if (news !== null) closed.resolve(`${news.reason}: ${news.message}`)
+      if (news.state === 'closed') closed.resolve(`${news.end.reason}: ${news.end.message}`)
     }
     assert.equal(
       await closed.promise,
@@ -221,7 +233,9 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     process.kill(Number(pidOf(started)), 'SIGKILL')
     const news: LeaseNews[] = []
     for await (const each of setup.leases.watch(claims, new AbortController().signal)) news.push(each)
-    assert.match(news.at(-1)!.message, /crashed: the process was ended by signal SIGKILL$/)
+    const last = news.at(-1)!
+    assert.equal(last.state, 'closed')
+    assert.match(last.end.message, /crashed: the process was ended by signal SIGKILL$/)
     assert.equal((await setup.leases.release(claims)).executionNs, 7)
   })
 
@@ -258,7 +272,7 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     const during = setup.leases.allocate(setup.claims('b'), request)
     await forked
     setup.clock.advance(DURATION_MS)
-    await assert.rejects(during, { code: 'lease_closed', message: /Lease b expired/ })
+    await assert.rejects(during, { code: 'lease_expired', message: /Lease b expired/ })
     assert.deepEqual(setup.capacity.free, TOTAL)
     assert.deepEqual(setup.changes, ['a released', 'b expired'])
   })
@@ -272,12 +286,12 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     await starting
     const gone = new AbortController()
     const watching = setup.leases.watch(claims, gone.signal)
-    assert.deepEqual(await watching.next(), { done: false, value: null })
+    assert.deepEqual(await watching.next(), { done: false, value: { state: 'active' } })
     const rest = watching.next()
     gone.abort()
     assert.deepEqual(await rest, { done: true, value: undefined })
     await setup.leases.release(claims)
-    assert.deepEqual(await early, [undefined, 'released'])
+    assert.deepEqual(await early, ['active', 'released'])
     assert.deepEqual(await newsOf(setup, claims), ['released'])
   })
 
@@ -294,12 +308,65 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     assert.equal((await newsOf(setup, late)).at(-1), 'expired')
   })
 
+  it('retrieve: what an idle executor had is back at once; the client is told before, the resource manager after', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    await setup.leases.allocate(claims, await setup.request('serve'))
+    const told = newsOf(setup, claims)
+    setup.leases.retrieve([{ leaseId: 'a', message: 'kernel update', graceMs: 5000 }])
+    assert.deepEqual(await told, ['terminating', 'retrieved'])
+    assert.deepEqual(setup.capacity.free, TOTAL)
+    const [report] = setup.leases.reports()
+    const message = 'Lease a was retrieved: kernel update'
+    assert.deepEqual(report?.end, { reason: 'retrieved', message, isDrained: true })
+    // Said again until the resource manager has heard of the end.
+    setup.leases.retrieve([{ leaseId: 'a', message: 'kernel update', graceMs: 0 }])
+    assert.throws(() => setup.leases.extend(claims), { code: 'lease_retrieved', message: /kernel update/ })
+  })
+
+  it('retrieve: what runs may run until the grace is over, which is only ever shortened, then it is killed', async () => {
+    await using setup = await Setup.make()
+    const claims = setup.claims('a')
+    await setup.leases.allocate(claims, await setup.request('never done'))
+    const retrieve = (graceMs: number): void =>
+      setup.leases.retrieve([{ leaseId: 'a', message: 'kernel update', graceMs }])
+    retrieve(5000)
+    const watching = setup.leases.watch(claims, new AbortController().signal)
+    const notice = { message: 'Lease a was retrieved: kernel update', graceMs: 5000 }
+    assert.deepEqual((await watching.next()).value, { state: 'terminating', retrieval: notice })
+    assert.throws(() => setup.leases.extend(setup.claims('a', { fence: 2 })), { code: 'lease_retrieved' })
+    setup.clock.advance(1000)
+    retrieve(60_000)
+    setup.clock.advance(3999)
+    retrieve(10)
+    assert.equal(setup.capacity.free.cores, TOTAL.cores - claims.cores)
+    setup.clock.advance(1)
+    const end = (await watching.next()).value as LeaseNews
+    assert.deepEqual(end, { state: 'closed', end: { reason: 'retrieved', message: notice.message } })
+    assert.deepEqual(setup.capacity.free, TOTAL)
+  })
+
+  it('retrieve: a grace longer than the lease still had is given; one that nobody has changes nothing', async () => {
+    await using setup = await Setup.make()
+    await setup.leases.allocate(setup.claims('a'), await setup.request('never done'))
+    setup.leases.retrieve([
+      { leaseId: 'a', message: 'kernel update', graceMs: 2 * DURATION_MS },
+      { leaseId: 'b', message: 'kernel update', graceMs: 0 },
+    ])
+    setup.clock.advance(2 * DURATION_MS - 1)
+    assert.equal(setup.leases.reports()[0]?.end, null)
+    const changed = setup.changed()
+    setup.clock.advance(1)
+    await changed
+    assert.deepEqual(setup.changes, ['a active', 'a retrieved'])
+  })
+
   it('stopAll retrieves everything and starts nothing more', async () => {
     await using setup = await Setup.make()
     const claims = setup.claims('a')
     await setup.leases.allocate(claims, await setup.request('serve'))
     const starting = assert.rejects(setup.leases.allocate(setup.claims('b'), await setup.request('never ready')), {
-      code: 'lease_closed',
+      code: 'lease_retrieved',
     })
     await setup.leases.stopAll()
     await starting

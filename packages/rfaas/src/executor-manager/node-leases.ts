@@ -2,10 +2,17 @@ import { once } from 'node:events'
 import { NO_USAGE } from '../accounting/usage.ts'
 import type { Usage } from '../accounting/usage.ts'
 import { RfaasError } from '../errors.ts'
+import { codeOfEnd } from '../lease/lease.ts'
 import type { LeaseClaims } from '../lease/token.ts'
 import { LEASE_REMEMBERED_MS } from '../limits.ts'
 import { Allocation } from './allocation.ts'
-import type { AllocationContext, AllocationEnd, AllocationRequest, StartedExecutor } from './allocation.ts'
+import type {
+  AllocationContext,
+  AllocationEnd,
+  AllocationRequest,
+  RetrievalNotice,
+  StartedExecutor,
+} from './allocation.ts'
 import { Deadlines } from './deadlines.ts'
 
 /** What the resource manager is told of one lease. */
@@ -16,8 +23,16 @@ export interface LeaseReport {
   readonly end: AllocationEnd | null
 }
 
-/** What a client is told that watches: that its lease is active (null), then how it ended. */
-export type LeaseNews = AllocationEnd | null
+/** What a client is told that watches. */
+export type LeaseNews =
+  | { readonly state: 'active' }
+  | { readonly state: 'terminating'; readonly retrieval: RetrievalNotice }
+  | { readonly state: 'closed'; readonly end: AllocationEnd }
+
+/** A lease that the resource manager takes back. */
+export interface Retrieval extends RetrievalNotice {
+  readonly leaseId: string
+}
 
 export interface NodeLeasesOptions extends AllocationContext {
   /** Called when an allocation became active or was closed: the resource manager should hear of it now. */
@@ -64,14 +79,12 @@ export class NodeLeases {
   /**
    * Gives cores and memory to a lease and starts its executor.
    *
-   * @throws {RfaasError} `token_refused` (out of date, or its executor runs already), `lease_closed`, `lease_denied`,
-   * and what {@link Allocation.start} throws
+   * @throws {RfaasError} `token_refused` (out of date, or its executor runs already), `lease_denied`, the code of its end
+   * when it is over, and what {@link Allocation.start} throws
    */
   async allocate(claims: LeaseClaims, request: AllocationRequest): Promise<StartedExecutor> {
     const entry = this.#entryOf(claims)
-    if (entry.allocation?.end) {
-      throw new RfaasError('lease_closed', `Cannot start executor: ${entry.allocation.end.message}`)
-    }
+    if (entry.allocation?.end) throw over('start executor of lease', claims, entry.allocation.end)
     if (entry.allocation !== null) {
       const reason = `lease ${claims.leaseId} has its executor already`
       throw new RfaasError('token_refused', `Cannot accept the lease token again: ${reason}`)
@@ -91,14 +104,17 @@ export class NodeLeases {
     }
   }
 
-  /** @throws {RfaasError} `token_refused` when it is out of date; `not_found`, `lease_closed` when nothing runs */
+  /**
+   * @throws {RfaasError} `token_refused` when it is out of date; `not_found` when nothing runs; the code of its end when
+   * it is over or taken back
+   */
   extend(claims: LeaseClaims): void {
     const entry = this.#entryOf(claims)
     const { allocation } = entry
     if (allocation === null) throw this.#notAllocated(claims)
-    if (allocation.end !== null) {
-      throw new RfaasError('lease_closed', `Cannot extend lease ${claims.leaseId}: ${allocation.end.message}`)
-    }
+    if (allocation.end !== null) throw over('extend lease', claims, allocation.end)
+    const { retrieval } = allocation
+    if (retrieval !== null) throw over('extend lease', claims, { reason: 'retrieved', message: retrieval.message })
     this.#setExpiry(entry, claims)
   }
 
@@ -115,7 +131,8 @@ export class NodeLeases {
   }
 
   /**
-   * Tells that the lease is active, then how it ended; or only the latter. Ends early when `signal` aborts.
+   * Tells that the lease is active, that it is taken back, how it ended: each once, and what is past not at all. Ends
+   * early when `signal` aborts.
    *
    * @throws {RfaasError} `token_refused`; `not_found` when nothing was allocated for it
    */
@@ -124,9 +141,12 @@ export class NodeLeases {
     if (allocation === null) throw this.#notAllocated(claims)
     await untilAborted(allocation.launched, signal)
     if (allocation.startFailed) throw this.#notAllocated(claims)
-    if (!signal.aborted && allocation.end === null) yield null
+    if (!signal.aborted && allocation.end === null && allocation.retrieval === null) yield { state: 'active' }
+    await untilAborted(Promise.race([allocation.noticed, allocation.closed]), signal)
+    const { retrieval } = allocation
+    if (!signal.aborted && !allocation.isClosed && retrieval !== null) yield { state: 'terminating', retrieval }
     const end = await untilAborted(allocation.closed, signal)
-    if (end !== null) yield end
+    if (end !== null) yield { state: 'closed', end }
   }
 
   /** Stops those of the named leases that run: the resource manager says that they are over. */
@@ -140,6 +160,20 @@ export class NodeLeases {
         const message = `Lease ${leaseId} was retrieved: the resource manager has closed it`
         void entry.allocation.stop({ reason: 'retrieved', message })
       }
+    }
+  }
+
+  /** Has those of the named leases that run finish what they run within their grace, and stops them then. */
+  retrieve(retrievals: readonly Retrieval[]): void {
+    const nowUnixMs = this.#options.clock.nowUnixMs()
+    for (const { leaseId, message, graceMs } of retrievals) {
+      const entry = this.#entries.get(leaseId)
+      const { allocation } = entry ?? {}
+      if (!entry || !allocation || allocation.end !== null) continue
+      allocation.retrieve({ message, graceMs })
+      // Of several graces it has the shortest.
+      entry.expiresUnixMs = nowUnixMs + allocation.retrieval!.graceMs
+      this.#deadlines.set(leaseId, entry.expiresUnixMs)
     }
   }
 
@@ -195,7 +229,13 @@ export class NodeLeases {
   #onDue(leaseId: string): void {
     const entry = this.#entries.get(leaseId)
     if (entry === undefined) return
-    if (entry.allocation?.isClosed === false) void entry.allocation.stop(expired(leaseId))
+    const { allocation } = entry
+    if (allocation?.isClosed === false) {
+      const retrieval = allocation.retrieval
+      if (retrieval === null) void allocation.stop(expired(leaseId))
+      // It has had its time.
+      else void allocation.stop({ reason: 'retrieved', message: retrieval.message }, 0)
+    }
     // Until its tokens expire it must be known that they are used up; a later one may have been seen meanwhile.
     else if (this.#options.clock.nowUnixMs() < entry.tokensExpireUnixMs) {
       this.#deadlines.set(leaseId, entry.tokensExpireUnixMs)
@@ -211,6 +251,10 @@ export class NodeLeases {
   #notAllocated({ leaseId }: LeaseClaims): RfaasError {
     return new RfaasError('not_found', `Lease ${leaseId} has no executor on this node`)
   }
+}
+
+function over(verb: string, { leaseId }: LeaseClaims, { reason, message }: AllocationEnd): RfaasError {
+  return new RfaasError(codeOfEnd(reason), `Cannot ${verb} ${leaseId}: ${message}`)
 }
 
 function expired(leaseId: string): AllocationEnd {

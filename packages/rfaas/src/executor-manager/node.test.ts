@@ -253,7 +253,7 @@ describe('startNode', { timeout: 120_000 }, () => {
       const call = lease.call.forever()
       child.kill('SIGKILL')
       // The node cannot have told: the worker's own channel has.
-      await assert.rejects(call, { code: 'executor_lost' })
+      await assert.rejects(call, { code: 'node_lost' })
     } finally {
       child.kill('SIGKILL')
     }

@@ -8,8 +8,13 @@ import { CapacityLedger } from './capacity.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { publish } from './events.ts'
+import { ExecutorPool } from './executor-pool.ts'
+import type { PoolState } from './executor-pool.ts'
 import { defaultCacheDir, describeMachine } from './machine.ts'
 import type { WorkerFabric } from './machine.ts'
+import { IdleCores } from './idle-cores.ts'
+import { ACTIVE_REPORT_DELAY_MS, LEASE_MEMORY_MIB_DEFAULT, POOL_IDLE_CORES_MIN } from '../limits.ts'
+import { ManagerClock } from './manager-clock.ts'
 import { Membership } from './membership.ts'
 import { NodeLeases } from './node-leases.ts'
 import { executorManagerRoutes } from './service.ts'
@@ -28,10 +33,24 @@ export interface NodeOptions {
   cores?: number
   /** To lease out, in MiB. Default: half of the machine's. */
   memoryMib?: number
+  /**
+   * To lease out beside cores and memory, by name and number: `{ gpu: 2 }`. A lease is told in the environment of its
+   * executor which of them it has, from 0: `RFAAS_RESOURCE_GPU=0,1`; for `gpu` also the drivers of NVIDIA, AMD and
+   * Intel are. Default: none.
+   */
+  resources?: Readonly<Record<string, number>>
+  /** What leases can choose nodes by: `{ zone: 'a' }`. Default: none. */
+  labels?: Readonly<Record<string, string>>
   /** How workers can be reached. Default: `local` and `tcp`, as far as the machine has them. */
   fabrics?: readonly WorkerFabric[]
   /** Where bundles of functions are kept; nodes of one user may share it. Default: a folder in the user's cache. */
   cacheDir?: string
+  /**
+   * Executors to keep ready, so that a lease need not wait for the start of a process. They take memory besides
+   * `memoryMib`, about 90 MiB each, and no processor time. Default: 1, or 0 where the machine would have little memory
+   * left.
+   */
+  pool?: number
   /** @internal */
   clock?: Clock
   /** @internal The program that runs as executor. */
@@ -45,7 +64,11 @@ export interface Node extends AsyncDisposable {
   readonly url: string
   readonly cores: number
   readonly memoryMib: number
+  readonly resources: Readonly<Record<string, number>>
+  readonly labels: Readonly<Record<string, string>>
   readonly fabrics: readonly WorkerFabric[]
+  /** What it keeps ready, now. */
+  readonly pool: PoolState
   /**
    * Drains: stops all executors, tells the resource manager what they have used, and deregisters. Closing twice is
    * fine.
@@ -63,36 +86,60 @@ const EXECUTOR_PATH = fileURLToPath(new URL(`../executor/main${extname(import.me
  * @throws {RfaasError} `invalid_argument`, `unsupported`, `manager_unreachable`
  */
 export async function startNode(options: NodeOptions): Promise<Node> {
-  const { clock = systemClock, executorPath = EXECUTOR_PATH } = options
+  const { executorPath = EXECUTOR_PATH } = options
+  const clock = options.clock ?? systemClock
+  /** What has to do with leases goes by this one. */
+  const managerClock = new ManagerClock(clock)
   const machine = await describeMachine(options)
-  const { nodeId, address, cores, memoryMib, offers } = machine
+  const { nodeId, address, cores, memoryMib, resources, labels, offers, poolSize } = machine
   await using undo = new AsyncDisposableStack()
   const manager = managerClient(options.managerUrl)
   undo.defer(() => manager.close())
   const bundles = await BundleCache.open({ folder: options.cacheDir ?? defaultCacheDir(), clock })
   undo.defer(() => bundles.close())
 
-  const gate = new TokenGate(nodeId, clock)
-  const leases: NodeLeases = new NodeLeases({
+  const gate = new TokenGate(nodeId, managerClock)
+  const idleCores = new IdleCores()
+  const pool = new ExecutorPool({
+    size: poolSize,
+    firstShape: { workers: 1, heapMib: LEASE_MEMORY_MIB_DEFAULT },
     clock,
-    capacity: new CapacityLedger({ cores, memoryMib }),
-    bundles,
     executorPath,
+    fabrics: offers.map(({ fabric, address }) => ({ fabric, listenAddress: address })),
+    hasIdleCore: () => idleCores.sinceLastLook() >= POOL_IDLE_CORES_MIN,
+    onChange: (state) => publish({ kind: 'pool-changed', nodeId, ...state }),
+    onFailure: (error) => publish({ kind: 'pool-failure', nodeId, error }),
+  })
+  undo.defer(() => pool.close())
+  const leases: NodeLeases = new NodeLeases({
+    clock: managerClock,
+    capacity: new CapacityLedger({ cores, memoryMib, resources }),
+    bundles,
+    pool,
     onChange: (allocation) => {
       publishChange(nodeId, allocation)
-      void membership.beat()
+      if (allocation.end === null) membership.beatIn(ACTIVE_REPORT_DELAY_MS)
+      else void membership.beat()
     },
   })
   const routes = executorManagerRoutes({ gate, leases, bundles, offers, report: () => membership.beat() })
   const server = await serveControl({ host: address, port: options.port ?? 0, routes: (router) => void routes(router) })
   undo.defer(() => server.close())
-  const node = { nodeId, controlUrl: server.url, cores, memoryMib, fabrics: [...offers] }
-  const membership = new Membership({ manager, node, leases, clock, useKey: (jwk) => gate.useKey(jwk) })
+  const node = { nodeId, controlUrl: server.url, cores, memoryMib, resources, labels, fabrics: [...offers] }
+  const membership = new Membership({
+    manager,
+    node,
+    leases,
+    clock: managerClock,
+    useKey: (jwk) => gate.useKey(jwk),
+    pool: () => pool.state,
+  })
   await membership.join()
 
   // The order of closing: executors first, while the manager and those who watch can still be told of their end.
   undo.defer(() => membership.leave())
   undo.defer(() => leases.stopAll())
+  undo.defer(() => pool.close())
   const running = undo.move()
   const close = (): Promise<void> => running.disposeAsync()
   let closing: Promise<void> | null = null
@@ -101,13 +148,20 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     url: server.url,
     cores,
     memoryMib,
-    fabrics: offers.map(({ fabric }) => fabric),
+    resources,
+    labels,
+    fabrics: [...new Set(offers.map(({ fabric }) => fabric))],
+    get pool() {
+      return pool.state
+    },
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   }
 }
 
-function publishChange(nodeId: string, { claims: { leaseId }, end, usage, startMs }: Allocation): void {
-  if (end === null) publish({ kind: 'lease-active', nodeId, leaseId, startMs })
+function publishChange(nodeId: string, allocation: Allocation): void {
+  const { claims, end, usage, startMs, coldReason } = allocation
+  const { leaseId } = claims
+  if (end === null) publish({ kind: 'lease-active', nodeId, leaseId, startMs, coldReason })
   else publish({ kind: 'lease-closed', nodeId, leaseId, end, usage })
 }

@@ -23,10 +23,12 @@ const SCRIPT = `${TALK}
 import { readFileSync, writeSync } from 'node:fs'
 pipe.once('end', () => process.exit(1))
 on.drain = () => process.exit(0)
+on.prepare = () => say({ kind: 'prepared' })
 on.start = (message) => {
   const order = readFileSync(message.bundlePath, 'utf8')
   writeSync(${METER_PAGE_FD}, new Float64Array([5, 7, 1]), 0, 24, 0)
   if (order === 'never ready') return
+  if (order === 'never done') on.drain = () => {}
   if (order === 'fail') return say({ kind: 'failed', code: 'module_failed', reason: 'told to', stack: '' })
   const addresses = message.secrets.map((_, worker) => \`\${message.fabric} \${worker} \${process.pid}\`)
   say({ kind: 'ready', addresses, functions: [{ name: 'f', raw: true }], loadMs: 1 }, () => {
@@ -36,7 +38,7 @@ on.start = (message) => {
 }
 `
 
-export type Order = 'serve' | 'never ready' | 'fail' | 'crash' | 'client gone'
+export type Order = 'serve' | 'never ready' | 'never done' | 'fail' | 'crash' | 'client gone'
 
 export interface TestFolder extends AsyncDisposable {
   readonly path: string

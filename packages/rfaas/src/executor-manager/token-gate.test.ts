@@ -10,7 +10,8 @@ describe('TokenGate', () => {
     const keys = await generateKeys()
     const gate = new TokenGate('node-1', clock)
     const expiresUnixMs = clock.nowUnixMs() + 1000
-    const claims = { leaseId: 'a', nodeId: 'node-1', tenant: 't', cores: 1, memoryMib: 1, expiresUnixMs, fence: 1 }
+    const demand = { tenant: 't', cores: 1, memoryMib: 1, resources: {} }
+    const claims = { leaseId: 'a', nodeId: 'node-1', ...demand, expiresUnixMs, fence: 1 }
     return { clock, keys, gate, claims }
   }
 

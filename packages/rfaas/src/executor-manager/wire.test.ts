@@ -7,10 +7,12 @@ import { RfaasError } from '../errors.ts'
 import type { AllocationRequest } from './allocation.ts'
 import { allocationRequest } from './wire.ts'
 
-const CLAIMS = { leaseId: 'a', nodeId: 'n', tenant: 't', cores: 2, memoryMib: 64, expiresUnixMs: 1, fence: 1 }
+const DEMAND = { tenant: 't', cores: 2, memoryMib: 64, resources: {} }
+const CLAIMS = { leaseId: 'a', nodeId: 'n', ...DEMAND, expiresUnixMs: 1, fence: 1 }
 const OFFERS = [
   { fabric: 'local', address: '' },
   { fabric: 'tcp', address: '10.0.0.2' },
+  { fabric: 'tcp', address: '10.1.0.2' },
 ]
 const GOOD = { bundleSha256: 'ab', fabric: 'tcp', slots: 4, payloadBytesMax: 1 << 20, hotTimeoutMs: -1 }
 
@@ -21,6 +23,7 @@ function check(changes: MessageInitShape<typeof AllocateRequestSchema> = {}): Al
 describe('allocationRequest', () => {
   it('gives a complete request, with the address that the fabric listens on', () => {
     assert.deepEqual(check(), { ...GOOD, listenAddress: '10.0.0.2' })
+    assert.equal(check({ address: '10.1.0.2' }).listenAddress, '10.1.0.2')
     assert.equal(check({ fabric: 'local' }).listenAddress, '')
     for (const hotTimeoutMs of [-1, 0, 0.001, 1e9]) assert.equal(check({ hotTimeoutMs }).hotTimeoutMs, hotTimeoutMs)
   })
@@ -28,9 +31,13 @@ describe('allocationRequest', () => {
   it('refuses a fabric that is not offered', () => {
     assert.throws(
       () => check({ fabric: 'verbs' }),
-      new RfaasError('unsupported', 'Cannot start executor: fabric "verbs" asked, local, tcp here'),
+      new RfaasError(
+        'unsupported',
+        'Cannot start executor: fabric "verbs" asked, local, tcp 10.0.0.2, tcp 10.1.0.2 here',
+      ),
     )
     assert.throws(() => check({ fabric: 'memory' }), { code: 'unsupported' })
+    assert.throws(() => check({ address: '10.2.0.2' }), { code: 'unsupported', message: /"tcp" at 10\.2\.0\.2 asked/ })
   })
 
   it('refuses hot timeouts, slots and payloads out of their ranges', () => {

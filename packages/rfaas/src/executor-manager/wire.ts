@@ -16,7 +16,7 @@ import type {
 } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
 import type { LeaseEnd } from '../lease/lease.ts'
-import { slotLayout } from '../protocol/slots.ts'
+import { slotLayout, windowsMib, windowsSentence } from '../protocol/slots.ts'
 import type { LeaseClaims } from '../lease/token.ts'
 import type { AllocationRequest, StartedExecutor } from './allocation.ts'
 import type { LeaseNews, LeaseReport } from './node-leases.ts'
@@ -40,23 +40,23 @@ export function allocationRequest(
   claims: LeaseClaims,
   offers: readonly Pick<FabricOffer, 'fabric' | 'address'>[],
 ): AllocationRequest {
-  const { fabric, slots, payloadBytesMax, hotTimeoutMs, bundleSha256 } = request
-  const offer = offers.find((each) => each.fabric === fabric)
+  const { fabric, slots, payloadBytesMax, hotTimeoutMs, bundleSha256, address } = request
+  const offer = offers.find((each) => each.fabric === fabric && (address === '' || each.address === address))
   if (offer === undefined || !isWorkerFabric(fabric)) {
-    const offered = offers.map((each) => each.fabric).join(', ')
+    const offered = offers.map((each) => [each.fabric, each.address].join(' ').trimEnd()).join(', ')
     throw new RfaasError(
       'unsupported',
-      `Cannot start executor: fabric ${JSON.stringify(fabric)} asked, ${offered} here`,
+      `Cannot start executor: fabric ${JSON.stringify(fabric)}${address && ` at ${address}`} asked, ${offered} here`,
     )
   }
   if (!Number.isFinite(hotTimeoutMs) || (hotTimeoutMs < 0 && hotTimeoutMs !== -1)) {
     const reason = `hotTimeoutMs must be milliseconds, 0 or -1, not ${hotTimeoutMs}`
     throw new RfaasError('invalid_argument', `Cannot start executor: ${reason}`)
   }
-  const neededMib = (2 * slotLayout(slots, payloadBytesMax).windowBytes * claims.cores) / 2 ** 20
+  const layout = slotLayout(slots, payloadBytesMax)
+  const neededMib = windowsMib(layout, claims.cores)
   if (neededMib > claims.memoryMib) {
-    const each = `${slots} slots of ${payloadBytesMax} bytes each way for each of ${claims.cores} workers`
-    const reason = `${each} are ${Math.ceil(neededMib)} MiB, the lease has ${claims.memoryMib}`
+    const reason = `${windowsSentence(layout, claims.cores)} are ${neededMib} MiB, the lease has ${claims.memoryMib}`
     throw new RfaasError('invalid_argument', `Cannot start executor: ${reason}`)
   }
   return { bundleSha256, fabric, listenAddress: offer.address, slots, payloadBytesMax, hotTimeoutMs }
@@ -67,9 +67,9 @@ function isWorkerFabric(fabric: string): fabric is AllocationRequest['fabric'] {
 }
 
 export function startedToProto(started: StartedExecutor): AllocateResponse {
-  const { executorId, addresses, secrets, functions, startMs, loadMs } = started
+  const { executorId, addresses, secrets, functions, startMs, loadMs, isPooled } = started
   const workers = addresses.map((address, worker) => ({ address, secret: secrets[worker]! as Uint8Array<ArrayBuffer> }))
-  return create(AllocateResponseSchema, { executorId, workers, functions, startMs, loadMs })
+  return create(AllocateResponseSchema, { executorId, workers, functions, startMs, loadMs, pooled: isPooled })
 }
 
 export function reportToProto({ leaseId, usage, end }: LeaseReport): ProtoLeaseReport {
@@ -81,7 +81,21 @@ export function reportToProto({ leaseId, usage, end }: LeaseReport): ProtoLeaseR
 }
 
 export function newsToProto(news: LeaseNews): WatchLeaseResponse {
-  if (news === null) return create(WatchLeaseResponseSchema, { state: LeaseState.ACTIVE })
-  const { reason, message } = news
-  return create(WatchLeaseResponseSchema, { state: LeaseState.CLOSED, end: ENDS[reason], message })
+  switch (news.state) {
+    case 'active':
+      return create(WatchLeaseResponseSchema, { state: LeaseState.ACTIVE })
+    case 'terminating':
+      return create(WatchLeaseResponseSchema, {
+        state: LeaseState.TERMINATING,
+        end: ProtoLeaseEnd.RETRIEVED,
+        ...news.retrieval,
+      })
+    case 'closed':
+      return create(WatchLeaseResponseSchema, {
+        state: LeaseState.CLOSED,
+        end: ENDS[news.end.reason],
+        message: news.end.message,
+        drained: news.end.isDrained === true,
+      })
+  }
 }

@@ -7,8 +7,17 @@ import type { InvocationServer } from './server.ts'
 
 /** Empty polls between two looks at the clock, the peer and the supervisor. */
 const POLLS_PER_LOOK = 64
-/** A worker that has polled for nothing this long lets others have its processor: its client may be among them. */
-const YIELD_AFTER_MS = 0.02
+/** Invocations that follow each other without an empty poll, between two looks at the clock: at most so many… */
+const SERVED_PER_LOOK_MAX = 64
+/** …and as many as take this time: so much is not metered yet when an executor is killed. */
+const NS_PER_LOOK = 20_000
+/**
+ * A worker that has polled for nothing this long lets others have its processor: its client may be among them. A client
+ * that calls without a pause has called again by then.
+ */
+const YIELD_AFTER_MS = 0.002
+/** …then again after this time, for it costs half a microsecond in which we see nothing. */
+const YIELD_EVERY_MS = 0.02
 /** A polling worker lets its event loop turn this often, for what the functions' module may have started. */
 const TURN_EVERY_MS = 1
 /** A turn in which nothing ran takes a microsecond or two; one that takes longer than this ran something. */
@@ -33,6 +42,8 @@ export class WorkerLoop {
   #markMs = 0
   #servedMs = 0
   #turnedMs = 0
+  #yieldedMs = 0
+  #servedPerLook = 1
   #draining = false
 
   /** @param hotTimeoutMs since the last invocation; Infinity: always hot, 0: never */
@@ -45,8 +56,9 @@ export class WorkerLoop {
 
   async run(): Promise<LoopEnd> {
     this.#markMs = this.#servedMs = this.#turnedMs = performance.now()
-    for (;;) {
-      const pause = this.#hot()
+    for (let isWoken = false; ;) {
+      const pause = this.#hot(isWoken)
+      isWoken = false
       switch (pause) {
         case 'turn':
           await this.#turn()
@@ -55,6 +67,7 @@ export class WorkerLoop {
           break
         case 'cold-down':
           await this.#warm()
+          isWoken = true
           break
         case 'drained':
         case 'lost':
@@ -63,23 +76,33 @@ export class WorkerLoop {
     }
   }
 
-  /** Polls and serves, synchronously, until there is a reason for a pause. */
-  #hot(): Pause {
+  /** Polls and serves, synchronously, until there is a reason for a pause. @param isWoken from a sleep, just now */
+  #hot(isWoken: boolean): Pause {
     const connection = this.#connection
     try {
-      for (let empty = 0; ;) {
+      for (let empty = 0, served = 0, wakes = isWoken ? -1 : connection.wakes; ;) {
         const slot = connection.poll()
         if (slot >= 0) {
+          // Before its answer is out: the client may end us as soon as it has that.
+          this.#meters.countInvocation()
           this.#server.serve(slot)
-          this.#servedMs = this.#look(1)
-          empty = 0
+          if (++served < this.#servedPerLook) continue
+        }
+        if (served > 0) {
+          // Nothing was polled in vain between them: one reading of the clock is exact for all.
+          this.#servedMs = this.#lookAfter(served)
+          served = empty = 0
+          if (connection.wakes !== wakes) {
+            // All is answered, and the client polls or was woken for it, perhaps behind us on this processor.
+            yieldProcessor()
+            wakes = connection.wakes
+          }
           // A client that never pauses must not hold up promises, timers or a drain.
           if (this.#servedMs - this.#turnedMs > TURN_EVERY_MS) return 'turn'
           continue
         }
-        this.#server.expect()
         if (++empty % POLLS_PER_LOOK !== 0) continue
-        const nowMs = this.#look(0)
+        const nowMs = this.#look()
         if (connection.takeInterrupt()) this.#draining = true
         if (connection.state !== 'open') return 'lost'
         if (!this.#server.allSent) this.#server.flush()
@@ -90,7 +113,10 @@ export class WorkerLoop {
           return this.#turnedMs >= this.#servedMs ? 'cold-down' : 'turn'
         }
         if (this.#server.pending > 0 || nowMs - this.#turnedMs > TURN_EVERY_MS) return 'turn'
-        if (nowMs - this.#servedMs > YIELD_AFTER_MS) yieldProcessor()
+        if (nowMs - this.#servedMs > YIELD_AFTER_MS && nowMs - this.#yieldedMs > YIELD_EVERY_MS) {
+          yieldProcessor()
+          this.#yieldedMs = nowMs
+        }
       }
     } catch (error) {
       // The client went away in the middle of an answer.
@@ -105,7 +131,7 @@ export class WorkerLoop {
     await setImmediate()
     const nowMs = performance.now()
     const ms = nowMs - this.#markMs
-    if (isRunning && ms > TURN_EMPTY_MS) this.#meters.addExecution(ms * 1e6, 0)
+    if (isRunning && ms > TURN_EMPTY_MS) this.#meters.addExecution(ms * 1e6)
     else this.#meters.addHotPolling(ms * 1e6)
     this.#markMs = this.#turnedMs = nowMs
   }
@@ -121,19 +147,26 @@ export class WorkerLoop {
       const slept = performance.eventLoopUtilization()
       if (connection.arm()) await awake.promise
       connection.onReady = this.#server.onSettled = null
-      this.#meters.addExecution(performance.eventLoopUtilization(slept).active * 1e6, 0)
+      this.#meters.addExecution(performance.eventLoopUtilization(slept).active * 1e6)
     }
     // Asleep is neither polling nor executing. A waker has work for us: poll for it as after an invocation.
     this.#markMs = this.#turnedMs = performance.now()
     this.#servedMs = this.#markMs
   }
 
-  #look(served: 0 | 1): number {
+  #look(): number {
+    const nowMs = performance.now()
+    this.#meters.addHotPolling((nowMs - this.#markMs) * 1e6)
+    this.#markMs = nowMs
+    return nowMs
+  }
+
+  #lookAfter(served: number): number {
     const nowMs = performance.now()
     const ns = (nowMs - this.#markMs) * 1e6
-    if (served === 1) this.#meters.addExecution(ns, 1)
-    else this.#meters.addHotPolling(ns)
+    this.#meters.addExecution(ns)
     this.#markMs = nowMs
+    this.#servedPerLook = Math.max(1, Math.min(SERVED_PER_LOOK_MAX, Math.floor((NS_PER_LOOK / ns) * served)))
     return nowMs
   }
 }

@@ -30,12 +30,12 @@ describe('an executor process', () => {
   }
 
   /** Starts one with a module of this text, and gives its answer. */
-  async function start(text: string, workers = 1): Promise<Started> {
+  async function start(text: string, workers = 1, environment: Record<string, string> = {}): Promise<Started> {
     const bundlePath = join(folder, `${workers}-${text.length}.mjs`)
     await writeFile(bundlePath, text)
     const secrets = Array.from({ length: workers }, () => new Uint8Array(32))
     const shape = { fabric: 'local', listenAddress: '', slots: 1, payloadBytesMax: 64, hotTimeoutMs: 0 } as const
-    const message: StartMessage = { kind: 'start', bundlePath, secrets, memoryMib: 64, ...shape }
+    const message: StartMessage = { kind: 'start', bundlePath, secrets, environment, heapMib: 64, ...shape }
     const child = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
     const pipe = child.stdio[MESSAGES_FD] as Socket
     pipe.write(encodeMessage(message))
@@ -54,6 +54,50 @@ describe('an executor process', () => {
     assert.deepEqual(answer.functions, [{ name: 'f', raw: false }])
     pipe.write(encodeMessage({ kind: 'drain' }))
     assert.deepEqual(await once(child, 'exit'), [0, null])
+  })
+
+  test('that is prepared says so, is rehearsed over every fabric that works, and then serves a lease as any', async () => {
+    const child = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+    const pipe = child.stdio[MESSAGES_FD] as Socket
+    const reader = new MessageReader()
+    const said: FromExecutor[] = []
+    const bundlePath = join(folder, 'prepared.mjs')
+    await writeFile(bundlePath, 'export const mine = () => 1')
+    const secrets = [new Uint8Array(32), new Uint8Array(32)]
+    const shape = { fabric: 'local', listenAddress: '', slots: 1, payloadBytesMax: 64, hotTimeoutMs: 0 } as const
+    const fabrics = [
+      { fabric: 'local', listenAddress: '' },
+      // There is no such address here.
+      { fabric: 'tcp', listenAddress: '192.0.2.1' },
+    ] as const
+    pipe.write(encodeMessage({ kind: 'prepare', workers: 1, heapMib: 64, fabrics: [...fabrics] }))
+    for await (const [chunk] of on(pipe, 'data', { close: ['close'] }) as AsyncIterable<[Buffer]>) {
+      said.push(...(reader.push(chunk) as FromExecutor[]))
+      const last = said.at(-1)
+      // One worker more than are ready.
+      if (last?.kind === 'prepared') {
+        pipe.write(encodeMessage({ kind: 'start', bundlePath, secrets, environment: {}, heapMib: 64, ...shape }))
+      } else if (last !== undefined) break
+    }
+    assert.deepEqual(
+      said.map(({ kind }) => kind),
+      ['prepared', 'ready'],
+    )
+    const ready = said[1]!
+    assert.ok(ready.kind === 'ready')
+    assert.equal(new Set(ready.addresses).size, 2)
+    assert.deepEqual(ready.functions, [{ name: 'mine', raw: false }])
+    pipe.write(encodeMessage({ kind: 'drain' }))
+    assert.deepEqual(await once(child, 'exit'), [0, null])
+  })
+
+  test('sets the variables of its lease before it loads the module, for native code, too', async () => {
+    // The home folder is what libuv finds in the environment of the process.
+    const text = `import { homedir } from 'node:os'; throw new Error(process.env.LEASED + ', ' + homedir())`
+    const { child, answer } = await start(text, 1, { LEASED: '0,1', HOME: '/leased' })
+    assert.ok(answer.kind === 'failed')
+    assert.match(answer.reason, /: 0,1, \/leased$/)
+    if (child.exitCode === null) assert.deepEqual(await once(child, 'exit'), [1, null])
   })
 
   test('ends with its executor manager, and stays at a Ctrl-C that was meant for that', async () => {

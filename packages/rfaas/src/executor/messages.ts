@@ -1,8 +1,9 @@
 /**
  * What an executor manager and its executor process say to each other, over a pipe that is descriptor MESSAGES_FD in the
  * executor; pipe.ts says how. The executor manager starts the process, sends one `start`, and gets one `ready` or
- * `failed`: that is all that an executor ever says. After `drain` the executor finishes what it runs and exits with 0;
- * when the pipe ends, it exits at once. The meter page is descriptor METER_PAGE_FD in the executor.
+ * `failed`: that is all that an executor of a lease ever says. One for the pool is sent `prepare` first, and says
+ * `prepared` before anything of a tenant has reached it. After `drain` the executor finishes what it runs and exits with
+ * 0; when the pipe ends, it exits at once. The meter page is descriptor METER_PAGE_FD in the executor.
  */
 export const MESSAGES_FD = 3
 
@@ -10,6 +11,17 @@ export const METER_PAGE_FD = 4
 
 /** The executor's exit code when its client went away without a word: no crash, but nobody is served any more. */
 export const EXIT_CLIENT_GONE = 3
+
+/** Have ready what every lease needs, whosever it is. */
+export interface PrepareMessage {
+  kind: 'prepare'
+  /** Threads to start; a lease may ask for more or fewer. */
+  workers: number
+  /** Of each worker. */
+  heapMib: number
+  /** To rehearse a lease over, as far as they work here. */
+  fabrics: Pick<StartMessage, 'fabric' | 'listenAddress'>[]
+}
 
 export interface StartMessage {
   kind: 'start'
@@ -25,14 +37,21 @@ export interface StartMessage {
   payloadBytesMax: number
   /** Milliseconds, or -1 always, 0 never. */
   hotTimeoutMs: number
-  memoryMib: number
+  /** Variables to set before the bundle is loaded. */
+  environment: Readonly<Record<string, string>>
+  /** Of each worker; that of the process has the same. */
+  heapMib: number
 }
 
 export interface DrainMessage {
   kind: 'drain'
 }
 
-export type ToExecutor = StartMessage | DrainMessage
+export type ToExecutor = PrepareMessage | StartMessage | DrainMessage
+
+export interface PreparedMessage {
+  kind: 'prepared'
+}
 
 export interface ReadyMessage {
   kind: 'ready'
@@ -50,4 +69,4 @@ export interface FailedMessage {
   stack: string
 }
 
-export type FromExecutor = ReadyMessage | FailedMessage
+export type FromExecutor = PreparedMessage | ReadyMessage | FailedMessage

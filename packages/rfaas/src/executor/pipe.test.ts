@@ -18,10 +18,11 @@ const starts: fc.Arbitrary<StartMessage> = fc.record(
     fabric: fc.constantFrom('local', 'tcp', 'verbs'),
     listenAddress: text,
     secrets: fc.array(bytes),
+    environment: fc.dictionary(text, text, plain),
     slots: fc.nat(),
     payloadBytesMax: fc.nat(),
     hotTimeoutMs: fc.integer({ min: -1 }),
-    memoryMib: fc.nat(),
+    heapMib: fc.nat(),
   },
   plain,
 )

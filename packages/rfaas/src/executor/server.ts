@@ -5,8 +5,7 @@ import { decodeArguments, encodeValue } from '../protocol/codec.ts'
 import {
   HEADER_BYTES,
   HEADER_FUNCTION,
-  HEADER_ID_HIGH,
-  HEADER_ID_LOW,
+  HEADER_ID,
   HEADER_PAYLOAD_BYTES,
   HEADER_STATUS,
   PayloadViews,
@@ -30,14 +29,12 @@ export class InvocationServer {
   readonly #connection: Connection
   readonly #layout: SlotLayout
   readonly #functions: LoadedFunction[]
-  readonly #requests: Int32Array
-  readonly #results: Int32Array
+  readonly #headersIn: Int32Array
+  readonly #headersOut: Int32Array
   readonly #inputs: PayloadViews
   readonly #outputs: PayloadViews
-  readonly #slotWords: number
-  #expected = 0
-  /** Answers that the fabric had no room for yet: slot and bytes, in order. */
-  readonly #unsent: number[] = []
+  /** Answers that the fabric had no room for yet, in order. */
+  readonly #unsent: { slot: number; id: number; status: number; bytes: number }[] = []
   /** Called when an asynchronous function has answered. */
   onSettled: (() => void) | null = null
   /** Asynchronous functions under way. */
@@ -47,20 +44,10 @@ export class InvocationServer {
     this.#connection = connection
     this.#layout = layout
     this.#functions = functions
-    this.#requests = new Int32Array(connection.inbound)
-    this.#results = new Int32Array(connection.outbound)
+    this.#headersIn = connection.headersIn
+    this.#headersOut = connection.headersOut
     this.#inputs = new PayloadViews(connection.inbound, layout)
     this.#outputs = new PayloadViews(connection.outbound, layout)
-    this.#slotWords = layout.slotBytes / 4
-  }
-
-  /**
-   * Looks at the header of the slot that was served last. Most likely it is the next one too, and its cache line is
-   * then on its way while the immediate's still is, instead of after it. Saves a twentieth of a hot round trip: 0.51
-   * instead of 0.53 µs.
-   */
-  expect(): void {
-    Atomics.load(this.#requests, this.#expected)
   }
 
   /** Whether every answer is on its way. */
@@ -68,47 +55,45 @@ export class InvocationServer {
     return this.#unsent.length === 0
   }
 
-  /** Serves the invocation in a slot. Slots that do not exist are ignored: only a broken client names one. */
+  /** Serves the invocation that the last immediate has brought. Slots that do not exist are ignored: only a broken client names one. */
   serve(slot: number): void {
     if (slot >= this.#layout.slots) return
-    const base = slot * this.#slotWords
-    this.#expected = base
     // Every word is read once: the client could change it between a check and a use.
-    const index = this.#requests[base + HEADER_FUNCTION]!
-    const bytes = this.#requests[base + HEADER_PAYLOAD_BYTES]!
-    this.#results[base + HEADER_ID_LOW] = this.#requests[base + HEADER_ID_LOW]!
-    this.#results[base + HEADER_ID_HIGH] = this.#requests[base + HEADER_ID_HIGH]!
+    const header = this.#connection.headerIn(slot * this.#layout.slotBytes)
+    const id = this.#headersIn[header + HEADER_ID]!
+    const index = this.#headersIn[header + HEADER_FUNCTION]!
+    const bytes = this.#headersIn[header + HEADER_PAYLOAD_BYTES]!
     const f = this.#functions[index]
     if (f === undefined) {
-      this.#fail(slot, STATUS_UNKNOWN_FUNCTION, new Error(`the module has no function number ${index}`))
+      this.#fail(slot, id, STATUS_UNKNOWN_FUNCTION, new Error(`the module has no function number ${index}`))
       return
     }
     if (bytes < 0 || bytes > this.#layout.payloadBytesMax) {
-      this.#fail(slot, STATUS_MALFORMED, new Error(`the payload cannot have ${bytes} bytes`))
+      this.#fail(slot, id, STATUS_MALFORMED, new Error(`the payload cannot have ${bytes} bytes`))
       return
     }
     try {
       const result = f.raw
         ? f.call(this.#inputs.first(slot, bytes), this.#outputs.whole(slot))
         : f.call(...decodeArguments(this.#inputs.first(slot, bytes)))
-      if (f.raw && typeof result === 'number') this.#succeed(slot, result)
-      else if (isThenable(result)) this.#await(slot, f.raw, result)
-      else this.#return(slot, f.raw, result)
+      if (f.raw && typeof result === 'number') this.#succeed(slot, id, result)
+      else if (isThenable(result)) this.#await(slot, id, f.raw, result)
+      else this.#return(slot, id, f.raw, result)
     } catch (error) {
-      this.#fail(slot, STATUS_FUNCTION_FAILED, error)
+      this.#fail(slot, id, STATUS_FUNCTION_FAILED, error)
     }
   }
 
   /** Tries again to send what the fabric had no room for. */
   flush(): void {
     while (this.#unsent.length > 0) {
-      const [slot, bytes] = this.#unsent as [number, number]
-      if (!this.#connection.write(slot * this.#layout.slotBytes, bytes, slot)) return
-      this.#unsent.splice(0, 2)
+      const { slot, id, status, bytes } = this.#unsent[0]!
+      if (!this.#write(slot, id, status, bytes)) return
+      this.#unsent.shift()
     }
   }
 
-  #await(slot: number, raw: boolean, promise: PromiseLike<unknown>): void {
+  #await(slot: number, id: number, raw: boolean, promise: PromiseLike<unknown>): void {
     this.pending++
     const settle = (answer: () => void): void => {
       this.pending--
@@ -122,51 +107,56 @@ export class InvocationServer {
       this.onSettled?.()
     }
     promise.then(
-      (value) => settle(() => this.#return(slot, raw, value)),
-      (error: unknown) => settle(() => this.#fail(slot, STATUS_FUNCTION_FAILED, error)),
+      (value) => settle(() => this.#return(slot, id, raw, value)),
+      (error: unknown) => settle(() => this.#fail(slot, id, STATUS_FUNCTION_FAILED, error)),
     )
   }
 
-  #return(slot: number, raw: boolean, value: unknown): void {
+  #return(slot: number, id: number, raw: boolean, value: unknown): void {
     if (raw) {
-      this.#succeed(slot, value as number)
+      this.#succeed(slot, id, value as number)
       return
     }
     let bytes: number
     try {
       bytes = encodeValue(value, this.#outputs.whole(slot))
     } catch (error) {
-      this.#fail(slot, STATUS_FUNCTION_FAILED, error)
+      this.#fail(slot, id, STATUS_FUNCTION_FAILED, error)
       return
     }
-    if (bytes > 0) this.#answer(slot, STATUS_OK, bytes)
-    else this.#fail(slot, STATUS_RESULT_TOO_LARGE, tooLarge(-bytes - 1, this.#layout.payloadBytesMax))
+    if (bytes > 0) this.#answer(slot, id, STATUS_OK, bytes)
+    else this.#fail(slot, id, STATUS_RESULT_TOO_LARGE, tooLarge(-bytes - 1, this.#layout.payloadBytesMax))
   }
 
-  #succeed(slot: number, bytes: number): void {
+  #succeed(slot: number, id: number, bytes: number): void {
     // Written so that NaN, fractions and what is no number at all are refused too.
     if (bytes >= 0 && bytes <= this.#layout.payloadBytesMax && (bytes | 0) === bytes)
-      this.#answer(slot, STATUS_OK, bytes)
+      this.#answer(slot, id, STATUS_OK, bytes)
     else if (bytes > this.#layout.payloadBytesMax) {
-      this.#fail(slot, STATUS_RESULT_TOO_LARGE, tooLarge(bytes, this.#layout.payloadBytesMax))
+      this.#fail(slot, id, STATUS_RESULT_TOO_LARGE, tooLarge(bytes, this.#layout.payloadBytesMax))
     } else {
       const what = `a raw function returns how many bytes it wrote, not ${String(bytes)}`
-      this.#fail(slot, STATUS_FUNCTION_FAILED, new TypeError(what))
+      this.#fail(slot, id, STATUS_FUNCTION_FAILED, new TypeError(what))
     }
   }
 
-  #fail(slot: number, status: number, error: unknown): void {
-    this.#answer(slot, status, encodeFailure(error, this.#outputs.whole(slot)))
+  #fail(slot: number, id: number, status: number, error: unknown): void {
+    this.#answer(slot, id, status, encodeFailure(error, this.#outputs.whole(slot)))
   }
 
-  #answer(slot: number, status: number, bytes: number): void {
-    const base = slot * this.#slotWords
-    this.#results[base + HEADER_STATUS] = status
-    this.#results[base + HEADER_PAYLOAD_BYTES] = bytes
-    const total = HEADER_BYTES + bytes
-    if (this.#unsent.length > 0 || !this.#connection.write(slot * this.#layout.slotBytes, total, slot)) {
-      this.#unsent.push(slot, total)
+  #answer(slot: number, id: number, status: number, bytes: number): void {
+    if (this.#unsent.length > 0 || !this.#write(slot, id, status, bytes)) {
+      this.#unsent.push({ slot, id, status, bytes })
     }
+  }
+
+  #write(slot: number, id: number, status: number, bytes: number): boolean {
+    const offset = slot * this.#layout.slotBytes
+    const header = this.#connection.headerOut(offset)
+    this.#headersOut[header + HEADER_ID] = id
+    this.#headersOut[header + HEADER_STATUS] = status
+    this.#headersOut[header + HEADER_PAYLOAD_BYTES] = bytes
+    return this.#connection.write(offset, HEADER_BYTES + bytes, slot)
   }
 }
 

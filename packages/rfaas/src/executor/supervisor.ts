@@ -1,16 +1,12 @@
-import { extname } from 'node:path'
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
+import { setImmediate } from 'node:timers/promises'
 
-import { interrupt, openFabric, type ConnectionHandle, type Listener } from '@rfaas/fabric'
+import { FabricError, interrupt, openFabric, type ConnectionHandle, type Listener } from '@rfaas/fabric'
 
-import { RfaasError } from '../errors.ts'
 import { slotLayout } from '../protocol/slots.ts'
 import type { LoopEnd } from './loop.ts'
-import type { ReadyMessage, StartMessage } from './messages.ts'
-import type { AttachMessage, FromWorker, WorkerInit } from './thread-messages.ts'
-
-const WORKER_FILE = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url)
+import type { PrepareMessage, ReadyMessage, StartMessage } from './messages.ts'
+import { rehearse } from './rehearsal.ts'
+import { WorkerThread } from './worker-thread.ts'
 
 /**
  * Starts the worker threads of an executor, accepts the one connection of each and hands it over. Off the path of
@@ -18,10 +14,10 @@ const WORKER_FILE = new URL(`./worker${extname(import.meta.filename)}`, import.m
  */
 export class Supervisor {
   readonly #ended = Promise.withResolvers<LoopEnd>()
+  /** Started before anybody has asked for them. */
+  #prepared: WorkerThread[] = []
   readonly #listeners: Listener[] = []
   readonly #handles: ConnectionHandle[] = []
-  /** Workers that have told how they ended. */
-  readonly #over = new WeakSet<Worker>()
   #running = 0
   #draining = false
 
@@ -33,16 +29,55 @@ export class Supervisor {
     this.ended.catch(() => {})
   }
 
+  /**
+   * Has ready what does not depend on a lease.
+   *
+   * @param isAwaited whether somebody waits for us already: then what not every lease needs is left out
+   * @throws {RfaasError} `executor_start_failed`
+   */
+  async prepare({ workers, heapMib, fabrics }: PrepareMessage, isAwaited: () => boolean): Promise<void> {
+    this.#prepared = Array.from({ length: workers }, () => this.#startWorker(heapMib))
+    await Promise.all(this.#prepared.map((worker) => worker.prepared))
+    for (const [index, { fabric, listenAddress }] of fabrics.entries()) {
+      // For what was said meanwhile to be read.
+      await setImmediate()
+      if (isAwaited()) return
+      try {
+        // Invocations over the best one only: machine code that has seen connections of two kinds is slower for both.
+        await Promise.all(this.#prepared.map((worker) => rehearse(worker, fabric, listenAddress, index === 0)))
+      } catch (error) {
+        // That a fabric does not work here is said to those who lease over it.
+        if (!(error instanceof FabricError)) throw error
+      }
+    }
+  }
+
   /** @throws {RfaasError} `module_failed`, `executor_start_failed`; FabricError when it cannot listen */
   async start(message: StartMessage): Promise<ReadyMessage> {
-    const startMs = performance.now()
+    // For libraries, which read that of the process; and threads that are started from here on have a copy.
+    Object.assign(process.env, message.environment)
     const layout = slotLayout(message.slots, message.payloadBytesMax)
-    const fabric = openFabric(message.fabric)
+    const prepared = this.#prepared.splice(0)
+    const workers = message.secrets.length
+    // Those that are not needed go: their memory would be on this lease's account.
+    for (const spare of prepared.splice(workers)) void spare.terminate()
     const starting = message.secrets.map(async (secret, workerIndex) => {
       // First the thread, for it loads the functions while this one loads the fabric.
-      const started = this.#startWorker(message, workerIndex)
-      started.catch(() => {})
-      const listener = await fabric.listen({
+      const worker = prepared[workerIndex] ?? this.#startWorker(message.heapMib)
+      const { bundlePath, environment, slots, payloadBytesMax } = message
+      const hotTimeoutMs = message.hotTimeoutMs < 0 ? Infinity : message.hotTimeoutMs
+      const loading = worker.load({
+        isRehearsal: false,
+        serves: true,
+        environment,
+        bundlePath,
+        workerIndex,
+        workers,
+        slots,
+        payloadBytesMax,
+        hotTimeoutMs,
+      })
+      const listener = await openFabric(message.fabric).listen({
         secret,
         outboundBytes: layout.windowBytes,
         inboundBytes: layout.windowBytes,
@@ -50,16 +85,16 @@ export class Supervisor {
         ...(message.listenAddress === '' ? {} : { host: message.listenAddress }),
       })
       this.#listeners.push(listener)
-      const { worker, functions } = await started
+      const { functions, loadMs } = await loading
       void this.#serve(worker, listener)
-      return { address: listener.address, functions }
+      return { address: listener.address, functions, loadMs }
     })
-    const workers = await Promise.all(starting)
+    const started = await Promise.all(starting)
     return {
       kind: 'ready',
-      addresses: workers.map(({ address }) => address),
-      functions: workers[0]!.functions,
-      loadMs: performance.now() - startMs,
+      addresses: started.map(({ address }) => address),
+      functions: started[0]!.functions,
+      loadMs: Math.max(...started.map(({ loadMs }) => loadMs)),
     }
   }
 
@@ -71,41 +106,13 @@ export class Supervisor {
     if (this.#running === 0) this.#ended.resolve('drained')
   }
 
-  async #startWorker(
-    message: StartMessage,
-    workerIndex: number,
-  ): Promise<{ worker: Worker; functions: ReadyMessage['functions'] }> {
-    const workers = message.secrets.length
-    const { bundlePath, slots, payloadBytesMax, hotTimeoutMs } = message
-    const worker = new Worker(WORKER_FILE, {
-      workerData: {
-        bundlePath,
-        workerIndex,
-        workers,
-        slots,
-        payloadBytesMax,
-        hotTimeoutMs: hotTimeoutMs < 0 ? Infinity : hotTimeoutMs,
-      } satisfies WorkerInit,
-      resourceLimits: { maxOldGenerationSizeMb: Math.max(32, Math.floor(message.memoryMib / workers)) },
-    })
-    // An error that the functions' module threw outside of any invocation: the executor is not to be trusted further.
-    worker.on('error', (error) => this.#ended.reject(error))
-    worker.on('exit', (code) => {
-      if (this.#over.has(worker)) return
-      this.#ended.reject(new RfaasError('executor_lost', `A function ended its worker: process.exit(${code})`))
-    })
-    const [answer] = (await Promise.race([
-      once(worker, 'message'),
-      once(worker, 'exit').then(([code]) => {
-        throw new RfaasError('executor_start_failed', `Cannot start a worker: it exited with ${code}`)
-      }),
-    ])) as [FromWorker]
-    if (answer.kind === 'failed') throw failure(answer)
-    if (answer.kind !== 'loaded') throw new RfaasError('internal', `Cannot start a worker: it said ${answer.kind}`)
-    return { worker, functions: answer.functions }
+  #startWorker(heapMib: number): WorkerThread {
+    const worker = new WorkerThread(heapMib)
+    worker.failed.catch((error: unknown) => this.#ended.reject(error))
+    return worker
   }
 
-  async #serve(worker: Worker, listener: Listener): Promise<void> {
+  async #serve(worker: WorkerThread, listener: Listener): Promise<void> {
     let handle: ConnectionHandle
     try {
       handle = await listener.accept()
@@ -116,22 +123,13 @@ export class Supervisor {
     listener.close()
     this.#handles.push(handle)
     this.#running++
-    worker.on('message', (message: FromWorker) => {
-      this.#running--
-      this.#over.add(worker)
-      if (message.kind === 'failed') this.#ended.reject(failure(message))
-      else if (message.kind === 'ended' && this.#running === 0) {
-        this.#ended.resolve(this.#draining ? 'drained' : message.end)
-      }
-    })
-    worker.postMessage({ kind: 'attach', handle } satisfies AttachMessage)
+    void worker.serve(handle).then(
+      (end) => {
+        if (--this.#running === 0) this.#ended.resolve(this.#draining ? 'drained' : end)
+      },
+      () => {},
+    )
     // Between accept and here a drain may have missed this connection.
     if (this.#draining) interrupt(handle)
   }
-}
-
-function failure(message: Extract<FromWorker, { kind: 'failed' }>): RfaasError {
-  const cause = new Error(message.reason)
-  cause.stack = message.stack
-  return new RfaasError(message.code, message.reason, { cause })
 }

@@ -3,7 +3,7 @@ import { attach, MemoryFabric, type Connection, type ConnectionHandle } from '@r
 import {
   HEADER_BYTES,
   HEADER_FUNCTION,
-  HEADER_ID_LOW,
+  HEADER_ID,
   HEADER_PAYLOAD_BYTES,
   HEADER_STATUS,
   type SlotLayout,
@@ -24,14 +24,12 @@ export class TestPair {
   readonly client: Connection
   /** To interrupt the worker with. */
   readonly handle: ConnectionHandle
-  readonly #requests: Int32Array
 
   private constructor(layout: SlotLayout, client: Connection, handle: ConnectionHandle) {
     this.layout = layout
     this.client = client
     this.handle = handle
     this.worker = attach(handle)
-    this.#requests = new Int32Array(client.outbound)
   }
 
   static async open(layout: SlotLayout): Promise<TestPair> {
@@ -53,10 +51,10 @@ export class TestPair {
   /** Sends an invocation. `claimedBytes`: what the header says of the payload. */
   invoke(slot: number, f: number, payload: Uint8Array, claimedBytes: number = payload.length, id = 0): void {
     const offset = slot * this.layout.slotBytes
-    const base = offset / 4
-    this.#requests[base + HEADER_ID_LOW] = id
-    this.#requests[base + HEADER_FUNCTION] = f
-    this.#requests[base + HEADER_PAYLOAD_BYTES] = claimedBytes
+    const header = this.client.headerOut(offset)
+    this.client.headersOut[header + HEADER_ID] = id
+    this.client.headersOut[header + HEADER_FUNCTION] = f
+    this.client.headersOut[header + HEADER_PAYLOAD_BYTES] = claimedBytes
     new Uint8Array(this.client.outbound).set(payload, offset + HEADER_BYTES)
     this.client.write(offset, HEADER_BYTES + payload.length, slot)
   }
@@ -66,13 +64,13 @@ export class TestPair {
     const slot = this.client.poll()
     if (slot < 0) return null
     const offset = slot * this.layout.slotBytes
-    const words = new Int32Array(this.client.inbound)
-    const base = offset / 4
-    const bytes = words[base + HEADER_PAYLOAD_BYTES]!
+    const header = this.client.headerIn(offset)
+    const words = this.client.headersIn
+    const bytes = words[header + HEADER_PAYLOAD_BYTES]!
     return {
       slot,
-      id: words[base + HEADER_ID_LOW]!,
-      status: words[base + HEADER_STATUS]!,
+      id: words[header + HEADER_ID]!,
+      status: words[header + HEADER_STATUS]!,
       payload: new Uint8Array(this.client.inbound.slice(offset + HEADER_BYTES, offset + HEADER_BYTES + bytes)),
     }
   }

@@ -3,8 +3,20 @@ import type { ConnectionHandle } from '@rfaas/fabric'
 import type { ErrorCode } from '../errors.ts'
 import type { LoopEnd } from './loop.ts'
 
-/** What the supervisor of an executor and its worker threads say to each other. */
-export interface WorkerInit {
+/*
+ * What the supervisor of an executor and its worker threads say to each other. A worker says `prepared`, is told to
+ * `load` and says `loaded`, is told to `attach` and says how that `ended`; after a rehearsal all but the first again.
+ * Instead of any answer it says that it `failed`, its last word.
+ */
+
+export interface LoadMessage {
+  kind: 'load'
+  /** With functions of our own, before there is a lease: nothing is metered, and the real `load` follows. */
+  isRehearsal: boolean
+  /** False: the connection is only taken and closed, nothing is served over it. */
+  serves: boolean
+  /** Variables to set before the bundle is loaded: a thread has an environment of its own. */
+  environment: Readonly<Record<string, string>>
   bundlePath: string
   workerIndex: number
   workers: number
@@ -19,7 +31,10 @@ export interface AttachMessage {
   handle: ConnectionHandle
 }
 
+export type ToWorker = LoadMessage | AttachMessage
+
 export type FromWorker =
+  | { kind: 'prepared' }
   | { kind: 'loaded'; functions: { name: string; raw: boolean }[]; loadMs: number }
   | { kind: 'ended'; end: LoopEnd }
   | { kind: 'failed'; code: ErrorCode; reason: string; stack: string }

@@ -1,5 +1,6 @@
 /** One worker thread of an executor: loads the functions, is handed a connection, serves it until it ends. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { once } from 'node:events'
+import { parentPort } from 'node:worker_threads'
 
 import { attach, mapSharedMemory } from '@rfaas/fabric'
 
@@ -10,30 +11,43 @@ import { loadFunctions } from './load.ts'
 import { WorkerLoop } from './loop.ts'
 import { METER_PAGE_FD } from './messages.ts'
 import { InvocationServer } from './server.ts'
-import type { AttachMessage, FromWorker, WorkerInit } from './thread-messages.ts'
+import type { AttachMessage, FromWorker, LoadMessage, ToWorker } from './thread-messages.ts'
 
-const init = workerData as WorkerInit
 const supervisor = parentPort!
 const say = (message: FromWorker): void => supervisor.postMessage(message)
+// Called before we speak, so that no answer can arrive unheard.
+const hear = async <M extends ToWorker>(): Promise<M> => ((await once(supervisor, 'message')) as [M])[0]
 
 try {
-  const startMs = performance.now()
-  const functions = await loadFunctions(init.bundlePath)
-  const summary = functions.map(({ name, raw }) => ({ name, raw }))
-  // Taken before we answer, so that no handle can arrive unheard.
-  const attached = new Promise<AttachMessage>((resolve) => supervisor.once('message', resolve))
-  say({ kind: 'loaded', functions: summary, loadMs: performance.now() - startMs })
+  let told = hear<LoadMessage>()
+  say({ kind: 'prepared' })
+  for (let isOver = false; !isOver;) {
+    const message = await told
+    const { isRehearsal, serves, bundlePath, workerIndex, workers, slots, payloadBytesMax, hotTimeoutMs } = message
+    Object.assign(process.env, message.environment)
 
-  const { handle } = await attached
-  const connection = attach(handle)
-  // Asleep with nothing of its own to wait for, a thread would end.
-  connection.ref()
-  const meters = new Meters(mapSharedMemory(METER_PAGE_FD, init.workers * METER_BYTES), init.workerIndex)
-  const layout = slotLayout(init.slots, init.payloadBytesMax)
-  const server = new InvocationServer(connection, layout, functions)
-  const end = await new WorkerLoop(connection, server, meters, init.hotTimeoutMs).run()
-  connection.close()
-  say({ kind: 'ended', end })
+    const startMs = performance.now()
+    const functions = await loadFunctions(bundlePath)
+    const summary = functions.map(({ name, raw }) => ({ name, raw }))
+    const attached = hear<AttachMessage>()
+    say({ kind: 'loaded', functions: summary, loadMs: performance.now() - startMs })
+
+    const { handle } = await attached
+
+    const connection = attach(handle)
+    // Asleep with nothing of its own to wait for, a thread would end.
+    connection.ref()
+    const pageBytes = workers * METER_BYTES
+    const page = isRehearsal ? new ArrayBuffer(pageBytes) : mapSharedMemory(METER_PAGE_FD, pageBytes)
+    const server = new InvocationServer(connection, slotLayout(slots, payloadBytesMax), functions)
+
+    const loop = new WorkerLoop(connection, server, new Meters(page, workerIndex), hotTimeoutMs)
+    const end = serves ? await loop.run() : 'drained'
+    connection.close()
+    told = hear<LoadMessage>()
+    say({ kind: 'ended', end })
+    isOver = !isRehearsal
+  }
 } catch (error) {
   const { code, message, stack, cause } = toRfaasError(error, 'executor_start_failed', 'Cannot start a worker')
   const origin = cause instanceof Error ? cause.stack : stack

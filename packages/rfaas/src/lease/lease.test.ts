@@ -2,21 +2,34 @@ import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { RfaasError } from '../errors.ts'
-import { activateLease, closeLease, grantLease, isExpired, renewLease, requestLease, terminateLease } from './lease.ts'
+import {
+  activateLease,
+  closeLease,
+  grantLease,
+  isExpired,
+  renewLease,
+  requestLease,
+  retrieveLease,
+  terminateLease,
+} from './lease.ts'
 import type { Lease, LeaseEnd, LeaseState } from './lease.ts'
 
 const START = 1_700_000_000_000
-const requested = requestLease({ leaseId: 'lease-1', tenant: 'a', cores: 2, memoryMib: 512 }, START)
+const requested = requestLease({ leaseId: 'lease-1', tenant: 'a', cores: 2, memoryMib: 512, resources: {} }, START)
 const granted = grantLease(requested, { nodeId: 'node-1', fence: 1, durationMs: 1000 }, START + 1)
 
 const ENDS: LeaseEnd[] = ['released', 'expired', 'retrieved', 'node_lost', 'executor_crashed', 'denied']
 const ORDER: LeaseState[] = ['requested', 'granted', 'active', 'terminating', 'closed']
 
-type Step = { verb: 'grant' | 'activate' | 'renew' | 'terminate' | 'close'; afterMs: number; end: LeaseEnd }
+type Step = {
+  verb: 'grant' | 'activate' | 'renew' | 'retrieve' | 'terminate' | 'close'
+  afterMs: number
+  end: LeaseEnd
+}
 const steps = fc.array(
   fc.record<Step>(
     {
-      verb: fc.constantFrom('grant', 'activate', 'renew', 'terminate', 'close'),
+      verb: fc.constantFrom('grant', 'activate', 'renew', 'retrieve', 'terminate', 'close'),
       // Sometimes back: wall clocks are set.
       afterMs: fc.integer({ min: -500, max: 1500 }),
       end: fc.constantFrom(...ENDS),
@@ -34,6 +47,8 @@ function take(lease: Lease, { verb, end }: Step, fence: number, now: number): Le
       return activateLease(lease, now)
     case 'renew':
       return renewLease(lease, { fence, durationMs: 1000 }, now)
+    case 'retrieve':
+      return retrieveLease(lease, { message: 'wanted', graceMs: 700 }, now)
     case 'terminate':
       return terminateLease(lease, end, now)
     case 'close':
@@ -61,7 +76,8 @@ describe('lease', () => {
           }
           assert.ok(ORDER.indexOf(after.state) >= ORDER.indexOf(before.state), `${before.state} → ${after.state}`)
           assert.ok(after.fence >= before.fence)
-          assert.ok(after.expiresUnixMs >= before.expiresUnixMs)
+          // Only who takes it back may shorten it.
+          if (step.verb !== 'retrieve') assert.ok(after.expiresUnixMs >= before.expiresUnixMs)
           if (before.end !== null) assert.equal(after.end, before.end)
           assert.equal(after.end !== null, after.state === 'terminating' || after.state === 'closed')
           const times = [after.requestedUnixMs, after.grantedUnixMs, after.activeUnixMs, after.terminatingUnixMs]
@@ -98,12 +114,27 @@ describe('lease', () => {
 
   test('renewLease refuses an expired lease though nobody closed it, and one that ends, with the reason', () => {
     assert.throws(() => renewLease(granted, { fence: 2, durationMs: 1000 }, granted.expiresUnixMs + 7), {
-      message: 'lease_closed: Cannot renew lease lease-1: it expired 7 ms ago',
+      message: 'lease_expired: Cannot renew lease lease-1: it expired 7 ms ago',
     })
     const lost = closeLease(granted, 'node_lost', START + 2)
     assert.throws(() => renewLease(lost, { fence: 2, durationMs: 1000 }, START + 3), {
-      message: 'lease_closed: Cannot renew lease lease-1: it is closed (node lost)',
+      message: 'node_lost: Cannot renew lease lease-1: it is closed (node lost)',
     })
+  })
+
+  test('retrieveLease gives what runs a grace, longer than the lease had or shorter; again it only hastens it', () => {
+    const retrieve = (lease: Lease, graceMs: number, now: number): Lease =>
+      retrieveLease(lease, { message: 'kernel update', graceMs }, now)
+    const long = retrieve(granted, 5000, START + 10)
+    assert.deepEqual([long.state, long.end, long.endMessage], ['terminating', 'retrieved', 'kernel update'])
+    assert.equal(long.expiresUnixMs, START + 5010)
+    assert.equal(retrieve(granted, 0, START + 10).expiresUnixMs, START + 10)
+    assert.equal(retrieve(long, 9000, START + 20).expiresUnixMs, START + 5010)
+    assert.equal(retrieve(long, 30, START + 20).expiresUnixMs, START + 50)
+    assert.throws(() => renewLease(long, { fence: 2, durationMs: 1000 }, START + 20), {
+      message: 'lease_retrieved: Cannot renew lease lease-1: it is terminating (retrieved: kernel update)',
+    })
+    assert.throws(() => retrieve(terminateLease(granted, 'released', START), 1, START), { code: 'lease_closed' })
   })
 
   test('closeLease keeps the reason for which it was terminated', () => {

@@ -1,4 +1,6 @@
 import { RfaasError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { Resources } from './resources.ts'
 
 /** `requested` → `granted` → `active` → `terminating` → `closed`; every state but `closed` may be skipped. */
 export type LeaseState = 'requested' | 'granted' | 'active' | 'terminating' | 'closed'
@@ -12,15 +14,18 @@ export interface Lease {
   readonly tenant: string
   readonly cores: number
   readonly memoryMib: number
+  readonly resources: Resources
   readonly state: LeaseState
   /** Empty until granted. */
   readonly nodeId: string
   /** 0 until granted; then it only grows: a token with a lower one is out of date. */
   readonly fence: number
-  /** 0 until granted. From this millisecond on the lease has expired. */
+  /** 0 until granted. From this millisecond on the lease has expired; of one that is being retrieved, the grace is over. */
   readonly expiresUnixMs: number
   /** Why it ends; null until it is terminating or closed, and never changed after. */
   readonly end: LeaseEnd | null
+  /** Why it was retrieved, for a person; empty for one that was not. */
+  readonly endMessage: string
   readonly requestedUnixMs: number
   /** When it entered each further state; 0 for one that it has not entered. Never earlier than the state before. */
   readonly grantedUnixMs: number
@@ -29,11 +34,15 @@ export interface Lease {
   readonly closedUnixMs: number
 }
 
+/** Which node a lease gets of those on which it fits. */
+export type PlacementPolicy = 'pack' | 'spread'
+
 export interface LeaseRequest {
   leaseId: string
   tenant: string
   cores: number
   memoryMib: number
+  resources: Resources
 }
 
 export interface Grant {
@@ -44,17 +53,19 @@ export interface Grant {
 }
 
 export function requestLease(request: LeaseRequest, nowUnixMs: number): Lease {
-  const { leaseId, tenant, cores, memoryMib } = request
+  const { leaseId, tenant, cores, memoryMib, resources } = request
   return {
     leaseId,
     tenant,
     cores,
     memoryMib,
+    resources,
     state: 'requested',
     nodeId: '',
     fence: 0,
     expiresUnixMs: 0,
     end: null,
+    endMessage: '',
     requestedUnixMs: nowUnixMs,
     grantedUnixMs: 0,
     activeUnixMs: 0,
@@ -63,7 +74,7 @@ export function requestLease(request: LeaseRequest, nowUnixMs: number): Lease {
   }
 }
 
-/** A node has set cores and memory aside for it. */
+/** A node has set cores, memory and resources aside for it. */
 export function grantLease(lease: Lease, grant: Grant, nowUnixMs: number): Lease {
   checkState(lease, 'grant', 'requested')
   const { nodeId, fence, durationMs } = grant
@@ -81,16 +92,41 @@ export function activateLease(lease: Lease, nowUnixMs: number): Lease {
 /**
  * Moves its expiry to `durationMs` from now; never back, for its holder counts on what was promised.
  *
- * @throws {RfaasError} `lease_closed` when it ends already, or has expired with nobody having looked
+ * @throws {RfaasError} `lease_expired` when nobody has looked that it has; the code of its end when it ends already
  */
 export function renewLease(lease: Lease, renewal: { fence: number; durationMs: number }, nowUnixMs: number): Lease {
   checkState(lease, 'renew', 'granted', 'active')
   if (isExpired(lease, nowUnixMs)) {
     const agoMs = nowUnixMs - lease.expiresUnixMs
-    throw new RfaasError('lease_closed', `Cannot renew lease ${lease.leaseId}: it expired ${agoMs} ms ago`)
+    throw new RfaasError('lease_expired', `Cannot renew lease ${lease.leaseId}: it expired ${agoMs} ms ago`)
   }
   const expiresUnixMs = Math.max(lease.expiresUnixMs, nowUnixMs + renewal.durationMs)
   return { ...lease, fence: renewal.fence, expiresUnixMs }
+}
+
+/** What error whoever uses a lease gets that has ended so. */
+export function codeOfEnd(end: LeaseEnd): ErrorCode {
+  return CODES[end]
+}
+
+const CODES: Record<LeaseEnd, ErrorCode> = {
+  released: 'lease_closed',
+  expired: 'lease_expired',
+  retrieved: 'lease_retrieved',
+  node_lost: 'node_lost',
+  executor_crashed: 'executor_lost',
+  denied: 'lease_denied',
+}
+
+/** Takes it back: what runs may still finish within the grace. Again with a shorter grace hastens it. */
+export function retrieveLease(lease: Lease, notice: { message: string; graceMs: number }, nowUnixMs: number): Lease {
+  const stopUnixMs = nowUnixMs + notice.graceMs
+  if (lease.state === 'terminating' && lease.end === 'retrieved') {
+    return { ...lease, expiresUnixMs: Math.min(lease.expiresUnixMs, stopUnixMs) }
+  }
+  checkState(lease, 'retrieve', 'granted', 'active')
+  const terminating = terminateLease(lease, 'retrieved', nowUnixMs)
+  return { ...terminating, endMessage: notice.message, expiresUnixMs: stopUnixMs }
 }
 
 /** It ends, but its executor may still run. Of two reasons the first stands. */
@@ -99,7 +135,7 @@ export function terminateLease(lease: Lease, end: LeaseEnd, nowUnixMs: number): 
   return { ...lease, state: 'terminating', end, terminatingUnixMs: notBefore(lease, nowUnixMs) }
 }
 
-/** Its cores and memory are free again. Again is fine; of two reasons the first stands. */
+/** Its cores, memory and resources are free again. Again is fine; of two reasons the first stands. */
 export function closeLease(lease: Lease, end: LeaseEnd, nowUnixMs: number): Lease {
   if (lease.state === 'closed') return lease
   return { ...lease, state: 'closed', end: lease.end ?? end, closedUnixMs: notBefore(lease, nowUnixMs) }
@@ -112,9 +148,10 @@ export function isExpired(lease: Lease, nowUnixMs: number): boolean {
 
 function checkState(lease: Lease, verb: string, ...states: LeaseState[]): void {
   if (states.includes(lease.state)) return
-  const over = lease.state === 'terminating' || lease.state === 'closed'
-  const reason = over ? `it is ${lease.state} (${lease.end?.replaceAll('_', ' ')})` : `it is ${lease.state}`
-  throw new RfaasError(over ? 'lease_closed' : 'internal', `Cannot ${verb} lease ${lease.leaseId}: ${reason}`)
+  const { leaseId, state, end, endMessage } = lease
+  const detail = endMessage === '' ? '' : `: ${endMessage}`
+  const reason = end === null ? `it is ${state}` : `it is ${state} (${end.replaceAll('_', ' ')}${detail})`
+  throw new RfaasError(end === null ? 'internal' : codeOfEnd(end), `Cannot ${verb} lease ${leaseId}: ${reason}`)
 }
 
 /** Wall clocks step back; the history of a lease does not. */

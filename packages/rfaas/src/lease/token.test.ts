@@ -13,6 +13,7 @@ const claims: LeaseClaims = {
   tenant: 'default',
   cores: 2,
   memoryMib: 512,
+  resources: { gpu: 1 },
   expiresUnixMs: 1_700_000_000_123,
   fence: 7,
 }
@@ -36,6 +37,10 @@ describe('verifyToken', () => {
             tenant: fc.string({ minLength: 1, unit: 'grapheme' }),
             cores: fc.integer({ min: 1, max: 1e6 }),
             memoryMib: fc.integer({ min: 1, max: 1e9 }),
+            resources: fc.dictionary(fc.stringMatching(/^[a-z0-9]{1,8}$/), fc.integer({ min: 1, max: 4096 }), {
+              maxKeys: 4,
+              noNullPrototype: true,
+            }),
             expiresUnixMs: fc.integer({ min: 1, max: 4e12 }),
             fence: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
           },
@@ -73,7 +78,16 @@ describe('verifyToken', () => {
 
   test('refuses a token of our key that lacks or bends a claim', async () => {
     const good = { iss: 'rfaas', sub: 'l', aud: 'n', tenant: 't', cores: 1, memoryMib: 1, exp: 2e9, fence: 1 }
-    for (const bad of [{ cores: 0 }, { cores: 1.5 }, { fence: '1' }, { sub: '' }, { exp: null }, { iss: 'x' }]) {
+    const resources = [[], 'gpu', { gpu: 0 }, { gpu: '1' }, { 'a b': 1 }].map((bad) => ({ resources: bad }))
+    for (const bad of [
+      ...resources,
+      { cores: 0 },
+      { cores: 1.5 },
+      { fence: '1' },
+      { sub: '' },
+      { exp: null },
+      { iss: 'x' },
+    ]) {
       const payload = new TextEncoder().encode(JSON.stringify({ ...good, ...bad }))
       const token = await new CompactSign(payload).setProtectedHeader({ alg: 'EdDSA' }).sign(keys.privateKey)
       await assert.rejects(
@@ -81,6 +95,12 @@ describe('verifyToken', () => {
         refused(new RegExp(`its (iss|${Object.keys(bad)[0]})`)),
       )
     }
+  })
+
+  test('a token that says nothing of resources, as of before there were any, is for none', async () => {
+    const { resources: _none, ...old } = claims
+    const token = await signToken(old as LeaseClaims, keys.privateKey)
+    assert.deepEqual(await verifyToken(token, keys.publicKey, now), { ...claims, resources: {} })
   })
 
   test('refuses a token for another node', async () => {

@@ -1,6 +1,9 @@
 import { compactVerify, CompactSign, exportJWK, generateKeyPair, importJWK } from 'jose'
 import type { CryptoKey, JWK } from 'jose'
 import { RfaasError } from '../errors.ts'
+import { resourcesProblem } from './labels.ts'
+import { NO_RESOURCES } from './resources.ts'
+import type { Resources } from './resources.ts'
 
 const ALGORITHM = 'EdDSA'
 const ISSUER = 'rfaas'
@@ -12,6 +15,7 @@ export interface LeaseClaims {
   tenant: string
   cores: number
   memoryMib: number
+  resources: Resources
   /** When the lease ends unless it is renewed: milliseconds since 1970. */
   expiresUnixMs: number
   /** Grows with every grant and renewal, so that of two tokens the later one is known. */
@@ -79,9 +83,19 @@ function readClaims(payload: unknown): LeaseClaims {
     tenant: text('tenant'),
     cores: count('cores'),
     memoryMib: count('memoryMib'),
+    resources: readResources(fields['resources']),
     expiresUnixMs: Math.round(exp * 1000),
     fence: count('fence'),
   }
+}
+
+/** Absent from those who signed before there were any. */
+function readResources(value: unknown): Resources {
+  if (value === undefined) return NO_RESOURCES
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  const problem = isObject ? resourcesProblem(value as Resources) : `they are ${JSON.stringify(value)}`
+  if (problem !== null) throw refused(`its resources are not valid: ${problem}`)
+  return value as Resources
 }
 
 function refused(reason: string, cause?: unknown): RfaasError {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { WINDOW_BYTES_MAX as FABRIC_WINDOW_BYTES_MAX } from '@rfaas/fabric'
 import fc from 'fast-check'
 
-import { PAYLOAD_BYTES_MAX, SLOTS_MAX } from '../limits.ts'
-import { HEADER_BYTES, PayloadViews, slotLayout } from './slots.ts'
+import { PAYLOAD_BYTES_MAX, SLOTS_MAX, WINDOW_BYTES_MAX } from '../limits.ts'
+import { HEADER_BYTES, PayloadViews, slotLayout, windowsMib } from './slots.ts'
 
 const seed = Date.now() & 0x7fffffff
 
@@ -32,6 +33,16 @@ test('slotLayout refuses what limits.ts forbids and what no window can hold', ()
   ] as const) {
     assert.throws(() => slotLayout(slots, bytes), { code: 'invalid_argument' }, `${slots} slots of ${bytes}`)
   }
+})
+
+test('slotLayout: the largest payload fits into a window, and the largest window is that of every fabric', () => {
+  assert.ok(slotLayout(1, PAYLOAD_BYTES_MAX).windowBytes <= WINDOW_BYTES_MAX)
+  assert.equal(WINDOW_BYTES_MAX, FABRIC_WINDOW_BYTES_MAX)
+})
+
+test('windowsMib: what the windows of all workers take, both ways, in whole MiB', () => {
+  assert.equal(windowsMib(slotLayout(1, 1), 1), 1)
+  assert.equal(windowsMib(slotLayout(4, 2 ** 20), 2), 17)
 })
 
 test('PayloadViews: a repeated length gives the same view; views of different slots are apart', () => {

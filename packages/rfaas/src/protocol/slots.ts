@@ -1,24 +1,27 @@
-import { PAYLOAD_BYTES_MAX, SLOTS_MAX } from '../limits.ts'
+import { PAYLOAD_BYTES_MAX, SLOTS_MAX, WINDOW_BYTES_MAX } from '../limits.ts'
 import { RfaasError } from '../errors.ts'
 
 /**
  * The memory of one channel, the same in both directions: `slots` slots, each a header of one cache line and room for
  * a payload. An invocation goes into a slot of the client's outbound window, its result comes back in the slot of the
- * same number of the inbound window; the immediate is the slot's number and nothing else.
+ * same number of the inbound window; the immediate is the slot's number and nothing else. The header is one of the
+ * fabric's: over shared memory it travels beside the immediate, and its room in the slot stays empty.
  *
  *     word  invocation            result
- *     0, 1  id, low and high      the same id
- *     2     function's index      status
- *     3     bytes of payload      bytes of payload
+ *     0     id                    the same id
+ *     1     function's index      status
+ *     2     bytes of payload      bytes of payload
+ *
+ * Ids count the invocations of a channel. They may wrap: at most one invocation is in flight per slot, and its answer
+ * must bear its id, so one would have to be two to the power of 32 invocations late to be taken for another.
  *
  * Words are int32 in the byte order of the machine: rfaas runs between little-endian machines only.
  */
 export const HEADER_BYTES = 64
-export const HEADER_ID_LOW = 0
-export const HEADER_ID_HIGH = 1
-export const HEADER_FUNCTION = 2
-export const HEADER_STATUS = 2
-export const HEADER_PAYLOAD_BYTES = 3
+export const HEADER_ID = 0
+export const HEADER_FUNCTION = 1
+export const HEADER_STATUS = 1
+export const HEADER_PAYLOAD_BYTES = 2
 
 export interface SlotLayout {
   slots: number
@@ -46,14 +49,24 @@ export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
   }
   const slotBytes = HEADER_BYTES + Math.ceil(payloadBytesMax / 64) * 64
   const windowBytes = slots * slotBytes
-  if (windowBytes > 2 ** 31) {
+  if (windowBytes > WINDOW_BYTES_MAX) {
     const needed = `${slots} slots of ${payloadBytesMax} bytes need ${windowBytes} bytes`
     throw new RfaasError(
       'invalid_argument',
-      `Cannot lay out slots: ${needed}, a worker's window has at most ${2 ** 31}`,
+      `Cannot lay out slots: ${needed}, a worker's window has at most ${WINDOW_BYTES_MAX}`,
     )
   }
   return { slots, payloadBytesMax, slotBytes, windowBytes, depth: Math.max(slots, DEPTH_MIN) }
+}
+
+/** What the windows of so many workers take when they are full, both ways. A lease has to have it. */
+export function windowsMib(layout: SlotLayout, workers: number): number {
+  return Math.ceil((2 * layout.windowBytes * workers) / 2 ** 20)
+}
+
+/** In words, for those whose lease does not have it. */
+export function windowsSentence({ slots, payloadBytesMax }: SlotLayout, workers: number): string {
+  return `${slots} slots of ${payloadBytesMax} bytes each way for each of ${workers} workers`
 }
 
 /** Views of the payloads of one window, made once per slot and length: nothing is allocated for a repeated length. */
@@ -81,7 +94,10 @@ export class PayloadViews {
   /** The first bytes of it. The caller has checked that they fit. */
   first(slot: number, byteLength: number): Uint8Array {
     const last = this.#last[slot]!
-    if (last.length === byteLength) return last
+    return last.length === byteLength ? last : this.#make(slot, byteLength)
+  }
+
+  #make(slot: number, byteLength: number): Uint8Array {
     const view = new Uint8Array(this.#window, slot * this.#layout.slotBytes + HEADER_BYTES, byteLength)
     this.#last[slot] = view
     return view

@@ -1,12 +1,13 @@
 import type { LeaseEnd } from '../lease/lease.ts'
 import { closeLease } from '../lease/lease.ts'
+import { subtractResources } from '../lease/resources.ts'
 import { CLOSED_LEASES, NODES, OPEN_LEASES, parseNode } from './records.ts'
-import type { LeaseRecord } from './records.ts'
+import type { LeaseRecord, NodeRecord } from './records.ts'
 import type { Transaction } from './store.ts'
 
 /**
- * Closes a lease that the transaction has read as open, and gives its cores and memory back to the node that has
- * them: the one place where capacity comes back.
+ * Closes a lease that the transaction has read as open, and gives what it has back to the node that it is on: the one
+ * place where capacity comes back.
  */
 export async function closeOpenLease(
   transaction: Transaction,
@@ -23,7 +24,9 @@ export async function closeOpenLease(
     const node = parseNode(value)
     const coresLeased = node.coresLeased - lease.cores
     const memoryMibLeased = node.memoryMibLeased - lease.memoryMib
-    transaction.set(NODES + lease.nodeId, JSON.stringify({ ...node, coresLeased, memoryMibLeased }))
+    const resourcesLeased = subtractResources(node.resourcesLeased, lease.resources)
+    const given: NodeRecord = { ...node, coresLeased, memoryMibLeased, resourcesLeased }
+    transaction.set(NODES + lease.nodeId, JSON.stringify(given))
   }
   return closed
 }

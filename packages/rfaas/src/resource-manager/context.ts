@@ -1,12 +1,12 @@
 import type { Prices } from '../accounting/usage.ts'
 import type { SigningKeys } from '../lease/token.ts'
 import type { Clock } from '../clock.ts'
+import type { IndexedStore } from './indexed-store.ts'
 import type { LeaseRecord } from './records.ts'
-import type { Store } from './store.ts'
 
 /** What the parts of one resource manager share. Everything else that they know is in the store. */
 export interface Context {
-  readonly store: Store
+  readonly store: IndexedStore
   readonly clock: Clock
   readonly keys: SigningKeys
   readonly prices: Prices
@@ -16,6 +16,8 @@ export interface Context {
   readonly startedUnixMs: number
   /** Sweeps at this time at the latest. */
   wakeAt(unixMs: number): void
+  /** Has the node send a heartbeat now, if it listens to this manager. */
+  nudge(nodeId: string): void
   /** Called once for every lease that this manager has closed, after the commit. */
   leaseClosed(lease: LeaseRecord): void
 }

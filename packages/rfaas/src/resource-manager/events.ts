@@ -10,7 +10,11 @@ export type ManagerEvent =
   /** No heartbeat for too long. Its leases close. */
   | { readonly kind: 'node-lost'; readonly nodeId: string }
   | { readonly kind: 'lease-granted'; readonly lease: LeaseRecord }
+  /** It is taken back; closed at once when it had not begun to run. */
+  | { readonly kind: 'lease-retrieved'; readonly lease: LeaseRecord }
   | { readonly kind: 'lease-closed'; readonly lease: LeaseRecord }
+  /** It takes no new leases, or new ones again. */
+  | { readonly kind: 'node-draining'; readonly node: NodeRecord }
   /** Work at a deadline failed; it will be tried again. */
   | { readonly kind: 'failure'; readonly error: RfaasError }
 

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { RequestLeaseRequestSchema } from '../control/gen/rfaas_pb.ts'
-import { LeaseEnd, LeaseState } from '../control/gen/rfaas_pb.ts'
+import { LeaseEnd, LeaseState, PlacementPolicy } from '../control/gen/rfaas_pb.ts'
 import { importPublicKey, verifyToken } from '../lease/token.ts'
 import { LEASE_CORES_MAX, LEASE_DURATION_MS_MAX, LEASE_TERMINATING_MS_MAX, TENANT_CHARS_MAX } from '../limits.ts'
 import { TestManager } from './test-manager.ts'
@@ -17,15 +17,26 @@ describe('RequestLease', () => {
         memoryMib: 4096,
         controlUrl: 'http://127.0.0.1:1',
         fabrics: [{ fabric: 'tcp', address: '127.0.0.1' }],
+        resources: { gpu: 2, fpga: 1 },
+        labels: { zone: 'a' },
       },
     })
     assert.equal(registered.heartbeatIntervalMs, 1000)
-    const { lease, token, node } = await manager.lease({ cores: 3, memoryMib: 1000, tenant: 'physics' })
+    const asked = { cores: 3, memoryMib: 1000, resources: { gpu: 1 }, tenant: 'physics' }
+    const { lease, token, node } = await manager.lease(asked)
 
     assert.equal(lease.state, LeaseState.GRANTED)
     assert.equal(lease.nodeId, 'node-1')
     assert.equal(lease.expiresUnixMs, manager.clock.nowUnixMs() + 10_000)
     assert.deepEqual([node?.coresFree, node?.memoryMibFree], [1, 3096])
+    assert.deepEqual(
+      [node?.resources, node?.resourcesFree],
+      [
+        { gpu: 2, fpga: 1 },
+        { gpu: 1, fpga: 1 },
+      ],
+    )
+    assert.deepEqual([node?.labels, lease.resources], [{ zone: 'a' }, { gpu: 1 }])
     assert.equal(node?.lastHeartbeatUnixMs, manager.clock.nowUnixMs())
 
     const publicKey = await importPublicKey(registered.publicKeyJwk)
@@ -36,6 +47,7 @@ describe('RequestLease', () => {
       tenant: 'physics',
       cores: 3,
       memoryMib: 1000,
+      resources: { gpu: 1 },
       expiresUnixMs: lease.expiresUnixMs,
       fence: Number(lease.fence),
     })
@@ -82,6 +94,35 @@ describe('RequestLease', () => {
     await assert.rejects(manager.lease({ hostId: 'host-a', fabrics: ['tcp'] }), { code: 'lease_denied' })
   })
 
+  test('packs unless told to spread', async () => {
+    await using manager = await TestManager.start()
+    await manager.addNode('node-1', 8)
+    await manager.addNode('node-2', 4)
+    const nodeOf = async (policy?: PlacementPolicy): Promise<string> =>
+      (await manager.lease(policy === undefined ? {} : { policy })).lease.nodeId
+    assert.equal(await nodeOf(), 'node-2')
+    assert.equal(await nodeOf(PlacementPolicy.SPREAD), 'node-1')
+    assert.equal(await nodeOf(PlacementPolicy.PACK), 'node-2')
+  })
+
+  test('only on a node with its labels, and with what it asks for besides cores and memory', async () => {
+    await using manager = await TestManager.start()
+    await manager.addNode('node-1', 1, { labels: { zone: 'a' } })
+    await manager.addNode('node-2', 4, { labels: { zone: 'b' }, resources: { gpu: 2 } })
+    assert.equal((await manager.lease({ labels: { zone: 'b' } })).lease.nodeId, 'node-2')
+    const { leaseId, token, lease } = await manager.lease({ resources: { gpu: 2 } })
+    assert.equal(lease.nodeId, 'node-2')
+    await assert.rejects(manager.lease({ resources: { gpu: 1 } }), {
+      message: 'lease_denied: Cannot grant lease: 1 gpu asked, largest free 0 on node-1; 2 in all',
+    })
+    await assert.rejects(manager.lease({ labels: { zone: 'c' } }), {
+      message: 'lease_denied: Cannot grant lease: label zone=c asked, the 2 nodes have zone=a and zone=b',
+    })
+    for (let times = 0; times < 2; times++) await manager.rpc.releaseLease({ leaseId, token })
+    assert.deepEqual((await manager.node('node-2')).resourcesFree, { gpu: 2 })
+    assert.deepEqual((await manager.find(leaseId)).resources, { gpu: 2 })
+  })
+
   const bad: [MessageInitShape<typeof RequestLeaseRequestSchema>, RegExp][] = [
     [{ cores: 0 }, /cores is 0, must be a whole number from 1/],
     [{ cores: LEASE_CORES_MAX + 1 }, /cores is 4097/],
@@ -93,6 +134,11 @@ describe('RequestLease', () => {
     [{ tenant: 'a b' }, /tenant is "a b", must be of letters/],
     [{ nodeId: 'a/b' }, /node_id is "a\/b"/],
     [{ fabrics: ['carrier-pigeon'] }, /fabric is "carrier-pigeon", must be one of local, tcp, verbs/],
+    [{ resources: { gpu: 0 } }, /resource gpu is 0, must be a whole number from 1 to 4096/],
+    [{ resources: { 'g p': 1 } }, /a resource is "g p", must be 1 to 64 letters/],
+    [{ labels: { 'a/b': 'x' } }, /a label is "a\/b", must be 1 to 64 letters/],
+    [{ labels: { zone: '' } }, /the value of label zone is "", must be 1 to 64 letters/],
+    [{ policy: 7 as PlacementPolicy }, /policy is 7, no policy that is known/],
     [{ fabrics: Array.from({ length: 17 }, () => 'tcp') }, /the number of fabrics is 17/],
   ]
   for (const [request, sentence] of bad) {
@@ -139,7 +185,7 @@ describe('expiry', () => {
     await manager.rpc.renewLease({ leaseId, token, durationMs: 10_000 })
     manager.clock.advance(10_000)
     await assert.rejects(manager.rpc.renewLease({ leaseId, token: renewed.token, durationMs: 10_000 }), {
-      message: /lease_closed: Cannot renew lease lease-\w+: it is closed \(expired\)/,
+      message: /lease_expired: Cannot renew lease lease-\w+: it is closed \(expired\)/,
     })
   })
 

@@ -2,48 +2,34 @@ import { randomBytes } from 'node:crypto'
 import { NO_USAGE } from '../accounting/usage.ts'
 import { RfaasError } from '../errors.ts'
 import { grantLease, renewLease, requestLease, terminateLease } from '../lease/lease.ts'
+import { addResources } from '../lease/resources.ts'
 import { signToken, verifyToken } from '../lease/token.ts'
 import { LEASE_TERMINATING_MS_MAX } from '../limits.ts'
+import { chooseNode } from './choice.ts'
 import { closeOpenLease } from './closing.ts'
 import type { Context } from './context.ts'
 import { publish } from './events.ts'
-import { place } from './placement.ts'
-import {
-  CLOSED_LEASES,
-  coresFree,
-  isReady,
-  LAST_FENCE,
-  memoryMibFree,
-  NODES,
-  OPEN_LEASES,
-  parseLease,
-  parseNode,
-} from './records.ts'
+import { CLOSED_LEASES, LAST_FENCE, NODES, OPEN_LEASES, parseLease } from './records.ts'
 import type { LeaseRecord, NodeRecord } from './records.ts'
 import type { LeaseDemand } from './requests.ts'
 import { transact } from './store.ts'
 import type { Transaction } from './store.ts'
 
-/** @throws {RfaasError} `lease_denied` when no node has what is asked for */
-export async function grant(
-  context: Context,
-  demand: LeaseDemand,
-): Promise<{ lease: LeaseRecord; node: NodeRecord; token: string }> {
-  const { lease, node } = await transact(context.store, async (transaction) => {
-    const nodes = (await transaction.list(NODES)).map(({ value }) => parseNode(value)).filter(isReady)
-    const capacities = nodes.map((node) => ({
-      ...node,
-      coresFree: coresFree(node),
-      memoryMibFree: memoryMibFree(node),
-    }))
-    const placement = place(demand, capacities)
-    if ('denied' in placement) throw new RfaasError('lease_denied', `Cannot grant lease: ${placement.denied}`)
+export interface Granted {
+  readonly lease: LeaseRecord
+  readonly node: NodeRecord
+  readonly token: string
+}
 
-    const chosen = nodes.find(({ nodeId }) => nodeId === placement.nodeId)!
+/** @throws {RfaasError} `lease_denied` when no node has what is asked for */
+export async function grant(context: Context, demand: LeaseDemand): Promise<Granted> {
+  const { lease, node } = await transact(context.store, async (transaction) => {
+    const chosen = await chooseNode(context.store, transaction, demand)
     const node: NodeRecord = {
       ...chosen,
       coresLeased: chosen.coresLeased + demand.cores,
       memoryMibLeased: chosen.memoryMibLeased + demand.memoryMib,
+      resourcesLeased: addResources(chosen.resourcesLeased, demand.resources),
     }
     transaction.set(NODES + node.nodeId, JSON.stringify(node))
 
@@ -65,7 +51,7 @@ export async function grant(
 /**
  * Any token of the lease will do, also one whose expiry has been moved on since.
  *
- * @throws {RfaasError} `token_refused`, `lease_closed`, `not_found`
+ * @throws {RfaasError} `token_refused`, `not_found`, and what {@link renewLease} throws
  */
 export async function renew(
   context: Context,
@@ -93,6 +79,11 @@ export async function release(
   { leaseId, token }: { leaseId: string; token: string },
 ): Promise<LeaseRecord> {
   await checkToken(context, leaseId, token)
+  return giveBack(context, leaseId)
+}
+
+/** As {@link release}, for who has granted it. */
+export async function giveBack(context: Context, leaseId: string): Promise<LeaseRecord> {
   const { lease, changed } = await transact(context.store, async (transaction) => {
     const { lease, isOpen } = await findLease(transaction, leaseId)
     if (!isOpen || lease.state === 'terminating') return { lease, changed: false }
@@ -119,7 +110,16 @@ export async function endOpenLease(
 /** What follows once the end of a lease is committed. */
 export function afterEnd(context: Context, lease: LeaseRecord): void {
   if (lease.state === 'closed') context.leaseClosed(lease)
-  else context.wakeAt(lease.terminatingUnixMs + LEASE_TERMINATING_MS_MAX)
+  else {
+    context.wakeAt(givenUpUnixMs(lease))
+    context.nudge(lease.nodeId)
+  }
+}
+
+/** When a lease that ends is closed though its node, which lives, has never said that its executor has stopped. */
+export function givenUpUnixMs({ end, terminatingUnixMs, expiresUnixMs }: LeaseRecord): number {
+  const endsUnixMs = end === 'retrieved' ? Math.max(terminatingUnixMs, expiresUnixMs) : terminatingUnixMs
+  return endsUnixMs + LEASE_TERMINATING_MS_MAX
 }
 
 /** Open ones first, each kind in the order in which they were granted. */
@@ -139,7 +139,10 @@ async function checkToken({ keys }: Context, leaseId: string, token: string): Pr
   throw new RfaasError('token_refused', `Cannot accept the lease token: it is for ${claims.leaseId}, not ${leaseId}`)
 }
 
-async function findLease(transaction: Transaction, leaseId: string): Promise<{ lease: LeaseRecord; isOpen: boolean }> {
+export async function findLease(
+  transaction: Transaction,
+  leaseId: string,
+): Promise<{ lease: LeaseRecord; isOpen: boolean }> {
   const open = await transaction.get(OPEN_LEASES + leaseId)
   const value = open ?? (await transaction.get(CLOSED_LEASES + leaseId))
   if (value !== null) return { lease: parseLease(value), isOpen: open !== null }

@@ -8,9 +8,15 @@ import { CLOSED_LEASES_SLACK, HEARTBEAT_INTERVAL_MS, NODE_LOST_AFTER_MS } from '
 import { Alarm } from './alarm.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
+import { isPossible } from './choice.ts'
 import type { Context } from './context.ts'
 import { publish } from './events.ts'
+import { IndexedStore } from './indexed-store.ts'
+import { LeaseQueue } from './lease-queue.ts'
+import { giveBack, grant } from './leases.ts'
+import type { Granted } from './leases.ts'
 import { MemoryStore } from './memory-store.ts'
+import { Nudges } from './nudges.ts'
 import { SIGNING_KEY } from './records.ts'
 import { resourceManagerRoutes } from './service.ts'
 import { transact } from './store.ts'
@@ -54,10 +60,18 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
   const { host = '127.0.0.1', port = 7070, clock = systemClock } = options
   const { heartbeatIntervalMs, nodeLostAfterMs } = checkIntervals(options)
   const prices = checkPrices(options.prices ?? {})
-  const store = await openStore(options.dataPath)
+  const store = new IndexedStore(await openStore(options.dataPath))
   try {
     const startedUnixMs = clock.nowUnixMs()
     let closedLeases = 0
+    const nudges = new Nudges()
+    const queue = new LeaseQueue<Granted>({
+      clock,
+      grant: (demand) => grant(context, demand),
+      isPossible: (demand) => isPossible(store, demand),
+      takeBack: ({ lease }) => giveBack(context, lease.leaseId).then(() => {}),
+    })
+    store.onChange = () => queue.look()
     const context: Context = {
       store,
       clock,
@@ -67,6 +81,7 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
       nodeLostAfterMs,
       startedUnixMs,
       wakeAt: (unixMs) => alarm.at(unixMs),
+      nudge: (nodeId) => nudges.nudge(nodeId),
       leaseClosed: (lease) => {
         publish({ kind: 'lease-closed', lease })
         if (++closedLeases % CLOSED_LEASES_SLACK === 0) alarm.at(clock.nowUnixMs())
@@ -77,11 +92,12 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
       () => sweep(context),
       (error) => publish({ kind: 'failure', error: toRfaasError(error, 'internal', 'Cannot do what is due') }),
     )
-    const server = await serveControl({ host, port, routes: resourceManagerRoutes(context) })
+    const server = await serveControl({ host, port, routes: resourceManagerRoutes(context, nudges, queue) })
     // Whatever the last manager on this store has left, and what came due since.
     alarm.at(startedUnixMs)
 
     const close = async (): Promise<void> => {
+      queue.close()
       await server.close()
       await alarm.close()
       await store.close()

@@ -14,6 +14,8 @@ describe('RegisterNode', () => {
     [{ controlUrl: 'nowhere' }, /control_url is "nowhere", no http URL/],
     [{ fabrics: [] }, /it offers no fabric/],
     [{ fabrics: [{ fabric: 'local' }] }, /its offer of local has no host_id/],
+    [{ labels: { '-zone': 'a' } }, /Cannot register node node-1: a label is "-zone", must be 1 to 64 letters/],
+    [{ resources: { gpu: 5000 } }, /resource gpu is 5000, must be a whole number from 1 to 4096/],
     [{ fabrics: [{ fabric: 'verbs' }] }, /its offer of verbs has no address/],
   ]
   test('refuses a description that nothing could be done with, with the value that was given', async () => {
@@ -38,6 +40,17 @@ describe('RegisterNode', () => {
     assert.equal((await manager.find(lost.leaseId)).end, LeaseEnd.EXECUTOR_CRASHED)
     assert.equal((await manager.find(unused.leaseId)).state, LeaseState.GRANTED)
     assert.equal(await manager.coresFree('node-1'), 4)
+  })
+
+  test('again with fewer resources than are leased: none is free until enough have closed', async () => {
+    await using manager = await TestManager.start()
+    await manager.addNode('node-1', 4, { resources: { gpu: 2 } })
+    const { leaseId, token } = await manager.lease({ resources: { gpu: 2 } })
+    await manager.addNode('node-1', 4, { resources: { gpu: 1 }, labels: { zone: 'a' } })
+    assert.deepEqual((await manager.node('node-1')).resourcesFree, {})
+    await manager.rpc.releaseLease({ leaseId, token })
+    assert.deepEqual((await manager.node('node-1')).resourcesFree, { gpu: 1 })
+    assert.deepEqual((await manager.node('node-1')).labels, { zone: 'a' })
   })
 
   test('again with fewer cores than are leased: nothing is free until enough has closed', async () => {

@@ -2,13 +2,16 @@ import type { Usage } from '../accounting/usage.ts'
 import { mergeReports } from '../accounting/usage.ts'
 import { RfaasError } from '../errors.ts'
 import { activateLease } from '../lease/lease.ts'
+import type { Labels } from '../lease/labels.ts'
 import type { LeaseEnd } from '../lease/lease.ts'
+import { NO_RESOURCES } from '../lease/resources.ts'
+import type { Resources } from '../lease/resources.ts'
 import { NODES_MAX } from '../limits.ts'
 import { closeOpenLease } from './closing.ts'
 import type { Context } from './context.ts'
 import { publish } from './events.ts'
-import { CLOSED_LEASES, HEARTBEATS, NODES, OPEN_LEASES, parseLease, parseNode } from './records.ts'
-import type { FabricOffer, LeaseRecord, NodeRecord } from './records.ts'
+import { CLOSED_LEASES, HEARTBEATS, NODES, OPEN_LEASES, parseLease, parseNode, parsePool, POOLS } from './records.ts'
+import type { FabricOffer, LeaseRecord, NodeRecord, PoolRecord } from './records.ts'
 import { transact } from './store.ts'
 import type { Transaction } from './store.ts'
 
@@ -18,6 +21,8 @@ export interface NodeDescription {
   readonly controlUrl: string
   readonly cores: number
   readonly memoryMib: number
+  readonly resources: Resources
+  readonly labels: Labels
   readonly fabrics: readonly FabricOffer[]
 }
 
@@ -30,6 +35,14 @@ export interface LeaseReport {
   readonly end: LeaseEnd | null
 }
 
+/** What a node must do about leases that it has reported. */
+export interface NodeOrders {
+  /** Ids of those that are over. */
+  readonly toStop: string[]
+  /** Those that are being taken back: they may run until they expire. */
+  readonly retrievals: LeaseRecord[]
+}
+
 /**
  * Makes a node known, or known again under the same id. `reports` must name all leases that it still runs: those
  * that ran on it when it was last heard of and are not among them, its restart has ended.
@@ -38,16 +51,20 @@ export async function registerNode(
   context: Context,
   description: NodeDescription,
   reports: readonly LeaseReport[],
+  pool: PoolRecord | null = null,
 ): Promise<void> {
   const { nodeId } = description
   const { node, closed } = await transact(context.store, async (transaction) => {
     const nowUnixMs = context.clock.nowUnixMs()
     const value = await transaction.get(NODES + nodeId)
     if (value === null) await checkRoomForNode(transaction, nodeId)
-    const { coresLeased, memoryMibLeased } = value === null ? NOTHING_LEASED : parseNode(value)
-    const node: NodeRecord = { ...description, coresLeased, memoryMibLeased, lostUnixMs: null }
+    const { coresLeased, memoryMibLeased, resourcesLeased, drainReason } =
+      value === null ? NOTHING_LEASED : parseNode(value)
+    const leased = { coresLeased, memoryMibLeased, resourcesLeased }
+    const node: NodeRecord = { ...description, ...leased, lostUnixMs: null, drainReason }
     transaction.set(NODES + nodeId, JSON.stringify(node))
     transaction.set(HEARTBEATS + nodeId, String(nowUnixMs))
+    await notePool(transaction, nodeId, pool)
 
     const { closed } = await applyReports(transaction, nodeId, reports, nowUnixMs)
     const reported = new Set(reports.map(({ leaseId }) => leaseId))
@@ -63,7 +80,14 @@ export async function registerNode(
   for (const lease of closed) context.leaseClosed(lease)
 }
 
-const NOTHING_LEASED = { coresLeased: 0, memoryMibLeased: 0 }
+/** null from those that do not say: nodes of before there were pools. */
+async function notePool(transaction: Transaction, nodeId: string, pool: PoolRecord | null): Promise<void> {
+  const text = pool === null ? null : JSON.stringify(pool)
+  // It changes with a lease, not with every heartbeat.
+  if (text !== (await transaction.get(POOLS + nodeId))) transaction.set(POOLS + nodeId, text)
+}
+
+const NOTHING_LEASED = { coresLeased: 0, memoryMibLeased: 0, resourcesLeased: NO_RESOURCES, drainReason: null }
 
 async function checkRoomForNode(transaction: Transaction, nodeId: string): Promise<void> {
   const { length } = await transaction.list(NODES)
@@ -74,13 +98,14 @@ async function checkRoomForNode(transaction: Transaction, nodeId: string): Promi
 /**
  * Takes a sign of life and what came with it. A node that was declared lost is back; its leases are not.
  *
- * @returns null when the node is unknown and has to register; else the leases that it must stop
+ * @returns null when the node is unknown and has to register; else what it must do
  */
 export async function heartbeat(
   context: Context,
   nodeId: string,
   reports: readonly LeaseReport[],
-): Promise<string[] | null> {
+  pool: PoolRecord | null = null,
+): Promise<NodeOrders | null> {
   const result = await transact(context.store, async (transaction) => {
     const nowUnixMs = context.clock.nowUnixMs()
     const value = await transaction.get(NODES + nodeId)
@@ -91,11 +116,12 @@ export async function heartbeat(
       context.wakeAt(nowUnixMs + context.nodeLostAfterMs)
     }
     transaction.set(HEARTBEATS + nodeId, String(nowUnixMs))
+    await notePool(transaction, nodeId, pool)
     return applyReports(transaction, nodeId, reports, nowUnixMs)
   })
   if (result === null) return null
   for (const lease of result.closed) context.leaseClosed(lease)
-  return result.toStop
+  return result.orders
 }
 
 /** Ends all leases of a node and forgets it. Again, or of a node that was never known, is fine. */
@@ -109,6 +135,7 @@ export async function deregisterNode(context: Context, nodeId: string): Promise<
     if (known) {
       transaction.set(NODES + nodeId, null)
       transaction.set(HEARTBEATS + nodeId, null)
+      transaction.set(POOLS + nodeId, null)
     }
     return { known, closed }
   })
@@ -121,18 +148,26 @@ export async function lastHeartbeat({ store }: Context, nodeId: string): Promise
   return Number((await store.get(HEARTBEATS + nodeId))?.value ?? 0)
 }
 
+export interface ListedNode {
+  readonly node: NodeRecord
+  readonly heartbeatUnixMs: number
+  readonly pool: PoolRecord | null
+}
+
 /** By id. */
-export async function listNodes({ store }: Context): Promise<{ node: NodeRecord; heartbeatUnixMs: number }[]> {
-  const [nodes, heartbeats] = await Promise.all([store.list(NODES), store.list(HEARTBEATS)])
+export async function listNodes({ store }: Context): Promise<ListedNode[]> {
+  const [nodes, heartbeats, pools] = await Promise.all([store.list(NODES), store.list(HEARTBEATS), store.list(POOLS)])
+  const poolOf = new Map(pools.map(({ key, value }) => [key.slice(POOLS.length), parsePool(value)]))
   const unixMs = new Map(heartbeats.map(({ key, value }) => [key.slice(HEARTBEATS.length), Number(value)]))
   return nodes.map(({ value }) => {
     const node = parseNode(value)
-    return { node, heartbeatUnixMs: unixMs.get(node.nodeId) ?? 0 }
+    const { nodeId } = node
+    return { node, heartbeatUnixMs: unixMs.get(nodeId) ?? 0, pool: poolOf.get(nodeId) ?? null }
   })
 }
 
 /** Those that the transaction itself has not closed, read so that it fails should one of them change. */
-async function openLeasesOf(transaction: Transaction, nodeId: string): Promise<LeaseRecord[]> {
+export async function openLeasesOf(transaction: Transaction, nodeId: string): Promise<LeaseRecord[]> {
   const leases: LeaseRecord[] = []
   for (const { key, value } of await transaction.list(OPEN_LEASES)) {
     if (parseLease(value).nodeId !== nodeId) continue
@@ -148,9 +183,9 @@ async function applyReports(
   nodeId: string,
   reports: readonly LeaseReport[],
   nowUnixMs: number,
-): Promise<{ closed: LeaseRecord[]; toStop: string[] }> {
+): Promise<{ closed: LeaseRecord[]; orders: NodeOrders }> {
   const closed: LeaseRecord[] = []
-  const toStop: string[] = []
+  const orders: NodeOrders = { toStop: [], retrievals: [] }
   for (const report of reports) {
     const { leaseId, usage, end } = report
     const openValue = await transaction.get(OPEN_LEASES + leaseId)
@@ -164,7 +199,10 @@ async function applyReports(
       continue
     }
     const shouldRun = isOurs && openValue !== null && lease.state !== 'terminating'
-    if (end === null && !shouldRun) toStop.push(leaseId)
+    if (end === null && !shouldRun) {
+      if (isOurs && openValue !== null && lease.end === 'retrieved') orders.retrievals.push(lease)
+      else orders.toStop.push(leaseId)
+    }
     if (!isOurs) continue
     const counted: LeaseRecord = {
       ...(shouldRun ? { ...lease, ...activateLease(lease, nowUnixMs) } : lease),
@@ -174,5 +212,5 @@ async function applyReports(
     const text = JSON.stringify(counted)
     if (text !== value) transaction.set((openValue !== null ? OPEN_LEASES : CLOSED_LEASES) + leaseId, text)
   }
-  return { closed, toStop }
+  return { closed, orders }
 }

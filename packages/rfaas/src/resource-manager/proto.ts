@@ -7,12 +7,14 @@ import {
   LeaseState as ProtoLeaseState,
   NodeInfoSchema,
   NodeState,
+  RetrievalSchema,
 } from '../control/gen/rfaas_pb.ts'
-import type { LeaseInfo, NodeInfo } from '../control/gen/rfaas_pb.ts'
+import type { LeaseInfo, NodeInfo, Retrieval } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
 import type { LeaseEnd, LeaseState } from '../lease/lease.ts'
-import { coresFree, isReady, memoryMibFree } from './records.ts'
-import type { LeaseRecord, NodeRecord } from './records.ts'
+import { NO_RESOURCES } from '../lease/resources.ts'
+import { capacityOf, isAlive } from './records.ts'
+import type { LeaseRecord, NodeRecord, PoolRecord } from './records.ts'
 
 const STATES: Record<LeaseState, ProtoLeaseState> = {
   requested: ProtoLeaseState.REQUESTED,
@@ -58,21 +60,42 @@ export function leaseToProto(lease: LeaseRecord, prices: Prices): LeaseInfo {
     fence: BigInt(lease.fence),
     usage: usageToProto(usage),
     cost: cost(usage, prices),
+    resources: lease.resources,
+    endMessage: lease.endMessage,
   })
 }
 
-export function nodeToProto(node: NodeRecord, heartbeatUnixMs: number): NodeInfo {
-  const { nodeId, controlUrl, cores, memoryMib, fabrics } = node
+export function retrievalToProto({ leaseId, expiresUnixMs, endMessage }: LeaseRecord, nowUnixMs: number): Retrieval {
+  // A time that is left, for the node's clock may be another.
+  return create(RetrievalSchema, { leaseId, graceMs: Math.max(0, expiresUnixMs - nowUnixMs), message: endMessage })
+}
+
+/** Nothing of a lost node can be leased. */
+const NOTHING_FREE = { coresFree: 0, memoryMibFree: 0, resourcesFree: NO_RESOURCES }
+
+export function nodeToProto(node: NodeRecord, heartbeatUnixMs: number, pool: PoolRecord | null = null): NodeInfo {
+  const { nodeId, controlUrl, cores, memoryMib, resources, labels, fabrics } = node
+  const { coresFree, memoryMibFree, resourcesFree } = isAlive(node) ? capacityOf(node) : NOTHING_FREE
   return create(NodeInfoSchema, {
     nodeId,
     controlUrl,
     cores,
     memoryMib,
-    // Nothing of a lost node can be leased.
-    coresFree: isReady(node) ? coresFree(node) : 0,
-    memoryMibFree: isReady(node) ? memoryMibFree(node) : 0,
+    resources,
+    coresFree,
+    memoryMibFree,
+    resourcesFree,
+    labels,
     fabrics: [...fabrics],
-    state: isReady(node) ? NodeState.READY : NodeState.LOST,
+    state: stateOf(node),
+    drainReason: node.drainReason ?? '',
     lastHeartbeatUnixMs: heartbeatUnixMs,
+    // Nothing of a lost node is known to run.
+    ...(pool === null ? {} : { pool: isAlive(node) ? pool : { ...pool, ready: 0, memoryMib: 0 } }),
   })
+}
+
+function stateOf(node: NodeRecord): NodeState {
+  if (!isAlive(node)) return NodeState.LOST
+  return node.drainReason === null ? NodeState.READY : NodeState.DRAINING
 }

@@ -1,13 +1,19 @@
 import type { Usage } from '../accounting/usage.ts'
+import { NO_LABELS } from '../lease/labels.ts'
+import type { Labels } from '../lease/labels.ts'
 import type { Lease } from '../lease/lease.ts'
+import { NO_RESOURCES, subtractResources } from '../lease/resources.ts'
+import type { Resources } from '../lease/resources.ts'
+import type { Capacity } from './fit.ts'
 
 /*
- * What the store holds, as JSON. A lease moves from OPEN to CLOSED in one commit that also gives its cores and memory
+ * What the store holds, as JSON. A lease moves from OPEN to CLOSED in one commit that also gives what it has
  * back to its node: whoever is second finds it gone, so capacity comes back exactly once, whoever closes it.
  */
 
 export const NODES = 'nodes/'
 export const HEARTBEATS = 'heartbeats/'
+export const POOLS = 'pools/'
 export const OPEN_LEASES = 'leases/open/'
 export const CLOSED_LEASES = 'leases/closed/'
 export const LAST_FENCE = 'last-fence'
@@ -19,40 +25,77 @@ export interface FabricOffer {
   readonly address: string
 }
 
+/** What a node keeps ready besides its leases. */
+export interface PoolRecord {
+  readonly size: number
+  readonly ready: number
+  readonly memoryMib: number
+}
+
 export interface NodeRecord {
   readonly nodeId: string
   readonly controlUrl: string
   readonly cores: number
   readonly memoryMib: number
+  readonly resources: Resources
   /** Set aside for its open leases. More than `cores` when a node comes back smaller than it was. */
   readonly coresLeased: number
   readonly memoryMibLeased: number
+  readonly resourcesLeased: Resources
+  readonly labels: Labels
   readonly fabrics: readonly FabricOffer[]
-  /** When it was declared lost; null while it is ready. */
+  /** When it was declared lost; null while it lives. */
   readonly lostUnixMs: number | null
+  /** Why it takes no new leases; null while it does. */
+  readonly drainReason: string | null
 }
 
 export interface LeaseRecord extends Lease {
   readonly usage: Usage
 }
 
+/** What was written before there were resources, labels and drains lacks them. */
+const OF_BEFORE = { resources: NO_RESOURCES, resourcesLeased: NO_RESOURCES, labels: NO_LABELS, drainReason: null }
+
 export function parseNode(value: string): NodeRecord {
-  return JSON.parse(value) as NodeRecord
+  return { ...OF_BEFORE, ...(JSON.parse(value) as NodeRecord) }
 }
 
 export function parseLease(value: string): LeaseRecord {
-  return JSON.parse(value) as LeaseRecord
+  return { resources: NO_RESOURCES, ...(JSON.parse(value) as Omit<LeaseRecord, 'resources'>) }
+}
+
+export function parsePool(value: string): PoolRecord {
+  return JSON.parse(value) as PoolRecord
+}
+
+/** Whether it is heard of, and its leases run. */
+export function isAlive(node: NodeRecord): boolean {
+  return node.lostUnixMs === null
 }
 
 /** Whether new leases may be placed on it. */
 export function isReady(node: NodeRecord): boolean {
-  return node.lostUnixMs === null
+  return isAlive(node) && node.drainReason === null
 }
 
-export function coresFree(node: NodeRecord): number {
-  return Math.max(0, node.cores - node.coresLeased)
+/** What of it can be leased. */
+export function capacityOf(node: NodeRecord): Capacity {
+  const { nodeId, cores, memoryMib, resources, labels, fabrics } = node
+  return {
+    nodeId,
+    cores,
+    memoryMib,
+    resources,
+    coresFree: Math.max(0, cores - node.coresLeased),
+    memoryMibFree: Math.max(0, memoryMib - node.memoryMibLeased),
+    resourcesFree: resourcesFree(node),
+    labels,
+    fabrics,
+  }
 }
 
-export function memoryMibFree(node: NodeRecord): number {
-  return Math.max(0, node.memoryMib - node.memoryMibLeased)
+function resourcesFree({ resources, resourcesLeased }: NodeRecord): Resources {
+  const free = Object.entries(subtractResources(resources, resourcesLeased))
+  return Object.fromEntries(free.filter(([, amount]) => amount > 0))
 }

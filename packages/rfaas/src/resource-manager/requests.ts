@@ -1,22 +1,38 @@
 import { usageFromProto } from '../accounting/usage.ts'
-import type { LeaseReport as ProtoLeaseReport, NodeInfo, RequestLeaseRequest } from '../control/gen/rfaas_pb.ts'
+import { PlacementPolicy as ProtoPlacementPolicy } from '../control/gen/rfaas_pb.ts'
+import type {
+  LeaseReport as ProtoLeaseReport,
+  NodeInfo,
+  PoolInfo,
+  RequestLeaseRequest,
+} from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
+import { labelsProblem, resourcesProblem } from '../lease/labels.ts'
+import type { Labels } from '../lease/labels.ts'
+import type { PlacementPolicy } from '../lease/lease.ts'
+import type { Resources } from '../lease/resources.ts'
 import {
   FABRICS_MAX,
   LEASE_CORES_MAX,
   LEASE_DURATION_MS_MAX,
   LEASE_DURATION_MS_MIN,
   LEASE_MEMORY_MIB_MAX,
+  LEASE_PRIORITY_MAX,
   LEASE_REPORTS_MAX,
+  LEASE_WAIT_MS_MAX,
   NODE_CORES_MAX,
   NODE_ID_CHARS_MAX,
   NODE_MEMORY_MIB_MAX,
+  REASON_CHARS_MAX,
+  RETRIEVAL_GRACE_MS_MAX,
   TENANT_CHARS_MAX,
   TEXT_CHARS_MAX,
 } from '../limits.ts'
 import type { LeaseReport, NodeDescription } from './nodes.ts'
-import type { Demand } from './placement.ts'
+import type { Demand } from './fit.ts'
 import { leaseEndFromProto } from './proto.ts'
+import type { PoolRecord } from './records.ts'
+import type { Notice } from './retrieval.ts'
 
 /*
  * The door: what comes over the wire is checked here, completely, and trusted from here on. Everything throws
@@ -30,24 +46,56 @@ const DEFAULT_TENANT = 'default'
 export interface LeaseDemand extends Demand {
   readonly tenant: string
   readonly durationMs: number
+  /** Of those that wait the highest is first. */
+  readonly priority: number
 }
 
-export function checkLeaseRequest(request: RequestLeaseRequest): LeaseDemand {
+export function checkLeaseRequest(request: RequestLeaseRequest | undefined): LeaseDemand {
   const action = 'Cannot grant lease'
-  const { cores, memoryMib, durationMs, nodeId, fabrics, hostId } = request
+  if (request === undefined) throw refused(action, 'nothing is asked for')
+  const { cores, memoryMib, resources, labels, durationMs, nodeId, fabrics, hostId, priority, avoidNodeId } = request
+  checkRange(action, 'priority', priority, 0, LEASE_PRIORITY_MAX)
   checkRange(action, 'cores', cores, 1, LEASE_CORES_MAX)
   checkRange(action, 'memory_mib', memoryMib, 1, LEASE_MEMORY_MIB_MAX)
   checkDuration(action, durationMs)
   const tenant = request.tenant === '' ? DEFAULT_TENANT : request.tenant
   checkName(action, 'tenant', tenant, TENANT_CHARS_MAX)
   if (nodeId !== '') checkName(action, 'node_id', nodeId, NODE_ID_CHARS_MAX)
+  if (avoidNodeId !== '') checkName(action, 'avoid_node_id', avoidNodeId, NODE_ID_CHARS_MAX)
   checkLength(action, 'host_id', hostId, TEXT_CHARS_MAX)
   checkFabrics(action, fabrics)
-  return { tenant, cores, memoryMib, durationMs, nodeId, fabrics, hostId }
+  checkTraits(action, labels, resources)
+  const policy = policyFromProto(action, request.policy)
+  return {
+    tenant,
+    cores,
+    memoryMib,
+    resources,
+    labels,
+    durationMs,
+    nodeId,
+    fabrics,
+    hostId,
+    policy,
+    priority,
+    avoidNodeId,
+  }
+}
+
+export function checkWait(waitMs: number): void {
+  checkMs('Cannot wait for a lease', 'wait_ms', waitMs, 0, LEASE_WAIT_MS_MAX)
 }
 
 export function checkRenewal(leaseId: string, durationMs: number): void {
   checkDuration(`Cannot renew lease ${quote(leaseId)}`, durationMs)
+}
+
+export function checkNotice(action: string, graceMs: number, reason: string): Notice {
+  checkMs(action, 'grace_ms', graceMs, 0, RETRIEVAL_GRACE_MS_MAX)
+  checkLength(action, 'reason', reason, REASON_CHARS_MAX)
+  // It is printed into tables and logs.
+  if (/\p{Cc}/u.test(reason)) throw refused(action, `reason is ${quote(reason)}, must be one line of text`)
+  return { graceMs, message: reason === '' ? 'no reason was given' : reason }
 }
 
 export function checkNodeId(action: string, nodeId: string): string {
@@ -57,7 +105,7 @@ export function checkNodeId(action: string, nodeId: string): string {
 
 export function checkNode(node: NodeInfo | undefined): NodeDescription {
   if (node === undefined) throw refused('Cannot register node', 'the request describes none')
-  const { nodeId, controlUrl, cores, memoryMib, fabrics } = node
+  const { nodeId, controlUrl, cores, memoryMib, resources, labels, fabrics } = node
   checkNodeId('Cannot register node', nodeId)
   const action = `Cannot register node ${nodeId}`
   checkLength(action, 'control_url', controlUrl, TEXT_CHARS_MAX)
@@ -77,7 +125,8 @@ export function checkNode(node: NodeInfo | undefined): NodeDescription {
     if (fabric !== 'local' && address === '') throw refused(action, `its offer of ${fabric} has no address`)
   }
   const offers = fabrics.map(({ fabric, hostId, address }) => ({ fabric, hostId, address }))
-  return { nodeId, controlUrl, cores, memoryMib, fabrics: offers }
+  checkTraits(action, labels, resources)
+  return { nodeId, controlUrl, cores, memoryMib, resources, labels, fabrics: offers }
 }
 
 export function checkReports(nodeId: string, reports: readonly ProtoLeaseReport[]): LeaseReport[] {
@@ -89,13 +138,19 @@ export function checkReports(nodeId: string, reports: readonly ProtoLeaseReport[
   })
 }
 
+/** Unsigned numbers all; nothing but a reader depends on them. */
+export function checkPool(pool: PoolInfo | undefined): PoolRecord | null {
+  return pool === undefined ? null : { size: pool.size, ready: pool.ready, memoryMib: pool.memoryMib }
+}
+
 function checkDuration(action: string, durationMs: number): void {
+  checkMs(action, 'duration_ms', durationMs, LEASE_DURATION_MS_MIN, LEASE_DURATION_MS_MAX)
+}
+
+function checkMs(action: string, name: string, value: number, min: number, max: number): void {
   // Written so that NaN is refused.
-  if (durationMs >= LEASE_DURATION_MS_MIN && durationMs <= LEASE_DURATION_MS_MAX) return
-  throw refused(
-    action,
-    `duration_ms is ${durationMs}, must be from ${LEASE_DURATION_MS_MIN} to ${LEASE_DURATION_MS_MAX}`,
-  )
+  if (value >= min && value <= max) return
+  throw refused(action, `${name} is ${value}, must be from ${min} to ${max}`)
 }
 
 function checkRange(action: string, name: string, value: number, min: number, max: number): void {
@@ -108,6 +163,24 @@ function checkFabrics(action: string, fabrics: readonly string[]): void {
   for (const fabric of fabrics) {
     if (!FABRICS.includes(fabric))
       throw refused(action, `fabric is ${quote(fabric)}, must be one of ${FABRICS.join(', ')}`)
+  }
+}
+
+function checkTraits(action: string, labels: Labels, resources: Resources): void {
+  const problem = labelsProblem(labels) ?? resourcesProblem(resources)
+  if (problem !== null) throw refused(action, problem)
+}
+
+function policyFromProto(action: string, policy: ProtoPlacementPolicy): PlacementPolicy {
+  switch (policy) {
+    case ProtoPlacementPolicy.UNSPECIFIED:
+    case ProtoPlacementPolicy.PACK:
+      return 'pack'
+    case ProtoPlacementPolicy.SPREAD:
+      return 'spread'
+    // Numbers of later versions arrive as they are.
+    default:
+      throw refused(action, `policy is ${String(policy)}, no policy that is known`)
   }
 }
 
@@ -124,7 +197,7 @@ function checkLength(action: string, name: string, value: string, charsMax: numb
   throw refused(action, `${name} is ${quote(value)}, ${value.length} characters long, at most ${charsMax} are allowed`)
 }
 
-function quote(value: string): string {
+export function quote(value: string): string {
   return JSON.stringify(value.length <= 80 ? value : `${value.slice(0, 80)}…`)
 }
 

@@ -1,26 +1,63 @@
 import type { ConnectRouter } from '@connectrpc/connect'
 import { ResourceManagerService } from '../control/gen/rfaas_pb.ts'
 import type { Context } from './context.ts'
+import { RfaasError } from '../errors.ts'
+import type { LeaseQueue } from './lease-queue.ts'
 import { grant, listLeases, release, renew } from './leases.ts'
+import type { Granted } from './leases.ts'
 import { deregisterNode, heartbeat, lastHeartbeat, listNodes, registerNode } from './nodes.ts'
-import { leaseToProto, nodeToProto } from './proto.ts'
-import { checkLeaseRequest, checkNode, checkNodeId, checkRenewal, checkReports } from './requests.ts'
+import type { Nudges } from './nudges.ts'
+import { leaseToProto, nodeToProto, retrievalToProto } from './proto.ts'
+import {
+  checkLeaseRequest,
+  checkNode,
+  checkNodeId,
+  checkNotice,
+  checkPool,
+  checkRenewal,
+  checkReports,
+  checkWait,
+  quote,
+} from './requests.ts'
+import type { LeaseDemand } from './requests.ts'
+import { drain, retrieve, undrain } from './retrieval.ts'
 
 /** ResourceManagerService: from messages to checked values, and back. */
-export function resourceManagerRoutes(context: Context): (router: ConnectRouter) => void {
-  const { prices, keys, heartbeatIntervalMs } = context
+export function resourceManagerRoutes(
+  context: Context,
+  nudges: Nudges,
+  queue: LeaseQueue<Granted>,
+): (router: ConnectRouter) => void {
+  const { prices, keys, heartbeatIntervalMs, clock } = context
+  const grantNow = async (demand: LeaseDemand): Promise<Granted> => {
+    const ahead = queue.ahead(demand.priority)
+    if (ahead === 0) return grant(context, demand)
+    throw new RfaasError(
+      'lease_denied',
+      `Cannot grant lease: ${ahead} of this priority or a higher one wait for theirs`,
+    )
+  }
+  const grantedToProto = async ({ lease, node, token }: Granted) => ({
+    lease: leaseToProto(lease, prices),
+    token,
+    node: nodeToProto(node, await lastHeartbeat(context, node.nodeId)),
+    nowUnixMs: clock.nowUnixMs(),
+  })
   return (router) =>
     router.service(ResourceManagerService, {
       async registerNode(request) {
         const node = checkNode(request.node)
-        await registerNode(context, node, checkReports(node.nodeId, request.leases))
-        return { publicKeyJwk: keys.publicKeyJwk, heartbeatIntervalMs }
+        await registerNode(context, node, checkReports(node.nodeId, request.leases), checkPool(request.node?.pool))
+        return { publicKeyJwk: keys.publicKeyJwk, heartbeatIntervalMs, nowUnixMs: clock.nowUnixMs() }
       },
 
       async heartbeat(request) {
         const nodeId = checkNodeId('Cannot take a heartbeat', request.nodeId)
-        const toStop = await heartbeat(context, nodeId, checkReports(nodeId, request.leases))
-        return { known: toStop !== null, closedLeaseIds: toStop ?? [] }
+        const orders = await heartbeat(context, nodeId, checkReports(nodeId, request.leases), checkPool(request.pool))
+        if (orders === null) return { known: false }
+        const nowUnixMs = clock.nowUnixMs()
+        const retrievals = orders.retrievals.map((lease) => retrievalToProto(lease, nowUnixMs))
+        return { known: true, closedLeaseIds: orders.toStop, retrievals, nowUnixMs }
       },
 
       async deregisterNode({ nodeId }) {
@@ -30,19 +67,28 @@ export function resourceManagerRoutes(context: Context): (router: ConnectRouter)
 
       async listNodes() {
         const nodes = await listNodes(context)
-        return { nodes: nodes.map(({ node, heartbeatUnixMs }) => nodeToProto(node, heartbeatUnixMs)) }
+        return { nodes: nodes.map(({ node, heartbeatUnixMs, pool }) => nodeToProto(node, heartbeatUnixMs, pool)) }
       },
 
       async requestLease(request) {
-        const { lease, node, token } = await grant(context, checkLeaseRequest(request))
-        const heartbeatUnixMs = await lastHeartbeat(context, node.nodeId)
-        return { lease: leaseToProto(lease, prices), token, node: nodeToProto(node, heartbeatUnixMs) }
+        return grantedToProto(await grantNow(checkLeaseRequest(request)))
+      },
+
+      async awaitLease({ request, waitMs }, { signal }) {
+        const demand = checkLeaseRequest(request)
+        checkWait(waitMs)
+        try {
+          return await grantedToProto(await grantNow(demand))
+        } catch (error) {
+          if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
+          return grantedToProto(await queue.wait(demand, waitMs, error, signal))
+        }
       },
 
       async renewLease({ leaseId, token, durationMs }) {
         checkRenewal(leaseId, durationMs)
         const renewed = await renew(context, { leaseId, token, durationMs })
-        return { lease: leaseToProto(renewed.lease, prices), token: renewed.token }
+        return { lease: leaseToProto(renewed.lease, prices), token: renewed.token, nowUnixMs: clock.nowUnixMs() }
       },
 
       async releaseLease({ leaseId, token }) {
@@ -52,6 +98,27 @@ export function resourceManagerRoutes(context: Context): (router: ConnectRouter)
       async listLeases({ includeClosed }) {
         const leases = await listLeases(context, includeClosed)
         return { leases: leases.map((lease) => leaseToProto(lease, prices)) }
+      },
+
+      async retrieveLease({ leaseId, graceMs, reason }) {
+        const notice = checkNotice(`Cannot retrieve lease ${quote(leaseId)}`, graceMs, reason)
+        return { lease: leaseToProto(await retrieve(context, leaseId, notice), prices) }
+      },
+
+      async drainNode({ nodeId, graceMs, reason, undo }) {
+        const action = `Cannot drain node ${quote(nodeId)}`
+        checkNodeId(action, nodeId)
+        const notice = checkNotice(action, graceMs, reason)
+        if (undo) {
+          await undrain(context, nodeId)
+          return {}
+        }
+        const leases = await drain(context, nodeId, notice)
+        return { leases: leases.map((lease) => leaseToProto(lease, prices)) }
+      },
+
+      async *watchNode({ nodeId }, { signal }) {
+        for await (const _ of nudges.watch(checkNodeId('Cannot watch node', nodeId), signal)) yield {}
       },
     })
 }

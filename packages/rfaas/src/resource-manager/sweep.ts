@@ -1,10 +1,10 @@
 import { isExpired } from '../lease/lease.ts'
-import { CLOSED_LEASE_KEPT_MS, CLOSED_LEASES_MAX, LEASE_TERMINATING_MS_MAX, NODE_LOST_KEPT_MS } from '../limits.ts'
+import { CLOSED_LEASE_KEPT_MS, CLOSED_LEASES_MAX, NODE_LOST_KEPT_MS } from '../limits.ts'
 import { closeOpenLease } from './closing.ts'
 import type { Context } from './context.ts'
 import { publish } from './events.ts'
-import { endOpenLease, afterEnd } from './leases.ts'
-import { CLOSED_LEASES, HEARTBEATS, isReady, NODES, OPEN_LEASES, parseLease, parseNode } from './records.ts'
+import { afterEnd, endOpenLease, givenUpUnixMs } from './leases.ts'
+import { CLOSED_LEASES, HEARTBEATS, isAlive, NODES, OPEN_LEASES, parseLease, parseNode } from './records.ts'
 import type { LeaseRecord, NodeRecord } from './records.ts'
 import { transact } from './store.ts'
 
@@ -57,11 +57,11 @@ async function sweepLease(context: Context, { leaseId }: LeaseRecord): Promise<n
     if (value === null) return { lease: null, changed: false }
     const lease = parseLease(value)
     const node = await transaction.get(NODES + lease.nodeId)
-    if (node === null || !isReady(parseNode(node))) {
+    if (node === null || !isAlive(parseNode(node))) {
       return { lease: await closeOpenLease(transaction, lease, 'node_lost', nowUnixMs), changed: true }
     }
     if (lease.state === 'terminating') {
-      if (nowUnixMs < lease.terminatingUnixMs + LEASE_TERMINATING_MS_MAX) return { lease, changed: false }
+      if (nowUnixMs < givenUpUnixMs(lease)) return { lease, changed: false }
       return { lease: await closeOpenLease(transaction, lease, 'released', nowUnixMs), changed: true }
     }
     if (!isExpired(lease, nowUnixMs)) return { lease, changed: false }
@@ -70,7 +70,7 @@ async function sweepLease(context: Context, { leaseId }: LeaseRecord): Promise<n
   if (lease === null) return Infinity
   if (changed) afterEnd(context, lease)
   if (lease.state === 'closed') return Infinity
-  return lease.state === 'terminating' ? lease.terminatingUnixMs + LEASE_TERMINATING_MS_MAX : lease.expiresUnixMs
+  return lease.state === 'terminating' ? givenUpUnixMs(lease) : lease.expiresUnixMs
 }
 
 async function forgetClosedLeases(context: Context): Promise<number> {

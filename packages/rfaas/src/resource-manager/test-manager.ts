@@ -3,6 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import { managerClient } from '../control/client.ts'
 import type { ManagerClient } from '../control/client.ts'
 import type {
+  HeartbeatResponse,
   LeaseInfo,
   LeaseReportSchema,
   NodeInfo,
@@ -87,7 +88,7 @@ export class TestManager implements AsyncDisposable {
     return Object.assign(response, { lease: response.lease!, leaseId: response.lease!.leaseId })
   }
 
-  async heartbeat(nodeId: string, ...leases: Report[]): Promise<{ known: boolean; closedLeaseIds: string[] }> {
+  async heartbeat(nodeId: string, ...leases: Report[]): Promise<HeartbeatResponse> {
     return this.rpc.heartbeat({ nodeId, leases })
   }
 

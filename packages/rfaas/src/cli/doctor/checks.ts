@@ -27,7 +27,7 @@ export function checksOf(facts: Facts): Check[] {
     addonCheck(facts),
     bundlerCheck(facts),
     ...(facts.local === null ? [] : [localCheck(facts.local)]),
-    ...libfabricChecks(facts.libfabric),
+    ...libfabricChecks(facts),
     shmCheck(facts),
     memlockCheck(facts),
     coresCheck(facts),
@@ -74,7 +74,7 @@ function localCheck({ ok, reason }: Finding): Check {
   return { name, status: 'missing', found: reason, meaning, todo }
 }
 
-function libfabricChecks({ version, reason, providers }: Facts['libfabric']): Check[] {
+function libfabricChecks({ libfabric: { version, reason, providers }, rdmaDevices }: Facts): Check[] {
   if (version === null) {
     const meaning = 'Nodes of this machine can be reached from itself only; between hosts rfaas needs libfabric.'
     const todo = 'Debian, Ubuntu: apt-get install libfabric-dev, then npx rfaas-build-native'
@@ -82,7 +82,18 @@ function libfabricChecks({ version, reason, providers }: Facts['libfabric']): Ch
   }
   const meaning = 'Carries calls between hosts, through its providers.'
   const found: Check = { name: 'libfabric', status: 'ok', found: version, meaning, todo: '' }
-  return [found, ...providers.map(providerCheck)]
+  return [found, ...rdmaDevices.map(deviceCheck), ...providers.map(providerCheck)]
+}
+
+function deviceCheck({ name: device, link, address, reason }: Facts['rdmaDevices'][number]): Check {
+  const name = `RDMA ${device}`
+  if (reason === '') {
+    const meaning = 'Nodes whose --host is not loopback offer verbs at this address.'
+    return { name, status: 'ok', found: `${address} on ${link}`, meaning, todo: '' }
+  }
+  const meaning = 'No call goes over this device.'
+  const todo = 'Connect it, bring its interface up, and give that an IPv4 address: docs/operating.md'
+  return { name, status: 'note', found: reason, meaning, todo }
 }
 
 function providerCheck({ name: provider, ok, reason }: Finding & { name: string }): Check {

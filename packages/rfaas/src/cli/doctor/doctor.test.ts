@@ -22,6 +22,7 @@ const GOOD: Facts = {
       { name: 'verbs', ...WORKS },
     ],
   },
+  rdmaDevices: [{ name: 'mlx5_0', link: 'ens1', address: '10.0.0.2', reason: '' }],
   shm: { totalBytes: 2 ** 30, freeBytes: 2 ** 29, rfaasNames: [] },
   memlockBytes: Infinity,
   cores: { usable: 8, present: 8 },
@@ -50,12 +51,13 @@ test('checksOf tells what is necessary from what is a limit', () => {
         { name: 'verbs', ...FAILS },
       ],
     },
+    rdmaDevices: [{ name: 'mlx5_0', link: null, address: null, reason: 'its port is DOWN' }],
     shm: null,
     memlockBytes: 8 * 2 ** 20,
     cores: { usable: 1, present: 4 },
     memoryBytes: 2 ** 29,
   }
-  const limits = ['fabric tcp', 'fabric verbs', '/dev/shm', 'memlock', 'cores', 'memory']
+  const limits = ['RDMA mlx5_0', 'fabric tcp', 'fabric verbs', '/dev/shm', 'memlock', 'cores', 'memory']
   for (const [name, status] of Object.entries(statusesOf(facts))) {
     assert.equal(status, limits.includes(name) ? 'note' : 'ok', name)
   }
@@ -77,6 +79,7 @@ test('checksOf gives something to do for whatever is not ok', () => {
     bundler: { ...FAILS, version: '' },
     local: FAILS,
     libfabric: { version: null, reason: 'not installed', providers: [] },
+    rdmaDevices: [],
     shm: { totalBytes: 1, freeBytes: 1, rfaasNames: ['rfaas-1'] },
     memlockBytes: 0,
     cores: { usable: 1, present: 1 },

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
+import type { RdmaDevice } from '@rfaas/fabric'
 import { machineMemoryBytes } from '../../executor-manager/machine-memory.ts'
 import { sentenceOf } from '../exit.ts'
 
@@ -20,6 +21,7 @@ export interface Facts {
   local: Finding | null
   /** `version` is null when it is not there, or our addon for it is not. */
   libfabric: { version: string | null; reason: string; providers: (Finding & { name: string })[] }
+  rdmaDevices: readonly RdmaDevice[]
   /** null when there is no /dev/shm. */
   shm: { totalBytes: number; freeBytes: number; rfaasNames: string[] } | null
   /** How much one process may lock; Infinity without a limit. */
@@ -43,23 +45,36 @@ export async function gatherFacts(): Promise<Facts> {
   }
 }
 
-async function fabricFindings(): Promise<Pick<Facts, 'addon' | 'local' | 'libfabric'>> {
+async function fabricFindings(): Promise<Pick<Facts, 'addon' | 'local' | 'libfabric' | 'rdmaDevices'>> {
   try {
-    const { fabricFacts } = await import('@rfaas/fabric')
+    const { fabricFacts, rdmaDevices } = await import('@rfaas/fabric')
     const { probeFabric } = await import('./probe.ts')
     const { local: addon, libfabric } = fabricFacts()
-    // Only where there is an RDMA device is there an address to try verbs at.
-    const providers = libfabric.providers.map(async (provider) =>
-      provider.name === 'tcp' && provider.ok ? { ...provider, ...(await probeFabric('tcp')) } : provider,
-    )
+    const devices = rdmaDevices()
+    // Verbs is tried at the address of a device that is of use.
+    const addresses: Record<string, string | null | undefined> = {
+      tcp: '127.0.0.1',
+      verbs: devices.find(({ reason }) => reason === '')?.address,
+    }
+    const providers = libfabric.providers.map(async (provider) => {
+      const address = addresses[provider.name]
+      if (!provider.ok || !address) return provider
+      return { ...provider, ...(await probeFabric(provider.name as 'tcp' | 'verbs', address)) }
+    })
     return {
       addon,
       local: addon.ok ? await probeFabric('local') : null,
       libfabric: { ...libfabric, providers: await Promise.all(providers) },
+      rdmaDevices: devices,
     }
   } catch (error) {
     const absent = { ok: false, reason: sentenceOf(error) }
-    return { addon: absent, local: null, libfabric: { version: null, reason: absent.reason, providers: [] } }
+    return {
+      addon: absent,
+      local: null,
+      libfabric: { version: null, reason: absent.reason, providers: [] },
+      rdmaDevices: [],
+    }
   }
 }
 

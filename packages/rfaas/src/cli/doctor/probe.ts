@@ -9,19 +9,19 @@ const GEOMETRY = { outboundBytes: 64, inboundBytes: 64, depth: 1 }
 const PROBE_MS_MAX = 2000
 
 /** Sends one message through a fabric, from this process to itself: that a library loads does not say that it works. */
-export async function probeFabric(name: 'local' | 'tcp'): Promise<Finding> {
+export async function probeFabric(name: 'local' | 'tcp' | 'verbs', host = '127.0.0.1'): Promise<Finding> {
   try {
-    await sendOne(name)
+    await sendOne(name, host)
     return { ok: true, reason: '' }
   } catch (error) {
     return { ok: false, reason: sentenceOf(error) }
   }
 }
 
-async function sendOne(name: 'local' | 'tcp'): Promise<void> {
+async function sendOne(name: 'local' | 'tcp' | 'verbs', host: string): Promise<void> {
   const fabric = openFabric(name)
   const secret = randomBytes(32)
-  const listener = await fabric.listen({ ...GEOMETRY, secret })
+  const listener = await fabric.listen({ ...GEOMETRY, secret, host })
   const connections: Connection[] = []
   try {
     const accepted = listener.accept().then((handle) => {

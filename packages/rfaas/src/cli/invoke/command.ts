@@ -4,7 +4,16 @@ import type { Command } from 'commander'
 import { parseSizeBytes } from '../../config/size.ts'
 import { parseWhole } from '../../config/whole.ts'
 import { fromText } from '../exit.ts'
-import { coresOption, fabricOption, hotTimeoutOption, jsonOption, managerOption, memoryOption } from '../options.ts'
+import {
+  coresOption,
+  fabricOption,
+  hotTimeoutOption,
+  jsonOption,
+  labelOption,
+  managerOption,
+  memoryOption,
+  resourceOption,
+} from '../options.ts'
 import { untilInterrupted } from '../serve.ts'
 import { formatNs } from '../units.ts'
 import type { InvokeFlags, Outcome } from './invoke.ts'
@@ -41,7 +50,11 @@ export function addInvoke(program: Command): void {
     .option('--local', 'start a manager and a node in this process, just for this call')
     .addOption(managerOption())
     .addOption(coresOption('cores to lease, one worker each').default(1))
-    .addOption(memoryOption('memory to lease: MiB, or a size such as 2GiB').default(512))
+    .addOption(
+      memoryOption('memory to lease: MiB, or a size such as 2GiB (default: 512, or more where the payload needs it)'),
+    )
+    .addOption(resourceOption('what else to lease, such as gpu=1; may be repeated').conflicts('local'))
+    .addOption(labelOption('lease only on a node that has it, such as zone=a; may be repeated').conflicts('local'))
     .addOption(fabricOption())
     .addOption(new Option('--node <name>', 'lease on this node (default: any)').conflicts('local'))
     .addOption(hotTimeoutOption())

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { connect, local } from '../../index.ts'
 import type { Bill, Cluster, LeaseOptions, LeaseTimings } from '../../index.ts'
 import { PAYLOAD_BYTES_MAX } from '../../limits.ts'
+import { noteFallbacks } from '../fabric-note.ts'
 import type { FABRICS } from '../options.ts'
 import type { Interruption } from '../serve.ts'
 import { argumentsOf, readInput } from './input.ts'
@@ -15,7 +16,9 @@ export interface InvokeFlags extends InputFlags {
   local?: true
   manager: string
   cores: number
-  memoryMib: number
+  memoryMib?: number
+  resource?: Record<string, number>
+  label?: Record<string, string>
   fabric?: (typeof FABRICS)[number]
   node?: string
   hotTimeout: number | 'always' | 'never'
@@ -47,6 +50,7 @@ export async function invoke(
   interruption: Interruption,
 ): Promise<Outcome> {
   const input = await interruption.race(readInput(flags))
+  using _notes = noteFallbacks((line) => process.stderr.write(line))
   await using cluster = await interruption.race(openCluster(flags))
   // Not raced: a lease that is half made can only be given back once it is made.
   await using lease = await cluster.lease(leaseOptions(module, flags, input))
@@ -68,15 +72,20 @@ export async function invoke(
 }
 
 function openCluster(flags: InvokeFlags): Promise<Cluster> {
-  return flags.local ? local({ cores: flags.cores, memoryMib: flags.memoryMib }) : connect(flags.manager)
+  const { cores, memoryMib } = flags
+  return flags.local ? local({ cores, ...(memoryMib === undefined ? {} : { memoryMib }) }) : connect(flags.manager)
 }
 
 function leaseOptions(functions: string, flags: InvokeFlags, input: Uint8Array | null): LeaseOptions {
-  const { cores, memoryMib, hotTimeout, payloadMax, node, fabric } = flags
+  const { cores, memoryMib, resource, label, hotTimeout, payloadMax, node, fabric } = flags
   return {
     functions,
     cores,
-    memoryMib,
+    // One after another.
+    slots: 1,
+    ...(memoryMib === undefined ? {} : { memoryMib }),
+    ...(resource === undefined ? {} : { resources: resource }),
+    ...(label === undefined ? {} : { labels: label }),
     hotTimeoutMs: hotTimeout,
     // A result is often as large as its input, and seldom much larger.
     payloadBytesMax:

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file rfaas.proto.
  */
 export const file_rfaas: GenFile = /*@__PURE__*/
-  fileDesc("CgtyZmFhcy5wcm90bxIIcmZhYXMudjEiPwoLRmFicmljT2ZmZXISDgoGZmFicmljGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSLsAQoITm9kZUluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtjb250cm9sX3VybBgCIAEoCRINCgVjb3JlcxgDIAEoDRISCgptZW1vcnlfbWliGAQgASgNEhIKCmNvcmVzX2ZyZWUYBSABKA0SFwoPbWVtb3J5X21pYl9mcmVlGAYgASgNEiYKB2ZhYnJpY3MYByADKAsyFS5yZmFhcy52MS5GYWJyaWNPZmZlchIiCgVzdGF0ZRgIIAEoDjITLnJmYWFzLnYxLk5vZGVTdGF0ZRIeChZsYXN0X2hlYXJ0YmVhdF91bml4X21zGAkgASgBIn8KBVVzYWdlEhkKEWFsbG9jYXRpb25fY29yZV9zGAEgASgBEhgKEGFsbG9jYXRpb25fZ2liX3MYAiABKAESFgoOaG90X3BvbGxpbmdfbnMYAyABKAESFAoMZXhlY3V0aW9uX25zGAQgASgBEhMKC2ludm9jYXRpb25zGAUgASgBIq4CCglMZWFzZUluZm8SEAoIbGVhc2VfaWQYASABKAkSDwoHbm9kZV9pZBgCIAEoCRIOCgZ0ZW5hbnQYAyABKAkSDQoFY29yZXMYBCABKA0SEgoKbWVtb3J5X21pYhgFIAEoDRIjCgVzdGF0ZRgGIAEoDjIULnJmYWFzLnYxLkxlYXNlU3RhdGUSHwoDZW5kGAcgASgOMhIucmZhYXMudjEuTGVhc2VFbmQSFwoPZ3JhbnRlZF91bml4X21zGAggASgBEhcKD2V4cGlyZXNfdW5peF9tcxgJIAEoARIWCg5jbG9zZWRfdW5peF9tcxgKIAEoARINCgVmZW5jZRgLIAEoBBIeCgV1c2FnZRgMIAEoCzIPLnJmYWFzLnYxLlVzYWdlEgwKBGNvc3QYDSABKAEiXgoTUmVnaXN0ZXJOb2RlUmVxdWVzdBIgCgRub2RlGAEgASgLMhIucmZhYXMudjEuTm9kZUluZm8SJQoGbGVhc2VzGAIgAygLMhUucmZhYXMudjEuTGVhc2VSZXBvcnQiTQoUUmVnaXN0ZXJOb2RlUmVzcG9uc2USFgoOcHVibGljX2tleV9qd2sYASABKAkSHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAIgASgNImAKC0xlYXNlUmVwb3J0EhAKCGxlYXNlX2lkGAEgASgJEh4KBXVzYWdlGAIgASgLMg8ucmZhYXMudjEuVXNhZ2USHwoDZW5kGAMgASgOMhIucmZhYXMudjEuTGVhc2VFbmQiSgoQSGVhcnRiZWF0UmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEiUKBmxlYXNlcxgCIAMoCzIVLnJmYWFzLnYxLkxlYXNlUmVwb3J0IjwKEUhlYXJ0YmVhdFJlc3BvbnNlEg0KBWtub3duGAEgASgIEhgKEGNsb3NlZF9sZWFzZV9pZHMYAiADKAkiKAoVRGVyZWdpc3Rlck5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkiGAoWRGVyZWdpc3Rlck5vZGVSZXNwb25zZSISChBMaXN0Tm9kZXNSZXF1ZXN0IjYKEUxpc3ROb2Rlc1Jlc3BvbnNlEiEKBW5vZGVzGAEgAygLMhIucmZhYXMudjEuTm9kZUluZm8ikAEKE1JlcXVlc3RMZWFzZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBWNvcmVzGAIgASgNEhIKCm1lbW9yeV9taWIYAyABKA0SEwoLZHVyYXRpb25fbXMYBCABKAESDwoHbm9kZV9pZBgFIAEoCRIPCgdmYWJyaWNzGAYgAygJEg8KB2hvc3RfaWQYByABKAkiawoUUmVxdWVzdExlYXNlUmVzcG9uc2USIgoFbGVhc2UYASABKAsyEy5yZmFhcy52MS5MZWFzZUluZm8SDQoFdG9rZW4YAiABKAkSIAoEbm9kZRgDIAEoCzISLnJmYWFzLnYxLk5vZGVJbmZvIkkKEVJlbmV3TGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJEhMKC2R1cmF0aW9uX21zGAMgASgBIkcKElJlbmV3TGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbxINCgV0b2tlbhgCIAEoCSI2ChNSZWxlYXNlTGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJIjoKFFJlbGVhc2VMZWFzZVJlc3BvbnNlEiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvIisKEUxpc3RMZWFzZXNSZXF1ZXN0EhYKDmluY2x1ZGVfY2xvc2VkGAEgASgIIjkKEkxpc3RMZWFzZXNSZXNwb25zZRIjCgZsZWFzZXMYASADKAsyEy5yZmFhcy52MS5MZWFzZUluZm8iMQoQSGFzQnVuZGxlUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIOCgZzaGEyNTYYAiABKAkiJAoRSGFzQnVuZGxlUmVzcG9uc2USDwoHcHJlc2VudBgBIAEoCCI/ChBQdXRCdW5kbGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg4KBnNoYTI1NhgCIAEoCRIMCgRjb2RlGAMgASgMIhMKEVB1dEJ1bmRsZVJlc3BvbnNlIokBCg9BbGxvY2F0ZVJlcXVlc3QSDQoFdG9rZW4YASABKAkSFQoNYnVuZGxlX3NoYTI1NhgCIAEoCRIOCgZmYWJyaWMYAyABKAkSDQoFc2xvdHMYBCABKA0SGQoRcGF5bG9hZF9ieXRlc19tYXgYBSABKA0SFgoOaG90X3RpbWVvdXRfbXMYBiABKAEiMAoNV29ya2VyQWRkcmVzcxIPCgdhZGRyZXNzGAEgASgJEg4KBnNlY3JldBgCIAEoDCIpCgxGdW5jdGlvbkluZm8SDAoEbmFtZRgBIAEoCRILCgNyYXcYAiABKAginwEKEEFsbG9jYXRlUmVzcG9uc2USEwoLZXhlY3V0b3JfaWQYASABKAkSKAoHd29ya2VycxgCIAMoCzIXLnJmYWFzLnYxLldvcmtlckFkZHJlc3MSKQoJZnVuY3Rpb25zGAMgAygLMhYucmZhYXMudjEuRnVuY3Rpb25JbmZvEhAKCHN0YXJ0X21zGAQgASgBEg8KB2xvYWRfbXMYBSABKAEiHgoNRXh0ZW5kUmVxdWVzdBINCgV0b2tlbhgBIAEoCSIQCg5FeHRlbmRSZXNwb25zZSIiChFEZWFsbG9jYXRlUmVxdWVzdBINCgV0b2tlbhgBIAEoCSI0ChJEZWFsbG9jYXRlUmVzcG9uc2USHgoFdXNhZ2UYASABKAsyDy5yZmFhcy52MS5Vc2FnZSIiChFXYXRjaExlYXNlUmVxdWVzdBINCgV0b2tlbhgBIAEoCSJrChJXYXRjaExlYXNlUmVzcG9uc2USIwoFc3RhdGUYASABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgCIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEg8KB21lc3NhZ2UYAyABKAkqUgoJTm9kZVN0YXRlEhoKFk5PREVfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBOT0RFX1NUQVRFX1JFQURZEAESEwoPTk9ERV9TVEFURV9MT1NUEAIqqgEKCkxlYXNlU3RhdGUSGwoXTEVBU0VfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVMRUFTRV9TVEFURV9SRVFVRVNURUQQARIXChNMRUFTRV9TVEFURV9HUkFOVEVEEAISFgoSTEVBU0VfU1RBVEVfQUNUSVZFEAMSGwoXTEVBU0VfU1RBVEVfVEVSTUlOQVRJTkcQBBIWChJMRUFTRV9TVEFURV9DTE9TRUQQBSq8AQoITGVhc2VFbmQSGQoVTEVBU0VfRU5EX1VOU1BFQ0lGSUVEEAASFgoSTEVBU0VfRU5EX1JFTEVBU0VEEAESFQoRTEVBU0VfRU5EX0VYUElSRUQQAhIXChNMRUFTRV9FTkRfUkVUUklFVkVEEAMSFwoTTEVBU0VfRU5EX05PREVfTE9TVBAEEh4KGkxFQVNFX0VORF9FWEVDVVRPUl9DUkFTSEVEEAUSFAoQTEVBU0VfRU5EX0RFTklFRBAGMvgEChZSZXNvdXJjZU1hbmFnZXJTZXJ2aWNlEk0KDFJlZ2lzdGVyTm9kZRIdLnJmYWFzLnYxLlJlZ2lzdGVyTm9kZVJlcXVlc3QaHi5yZmFhcy52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJECglIZWFydGJlYXQSGi5yZmFhcy52MS5IZWFydGJlYXRSZXF1ZXN0GhsucmZhYXMudjEuSGVhcnRiZWF0UmVzcG9uc2USUwoORGVyZWdpc3Rlck5vZGUSHy5yZmFhcy52MS5EZXJlZ2lzdGVyTm9kZVJlcXVlc3QaIC5yZmFhcy52MS5EZXJlZ2lzdGVyTm9kZVJlc3BvbnNlEkQKCUxpc3ROb2RlcxIaLnJmYWFzLnYxLkxpc3ROb2Rlc1JlcXVlc3QaGy5yZmFhcy52MS5MaXN0Tm9kZXNSZXNwb25zZRJNCgxSZXF1ZXN0TGVhc2USHS5yZmFhcy52MS5SZXF1ZXN0TGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVzcG9uc2USRwoKUmVuZXdMZWFzZRIbLnJmYWFzLnYxLlJlbmV3TGVhc2VSZXF1ZXN0GhwucmZhYXMudjEuUmVuZXdMZWFzZVJlc3BvbnNlEk0KDFJlbGVhc2VMZWFzZRIdLnJmYWFzLnYxLlJlbGVhc2VMZWFzZVJlcXVlc3QaHi5yZmFhcy52MS5SZWxlYXNlTGVhc2VSZXNwb25zZRJHCgpMaXN0TGVhc2VzEhsucmZhYXMudjEuTGlzdExlYXNlc1JlcXVlc3QaHC5yZmFhcy52MS5MaXN0TGVhc2VzUmVzcG9uc2UyuAMKFkV4ZWN1dG9yTWFuYWdlclNlcnZpY2USRAoJSGFzQnVuZGxlEhoucmZhYXMudjEuSGFzQnVuZGxlUmVxdWVzdBobLnJmYWFzLnYxLkhhc0J1bmRsZVJlc3BvbnNlEkQKCVB1dEJ1bmRsZRIaLnJmYWFzLnYxLlB1dEJ1bmRsZVJlcXVlc3QaGy5yZmFhcy52MS5QdXRCdW5kbGVSZXNwb25zZRJBCghBbGxvY2F0ZRIZLnJmYWFzLnYxLkFsbG9jYXRlUmVxdWVzdBoaLnJmYWFzLnYxLkFsbG9jYXRlUmVzcG9uc2USOwoGRXh0ZW5kEhcucmZhYXMudjEuRXh0ZW5kUmVxdWVzdBoYLnJmYWFzLnYxLkV4dGVuZFJlc3BvbnNlEkcKCkRlYWxsb2NhdGUSGy5yZmFhcy52MS5EZWFsbG9jYXRlUmVxdWVzdBocLnJmYWFzLnYxLkRlYWxsb2NhdGVSZXNwb25zZRJJCgpXYXRjaExlYXNlEhsucmZhYXMudjEuV2F0Y2hMZWFzZVJlcXVlc3QaHC5yZmFhcy52MS5XYXRjaExlYXNlUmVzcG9uc2UwAWIGcHJvdG8z");
+  fileDesc("CgtyZmFhcy5wcm90bxIIcmZhYXMudjEiPwoLRmFicmljT2ZmZXISDgoGZmFicmljGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSLgBAoITm9kZUluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtjb250cm9sX3VybBgCIAEoCRINCgVjb3JlcxgDIAEoDRISCgptZW1vcnlfbWliGAQgASgNEhIKCmNvcmVzX2ZyZWUYBSABKA0SFwoPbWVtb3J5X21pYl9mcmVlGAYgASgNEiYKB2ZhYnJpY3MYByADKAsyFS5yZmFhcy52MS5GYWJyaWNPZmZlchIiCgVzdGF0ZRgIIAEoDjITLnJmYWFzLnYxLk5vZGVTdGF0ZRIeChZsYXN0X2hlYXJ0YmVhdF91bml4X21zGAkgASgBEiAKBHBvb2wYCiABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxIuCgZsYWJlbHMYCyADKAsyHi5yZmFhcy52MS5Ob2RlSW5mby5MYWJlbHNFbnRyeRI0CglyZXNvdXJjZXMYDCADKAsyIS5yZmFhcy52MS5Ob2RlSW5mby5SZXNvdXJjZXNFbnRyeRI9Cg5yZXNvdXJjZXNfZnJlZRgNIAMoCzIlLnJmYWFzLnYxLk5vZGVJbmZvLlJlc291cmNlc0ZyZWVFbnRyeRIUCgxkcmFpbl9yZWFzb24YDiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGjQKElJlc291cmNlc0ZyZWVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIjsKCFBvb2xJbmZvEgwKBHNpemUYASABKA0SDQoFcmVhZHkYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDSJ/CgVVc2FnZRIZChFhbGxvY2F0aW9uX2NvcmVfcxgBIAEoARIYChBhbGxvY2F0aW9uX2dpYl9zGAIgASgBEhYKDmhvdF9wb2xsaW5nX25zGAMgASgBEhQKDGV4ZWN1dGlvbl9ucxgEIAEoARITCgtpbnZvY2F0aW9ucxgFIAEoASKsAwoJTGVhc2VJbmZvEhAKCGxlYXNlX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAkSDgoGdGVuYW50GAMgASgJEg0KBWNvcmVzGAQgASgNEhIKCm1lbW9yeV9taWIYBSABKA0SIwoFc3RhdGUYBiABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgHIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEhcKD2dyYW50ZWRfdW5peF9tcxgIIAEoARIXCg9leHBpcmVzX3VuaXhfbXMYCSABKAESFgoOY2xvc2VkX3VuaXhfbXMYCiABKAESDQoFZmVuY2UYCyABKAQSHgoFdXNhZ2UYDCABKAsyDy5yZmFhcy52MS5Vc2FnZRIMCgRjb3N0GA0gASgBEjUKCXJlc291cmNlcxgOIAMoCzIiLnJmYWFzLnYxLkxlYXNlSW5mby5SZXNvdXJjZXNFbnRyeRITCgtlbmRfbWVzc2FnZRgPIAEoCRowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIl4KE1JlZ2lzdGVyTm9kZVJlcXVlc3QSIAoEbm9kZRgBIAEoCzISLnJmYWFzLnYxLk5vZGVJbmZvEiUKBmxlYXNlcxgCIAMoCzIVLnJmYWFzLnYxLkxlYXNlUmVwb3J0ImIKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEhYKDnB1YmxpY19rZXlfandrGAEgASgJEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgCIAEoDRITCgtub3dfdW5peF9tcxgDIAEoASJgCgtMZWFzZVJlcG9ydBIQCghsZWFzZV9pZBgBIAEoCRIeCgV1c2FnZRgCIAEoCzIPLnJmYWFzLnYxLlVzYWdlEh8KA2VuZBgDIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kImwKEEhlYXJ0YmVhdFJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIlCgZsZWFzZXMYAiADKAsyFS5yZmFhcy52MS5MZWFzZVJlcG9ydBIgCgRwb29sGAMgASgLMhIucmZhYXMudjEuUG9vbEluZm8iegoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgSGAoQY2xvc2VkX2xlYXNlX2lkcxgCIAMoCRInCgpyZXRyaWV2YWxzGAMgAygLMhMucmZhYXMudjEuUmV0cmlldmFsEhMKC25vd191bml4X21zGAQgASgBIkAKCVJldHJpZXZhbBIQCghsZWFzZV9pZBgBIAEoCRIQCghncmFjZV9tcxgCIAEoARIPCgdtZXNzYWdlGAMgASgJIigKFURlcmVnaXN0ZXJOb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIhgKFkRlcmVnaXN0ZXJOb2RlUmVzcG9uc2UiEgoQTGlzdE5vZGVzUmVxdWVzdCI2ChFMaXN0Tm9kZXNSZXNwb25zZRIhCgVub2RlcxgBIAMoCzISLnJmYWFzLnYxLk5vZGVJbmZvIsEDChNSZXF1ZXN0TGVhc2VSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVjb3JlcxgCIAEoDRISCgptZW1vcnlfbWliGAMgASgNEhMKC2R1cmF0aW9uX21zGAQgASgBEg8KB25vZGVfaWQYBSABKAkSDwoHZmFicmljcxgGIAMoCRIPCgdob3N0X2lkGAcgASgJEjkKBmxhYmVscxgIIAMoCzIpLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QuTGFiZWxzRW50cnkSPwoJcmVzb3VyY2VzGAkgAygLMiwucmZhYXMudjEuUmVxdWVzdExlYXNlUmVxdWVzdC5SZXNvdXJjZXNFbnRyeRIpCgZwb2xpY3kYCiABKA4yGS5yZmFhcy52MS5QbGFjZW1lbnRQb2xpY3kSEAoIcHJpb3JpdHkYCyABKA0SFQoNYXZvaWRfbm9kZV9pZBgMIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjAKDlJlc291cmNlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEiVAoRQXdhaXRMZWFzZVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QSDwoHd2FpdF9tcxgCIAEoASKAAQoUUmVxdWVzdExlYXNlUmVzcG9uc2USIgoFbGVhc2UYASABKAsyEy5yZmFhcy52MS5MZWFzZUluZm8SDQoFdG9rZW4YAiABKAkSIAoEbm9kZRgDIAEoCzISLnJmYWFzLnYxLk5vZGVJbmZvEhMKC25vd191bml4X21zGAUgASgBIkkKEVJlbmV3TGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJEhMKC2R1cmF0aW9uX21zGAMgASgBIlwKElJlbmV3TGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbxINCgV0b2tlbhgCIAEoCRITCgtub3dfdW5peF9tcxgDIAEoASI2ChNSZWxlYXNlTGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJIjoKFFJlbGVhc2VMZWFzZVJlc3BvbnNlEiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvIisKEUxpc3RMZWFzZXNSZXF1ZXN0EhYKDmluY2x1ZGVfY2xvc2VkGAEgASgIIjkKEkxpc3RMZWFzZXNSZXNwb25zZRIjCgZsZWFzZXMYASADKAsyEy5yZmFhcy52MS5MZWFzZUluZm8iSgoUUmV0cmlldmVMZWFzZVJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJIjsKFVJldHJpZXZlTGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbyJTChBEcmFpbk5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJEgwKBHVuZG8YBCABKAgiOAoRRHJhaW5Ob2RlUmVzcG9uc2USIwoGbGVhc2VzGAEgAygLMhMucmZhYXMudjEuTGVhc2VJbmZvIiMKEFdhdGNoTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSITChFXYXRjaE5vZGVSZXNwb25zZSIxChBIYXNCdW5kbGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIkChFIYXNCdW5kbGVSZXNwb25zZRIPCgdwcmVzZW50GAEgASgIIj8KEFB1dEJ1bmRsZVJlcXVlc3QSDQoFdG9rZW4YASABKAkSDgoGc2hhMjU2GAIgASgJEgwKBGNvZGUYAyABKAwiEwoRUHV0QnVuZGxlUmVzcG9uc2UimgEKD0FsbG9jYXRlUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIVCg1idW5kbGVfc2hhMjU2GAIgASgJEg4KBmZhYnJpYxgDIAEoCRINCgVzbG90cxgEIAEoDRIZChFwYXlsb2FkX2J5dGVzX21heBgFIAEoDRIWCg5ob3RfdGltZW91dF9tcxgGIAEoARIPCgdhZGRyZXNzGAcgASgJIjAKDVdvcmtlckFkZHJlc3MSDwoHYWRkcmVzcxgBIAEoCRIOCgZzZWNyZXQYAiABKAwiKQoMRnVuY3Rpb25JbmZvEgwKBG5hbWUYASABKAkSCwoDcmF3GAIgASgIIq8BChBBbGxvY2F0ZVJlc3BvbnNlEhMKC2V4ZWN1dG9yX2lkGAEgASgJEigKB3dvcmtlcnMYAiADKAsyFy5yZmFhcy52MS5Xb3JrZXJBZGRyZXNzEikKCWZ1bmN0aW9ucxgDIAMoCzIWLnJmYWFzLnYxLkZ1bmN0aW9uSW5mbxIQCghzdGFydF9tcxgEIAEoARIPCgdsb2FkX21zGAUgASgBEg4KBnBvb2xlZBgGIAEoCCIeCg1FeHRlbmRSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIhAKDkV4dGVuZFJlc3BvbnNlIiIKEURlYWxsb2NhdGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIjQKEkRlYWxsb2NhdGVSZXNwb25zZRIeCgV1c2FnZRgBIAEoCzIPLnJmYWFzLnYxLlVzYWdlIiIKEVdhdGNoTGVhc2VSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIo4BChJXYXRjaExlYXNlUmVzcG9uc2USIwoFc3RhdGUYASABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgCIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEg8KB21lc3NhZ2UYAyABKAkSEAoIZ3JhY2VfbXMYBCABKAESDwoHZHJhaW5lZBgFIAEoCCprCglOb2RlU3RhdGUSGgoWTk9ERV9TVEFURV9VTlNQRUNJRklFRBAAEhQKEE5PREVfU1RBVEVfUkVBRFkQARITCg9OT0RFX1NUQVRFX0xPU1QQAhIXChNOT0RFX1NUQVRFX0RSQUlOSU5HEAMqawoPUGxhY2VtZW50UG9saWN5EiAKHFBMQUNFTUVOVF9QT0xJQ1lfVU5TUEVDSUZJRUQQABIZChVQTEFDRU1FTlRfUE9MSUNZX1BBQ0sQARIbChdQTEFDRU1FTlRfUE9MSUNZX1NQUkVBRBACKqoBCgpMZWFzZVN0YXRlEhsKF0xFQVNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVTEVBU0VfU1RBVEVfUkVRVUVTVEVEEAESFwoTTEVBU0VfU1RBVEVfR1JBTlRFRBACEhYKEkxFQVNFX1NUQVRFX0FDVElWRRADEhsKF0xFQVNFX1NUQVRFX1RFUk1JTkFUSU5HEAQSFgoSTEVBU0VfU1RBVEVfQ0xPU0VEEAUqvAEKCExlYXNlRW5kEhkKFUxFQVNFX0VORF9VTlNQRUNJRklFRBAAEhYKEkxFQVNFX0VORF9SRUxFQVNFRBABEhUKEUxFQVNFX0VORF9FWFBJUkVEEAISFwoTTEVBU0VfRU5EX1JFVFJJRVZFRBADEhcKE0xFQVNFX0VORF9OT0RFX0xPU1QQBBIeChpMRUFTRV9FTkRfRVhFQ1VUT1JfQ1JBU0hFRBAFEhQKEExFQVNFX0VORF9ERU5JRUQQBjKjBwoWUmVzb3VyY2VNYW5hZ2VyU2VydmljZRJNCgxSZWdpc3Rlck5vZGUSHS5yZmFhcy52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0Gh4ucmZhYXMudjEuUmVnaXN0ZXJOb2RlUmVzcG9uc2USRAoJSGVhcnRiZWF0EhoucmZhYXMudjEuSGVhcnRiZWF0UmVxdWVzdBobLnJmYWFzLnYxLkhlYXJ0YmVhdFJlc3BvbnNlElMKDkRlcmVnaXN0ZXJOb2RlEh8ucmZhYXMudjEuRGVyZWdpc3Rlck5vZGVSZXF1ZXN0GiAucmZhYXMudjEuRGVyZWdpc3Rlck5vZGVSZXNwb25zZRJECglMaXN0Tm9kZXMSGi5yZmFhcy52MS5MaXN0Tm9kZXNSZXF1ZXN0GhsucmZhYXMudjEuTGlzdE5vZGVzUmVzcG9uc2USTQoMUmVxdWVzdExlYXNlEh0ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVxdWVzdBoeLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlc3BvbnNlEkkKCkF3YWl0TGVhc2USGy5yZmFhcy52MS5Bd2FpdExlYXNlUmVxdWVzdBoeLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlc3BvbnNlEkcKClJlbmV3TGVhc2USGy5yZmFhcy52MS5SZW5ld0xlYXNlUmVxdWVzdBocLnJmYWFzLnYxLlJlbmV3TGVhc2VSZXNwb25zZRJNCgxSZWxlYXNlTGVhc2USHS5yZmFhcy52MS5SZWxlYXNlTGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVsZWFzZUxlYXNlUmVzcG9uc2USRwoKTGlzdExlYXNlcxIbLnJmYWFzLnYxLkxpc3RMZWFzZXNSZXF1ZXN0GhwucmZhYXMudjEuTGlzdExlYXNlc1Jlc3BvbnNlElAKDVJldHJpZXZlTGVhc2USHi5yZmFhcy52MS5SZXRyaWV2ZUxlYXNlUmVxdWVzdBofLnJmYWFzLnYxLlJldHJpZXZlTGVhc2VSZXNwb25zZRJECglEcmFpbk5vZGUSGi5yZmFhcy52MS5EcmFpbk5vZGVSZXF1ZXN0GhsucmZhYXMudjEuRHJhaW5Ob2RlUmVzcG9uc2USRgoJV2F0Y2hOb2RlEhoucmZhYXMudjEuV2F0Y2hOb2RlUmVxdWVzdBobLnJmYWFzLnYxLldhdGNoTm9kZVJlc3BvbnNlMAEyuAMKFkV4ZWN1dG9yTWFuYWdlclNlcnZpY2USRAoJSGFzQnVuZGxlEhoucmZhYXMudjEuSGFzQnVuZGxlUmVxdWVzdBobLnJmYWFzLnYxLkhhc0J1bmRsZVJlc3BvbnNlEkQKCVB1dEJ1bmRsZRIaLnJmYWFzLnYxLlB1dEJ1bmRsZVJlcXVlc3QaGy5yZmFhcy52MS5QdXRCdW5kbGVSZXNwb25zZRJBCghBbGxvY2F0ZRIZLnJmYWFzLnYxLkFsbG9jYXRlUmVxdWVzdBoaLnJmYWFzLnYxLkFsbG9jYXRlUmVzcG9uc2USOwoGRXh0ZW5kEhcucmZhYXMudjEuRXh0ZW5kUmVxdWVzdBoYLnJmYWFzLnYxLkV4dGVuZFJlc3BvbnNlEkcKCkRlYWxsb2NhdGUSGy5yZmFhcy52MS5EZWFsbG9jYXRlUmVxdWVzdBocLnJmYWFzLnYxLkRlYWxsb2NhdGVSZXNwb25zZRJJCgpXYXRjaExlYXNlEhsucmZhYXMudjEuV2F0Y2hMZWFzZVJlcXVlc3QaHC5yZmFhcy52MS5XYXRjaExlYXNlUmVzcG9uc2UwAWIGcHJvdG8z");
 
 /**
  * Where and how a node's workers can be reached.
@@ -99,6 +99,35 @@ export type NodeInfo = Message<"rfaas.v1.NodeInfo"> & {
    * @generated from field: double last_heartbeat_unix_ms = 9;
    */
   lastHeartbeatUnixMs: number;
+
+  /**
+   * @generated from field: rfaas.v1.PoolInfo pool = 10;
+   */
+  pool?: PoolInfo | undefined;
+
+  /**
+   * @generated from field: map<string, string> labels = 11;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Countable things beside cores and memory, by name: "gpu" to 2. What is absent is 0.
+   *
+   * @generated from field: map<string, uint32> resources = 12;
+   */
+  resources: { [key: string]: number };
+
+  /**
+   * @generated from field: map<string, uint32> resources_free = 13;
+   */
+  resourcesFree: { [key: string]: number };
+
+  /**
+   * why it takes no new leases; empty while it does
+   *
+   * @generated from field: string drain_reason = 14;
+   */
+  drainReason: string;
 };
 
 /**
@@ -107,6 +136,39 @@ export type NodeInfo = Message<"rfaas.v1.NodeInfo"> & {
  */
 export const NodeInfoSchema: GenMessage<NodeInfo> = /*@__PURE__*/
   messageDesc(file_rfaas, 1);
+
+/**
+ * Executors that a node keeps ready, so that a lease need not wait for the start of a process.
+ *
+ * @generated from message rfaas.v1.PoolInfo
+ */
+export type PoolInfo = Message<"rfaas.v1.PoolInfo"> & {
+  /**
+   * when nothing hinders it
+   *
+   * @generated from field: uint32 size = 1;
+   */
+  size: number;
+
+  /**
+   * @generated from field: uint32 ready = 2;
+   */
+  ready: number;
+
+  /**
+   * of those that are ready, besides the memory that is for leases
+   *
+   * @generated from field: uint32 memory_mib = 3;
+   */
+  memoryMib: number;
+};
+
+/**
+ * Describes the message rfaas.v1.PoolInfo.
+ * Use `create(PoolInfoSchema)` to create a new message.
+ */
+export const PoolInfoSchema: GenMessage<PoolInfo> = /*@__PURE__*/
+  messageDesc(file_rfaas, 2);
 
 /**
  * The three meters, cumulative over the life of the lease.
@@ -145,7 +207,7 @@ export type Usage = Message<"rfaas.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_rfaas, 2);
+  messageDesc(file_rfaas, 3);
 
 /**
  * @generated from message rfaas.v1.LeaseInfo
@@ -221,6 +283,18 @@ export type LeaseInfo = Message<"rfaas.v1.LeaseInfo"> & {
    * @generated from field: double cost = 13;
    */
   cost: number;
+
+  /**
+   * @generated from field: map<string, uint32> resources = 14;
+   */
+  resources: { [key: string]: number };
+
+  /**
+   * why it was retrieved, for a person
+   *
+   * @generated from field: string end_message = 15;
+   */
+  endMessage: string;
 };
 
 /**
@@ -228,7 +302,7 @@ export type LeaseInfo = Message<"rfaas.v1.LeaseInfo"> & {
  * Use `create(LeaseInfoSchema)` to create a new message.
  */
 export const LeaseInfoSchema: GenMessage<LeaseInfo> = /*@__PURE__*/
-  messageDesc(file_rfaas, 3);
+  messageDesc(file_rfaas, 4);
 
 /**
  * @generated from message rfaas.v1.RegisterNodeRequest
@@ -252,7 +326,7 @@ export type RegisterNodeRequest = Message<"rfaas.v1.RegisterNodeRequest"> & {
  * Use `create(RegisterNodeRequestSchema)` to create a new message.
  */
 export const RegisterNodeRequestSchema: GenMessage<RegisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 4);
+  messageDesc(file_rfaas, 5);
 
 /**
  * @generated from message rfaas.v1.RegisterNodeResponse
@@ -269,6 +343,11 @@ export type RegisterNodeResponse = Message<"rfaas.v1.RegisterNodeResponse"> & {
    * @generated from field: uint32 heartbeat_interval_ms = 2;
    */
   heartbeatIntervalMs: number;
+
+  /**
+   * @generated from field: double now_unix_ms = 3;
+   */
+  nowUnixMs: number;
 };
 
 /**
@@ -276,7 +355,7 @@ export type RegisterNodeResponse = Message<"rfaas.v1.RegisterNodeResponse"> & {
  * Use `create(RegisterNodeResponseSchema)` to create a new message.
  */
 export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 5);
+  messageDesc(file_rfaas, 6);
 
 /**
  * @generated from message rfaas.v1.LeaseReport
@@ -305,7 +384,7 @@ export type LeaseReport = Message<"rfaas.v1.LeaseReport"> & {
  * Use `create(LeaseReportSchema)` to create a new message.
  */
 export const LeaseReportSchema: GenMessage<LeaseReport> = /*@__PURE__*/
-  messageDesc(file_rfaas, 6);
+  messageDesc(file_rfaas, 7);
 
 /**
  * @generated from message rfaas.v1.HeartbeatRequest
@@ -320,6 +399,11 @@ export type HeartbeatRequest = Message<"rfaas.v1.HeartbeatRequest"> & {
    * @generated from field: repeated rfaas.v1.LeaseReport leases = 2;
    */
   leases: LeaseReport[];
+
+  /**
+   * @generated from field: rfaas.v1.PoolInfo pool = 3;
+   */
+  pool?: PoolInfo | undefined;
 };
 
 /**
@@ -327,7 +411,7 @@ export type HeartbeatRequest = Message<"rfaas.v1.HeartbeatRequest"> & {
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 7);
+  messageDesc(file_rfaas, 8);
 
 /**
  * @generated from message rfaas.v1.HeartbeatResponse
@@ -346,6 +430,20 @@ export type HeartbeatResponse = Message<"rfaas.v1.HeartbeatResponse"> & {
    * @generated from field: repeated string closed_lease_ids = 2;
    */
   closedLeaseIds: string[];
+
+  /**
+   * Leases that the node reported as running and that are being taken back; said until they have ended.
+   *
+   * @generated from field: repeated rfaas.v1.Retrieval retrievals = 3;
+   */
+  retrievals: Retrieval[];
+
+  /**
+   * by the manager's clock, as every time that it says
+   *
+   * @generated from field: double now_unix_ms = 4;
+   */
+  nowUnixMs: number;
 };
 
 /**
@@ -353,7 +451,38 @@ export type HeartbeatResponse = Message<"rfaas.v1.HeartbeatResponse"> & {
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 8);
+  messageDesc(file_rfaas, 9);
+
+/**
+ * @generated from message rfaas.v1.Retrieval
+ */
+export type Retrieval = Message<"rfaas.v1.Retrieval"> & {
+  /**
+   * @generated from field: string lease_id = 1;
+   */
+  leaseId: string;
+
+  /**
+   * from now
+   *
+   * @generated from field: double grace_ms = 2;
+   */
+  graceMs: number;
+
+  /**
+   * why, for a person
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message rfaas.v1.Retrieval.
+ * Use `create(RetrievalSchema)` to create a new message.
+ */
+export const RetrievalSchema: GenMessage<Retrieval> = /*@__PURE__*/
+  messageDesc(file_rfaas, 10);
 
 /**
  * @generated from message rfaas.v1.DeregisterNodeRequest
@@ -370,7 +499,7 @@ export type DeregisterNodeRequest = Message<"rfaas.v1.DeregisterNodeRequest"> & 
  * Use `create(DeregisterNodeRequestSchema)` to create a new message.
  */
 export const DeregisterNodeRequestSchema: GenMessage<DeregisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 9);
+  messageDesc(file_rfaas, 11);
 
 /**
  * @generated from message rfaas.v1.DeregisterNodeResponse
@@ -383,7 +512,7 @@ export type DeregisterNodeResponse = Message<"rfaas.v1.DeregisterNodeResponse"> 
  * Use `create(DeregisterNodeResponseSchema)` to create a new message.
  */
 export const DeregisterNodeResponseSchema: GenMessage<DeregisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 10);
+  messageDesc(file_rfaas, 12);
 
 /**
  * @generated from message rfaas.v1.ListNodesRequest
@@ -396,7 +525,7 @@ export type ListNodesRequest = Message<"rfaas.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 11);
+  messageDesc(file_rfaas, 13);
 
 /**
  * @generated from message rfaas.v1.ListNodesResponse
@@ -413,7 +542,7 @@ export type ListNodesResponse = Message<"rfaas.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 12);
+  messageDesc(file_rfaas, 14);
 
 /**
  * @generated from message rfaas.v1.RequestLeaseRequest
@@ -459,6 +588,39 @@ export type RequestLeaseRequest = Message<"rfaas.v1.RequestLeaseRequest"> & {
    * @generated from field: string host_id = 7;
    */
   hostId: string;
+
+  /**
+   * the node has each of them, with this value
+   *
+   * @generated from field: map<string, string> labels = 8;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * beside cores and memory
+   *
+   * @generated from field: map<string, uint32> resources = 9;
+   */
+  resources: { [key: string]: number };
+
+  /**
+   * @generated from field: rfaas.v1.PlacementPolicy policy = 10;
+   */
+  policy: PlacementPolicy;
+
+  /**
+   * of those that wait the highest is first; 0 is usual
+   *
+   * @generated from field: uint32 priority = 11;
+   */
+  priority: number;
+
+  /**
+   * not this node; empty: any
+   *
+   * @generated from field: string avoid_node_id = 12;
+   */
+  avoidNodeId: string;
 };
 
 /**
@@ -466,7 +628,29 @@ export type RequestLeaseRequest = Message<"rfaas.v1.RequestLeaseRequest"> & {
  * Use `create(RequestLeaseRequestSchema)` to create a new message.
  */
 export const RequestLeaseRequestSchema: GenMessage<RequestLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 13);
+  messageDesc(file_rfaas, 15);
+
+/**
+ * @generated from message rfaas.v1.AwaitLeaseRequest
+ */
+export type AwaitLeaseRequest = Message<"rfaas.v1.AwaitLeaseRequest"> & {
+  /**
+   * @generated from field: rfaas.v1.RequestLeaseRequest request = 1;
+   */
+  request?: RequestLeaseRequest | undefined;
+
+  /**
+   * @generated from field: double wait_ms = 2;
+   */
+  waitMs: number;
+};
+
+/**
+ * Describes the message rfaas.v1.AwaitLeaseRequest.
+ * Use `create(AwaitLeaseRequestSchema)` to create a new message.
+ */
+export const AwaitLeaseRequestSchema: GenMessage<AwaitLeaseRequest> = /*@__PURE__*/
+  messageDesc(file_rfaas, 16);
 
 /**
  * @generated from message rfaas.v1.RequestLeaseResponse
@@ -488,6 +672,11 @@ export type RequestLeaseResponse = Message<"rfaas.v1.RequestLeaseResponse"> & {
    * @generated from field: rfaas.v1.NodeInfo node = 3;
    */
   node?: NodeInfo | undefined;
+
+  /**
+   * @generated from field: double now_unix_ms = 5;
+   */
+  nowUnixMs: number;
 };
 
 /**
@@ -495,7 +684,7 @@ export type RequestLeaseResponse = Message<"rfaas.v1.RequestLeaseResponse"> & {
  * Use `create(RequestLeaseResponseSchema)` to create a new message.
  */
 export const RequestLeaseResponseSchema: GenMessage<RequestLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 14);
+  messageDesc(file_rfaas, 17);
 
 /**
  * @generated from message rfaas.v1.RenewLeaseRequest
@@ -524,7 +713,7 @@ export type RenewLeaseRequest = Message<"rfaas.v1.RenewLeaseRequest"> & {
  * Use `create(RenewLeaseRequestSchema)` to create a new message.
  */
 export const RenewLeaseRequestSchema: GenMessage<RenewLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 15);
+  messageDesc(file_rfaas, 18);
 
 /**
  * @generated from message rfaas.v1.RenewLeaseResponse
@@ -539,6 +728,11 @@ export type RenewLeaseResponse = Message<"rfaas.v1.RenewLeaseResponse"> & {
    * @generated from field: string token = 2;
    */
   token: string;
+
+  /**
+   * @generated from field: double now_unix_ms = 3;
+   */
+  nowUnixMs: number;
 };
 
 /**
@@ -546,7 +740,7 @@ export type RenewLeaseResponse = Message<"rfaas.v1.RenewLeaseResponse"> & {
  * Use `create(RenewLeaseResponseSchema)` to create a new message.
  */
 export const RenewLeaseResponseSchema: GenMessage<RenewLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 16);
+  messageDesc(file_rfaas, 19);
 
 /**
  * @generated from message rfaas.v1.ReleaseLeaseRequest
@@ -568,7 +762,7 @@ export type ReleaseLeaseRequest = Message<"rfaas.v1.ReleaseLeaseRequest"> & {
  * Use `create(ReleaseLeaseRequestSchema)` to create a new message.
  */
 export const ReleaseLeaseRequestSchema: GenMessage<ReleaseLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 17);
+  messageDesc(file_rfaas, 20);
 
 /**
  * @generated from message rfaas.v1.ReleaseLeaseResponse
@@ -585,7 +779,7 @@ export type ReleaseLeaseResponse = Message<"rfaas.v1.ReleaseLeaseResponse"> & {
  * Use `create(ReleaseLeaseResponseSchema)` to create a new message.
  */
 export const ReleaseLeaseResponseSchema: GenMessage<ReleaseLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 18);
+  messageDesc(file_rfaas, 21);
 
 /**
  * @generated from message rfaas.v1.ListLeasesRequest
@@ -602,7 +796,7 @@ export type ListLeasesRequest = Message<"rfaas.v1.ListLeasesRequest"> & {
  * Use `create(ListLeasesRequestSchema)` to create a new message.
  */
 export const ListLeasesRequestSchema: GenMessage<ListLeasesRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 19);
+  messageDesc(file_rfaas, 22);
 
 /**
  * @generated from message rfaas.v1.ListLeasesResponse
@@ -619,7 +813,138 @@ export type ListLeasesResponse = Message<"rfaas.v1.ListLeasesResponse"> & {
  * Use `create(ListLeasesResponseSchema)` to create a new message.
  */
 export const ListLeasesResponseSchema: GenMessage<ListLeasesResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 20);
+  messageDesc(file_rfaas, 23);
+
+/**
+ * @generated from message rfaas.v1.RetrieveLeaseRequest
+ */
+export type RetrieveLeaseRequest = Message<"rfaas.v1.RetrieveLeaseRequest"> & {
+  /**
+   * @generated from field: string lease_id = 1;
+   */
+  leaseId: string;
+
+  /**
+   * @generated from field: double grace_ms = 2;
+   */
+  graceMs: number;
+
+  /**
+   * for a person; empty: none is given
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message rfaas.v1.RetrieveLeaseRequest.
+ * Use `create(RetrieveLeaseRequestSchema)` to create a new message.
+ */
+export const RetrieveLeaseRequestSchema: GenMessage<RetrieveLeaseRequest> = /*@__PURE__*/
+  messageDesc(file_rfaas, 24);
+
+/**
+ * @generated from message rfaas.v1.RetrieveLeaseResponse
+ */
+export type RetrieveLeaseResponse = Message<"rfaas.v1.RetrieveLeaseResponse"> & {
+  /**
+   * @generated from field: rfaas.v1.LeaseInfo lease = 1;
+   */
+  lease?: LeaseInfo | undefined;
+};
+
+/**
+ * Describes the message rfaas.v1.RetrieveLeaseResponse.
+ * Use `create(RetrieveLeaseResponseSchema)` to create a new message.
+ */
+export const RetrieveLeaseResponseSchema: GenMessage<RetrieveLeaseResponse> = /*@__PURE__*/
+  messageDesc(file_rfaas, 25);
+
+/**
+ * @generated from message rfaas.v1.DrainNodeRequest
+ */
+export type DrainNodeRequest = Message<"rfaas.v1.DrainNodeRequest"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * for each of its leases
+   *
+   * @generated from field: double grace_ms = 2;
+   */
+  graceMs: number;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * new leases again; those that are being retrieved stay so
+   *
+   * @generated from field: bool undo = 4;
+   */
+  undo: boolean;
+};
+
+/**
+ * Describes the message rfaas.v1.DrainNodeRequest.
+ * Use `create(DrainNodeRequestSchema)` to create a new message.
+ */
+export const DrainNodeRequestSchema: GenMessage<DrainNodeRequest> = /*@__PURE__*/
+  messageDesc(file_rfaas, 26);
+
+/**
+ * @generated from message rfaas.v1.DrainNodeResponse
+ */
+export type DrainNodeResponse = Message<"rfaas.v1.DrainNodeResponse"> & {
+  /**
+   * that are being retrieved
+   *
+   * @generated from field: repeated rfaas.v1.LeaseInfo leases = 1;
+   */
+  leases: LeaseInfo[];
+};
+
+/**
+ * Describes the message rfaas.v1.DrainNodeResponse.
+ * Use `create(DrainNodeResponseSchema)` to create a new message.
+ */
+export const DrainNodeResponseSchema: GenMessage<DrainNodeResponse> = /*@__PURE__*/
+  messageDesc(file_rfaas, 27);
+
+/**
+ * @generated from message rfaas.v1.WatchNodeRequest
+ */
+export type WatchNodeRequest = Message<"rfaas.v1.WatchNodeRequest"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+};
+
+/**
+ * Describes the message rfaas.v1.WatchNodeRequest.
+ * Use `create(WatchNodeRequestSchema)` to create a new message.
+ */
+export const WatchNodeRequestSchema: GenMessage<WatchNodeRequest> = /*@__PURE__*/
+  messageDesc(file_rfaas, 28);
+
+/**
+ * @generated from message rfaas.v1.WatchNodeResponse
+ */
+export type WatchNodeResponse = Message<"rfaas.v1.WatchNodeResponse"> & {
+};
+
+/**
+ * Describes the message rfaas.v1.WatchNodeResponse.
+ * Use `create(WatchNodeResponseSchema)` to create a new message.
+ */
+export const WatchNodeResponseSchema: GenMessage<WatchNodeResponse> = /*@__PURE__*/
+  messageDesc(file_rfaas, 29);
 
 /**
  * @generated from message rfaas.v1.HasBundleRequest
@@ -643,7 +968,7 @@ export type HasBundleRequest = Message<"rfaas.v1.HasBundleRequest"> & {
  * Use `create(HasBundleRequestSchema)` to create a new message.
  */
 export const HasBundleRequestSchema: GenMessage<HasBundleRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 21);
+  messageDesc(file_rfaas, 30);
 
 /**
  * @generated from message rfaas.v1.HasBundleResponse
@@ -660,7 +985,7 @@ export type HasBundleResponse = Message<"rfaas.v1.HasBundleResponse"> & {
  * Use `create(HasBundleResponseSchema)` to create a new message.
  */
 export const HasBundleResponseSchema: GenMessage<HasBundleResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 22);
+  messageDesc(file_rfaas, 31);
 
 /**
  * @generated from message rfaas.v1.PutBundleRequest
@@ -689,7 +1014,7 @@ export type PutBundleRequest = Message<"rfaas.v1.PutBundleRequest"> & {
  * Use `create(PutBundleRequestSchema)` to create a new message.
  */
 export const PutBundleRequestSchema: GenMessage<PutBundleRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 23);
+  messageDesc(file_rfaas, 32);
 
 /**
  * @generated from message rfaas.v1.PutBundleResponse
@@ -702,7 +1027,7 @@ export type PutBundleResponse = Message<"rfaas.v1.PutBundleResponse"> & {
  * Use `create(PutBundleResponseSchema)` to create a new message.
  */
 export const PutBundleResponseSchema: GenMessage<PutBundleResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 24);
+  messageDesc(file_rfaas, 33);
 
 /**
  * @generated from message rfaas.v1.AllocateRequest
@@ -745,6 +1070,13 @@ export type AllocateRequest = Message<"rfaas.v1.AllocateRequest"> & {
    * @generated from field: double hot_timeout_ms = 6;
    */
   hotTimeoutMs: number;
+
+  /**
+   * Of that offer, where the node has several of one fabric; empty: the first of them.
+   *
+   * @generated from field: string address = 7;
+   */
+  address: string;
 };
 
 /**
@@ -752,7 +1084,7 @@ export type AllocateRequest = Message<"rfaas.v1.AllocateRequest"> & {
  * Use `create(AllocateRequestSchema)` to create a new message.
  */
 export const AllocateRequestSchema: GenMessage<AllocateRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 25);
+  messageDesc(file_rfaas, 34);
 
 /**
  * @generated from message rfaas.v1.WorkerAddress
@@ -776,7 +1108,7 @@ export type WorkerAddress = Message<"rfaas.v1.WorkerAddress"> & {
  * Use `create(WorkerAddressSchema)` to create a new message.
  */
 export const WorkerAddressSchema: GenMessage<WorkerAddress> = /*@__PURE__*/
-  messageDesc(file_rfaas, 26);
+  messageDesc(file_rfaas, 35);
 
 /**
  * @generated from message rfaas.v1.FunctionInfo
@@ -800,7 +1132,7 @@ export type FunctionInfo = Message<"rfaas.v1.FunctionInfo"> & {
  * Use `create(FunctionInfoSchema)` to create a new message.
  */
 export const FunctionInfoSchema: GenMessage<FunctionInfo> = /*@__PURE__*/
-  messageDesc(file_rfaas, 27);
+  messageDesc(file_rfaas, 36);
 
 /**
  * @generated from message rfaas.v1.AllocateResponse
@@ -824,7 +1156,7 @@ export type AllocateResponse = Message<"rfaas.v1.AllocateResponse"> & {
   functions: FunctionInfo[];
 
   /**
-   * process start until its workers could be reached
+   * from the start of the process, or from the pool, until its workers could be reached
    *
    * @generated from field: double start_ms = 4;
    */
@@ -836,6 +1168,13 @@ export type AllocateResponse = Message<"rfaas.v1.AllocateResponse"> & {
    * @generated from field: double load_ms = 5;
    */
   loadMs: number;
+
+  /**
+   * the process had been started before anybody asked for it
+   *
+   * @generated from field: bool pooled = 6;
+   */
+  pooled: boolean;
 };
 
 /**
@@ -843,7 +1182,7 @@ export type AllocateResponse = Message<"rfaas.v1.AllocateResponse"> & {
  * Use `create(AllocateResponseSchema)` to create a new message.
  */
 export const AllocateResponseSchema: GenMessage<AllocateResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 28);
+  messageDesc(file_rfaas, 37);
 
 /**
  * @generated from message rfaas.v1.ExtendRequest
@@ -860,7 +1199,7 @@ export type ExtendRequest = Message<"rfaas.v1.ExtendRequest"> & {
  * Use `create(ExtendRequestSchema)` to create a new message.
  */
 export const ExtendRequestSchema: GenMessage<ExtendRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 29);
+  messageDesc(file_rfaas, 38);
 
 /**
  * @generated from message rfaas.v1.ExtendResponse
@@ -873,7 +1212,7 @@ export type ExtendResponse = Message<"rfaas.v1.ExtendResponse"> & {
  * Use `create(ExtendResponseSchema)` to create a new message.
  */
 export const ExtendResponseSchema: GenMessage<ExtendResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 30);
+  messageDesc(file_rfaas, 39);
 
 /**
  * @generated from message rfaas.v1.DeallocateRequest
@@ -890,7 +1229,7 @@ export type DeallocateRequest = Message<"rfaas.v1.DeallocateRequest"> & {
  * Use `create(DeallocateRequestSchema)` to create a new message.
  */
 export const DeallocateRequestSchema: GenMessage<DeallocateRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 31);
+  messageDesc(file_rfaas, 40);
 
 /**
  * @generated from message rfaas.v1.DeallocateResponse
@@ -907,7 +1246,7 @@ export type DeallocateResponse = Message<"rfaas.v1.DeallocateResponse"> & {
  * Use `create(DeallocateResponseSchema)` to create a new message.
  */
 export const DeallocateResponseSchema: GenMessage<DeallocateResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 32);
+  messageDesc(file_rfaas, 41);
 
 /**
  * @generated from message rfaas.v1.WatchLeaseRequest
@@ -924,7 +1263,7 @@ export type WatchLeaseRequest = Message<"rfaas.v1.WatchLeaseRequest"> & {
  * Use `create(WatchLeaseRequestSchema)` to create a new message.
  */
 export const WatchLeaseRequestSchema: GenMessage<WatchLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 33);
+  messageDesc(file_rfaas, 42);
 
 /**
  * @generated from message rfaas.v1.WatchLeaseResponse
@@ -946,6 +1285,20 @@ export type WatchLeaseResponse = Message<"rfaas.v1.WatchLeaseResponse"> & {
    * @generated from field: string message = 3;
    */
   message: string;
+
+  /**
+   * terminating: how long what runs may still run
+   *
+   * @generated from field: double grace_ms = 4;
+   */
+  graceMs: number;
+
+  /**
+   * closed: all that the executor was sent has been answered; what was not answered has not run
+   *
+   * @generated from field: bool drained = 5;
+   */
+  drained: boolean;
 };
 
 /**
@@ -953,7 +1306,7 @@ export type WatchLeaseResponse = Message<"rfaas.v1.WatchLeaseResponse"> & {
  * Use `create(WatchLeaseResponseSchema)` to create a new message.
  */
 export const WatchLeaseResponseSchema: GenMessage<WatchLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 34);
+  messageDesc(file_rfaas, 43);
 
 /**
  * @generated from enum rfaas.v1.NodeState
@@ -973,6 +1326,13 @@ export const NodeState = {
    * @generated from enum value: NODE_STATE_LOST = 2;
    */
   LOST: 2,
+
+  /**
+   * It lives, and takes no new leases.
+   *
+   * @generated from enum value: NODE_STATE_DRAINING = 3;
+   */
+  DRAINING: 3,
 } as const;
 
 /**
@@ -985,6 +1345,47 @@ export type NodeState = (typeof NodeState)[keyof typeof NodeState] | UnknownEnum
  */
 export const NodeStateSchema: GenEnum<NodeState> = /*@__PURE__*/
   enumDesc(file_rfaas, 0);
+
+/**
+ * Which node a lease gets of those on which it fits.
+ *
+ * @generated from enum rfaas.v1.PlacementPolicy
+ */
+export const PlacementPolicy = {
+  /**
+   * pack
+   *
+   * @generated from enum value: PLACEMENT_POLICY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * the one with the fewest cores free
+   *
+   * @generated from enum value: PLACEMENT_POLICY_PACK = 1;
+   */
+  PACK: 1,
+
+  /**
+   * the one with the most
+   *
+   * @generated from enum value: PLACEMENT_POLICY_SPREAD = 2;
+   */
+  SPREAD: 2,
+} as const;
+
+/**
+ * Which node a lease gets of those on which it fits.
+ *
+ * @generated from enum rfaas.v1.PlacementPolicy
+ */
+export type PlacementPolicy = (typeof PlacementPolicy)[keyof typeof PlacementPolicy] | UnknownEnum;
+
+/**
+ * Describes the enum rfaas.v1.PlacementPolicy.
+ */
+export const PlacementPolicySchema: GenEnum<PlacementPolicy> = /*@__PURE__*/
+  enumDesc(file_rfaas, 1);
 
 /**
  * @generated from enum rfaas.v1.LeaseState
@@ -1030,7 +1431,7 @@ export type LeaseState = (typeof LeaseState)[keyof typeof LeaseState] | UnknownE
  * Describes the enum rfaas.v1.LeaseState.
  */
 export const LeaseStateSchema: GenEnum<LeaseState> = /*@__PURE__*/
-  enumDesc(file_rfaas, 1);
+  enumDesc(file_rfaas, 2);
 
 /**
  * @generated from enum rfaas.v1.LeaseEnd
@@ -1081,7 +1482,7 @@ export type LeaseEnd = (typeof LeaseEnd)[keyof typeof LeaseEnd] | UnknownEnum;
  * Describes the enum rfaas.v1.LeaseEnd.
  */
 export const LeaseEndSchema: GenEnum<LeaseEnd> = /*@__PURE__*/
-  enumDesc(file_rfaas, 2);
+  enumDesc(file_rfaas, 3);
 
 /**
  * Grants leases on the cores and memory of nodes.
@@ -1136,6 +1537,16 @@ export const ResourceManagerService: GenService<{
     output: typeof RequestLeaseResponseSchema;
   },
   /**
+   * The same, for who would rather wait than be denied: answers when it is granted, or when it has waited long enough.
+   *
+   * @generated from rpc rfaas.v1.ResourceManagerService.AwaitLease
+   */
+  awaitLease: {
+    methodKind: "unary";
+    input: typeof AwaitLeaseRequestSchema;
+    output: typeof RequestLeaseResponseSchema;
+  },
+  /**
    * @generated from rpc rfaas.v1.ResourceManagerService.RenewLease
    */
   renewLease: {
@@ -1158,6 +1569,38 @@ export const ResourceManagerService: GenService<{
     methodKind: "unary";
     input: typeof ListLeasesRequestSchema;
     output: typeof ListLeasesResponseSchema;
+  },
+  /**
+   * Takes a lease back: its client is told at once, what runs may finish within the grace, then its executor is stopped.
+   * Again with a shorter grace hastens it.
+   *
+   * @generated from rpc rfaas.v1.ResourceManagerService.RetrieveLease
+   */
+  retrieveLease: {
+    methodKind: "unary";
+    input: typeof RetrieveLeaseRequestSchema;
+    output: typeof RetrieveLeaseResponseSchema;
+  },
+  /**
+   * No new leases on a node, and those that it has are retrieved; or, undone, new ones again.
+   *
+   * @generated from rpc rfaas.v1.ResourceManagerService.DrainNode
+   */
+  drainNode: {
+    methodKind: "unary";
+    input: typeof DrainNodeRequestSchema;
+    output: typeof DrainNodeResponseSchema;
+  },
+  /**
+   * Says each time that there is something for the node to hear: it then sends a heartbeat at once. Nothing is lost
+   * without it but time.
+   *
+   * @generated from rpc rfaas.v1.ResourceManagerService.WatchNode
+   */
+  watchNode: {
+    methodKind: "server_streaming";
+    input: typeof WatchNodeRequestSchema;
+    output: typeof WatchNodeResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_rfaas, 0);
@@ -1185,7 +1628,8 @@ export const ExecutorManagerService: GenService<{
     output: typeof PutBundleResponseSchema;
   },
   /**
-   * Starts one executor for the lease in the token, one worker per core.
+   * Starts one executor for the lease in the token, one worker per core. `not_found` when the node lacks the bundle: put
+   * it there and ask again.
    *
    * @generated from rpc rfaas.v1.ExecutorManagerService.Allocate
    */
@@ -1215,7 +1659,7 @@ export const ExecutorManagerService: GenService<{
     output: typeof DeallocateResponseSchema;
   },
   /**
-   * Tells what becomes of the lease, until it is closed; the stream then ends.
+   * Tells what becomes of the lease: that it is active, that it is being retrieved, how it has ended. Then the stream ends.
    *
    * @generated from rpc rfaas.v1.ExecutorManagerService.WatchLease
    */

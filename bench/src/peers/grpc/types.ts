@@ -1,0 +1,37 @@
+/** What we use of the package, which may not be there. */
+export interface GrpcModule {
+  Client: new (target: string, credentials: object, options: object) => GrpcClient
+  Server: new (options: object) => GrpcServer
+  credentials: { createInsecure(): object }
+  ServerCredentials: { createInsecure(): object }
+}
+
+interface GrpcClient {
+  makeUnaryRequest(
+    path: string,
+    serialize: (message: Buffer) => Buffer,
+    deserialize: (bytes: Buffer) => Buffer,
+    message: Buffer,
+    callback: (error: Error | null, reply?: Buffer) => void,
+  ): object
+  close(): void
+}
+
+interface GrpcServer {
+  addService(definition: object, implementation: object): void
+  bindAsync(address: string, credentials: object, callback: (error: Error | null) => void): void
+}
+
+/** Messages are bytes already: Protocol Buffers would only add to the time. */
+export const asBytes = (bytes: Buffer): Buffer => bytes
+
+export const ECHO_PATH = '/bench.Peer/Echo'
+
+/** For both sides: no limits, no bookkeeping for diagnosis, and a window that a large message fits in. */
+export const CHANNEL_OPTIONS = {
+  'grpc.max_receive_message_length': -1,
+  'grpc.max_send_message_length': -1,
+  'grpc.enable_channelz': 0,
+  'grpc.enable_retries': 0,
+  'grpc-node.flow_control_window': 16 << 20,
+}

@@ -1,0 +1,147 @@
+import * as Plot from '@observablehq/plot'
+import { parseHTML } from 'linkedom'
+import { INK, MUTED } from './colors.ts'
+import { spread } from './spread.ts'
+
+/** One axis: where it begins and ends, and the ticks that are named on it, with their unit. */
+export interface Axis {
+  scale: 'log' | 'linear'
+  domain: readonly [from: number, to: number]
+  ticks: readonly number[]
+  format(value: number): string
+}
+
+/** What we are about; what we are compared with; what cannot be beaten. */
+export type Kind = 'ours' | 'peer' | 'floor'
+
+export interface Line {
+  /** Stands beside the line's end, in its color: there is no legend to look things up in. */
+  label: string
+  color: string
+  kind: Kind
+  points: readonly Point[]
+}
+
+export interface Point {
+  x: number
+  y: number
+  /** Up to where the point is spread out, as a pale band. */
+  upTo?: number
+}
+
+/** A value that does not depend on x. */
+export interface Level {
+  label: string
+  y: number
+}
+
+export interface Chart {
+  title: string
+  /** Says what stands upwards. */
+  subtitle: string
+  x: Axis & { label: string }
+  y: Axis
+  lines: readonly Line[]
+  levels?: readonly Level[]
+}
+
+const WIDTH = 880
+const HEIGHT = 500
+const MARGIN = { top: 80, right: 244, bottom: 52, left: 76 }
+const LABEL_HEIGHT = 16
+const AXIS = { tickSize: 0, tickPadding: 9, color: MUTED, fontSize: 12, label: null }
+const FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", "DejaVu Sans", sans-serif'
+
+/** Lines over two axes as an SVG document that stands alone: its own background, its own fonts, no script. */
+export function drawChart({ title, subtitle, x, y, lines, levels = [] }: Chart): string {
+  const { document } = parseHTML('<!doctype html><html></html>')
+  const svg = Plot.plot({
+    document: document as never,
+    className: 'chart',
+    width: WIDTH,
+    height: HEIGHT,
+    marginTop: MARGIN.top,
+    marginRight: MARGIN.right,
+    marginBottom: MARGIN.bottom,
+    marginLeft: MARGIN.left,
+    style: { fontFamily: FONT, fontSize: '13px', color: INK, background: 'white' },
+    x: { type: x.scale, domain: [...x.domain], label: null },
+    y: { type: y.scale, domain: [...y.domain], label: null },
+    marks: [
+      Plot.gridX(x.ticks, { stroke: '#000', strokeOpacity: 0.06 }),
+      Plot.gridY(y.ticks, { stroke: '#000', strokeOpacity: 0.08 }),
+      Plot.axisX(x.ticks, { text: x.format, ...AXIS }),
+      Plot.axisY(y.ticks, { text: y.format, ...AXIS }),
+      ...levels.map((level) => Plot.ruleY([level.y], { stroke: MUTED, strokeWidth: 1.25, strokeDasharray: '2,3' })),
+      ...lines.flatMap(drawLine),
+      ...endLabels(lines, levels, y),
+      ...caption(title, subtitle, x.label),
+    ],
+  })
+  svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
+  svg.setAttribute('role', 'img')
+  svg.setAttribute('aria-label', title)
+  svg.querySelector('style')!.insertAdjacentHTML('afterend', `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`)
+  return `${svg.outerHTML}\n`
+}
+
+function drawLine({ color, kind, points }: Line): Plot.Markish[] {
+  const band = points.filter(({ upTo }) => upTo !== undefined)
+  return [
+    Plot.areaY(band, { x: 'x', y1: 'y', y2: 'upTo', fill: color, fillOpacity: 0.13 }),
+    Plot.lineY(points, {
+      x: 'x',
+      y: 'y',
+      stroke: color,
+      strokeWidth: kind === 'ours' ? 2.75 : 1.75,
+      strokeLinecap: 'round',
+      strokeLinejoin: 'round',
+      ...(kind === 'floor' && { strokeDasharray: '6,4' }),
+    }),
+    ...(kind === 'floor'
+      ? []
+      : [Plot.dot(points, { x: 'x', y: 'y', r: 3, fill: color, stroke: 'white', strokeWidth: 1 })]),
+  ]
+}
+
+/** The names of lines and levels, right of the frame, moved apart where they would touch. */
+function endLabels(lines: readonly Line[], levels: readonly Level[], y: Axis): Plot.Markish[] {
+  const labels = [
+    ...lines.map(({ label, color, kind, points }) => ({ label, color, bold: kind === 'ours', at: points.at(-1)?.y })),
+    ...levels.map((level) => ({ label: level.label, color: MUTED, bold: false, at: level.y })),
+  ].flatMap(({ at, ...label }) => (at === undefined ? [] : [{ ...label, at: pixel(at, y) }]))
+  const top = spread(
+    labels.map(({ at }) => at),
+    LABEL_HEIGHT,
+    MARGIN.top,
+    HEIGHT - MARGIN.bottom,
+  )
+  return labels.map(({ label, color, bold }, index) =>
+    Plot.text([label], {
+      frameAnchor: 'top-right',
+      textAnchor: 'start',
+      lineAnchor: 'middle',
+      dx: 10,
+      dy: top[index]! - MARGIN.top,
+      fill: color,
+      fontSize: 13,
+      fontWeight: bold ? 600 : 400,
+    }),
+  )
+}
+
+function pixel(value: number, { scale, domain: [from, to] }: Axis): number {
+  const of = scale === 'log' ? Math.log : (number: number) => number
+  const share = (of(value) - of(from)) / (of(to) - of(from))
+  return HEIGHT - MARGIN.bottom - share * (HEIGHT - MARGIN.top - MARGIN.bottom)
+}
+
+function caption(title: string, subtitle: string, xLabel: string): Plot.Markish[] {
+  const at = (text: string, options: Plot.TextOptions): Plot.Markish =>
+    Plot.text([text], { frameAnchor: 'top-left', textAnchor: 'start', ...options })
+  return [
+    at(title, { dx: 22 - MARGIN.left, dy: 22 - MARGIN.top, fontSize: 18, fontWeight: 700, fill: INK }),
+    at(subtitle, { dx: 22 - MARGIN.left, dy: 46 - MARGIN.top, fontSize: 13, fill: MUTED }),
+    Plot.text([xLabel], { frameAnchor: 'bottom-right', textAnchor: 'end', dy: 40, fontSize: 12, fill: MUTED }),
+  ]
+}

@@ -1,0 +1,50 @@
+import type { BenchRecord, SeriesRecord } from '../harness/report.ts'
+import type { Results } from '../results/files.ts'
+import { timeAxis } from './axes.ts'
+import type { Axis, Chart, Kind, Line } from './chart.ts'
+import { OURS_LOCAL, OURS_NETWORK, RAW_LOCAL, RAW_NETWORK } from './colors.ts'
+
+const PERCENTILE_MAX = 99.99
+
+/** How the round trips of hot calls are spread, beside those of the bare machine where the floor was measured too. */
+export function distributionChart(record: BenchRecord, { benches: { floor } }: Results): Chart | null {
+  const { hotLocal, hotTcp } = record.series
+  const candidates: [SeriesRecord | undefined, BenchRecord | undefined, string, string, Kind][] = [
+    [hotLocal, record, 'rfaas, local', OURS_LOCAL, 'ours'],
+    [hotTcp, record, 'rfaas, libfabric tcp', OURS_NETWORK, 'ours'],
+    [floor?.series.cacheLineC, floor, 'C: one cache line', RAW_LOCAL, 'floor'],
+    [floor?.series.ofiTcpC, floor, 'C: libfabric tcp', RAW_NETWORK, 'floor'],
+  ]
+  const lines = candidates.flatMap(([series, of, label, color, kind]): Line[] =>
+    series?.curveNs === undefined || of === undefined
+      ? []
+      : [{ label, color, kind, points: curvePoints(of.curvePercentiles, series.curveNs) }],
+  )
+  if (lines.length === 0) return null
+  return {
+    title: 'How steady a hot call is',
+    subtitle: 'Round trips of 64 B: how long those at each percentile take',
+    x: PERCENTILES,
+    y: timeAxis(lines.flatMap(({ points }) => points.map(({ y }) => y))),
+    lines,
+  }
+}
+
+/** Each nine takes as much room as the one before: x is one over the share of what is slower. */
+const PERCENTILES: Axis & { label: string } = {
+  label: 'percentile of calls →',
+  scale: 'log',
+  domain: [oneInSoMany(0), oneInSoMany(PERCENTILE_MAX)],
+  ticks: [0, 50, 90, 99, 99.9, 99.99].map(oneInSoMany),
+  format: (soMany) => (soMany < 1.5 ? 'fastest' : `${Number((100 - 100 / soMany).toFixed(3))} %`),
+}
+
+function oneInSoMany(percentile: number): number {
+  return 100 / (100 - percentile)
+}
+
+function curvePoints(percentiles: readonly number[], curveNs: readonly number[]): Line['points'] {
+  return percentiles.flatMap((percentile, index) =>
+    percentile <= PERCENTILE_MAX ? [{ x: oneInSoMany(percentile), y: curveNs[index]! }] : [],
+  )
+}

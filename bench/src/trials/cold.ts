@@ -1,0 +1,115 @@
+// cold worker SAMPLES: `new Worker(file)` until its first answer.
+// cold pooled|unpooled|first FABRIC SAMPLES: `cluster.lease()` until the first result of an invocation. The manager and
+// the node are another process. Before the samples the program has leased some times; `first` is its very first lease.
+import { fork, type ChildProcess } from 'node:child_process'
+import { on, once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { connect, type Cluster, type LeaseTimings } from 'rfaas'
+import type * as Functions from './functions.ts'
+import { beginTrial, numberArgument, printSamples } from './samples.ts'
+
+beginTrial()
+const PAYLOAD_BYTES = 64
+/** Between two samples: what the last one has left behind has ended. */
+const PAUSE_MS = 100
+const WARMUP = 8
+const mode = process.argv[2] as 'worker' | 'pooled' | 'unpooled' | 'first'
+
+async function timeWorker(): Promise<number> {
+  const startMs = performance.now()
+  const worker = new Worker(new URL('cold-peer.mjs', import.meta.url))
+  worker.postMessage(1)
+  await once(worker, 'message')
+  const tookMs = performance.now() - startMs
+  await worker.terminate()
+  return tookMs
+}
+
+const PHASES = [
+  'bundleMs',
+  'grantMs',
+  'uploadMs',
+  'allocateMs',
+  'startMs',
+  'loadMs',
+  'connectMs',
+  'firstCallMs',
+  'totalMs',
+] as const
+type Phases = Record<(typeof PHASES)[number], number>
+
+async function timeLease(cluster: Cluster, start: LeaseTimings['start']): Promise<Phases> {
+  const startMs = performance.now()
+  const lease = await cluster.lease<typeof Functions>({
+    functions: new URL('functions.ts', import.meta.url),
+    fabric: process.argv[3] as 'local' | 'tcp' | 'verbs',
+  })
+  const leasedMs = performance.now()
+  const { length } = await lease.call.noop(new Uint8Array(PAYLOAD_BYTES))
+  const endMs = performance.now()
+  if (length !== PAYLOAD_BYTES) throw new Error('The result has another length')
+  if (lease.timings.start !== start) throw new Error(`The executor was started ${lease.timings.start}, not ${start}`)
+  await lease.release()
+  return { ...lease.timings, totalMs: endMs - startMs, firstCallMs: endMs - leasedMs }
+}
+
+interface Host {
+  process: ChildProcess
+  url: string
+  /** Resolves when an executor is ready. */
+  refilled(): Promise<void>
+}
+
+async function startHost(pool: number): Promise<Host> {
+  const file = fileURLToPath(new URL('cold-host.ts', import.meta.url))
+  const host = fork(file, [`${pool}`], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  let ready = 0
+  host.on('message', (message: { ready?: number }) => (ready = message.ready ?? ready))
+  let url = ''
+  for await (const [message] of on(host, 'message', { close: ['exit'] }) as AsyncIterable<[{ url?: string }]>) {
+    if (message.url === undefined) continue
+    url = message.url
+    break
+  }
+  const refilled = async (): Promise<void> => {
+    while (ready < pool) await once(host, 'message')
+  }
+  return { process: host, url, refilled }
+}
+
+function printPhases(leases: readonly Phases[]): void {
+  for (const name of PHASES) {
+    const sorted = leases.map((phases) => phases[name]).sort((a, b) => a - b)
+    process.stdout.write(`${name}=${sorted[sorted.length >> 1]}\n`)
+  }
+}
+
+if (mode === 'worker') {
+  const samples = numberArgument(1, 'SAMPLES')
+  const samplesNs: number[] = []
+  for (let index = -WARMUP; index < samples; index++) {
+    await delay(PAUSE_MS)
+    const tookMs = await timeWorker()
+    if (index >= 0) samplesNs.push(tookMs * 1e6)
+  }
+  printSamples(Float64Array.from(samplesNs))
+} else {
+  const samples = mode === 'first' ? 1 : numberArgument(2, 'SAMPLES')
+  const start = mode === 'unpooled' ? 'cold' : 'pooled'
+  const host = await startHost(mode === 'unpooled' ? 0 : 1)
+  const cluster = await connect(host.url)
+  const leases: Phases[] = []
+  for (let index = mode === 'first' ? 0 : -WARMUP; index < samples; index++) {
+    await host.refilled()
+    await delay(PAUSE_MS)
+    const lease = await timeLease(cluster, start)
+    if (index >= 0) leases.push(lease)
+  }
+  printSamples(Float64Array.from(leases, ({ totalMs }) => totalMs * 1e6))
+  printPhases(leases)
+  await cluster.close()
+  host.process.disconnect()
+  await once(host.process, 'exit')
+}

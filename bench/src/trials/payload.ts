@@ -1,0 +1,32 @@
+// payload FABRIC FUNCTION PAYLOAD_BYTES TRIPS WARMUP: invokeSync with as many bytes each way, in place.
+// FUNCTION `ends` touches the first and the last byte, `echo` copies input to output.
+import { beginTrial, numberArgument, printSamples, timeTrips } from './samples.ts'
+import { leaseWorkers } from './workers.ts'
+import type * as Work from './work.ts'
+
+beginTrial()
+const name = process.argv[3] as 'ends' | 'echo'
+const payloadBytes = numberArgument(2, 'PAYLOAD_BYTES')
+
+await using leased = await leaseWorkers<typeof Work>({
+  functions: new URL('work.ts', import.meta.url),
+  fabric: process.argv[2]!,
+  slots: 1,
+  payloadBytesMax: Math.max(4096, payloadBytes),
+})
+const { lease } = leased
+const slot = lease.reserve(payloadBytes)
+const { input } = slot
+for (let index = 0; index < payloadBytes; index++) input[index] = index
+
+const last = payloadBytes - 1
+let count = 0
+const trip = (): void => {
+  count = (count + 1) & 0xff
+  input[0] = count
+  input[last] = count
+  const result = lease.invokeSync(name, slot, payloadBytes)
+  if (result.length !== payloadBytes || result[0] !== count || result[last] !== count)
+    throw new Error('The result is not what was sent')
+}
+printSamples(await timeTrips(trip, numberArgument(3, 'TRIPS'), numberArgument(4, 'WARMUP')))

@@ -1,0 +1,46 @@
+// The functions of the benches that ask what a worker's work costs its caller.
+import { raw } from 'rfaas/functions'
+
+export { echo, noop } from './functions.ts'
+
+/** Touches the first and the last byte each way and nothing between, so that what is left is the way there and back. */
+export const ends = raw((input, output) => {
+  const last = input.length - 1
+  output[0] = input[0]!
+  output[last] = input[last]!
+  return input.length
+})
+
+/** Rounds of {@link compute}: some 40 µs on a core of 3 GHz. */
+export const COMPUTE_STEPS = 30_000
+
+/** A computation that no compiler can shorten: each step needs the one before. */
+export function spinCompute(seed: number, steps: number): number {
+  let state = seed | 1
+  for (let step = 0; step < steps; step++) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+  }
+  return state >>> 0
+}
+
+/** Computes for some tens of microseconds; the result depends on every step. */
+export const compute = raw((input, output) => {
+  const state = spinCompute(input[0]!, COMPUTE_STEPS)
+  for (let byte = 0; byte < 4; byte++) output[byte] = state >>> (8 * byte)
+  return 4
+})
+
+/** Keeps its worker busy for as many microseconds as its first byte says tens of. */
+export const slow = raw((input) => {
+  const endMs = performance.now() + input[0]! / 100
+  while (performance.now() < endMs);
+  return 0
+})
+
+/** Answers after as many milliseconds as its first byte says hundreds of, and leaves the worker free meanwhile. */
+export const nap = raw(async (input) => {
+  await new Promise((resolve) => setTimeout(resolve, input[0]! * 100))
+  return 0
+})

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { after, it } from 'node:test'
+
+import type { Harness } from './harness.ts'
+import { everyOrder, Racers, type Move } from './race.ts'
+
+/** Moves of one end, and what each must come to in every order. */
+type Line = [move: Move, says: string][]
+
+interface Meeting {
+  what: string
+  near: Line
+  far: Line
+  /** How often a turn may be taken away in one order. */
+  switchesMax: number
+  /** It takes the connection's end to do it again. */
+  ends?: true
+}
+
+const SEND: Line = [['write', 'written']]
+const END: Line = [['close', 'closed']]
+const sleep = (how: 'wait' | 'arm'): Line => [
+  [how, 'ready'],
+  ['poll', '7'],
+]
+
+/** One end writes, interrupts or ends while the other falls asleep, blocked or on its event loop, as `how` says. */
+function oneSleeps(how: 'wait' | 'arm'): Meeting[] {
+  const interrupted: Line =
+    how === 'wait'
+      ? [
+          ['wait', 'interrupted'],
+          ['take', 'interrupted: false'],
+        ]
+      : [
+          ['arm', 'ready'],
+          ['take', 'interrupted: true'],
+        ]
+  const lost: Line =
+    how === 'wait'
+      ? [['wait', 'lost']]
+      : [
+          ['arm', 'ready'],
+          ['poll', '-1'],
+        ]
+  const last: Line = [...lost, ['state', 'lost']]
+  return [
+    { what: `a write meets ${how}`, near: SEND, far: sleep(how), switchesMax: Infinity },
+    {
+      what: `two writes meet ${how}, twice`,
+      near: [...SEND, ...SEND],
+      far: [...sleep(how), ...sleep(how)],
+      switchesMax: 3,
+    },
+    {
+      what: `an interrupt meets ${how}`,
+      near: [['interrupt', 'interrupted it']],
+      far: interrupted,
+      switchesMax: Infinity,
+    },
+    { what: `the other's end meets ${how}`, near: END, far: last, switchesMax: Infinity, ends: true },
+    {
+      what: `a write and then the other's end meet ${how}`,
+      near: [...SEND, ...END],
+      far: [...sleep(how), ...last],
+      switchesMax: 2,
+      ends: true,
+    },
+  ]
+}
+
+const bothSleep: Meeting[] = [
+  {
+    what: 'both write, then wait',
+    near: [...SEND, ...sleep('wait')],
+    far: [...SEND, ...sleep('wait')],
+    switchesMax: 2,
+  },
+  { what: 'both write, then arm', near: [...SEND, ...sleep('arm')], far: [...SEND, ...sleep('arm')], switchesMax: 2 },
+  {
+    what: 'a client that arms, a worker that waits and answers',
+    near: [...SEND, ...sleep('arm')],
+    far: [...sleep('wait'), ...SEND],
+    switchesMax: 3,
+  },
+  {
+    what: 'a client that arms, a worker that arms and answers',
+    near: [...SEND, ...sleep('arm')],
+    far: [...sleep('arm'), ...SEND],
+    switchesMax: 2,
+  },
+]
+
+/** Every order in which the steps of two ends can come, one of which falls asleep while the other has to wake it. */
+export function testRacing(harness: Harness): void {
+  if (!harness.separate) {
+    it('races: forced, step by step', { skip: 'both ends are in one thread' })
+    return
+  }
+  // Two threads take longer to start than to run most of these.
+  let racers: Racers | null = null
+  after(() => racers?.[Symbol.asyncDispose]())
+
+  for (const { what, near, far, switchesMax, ends } of [...oneSleeps('wait'), ...oneSleeps('arm'), ...bothSleep]) {
+    it(`races: ${what}`, async (test) => {
+      await using undo = new AsyncDisposableStack()
+      const pair = undo.use((racers ??= await Racers.start()))
+      racers = null
+      const moves = [near, far].map((line) => line.map(([move]) => move)) as [Move[], Move[]]
+      const expected = [near, far].map((line) => line.map(([, says]) => says))
+      if (!ends) await pair.connect(harness)
+      const count = await everyOrder(async (schedule) => {
+        if (ends) await pair.connect(harness)
+        const run = await pair.run(moves, schedule)
+        assert.deepEqual(run.said, expected, `in the order ${run.taken}`)
+        if (ends) await pair.disconnect()
+        return run
+      }, switchesMax)
+      if (!ends) await pair.disconnect()
+      test.diagnostic(`${count} orders`)
+      // Over any fabric a sleeper has three steps at least; the other's one may come before and after each.
+      assert.ok(count >= 4, `only ${count} orders: the threads did not stop before their steps`)
+      // The next may have them, unless something was wrong.
+      undo.move()
+      racers = pair
+    })
+  }
+}

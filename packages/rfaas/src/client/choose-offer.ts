@@ -1,0 +1,63 @@
+import { hostIdentity, isNeighbour, linkAddresses, rdmaDevices, reasonAgainstVerbs } from '@rfaas/fabric'
+import type { LinkAddress } from '@rfaas/fabric'
+
+import type { NodeInfo } from '../control/gen/rfaas_pb.ts'
+import type { FabricChoice } from './types.ts'
+
+/** Best first: over the first nothing is copied, over the second nothing but the network card copies. */
+const BEST_FIRST: readonly FabricChoice[] = ['local', 'verbs', 'tcp']
+
+/** What decides how this program reaches a node. */
+export interface Standpoint {
+  readonly hostId: string
+  /** The networks that this machine is in, and those of them that an RDMA device of its is in. */
+  readonly links: readonly LinkAddress[]
+  readonly rdmaLinks: readonly LinkAddress[]
+  /** Why nothing goes over `verbs` from here; empty when something does. */
+  readonly againstVerbs: string
+}
+
+/** A node's offer that was taken, and why none of the better fabrics was. */
+export interface ChosenOffer {
+  readonly fabric: FabricChoice
+  readonly address: string
+  readonly passedOver: readonly { readonly fabric: FabricChoice; readonly reason: string }[]
+}
+
+export function standpoint(): Standpoint {
+  const links = linkAddresses()
+  const rdma = new Set(rdmaDevices().map(({ address }) => address))
+  const rdmaLinks = links.filter(({ address }) => rdma.has(address))
+  return { hostId: hostIdentity(), links, rdmaLinks, againstVerbs: reasonAgainstVerbs() }
+}
+
+/**
+ * The best of a node's offers over one of these fabrics; null when there is none. Among several addresses of the best
+ * fabric, one in a network that we are in too goes first.
+ */
+export function chooseOffer(
+  { fabrics: offers }: Pick<NodeInfo, 'fabrics'>,
+  fabrics: readonly FabricChoice[],
+  from: Standpoint,
+): ChosenOffer | null {
+  const reasonAgainst = (fabric: FabricChoice, offered: NodeInfo['fabrics']): string => {
+    if (fabric === 'verbs' && from.againstVerbs !== '') return from.againstVerbs
+    if (offered.length === 0) return 'the node does not offer it'
+    if (fabric === 'local' && offered.every(({ hostId }) => hostId !== from.hostId))
+      return 'the node is on another host'
+    return fabrics.includes(fabric) ? '' : 'another was asked for'
+  }
+  const passedOver: { fabric: FabricChoice; reason: string }[] = []
+  for (const fabric of BEST_FIRST) {
+    const offered = offers.filter((offer) => offer.fabric === fabric)
+    const reason = reasonAgainst(fabric, offered)
+    if (reason !== '') {
+      passedOver.push({ fabric, reason })
+      continue
+    }
+    const near = fabric === 'verbs' ? from.rdmaLinks : from.links
+    const { address } = offered.find((offer) => isNeighbour(offer.address, near)) ?? offered[0]!
+    return { fabric, address, passedOver }
+  }
+  return null
+}

@@ -1,0 +1,56 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import type { DescMethodUnary } from '@bufbuild/protobuf'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect'
+import { CONTROL_MESSAGE_BYTES_MAX } from '../limits.ts'
+import { CODE_HEADER, toConnectError } from './errors.ts'
+import { collect, PROTO } from './unary-message.ts'
+
+/** A unary method and what answers it, which has no need to know more of a call than its message. */
+export interface UnaryHandler {
+  readonly method: DescMethodUnary
+  readonly answer: (input: never) => unknown
+}
+
+/** Whether a call is one that {@link answerUnary} understands: binary and not compressed, as `callUnary` sends it. */
+export function isPlainUnary(headers: IncomingHttpHeaders): boolean {
+  return headers[':method'] === 'POST' && headers['content-type'] === PROTO && headers['content-encoding'] === undefined
+}
+
+/** Answers a unary call of the Connect protocol, as the library's server would. See `callUnary` for why. */
+export function answerUnary(stream: ServerHttp2Stream, { method, answer }: UnaryHandler): void {
+  // Its caller went away: nobody is left to be told.
+  stream.on('error', () => {})
+  collect(stream, CONTROL_MESSAGE_BYTES_MAX, (bytes) => void respond(bytes))
+
+  const respond = async (bytes: Uint8Array | null): Promise<void> => {
+    let body: Uint8Array
+    let headers: Record<string, string | number>
+    try {
+      const output = await answer(read(bytes) as never)
+      body = toBinary(method.output, create(method.output, output as Record<string, unknown>))
+      headers = { ':status': 200, 'content-type': PROTO }
+    } catch (thrown) {
+      const error = toConnectError(thrown)
+      body = errorToJsonBytes(error, undefined)
+      headers = { ':status': codeToHttpStatus(error.code), 'content-type': 'application/json' }
+      const code = error.metadata.get(CODE_HEADER)
+      if (code !== null) headers[CODE_HEADER] = code
+    }
+    if (stream.closed || stream.destroyed) return
+    stream.respond({ ...headers, 'content-length': body.byteLength })
+    stream.end(body)
+  }
+
+  const read = (bytes: Uint8Array | null): object => {
+    if (bytes === null) {
+      throw new ConnectError(`it has more than ${CONTROL_MESSAGE_BYTES_MAX} bytes`, Code.ResourceExhausted)
+    }
+    try {
+      return fromBinary(method.input, bytes)
+    } catch (error) {
+      throw new ConnectError(`it is no ${method.input.name}: ${(error as Error).message}`, Code.InvalidArgument)
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { constants, type Http2Stream } from 'node:http2'
+import type { DescMethod } from '@bufbuild/protobuf'
+
+/** Content type of one binary message, the body of a unary call and of its answer. */
+export const PROTO = 'application/proto'
+
+export function pathOf(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`
+}
+
+/**
+ * Calls back once with all that a stream brings; with null, as soon as that is clear, when it is too much. Not at all when
+ * the stream is ended before its time: what it brought is no message then.
+ */
+export function collect(stream: Http2Stream, bytesMax: number, done: (bytes: Uint8Array | null) => void): void {
+  const chunks: Buffer[] = []
+  let length = 0
+  stream.on('data', (chunk: Buffer) => {
+    if (length > bytesMax) return
+    length += chunk.length
+    if (length > bytesMax) done(null)
+    else chunks.push(chunk)
+  })
+  stream.once('end', () => {
+    // Node.js tells of an end, too, when the other side has given up.
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || length > bytesMax) return
+    done(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
+  })
+}

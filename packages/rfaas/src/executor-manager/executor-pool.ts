@@ -1,0 +1,176 @@
+import type { Clock } from '../clock.ts'
+import { RfaasError, toRfaasError } from '../errors.ts'
+import { EXECUTOR_START_TIMEOUT_MS, POOL_LEASE_WORKERS_MAX, POOL_WORKERS_MAX } from '../limits.ts'
+import { ExecutorProcess } from './executor-process.ts'
+import type { PrepareOrder } from './executor-process.ts'
+import { MeterPage } from './meter-page.ts'
+import { bestFit, PoolPlan } from './pool-plan.ts'
+import type { ExecutorShape } from './pool-plan.ts'
+import { memoryBytesOf } from './process-memory.ts'
+
+/** What a node keeps ready. */
+export interface PoolState {
+  /** Executors that it keeps ready when nothing hinders it. */
+  readonly size: number
+  /** Executors that are ready now. */
+  readonly ready: number
+  /** What they add to the machine's memory, besides what is leased. */
+  readonly memoryMib: number
+}
+
+export interface ExecutorPoolOptions {
+  readonly size: number
+  /** What most leases ask for: what the pool holds until there was a lease. */
+  readonly firstShape: ExecutorShape
+  readonly clock: Clock
+  readonly executorPath: string
+  readonly fabrics: PrepareOrder['fabrics']
+  /** Whether a core of the machine had little to do since this was asked last. */
+  readonly hasIdleCore: () => boolean
+  readonly onChange: (state: PoolState) => void
+  /** Of several failures in a row, the first. */
+  readonly onFailure: (error: RfaasError) => void
+}
+
+/** The executor of one lease, not yet started as such; whoever takes it stops it and closes its meters. */
+export interface TakenExecutor {
+  readonly process: ExecutorProcess
+  readonly meters: MeterPage
+  /** Why it did not come from the pool; null when it did. */
+  readonly coldReason: string | null
+}
+
+interface Held extends ExecutorShape {
+  readonly process: ExecutorProcess
+  readonly meters: MeterPage
+  /** null while it starts. */
+  readyMs: number | null
+  memoryBytes: number
+}
+
+/**
+ * Where the executors of a node come from: out of a pool of processes that have been started before anybody asked, or,
+ * when none of them fits, started now. Every one is for one lease and none comes back, so that no tenant meets what
+ * another one has left.
+ */
+export class ExecutorPool {
+  readonly #options: ExecutorPoolOptions
+  readonly #plan: PoolPlan
+  #held: Held[] = []
+  readonly #stopping = new Set<Promise<unknown>>()
+  #cancelTimer: (() => void) | null = null
+  #closed = false
+
+  constructor(options: ExecutorPoolOptions) {
+    this.#options = options
+    this.#plan = new PoolPlan(options.size, options.firstShape)
+    this.#refill()
+  }
+
+  get state(): PoolState {
+    const ready = this.#held.filter(({ readyMs }) => readyMs !== null)
+    const memoryMib = Math.ceil(ready.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) / 2 ** 20)
+    return { size: this.#plan.size, ready: ready.length, memoryMib }
+  }
+
+  /** An executor for a lease. One that still starts will do, too: it is ahead of any other. */
+  take(asked: ExecutorShape): TakenExecutor {
+    const { clock, hasIdleCore } = this.#options
+    const coldReason = this.#misfit(asked)
+    const fit = coldReason === null ? bestFit(asked, this.#held) : -1
+    const workers = Math.min(asked.workers, POOL_WORKERS_MAX)
+    if (asked.workers <= POOL_LEASE_WORKERS_MAX) this.#plan.leased({ ...asked, workers }, clock.nowMonotonicMs())
+    // A lease waits for its executor: all else comes after it has been told to start.
+    setImmediate(() => {
+      // From here on it is looked whether there is one.
+      hasIdleCore()
+      this.#changed()
+    })
+    if (coldReason !== null) {
+      const meters = new MeterPage(asked.workers)
+      return { process: this.#spawn(asked.heapMib, meters), meters, coldReason }
+    }
+    const [{ process, meters }] = this.#held.splice(fit, 1) as [Held]
+    this.#plan.used()
+    return { process, meters, coldReason }
+  }
+
+  /** Does what is to be done by now, and sees to it that the rest is done in time. */
+  #refill(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+    if (this.#closed) return
+    const { clock, hasIdleCore } = this.#options
+    const isStarting = this.#held.some(({ readyMs }) => readyMs === null)
+    const { stop, start, againAtMs } = this.#plan.next(this.#held, isStarting, hasIdleCore, clock.nowMonotonicMs())
+    for (const index of stop) this.#stop(this.#held.splice(index, 1)[0]!)
+    if (start !== null) void this.#prepare(start)
+    if (againAtMs === null) return
+    this.#cancelTimer = clock.after(Math.max(0, againAtMs - clock.nowMonotonicMs()), () => this.#refill())
+  }
+
+  /** Ends those that nobody has taken. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+    for (const held of this.#held.splice(0)) this.#stop(held)
+    await Promise.all(this.#stopping)
+  }
+
+  #misfit({ workers, heapMib }: ExecutorShape): string | null {
+    if (this.#plan.size === 0) return 'this node keeps none ready'
+    if (workers > POOL_LEASE_WORKERS_MAX) return `${workers} workers asked, at most ${POOL_LEASE_WORKERS_MAX} fit`
+    if (this.#held.length === 0) return 'all that were ready are in use'
+    if (this.#held.some((held) => held.heapMib === heapMib)) return null
+    const ready = [...new Set(this.#held.map((held) => held.heapMib))].join(', ')
+    return `${heapMib} MiB a worker asked, ready are some with ${ready} MiB`
+  }
+
+  async #prepare(shape: ExecutorShape): Promise<void> {
+    const { clock, fabrics } = this.#options
+    const meters = new MeterPage(POOL_LEASE_WORKERS_MAX)
+    const process = this.#spawn(shape.heapMib, meters)
+    const held: Held = { ...shape, process, meters, readyMs: null, memoryBytes: 0 }
+    this.#held.push(held)
+    process.prepare({ workers: shape.workers, fabrics })
+    const isMine = (): boolean => this.#held.includes(held)
+    try {
+      await process.prepared(EXECUTOR_START_TIMEOUT_MS)
+      if (!isMine()) return
+      held.memoryBytes = await memoryBytesOf(process.pid!)
+      if (!isMine()) return
+      held.readyMs = clock.nowMonotonicMs()
+      this.#changed()
+      const { how } = await process.exited
+      if (isMine()) throw new RfaasError('executor_lost', `An executor of the pool ${how}${process.lastOutput}`)
+    } catch (error) {
+      // Of one that was taken the lease tells.
+      if (isMine()) this.#failed(held, toRfaasError(error, 'executor_start_failed', 'Cannot start an executor'))
+    }
+  }
+
+  #failed(held: Held, error: RfaasError): void {
+    this.#held.splice(this.#held.indexOf(held), 1)
+    this.#stop(held)
+    if (this.#plan.isWell) this.#options.onFailure(error)
+    const nowMs = this.#options.clock.nowMonotonicMs()
+    this.#plan.failed(nowMs, held.readyMs === null ? 0 : nowMs - held.readyMs)
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#options.onChange(this.state)
+    this.#refill()
+  }
+
+  #spawn(heapMib: number, meters: MeterPage): ExecutorProcess {
+    return new ExecutorProcess({ executorPath: this.#options.executorPath, meterPageFd: meters.fd, heapMib })
+  }
+
+  #stop({ process, meters }: Held): void {
+    const stopped = process.stop(0).then(() => meters.close())
+    this.#stopping.add(stopped)
+    void stopped.finally(() => this.#stopping.delete(stopped))
+  }
+}

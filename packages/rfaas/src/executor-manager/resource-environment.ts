@@ -1,0 +1,72 @@
+import { amountOf } from '../lease/resources.ts'
+import type { Resources } from '../lease/resources.ts'
+
+/** Which of a node's resources a lease has: their numbers, from 0, ascending. */
+export type Units = Readonly<Record<string, readonly number[]>>
+
+/** The resource that the vendors' drivers are told of, too. */
+const GPU = 'gpu'
+
+/** No machine has so many: the only device that is named is none. */
+const NO_DEVICE = '65535'
+
+/**
+ * How an executor learns what its lease has: variables of its environment, set before anything of the lease is loaded.
+ * They hide what the lease does not have from drivers that honour them; no function is kept from changing them.
+ *
+ * @param total what the node has: where it has GPUs, a lease without any sees none
+ * @param own the environment of the node, which may itself have been given some GPUs only, by Slurm for instance
+ */
+export function resourceEnvironment(total: Resources, units: Units, own: NodeJS.ProcessEnv): Record<string, string> {
+  const environment: Record<string, string> = {}
+  for (const [name, numbers] of Object.entries(units)) environment[variableOf(name)] = numbers.join(',')
+  if (amountOf(total, GPU) > 0) Object.assign(environment, gpuEnvironment(units[GPU] ?? [], own))
+  return environment
+}
+
+/**
+ * NVIDIA: https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html, where empty is
+ * "no GPU devices are visible". AMD: https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html; the runtime takes
+ * empty for none as well (RvdFilter::SelectZeroDevices), and HIP then numbers anew what ROCR_VISIBLE_DEVICES has left, by
+ * HIP_VISIBLE_DEVICES or, where that is unset, by CUDA_VISIBLE_DEVICES, which is meant for others here. Intel:
+ * https://oneapi-src.github.io/level-zero-spec/level-zero/latest/core/PROG.html#affinity-mask; its driver takes empty for
+ * all (ExecutionEnvironment::parseAffinityMask), and leaves out what it does not have.
+ */
+function gpuEnvironment(numbers: readonly number[], own: NodeJS.ProcessEnv): Record<string, string> {
+  const devices = (variable: string): string => {
+    const listed = devicesIn(own[variable])
+    return numbers.map((number) => (listed === null ? String(number) : listed[number])).join(',')
+  }
+  return {
+    CUDA_VISIBLE_DEVICES: devices('CUDA_VISIBLE_DEVICES'),
+    ROCR_VISIBLE_DEVICES: devices('ROCR_VISIBLE_DEVICES'),
+    HIP_VISIBLE_DEVICES: Array.from(numbers.keys()).join(','),
+    ZE_AFFINITY_MASK: devices('ZE_AFFINITY_MASK') || NO_DEVICE,
+  }
+}
+
+/** Why executors could not be told of these resources, as the end of a sentence; null when they can. */
+export function environmentProblem(total: Resources, own: NodeJS.ProcessEnv): string | null {
+  const names = new Map<string, string>()
+  for (const name of Object.keys(total)) {
+    const other = names.get(variableOf(name))
+    if (other !== undefined) return `resources ${other} and ${name} would both be ${variableOf(name)}`
+    names.set(variableOf(name), name)
+  }
+  const gpus = amountOf(total, GPU)
+  for (const variable of ['CUDA_VISIBLE_DEVICES', 'ROCR_VISIBLE_DEVICES', 'ZE_AFFINITY_MASK']) {
+    const listed = devicesIn(own[variable])
+    if (listed === null || listed.length >= gpus) continue
+    return `resource gpu is ${gpus}, ${variable} has ${listed.length}: ${JSON.stringify(own[variable])}`
+  }
+  return null
+}
+
+/** null when all are there, or none is of that vendor. */
+function devicesIn(value: string | undefined): string[] | null {
+  return value === undefined || value === '' ? null : value.split(',').map((device) => device.trim())
+}
+
+function variableOf(name: string): string {
+  return `RFAAS_RESOURCE_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`
+}

@@ -1,0 +1,143 @@
+import type { Clock } from '../clock.ts'
+import { RfaasError, toRfaasError } from '../errors.ts'
+import { LEASE_QUEUE_LOOK_MS, LEASE_QUEUE_MAX } from '../limits.ts'
+import type { LeaseDemand } from './requests.ts'
+
+export interface LeaseQueueOptions<Grant> {
+  readonly clock: Clock
+  /** @throws {RfaasError} `lease_denied` when nothing that fits is free */
+  readonly grant: (demand: LeaseDemand) => Promise<Grant>
+  /** Whether some node could serve it, were it empty. */
+  readonly isPossible: (demand: LeaseDemand) => boolean
+  /** Gives back what nobody waits for any more. */
+  readonly takeBack: (grant: Grant) => Promise<void>
+}
+
+interface Waiting<Grant> {
+  readonly demand: LeaseDemand
+  readonly granted: PromiseWithResolvers<Grant>
+  /** What no node can serve holds nobody up. */
+  isPossible: boolean
+  denial: RfaasError
+}
+
+/**
+ * Requests that wait for room, the highest priority first and each priority in order of arrival: who is behind one that
+ * does not fit yet waits, too, so that large leases find room in the end. Bounded. Of several managers each has its own.
+ */
+export class LeaseQueue<Grant> {
+  readonly #options: LeaseQueueOptions<Grant>
+  readonly #waiting: Waiting<Grant>[] = []
+  #cancelTimer: (() => void) | null = null
+  #isLooking = false
+  #looksAgain = false
+
+  constructor(options: LeaseQueueOptions<Grant>) {
+    this.#options = options
+  }
+
+  get length(): number {
+    return this.#waiting.length
+  }
+
+  /** How many wait before a request of this priority that comes now, and may get what it asks for. */
+  ahead(priority: number): number {
+    return this.#waiting.filter(({ demand, isPossible }) => isPossible && demand.priority >= priority).length
+  }
+
+  /**
+   * Waits for its turn, and for what it asks for.
+   *
+   * @param signal whoever waits has gone
+   * @throws {RfaasError} `queue_full`; `lease_denied` after `waitMs`, with what was missing last; `aborted`
+   */
+  async wait(demand: LeaseDemand, waitMs: number, denial: RfaasError, signal: AbortSignal): Promise<Grant> {
+    if (this.#waiting.length >= LEASE_QUEUE_MAX) {
+      throw new RfaasError('queue_full', `Cannot wait for a lease: ${this.#waiting.length} wait already`)
+    }
+    const entry: Waiting<Grant> = { demand, granted: Promise.withResolvers(), isPossible: true, denial }
+    const at = this.#waiting.findIndex((other) => other.demand.priority < demand.priority)
+    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, entry)
+    const { granted } = entry
+    const onAbort = (): void => this.#leave(entry, new RfaasError('aborted', 'Nobody waits for the lease any more'))
+    const cancelTimer = this.#options.clock.after(waitMs, () => this.#leave(entry, late(entry.denial, waitMs)))
+    signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    this.look()
+    try {
+      return await granted.promise
+    } finally {
+      cancelTimer()
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** There may be more room than there was. */
+  look(): void {
+    if (this.#isLooking) {
+      this.#looksAgain = true
+      return
+    }
+    if (this.#waiting.length === 0) return
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+    this.#isLooking = true
+    void this.#lookThrough().finally(() => {
+      this.#isLooking = false
+      if (this.#looksAgain) {
+        this.#looksAgain = false
+        this.look()
+      } else if (this.#waiting.length > 0) {
+        // What comes back through another manager is not told to us.
+        this.#cancelTimer = this.#options.clock.after(LEASE_QUEUE_LOOK_MS, () => this.look())
+      }
+    })
+  }
+
+  /** Nobody is granted anything any more. */
+  close(): void {
+    this.#cancelTimer?.()
+    for (const entry of [...this.#waiting]) {
+      this.#leave(entry, new RfaasError('closed', 'Cannot wait for a lease: the resource manager shuts down'))
+    }
+  }
+
+  async #lookThrough(): Promise<void> {
+    for (const entry of [...this.#waiting]) {
+      if (!this.#waiting.includes(entry)) continue
+      try {
+        const grant = await this.#options.grant(entry.demand)
+        if (this.#remove(entry)) entry.granted.resolve(grant)
+        else await this.#options.takeBack(grant)
+      } catch (thrown) {
+        const error = toRfaasError(thrown)
+        if (error.code !== 'lease_denied') {
+          this.#leave(entry, error)
+          continue
+        }
+        entry.denial = error
+        entry.isPossible = this.#options.isPossible(entry.demand)
+        if (entry.isPossible) return
+      }
+    }
+  }
+
+  #leave(entry: Waiting<Grant>, error: RfaasError): void {
+    if (!this.#remove(entry)) return
+    entry.granted.reject(error)
+    // Whoever was behind it may fit.
+    this.look()
+  }
+
+  #remove(entry: Waiting<Grant>): boolean {
+    const at = this.#waiting.indexOf(entry)
+    if (at < 0) return false
+    this.#waiting.splice(at, 1)
+    return true
+  }
+}
+
+function late(denial: RfaasError, waitMs: number): RfaasError {
+  const reason = denial.message.replace(/^lease_denied: Cannot grant lease: /, '')
+  return new RfaasError('lease_denied', `Cannot grant lease within ${waitMs} ms: ${reason}`)
+}

@@ -1,0 +1,17 @@
+import type { Demand } from './fit.ts'
+
+/** For tests: one core and one MiB on any node, but for what is given. */
+export function testDemand(rest: Partial<Demand> = {}): Demand {
+  return {
+    cores: 1,
+    memoryMib: 1,
+    resources: {},
+    labels: {},
+    nodeId: '',
+    avoidNodeId: '',
+    fabrics: [],
+    hostId: '',
+    policy: 'pack',
+    ...rest,
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * What was wrong with the original, defect by defect. Those of its resource manager are in
+ * resource-manager/defects.test.ts; that memory is not enforced is in pool.test.ts, that a wake-up can be missed in
+ * wake-up.test.ts.
+ */
+import { strict as assert } from 'node:assert'
+import { after, afterEach, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { type Bill, type Cluster, type Lease, type LeaseOptions } from 'rfaas'
+
+import { error } from './harness/codes.ts'
+import type * as Functions from './harness/functions.ts'
+import { Scene } from './harness/scene.ts'
+import { NOTICED_MS_MAX, within } from './harness/waiting.ts'
+
+const functions = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
+
+describe('defects of the original', () => {
+  let scene: Scene
+  let cluster: Cluster
+
+  before(async () => {
+    scene = new Scene()
+    // The node hears nothing from the manager by itself.
+    cluster = await scene.embedded({ manager: { heartbeatIntervalMs: 600_000, nodeLostAfterMs: 1_800_000 } })
+  })
+  afterEach(() => scene.idle(cluster))
+  after(() => scene[Symbol.asyncDispose]())
+
+  const lease = (options: Partial<LeaseOptions> = {}): Promise<Lease<typeof Functions>> =>
+    cluster.lease<typeof Functions>({ functions, ...options })
+
+  test('the lease announcement races with its use: a node that was told nothing takes a lease by its token', async () => {
+    await using workers = await lease()
+    assert.equal(await workers.call.add(1, 2), 3)
+  })
+
+  test('the hot timeout compares nanoseconds with milliseconds, over the last window only: it is what was asked for', async () => {
+    const polled = async (hotTimeoutMs: number): Promise<number> => {
+      const workers = await lease({ hotTimeoutMs })
+      // Each call begins it anew.
+      for (let call = 0; call < 3; call++) await workers.call.later(1, call)
+      await delay(1000)
+      return (await workers.release()).usage.hotPollingNs / 1e6
+    }
+    const [short, long] = [await polled(3), await polled(600)]
+    assert.ok(long > 20 * short, `${long} ms and ${short} ms`)
+    assert.ok(long < 1000, `it sleeps after its time: ${long} ms`)
+  })
+
+  test('an invocation id of 16 bits wraps: a slot that is used more often still has its own results', async () => {
+    await using workers = await lease({ hotTimeoutMs: 'always' })
+    using slot = workers.reserve(4)
+    const input = new Uint32Array(slot.input.buffer, slot.input.byteOffset, 1)
+    for (let n = 0; n < 70_000; n++) {
+      input[0] = n
+      const result = workers.invokeSync('invert', slot)
+      if (new Uint32Array(result.buffer, result.byteOffset, 1)[0] !== ~n >>> 0)
+        assert.fail(`call ${n} has another result`)
+    }
+  })
+
+  test('an unknown function gives an invalid future: it is refused by name', async () => {
+    await using workers = await lease()
+    const { call } = workers as unknown as { call: Record<string, () => Promise<unknown>> }
+    await assert.rejects(call['absent']!(), error('unknown_function', /Cannot invoke absent: the module has add, /))
+  })
+
+  test('a crash is not reported to the client: what is in flight fails with how the executor ended', async () => {
+    const workers = await lease()
+    const inFlight = workers.call.never()
+    workers.call.exit(7).catch(() => {})
+    await assert.rejects(within(NOTICED_MS_MAX, 'noticed', inFlight), error('executor_lost', /exit\(7\)/))
+    await workers.release()
+  })
+
+  test('one invocation is in flight per worker: as many as there are slots', async () => {
+    await using workers = await lease({ slots: 8 })
+    const together = await Promise.all(Array.from({ length: 8 }, () => workers.call.crowd(100)))
+    assert.equal(Math.max(...together), 8)
+  })
+
+  test('metering is lost when the executor is killed: what it had used is on the bill', async () => {
+    const workers = await lease()
+    for (let call = 0; call < 5; call++) await workers.call.compute(20)
+    const [executor] = scene.executorPids()
+    process.kill(executor!, 'SIGKILL')
+    await within(NOTICED_MS_MAX, 'noticed', workers.closed)
+    const { usage }: Bill = await workers.release()
+    assert.equal(usage.invocations, 5)
+    assert.ok(usage.executionNs >= 5 * 20e6, `${usage.executionNs} ns`)
+  })
+})

@@ -1,0 +1,30 @@
+/** What the guest runs: the files of suite/, or those whose name holds one of the words given. */
+import { globSync } from 'node:fs'
+import { finished } from 'node:stream/promises'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { fileURLToPath } from 'node:url'
+
+import { Tally } from '../../scripts/tally.ts'
+
+/** An emulated processor is some thirty times as slow as a real one. */
+const TEST_MS_MAX = 120_000
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const suite = fileURLToPath(new URL('./suite', import.meta.url))
+const words = process.argv.slice(2)
+const files = globSync('*.test.js', { cwd: suite })
+  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+  .sort()
+  .map((file) => `${suite}/${file}`)
+const tally = new Tally(root)
+// They cut cables and lose packets: one at a time.
+const events = run({ files, concurrency: 1, timeout: TEST_MS_MAX })
+tally.listen(events)
+const report = events.compose(new spec())
+report.pipe(process.stdout, { end: false })
+await finished(report)
+if (tally.total === 0) tally.fail(`No test ran; no file of the suite is called ${words.join(' or ')}`)
+for (const problem of tally.problems) console.log(`✖ ${problem}`)
+console.log(tally.line)
+process.exitCode = tally.failed === 0 ? 0 : 1

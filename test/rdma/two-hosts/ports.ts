@@ -1,0 +1,3 @@
+export const MANAGER_PORT = 7070
+/** Whoever connects here has nothing more to ask. */
+export const GOODBYE_PORT = 7071
