@@ -1,6 +1,7 @@
 import type { TestsStream } from 'node:test'
 
 import { processes } from './processes.ts'
+import { testFileOf } from './test-file.ts'
 
 const LOOK_EVERY_MS = 1_000
 
@@ -10,8 +11,8 @@ const LOOK_EVERY_MS = 1_000
  */
 export function watchForHangs(events: TestsStream, idleMs: number): { close(): void } {
   const lastSignMs = new Map<string, number>()
-  const sign = ({ file }: { file?: string | undefined }): void => {
-    if (file !== undefined) lastSignMs.set(file, performance.now())
+  const sign = (event: { file?: string | undefined }): void => {
+    lastSignMs.set(testFileOf(event), performance.now())
   }
   events.on('test:dequeue', sign)
   events.on('test:complete', sign)

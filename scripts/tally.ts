@@ -1,6 +1,8 @@
 import { relative } from 'node:path'
 import type { TestsStream } from 'node:test'
 
+import { testFileOf } from './test-file.ts'
+
 /** Of what a failure says of itself: enough for the message and the first frames. */
 const MOST_CHARACTERS = 1500
 
@@ -57,18 +59,22 @@ export class Tally {
   }
 
   listen(events: TestsStream): void {
-    events.on('test:pass', ({ name, file = '', skip, todo, details }) => {
+    events.on('test:pass', (event) => {
+      const { name, skip, todo, details } = event
+      const file = testFileOf(event)
       if (details.type === 'suite') return
       if (isSet(skip) || isSet(todo)) this.#of(file).skipped++
       // The runner reports a file that holds no test as a test of the file's name that passed.
       else if (name === file) this.fail(`${name} holds no test`, file)
       else this.#of(file).passed++
     })
-    events.on('test:fail', ({ name, file = '', line = 0, skip, todo, details }) => {
+    events.on('test:fail', (event) => {
+      const { name, file: written = '', line = 0, skip, todo, details } = event
+      const file = testFileOf(event)
       if (isSet(skip) || isSet(todo)) this.#of(file).skipped++
       // A suite fails with its tests, which are counted; on its own it fails in a hook.
       else if (details.type !== 'suite' || isHookFailure(details.error)) {
-        this.fail(`${name} (${relative(this.#root, file)}:${line})\n${explained(details.error)}`, file)
+        this.fail(`${name} (${relative(this.#root, written)}:${line})\n${explained(details.error)}`, file)
       }
     })
   }

@@ -63,6 +63,23 @@ describe('npm test', () => {
     assert.equal(status, 0)
   })
 
+  it('with --retry runs the test file again, not the one that its tests are written in', () => {
+    const shared = `import { existsSync, writeFileSync } from 'node:fs'
+      export const testOnce = () => test('fails the first time', () => {
+        const isSecond = existsSync('once')
+        writeFileSync('once', '')
+        if (!isSecond) throw new Error('bad moment')
+      })`
+    const files = { 'shared.ts': shared, 'a.test.ts': `import { testOnce } from './shared.ts'\n${PASSES}testOnce()` }
+    const { status, output } = runTests(files, ['--retry'])
+    assert.match(
+      output,
+      /\n! packages\/one\/src\/a\.test\.ts passed only at its second try; .*\nfails the first time \(.*shared\.ts/,
+    )
+    assert.equal(output.split('\n').at(-2), '2 passed, 0 failed, 0 skipped', output)
+    assert.equal(status, 0)
+  })
+
   it('fails with --retry when a file fails twice, or when many do', () => {
     const fails = `test('fails', () => { throw new Error('no') })`
     const once = runTests({ 'a.test.ts': PASSES, 'b.test.ts': fails }, ['--retry'])

@@ -33,8 +33,9 @@ test('hot pairs that outnumber the cores share them, and none is starved', async
     const crowded = [...(await pairs(1, '0')), ...(await pairs(2, '0')), ...(await pairs(2, '0,1'))]
     attempts.push({ timeSlices, crowded })
     test.diagnostic(JSON.stringify(attempts.at(-1)))
-    // Some 100 times on a quiet machine, 9 beside a busy process, 1 for pairs that never give way.
-    if (Math.min(...crowded) > 4 * timeSlices) return
+    // Some 100 times on a quiet machine, 9 beside a busy process, 3 beside a busy process of low priority, which each
+    // yield lets run; for pairs that never give way once with one pair on a processor, and 0.5 times with two.
+    if (Math.min(...crowded) > 1.5 * timeSlices) return
   }
   assert.fail(`Every time, a pair waits for others' time slices: ${JSON.stringify(attempts)}`)
 })
