@@ -54,13 +54,16 @@ function nodeAt(n: number): Capacity {
 }
 
 function nextDemand(): Demand {
+  const cores = 1 + randomBelow(4)
   return {
-    cores: 1 + randomBelow(4),
+    cores,
+    coresMin: cores,
     memoryMib: 512 * (1 + randomBelow(16)),
     resources: randomBelow(GPU_LEASES) === 0 ? { gpu: 1 } : {},
     labels: randomBelow(ZONE_LEASES) === 0 ? { zone: ZONES[randomBelow(ZONES.length)]! } : {},
     nodeId: '',
-    avoidNodeId: '',
+    avoidNodeIds: [],
+    nodesMax: 1,
     fabrics: [],
     hostId: '',
     policy,

@@ -13,6 +13,7 @@ export type {
   FabricChoice,
   FunctionNames,
   LeaseOptions,
+  LeasePart,
   LeaseTimings,
   Maps,
   RawFunctionNames,

@@ -162,6 +162,9 @@ export const LEASE_MEMORY_MIB_DEFAULT = 512
 /** …and what it gets beside the windows of its workers, where these would leave less. */
 export const LEASE_MEMORY_MIB_BESIDE_WINDOWS = 256
 
+/** Nodes over which one request may be divided. */
+export const LEASE_NODES_MAX = 64
+
 /** Requests for leases that may wait at one resource manager. */
 export const LEASE_QUEUE_MAX = 4_096
 
@@ -188,6 +191,9 @@ export const LEASE_REPORTS_MAX: number = 2 * NODE_CORES_MAX
 
 /** Longest time that what runs under a lease which is taken back may go on. */
 export const RETRIEVAL_GRACE_MS_MAX: number = 60 * 60_000
+
+/** How long a lease that makes room for one of a higher priority may still run, unless the manager says otherwise. */
+export const PREEMPTION_GRACE_MS = 5_000
 
 /** Characters of the reason that an operator gives for taking something back. */
 export const REASON_CHARS_MAX = 256

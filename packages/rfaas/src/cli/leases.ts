@@ -112,7 +112,7 @@ function stateForPeople(lease: LeaseInfo, nowUnixMs: number): string {
  * says why it is taken back, or is null.
  */
 export function leaseForPrograms(lease: LeaseInfo): object {
-  const { leaseId, nodeId, tenant, cores, memoryMib, resources, grantedUnixMs, expiresUnixMs, cost } = lease
+  const { leaseId, nodeId, tenant, cores, memoryMib, resources, priority, grantedUnixMs, expiresUnixMs, cost } = lease
   const closed = lease.state === LeaseState.CLOSED
   const usage = lease.usage
   return {
@@ -122,6 +122,7 @@ export function leaseForPrograms(lease: LeaseInfo): object {
     cores,
     memoryMib,
     resources,
+    priority,
     state: nameOfLeaseState(lease.state),
     end: closed ? nameOfLeaseEnd(lease.end) : null,
     retrieved: lease.end === LeaseEnd.RETRIEVED ? lease.endMessage : null,

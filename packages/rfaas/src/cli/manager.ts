@@ -12,6 +12,7 @@ Examples:
   rfaas manager
   rfaas manager --host 10.0.0.1 --data /var/lib/rfaas/manager.db
   rfaas manager --prices perCoreS=0.01,perHotPollingS=0.005
+  rfaas manager --preemption-grace 30s
   rfaas manager --port 0 --json
 `
 
@@ -24,6 +25,7 @@ interface ManagerFlags extends ServiceFlags {
   prices?: Partial<Record<(typeof PRICES)[number], number>>
   heartbeatInterval?: number
   nodeLostAfter?: number
+  preemptionGrace?: number
 }
 
 export function addManager(program: Command): void {
@@ -49,6 +51,12 @@ export function addManager(program: Command): void {
         'how long a node may be silent before it is lost (default: 3.5s)',
       ).argParser(fromText(parseDurationMs, '--node-lost-after')),
     )
+    .addOption(
+      new Option(
+        '--preemption-grace <time>',
+        'how long a lease may still run that makes room for one of a higher priority (default: 5s)',
+      ).argParser(fromText(parseDurationMs, '--preemption-grace')),
+    )
     .addOption(logLevelOption())
     .addOption(jsonOption('when ready, print one line of JSON: {kind: "manager", url, pid}'))
     .addOption(dieWithParentOption())
@@ -58,7 +66,7 @@ export function addManager(program: Command): void {
 
 async function run(flags: ManagerFlags): Promise<void> {
   const { startResourceManager } = await import('../resource-manager/manager.ts')
-  const { host, port, data, prices, heartbeatInterval, nodeLostAfter } = flags
+  const { host, port, data, prices, heartbeatInterval, nodeLostAfter, preemptionGrace } = flags
   const options = {
     host,
     port,
@@ -66,6 +74,7 @@ async function run(flags: ManagerFlags): Promise<void> {
     ...(prices === undefined ? {} : { prices }),
     ...(heartbeatInterval === undefined ? {} : { heartbeatIntervalMs: heartbeatInterval }),
     ...(nodeLostAfter === undefined ? {} : { nodeLostAfterMs: nodeLostAfter }),
+    ...(preemptionGrace === undefined ? {} : { preemptionGraceMs: preemptionGrace }),
   }
   const { logManagerEvents } = await import('./events.ts')
   await runService(

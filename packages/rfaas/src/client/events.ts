@@ -4,7 +4,7 @@ import type { RfaasError } from '../errors.ts'
 import type { FabricChoice, RetrievalNotice } from './types.ts'
 
 /** What a client has done or seen. */
-export type ClientEvent = FabricChosen | LeaseRetrieved | LeaseReplaced
+export type ClientEvent = FabricChosen | LeaseRetrieved | LeaseReplaced | LeasePartLost
 
 /** How it reaches the workers of a new lease, and why by none of the better fabrics. */
 export interface FabricChosen {
@@ -32,6 +32,16 @@ export interface LeaseReplaced {
   readonly formerLeaseId: string
   /** Why the former one is over, or about to be. */
   readonly reason: RfaasError
+}
+
+/** One of its leases goes on with what it has on other nodes. */
+export interface LeasePartLost {
+  readonly kind: 'lease-part-lost'
+  readonly leaseId: string
+  readonly nodeId: string
+  readonly reason: RfaasError
+  /** Workers that are left. */
+  readonly cores: number
 }
 
 /** Where the clients of this process publish their {@link ClientEvent}s. */

@@ -92,12 +92,13 @@ describe('LeaseKeeper', () => {
 
   async function grant(durationMs = 60_000): Promise<LeaseKeeper> {
     const askedMs = performance.now()
-    const { lease, token, nowUnixMs } = await manager.rpc.requestLease({
+    const { grants, nowUnixMs } = await manager.rpc.requestLease({
       cores: 1,
       memoryMib: 256,
       durationMs,
       fabrics: ['tcp'],
     })
+    const { lease, token } = grants[0]!
     keeper = new LeaseKeeper({
       manager,
       node: nodeClient,

@@ -15,6 +15,8 @@ test('checkLeaseOptions fills in the documented defaults', () => {
   assert.deepEqual(checked, {
     functions,
     cores: 1,
+    coresMin: 1,
+    nodes: 1,
     memoryMib: 512,
     resources: {},
     labels: {},
@@ -27,6 +29,7 @@ test('checkLeaseOptions fills in the documented defaults', () => {
     spinUs: 20,
     waitMs: 0,
     priority: 0,
+    preempt: false,
     replace: false,
     nodeId: '',
     fabric: undefined,
@@ -64,7 +67,9 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
   const least = {
     ...placement,
     functions: url,
-    cores: 1,
+    cores: 2,
+    coresMin: 1,
+    nodes: 64,
     memoryMib: 1,
     slots: 1,
     payloadBytesMax: 1,
@@ -72,7 +77,16 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
     spinUs: 0,
   }
   const { isIdempotent, ...checked } = checkLeaseOptions({
-    ...{ ...least, priority: 1000, nodeId: 'a', fabric: 'verbs', replace: true, idempotent: ['price'] },
+    ...{
+      ...least,
+      priority: 1000,
+      waitMs: 1,
+      preempt: true,
+      nodeId: 'a',
+      fabric: 'verbs',
+      replace: true,
+      idempotent: ['price'],
+    },
   })
   assert.deepEqual([isIdempotent('price'), isIdempotent('other')], [true, false])
   assert.equal(checkLeaseOptions({ functions, idempotent: true }).isIdempotent('any'), true)
@@ -80,8 +94,9 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
     ...least,
     durationMs: 60_000,
     hotTimeoutMs: 10,
-    waitMs: 0,
+    waitMs: 1,
     priority: 1000,
+    preempt: true,
     replace: true,
     nodeId: 'a',
     fabric: 'verbs',
@@ -111,7 +126,7 @@ test('checkLeaseOptions refuses what no node can have, and policies that nobody 
 const seed = Date.now() & 0x7fffffff
 test(`checkLeaseOptions: what is no number of the right kind is refused by name (seed ${seed})`, () => {
   const names = ['cores', 'memoryMib', 'durationMs', 'hotTimeoutMs', 'slots', 'payloadBytesMax', 'queueMax', 'spinUs']
-  names.push('waitMs', 'priority')
+  names.push('waitMs', 'priority', 'coresMin', 'nodes')
   const noNumber = fc.oneof(fc.string(), fc.constantFrom(NaN, Infinity, -Infinity, -1, null, true, 1n, {}, []))
   fc.assert(
     fc.property(fc.constantFrom(...names), noNumber, (name, value) => {
@@ -130,16 +145,23 @@ test('checkLeaseOptions: what is above its largest value is refused with both bo
     () => checkLeaseOptions({ functions, priority: 1001 }),
     /priority must be a number from 0 to 1000, not 1001/,
   )
+  assert.throws(() => checkLeaseOptions({ functions, nodes: 65 }), /nodes must be a number from 1 to 64, not 65/)
+  assert.throws(
+    () => checkLeaseOptions({ functions, cores: 3, coresMin: 4 }),
+    /coresMin must be a number from 1 to 3, not 4/,
+  )
   assert.throws(
     () => checkLeaseOptions({ functions, waitMs: 86_400_001 }),
     /waitMs must be a number from 0 to 86400000/,
   )
 })
 
-test('checkLeaseOptions refuses a replace or idempotent of another kind', () => {
+test('checkLeaseOptions refuses a replace, idempotent or preempt of another kind, and room taken without waiting', () => {
   const refuses = (options: object, message: RegExp): void =>
     assert.throws(() => checkLeaseOptions({ functions, ...options }), { code: 'invalid_argument', message })
   refuses({ replace: 'yes' }, /replace must be true or false, not "yes"/)
+  refuses({ preempt: 1 }, /preempt must be true or false, not 1/)
+  refuses({ preempt: true }, /preempt needs waitMs/)
   refuses({ idempotent: [1] }, /idempotent must be true, false or the names of functions, not \[ 1 \]/)
 })
 

@@ -9,6 +9,7 @@ import type { Resources } from '../lease/resources.ts'
 import {
   LEASE_MEMORY_MIB_BESIDE_WINDOWS,
   LEASE_MEMORY_MIB_DEFAULT,
+  LEASE_NODES_MAX,
   LEASE_PRIORITY_MAX,
   LEASE_WAIT_MS_MAX,
   QUEUE_MAX_DEFAULT,
@@ -20,6 +21,8 @@ import type { FabricChoice, LeaseOptions } from './types.ts'
 export interface CheckedLeaseOptions {
   functions: string | URL
   cores: number
+  coresMin: number
+  nodes: number
   memoryMib: number
   resources: Resources
   labels: Labels
@@ -33,6 +36,7 @@ export interface CheckedLeaseOptions {
   spinUs: number
   waitMs: number
   priority: number
+  preempt: boolean
   replace: boolean
   isIdempotent: (name: string) => boolean
   /** Empty: any. */
@@ -43,6 +47,8 @@ export interface CheckedLeaseOptions {
 const KNOWN = new Set([
   'functions',
   'cores',
+  'coresMin',
+  'nodes',
   'memoryMib',
   'resources',
   'labels',
@@ -55,6 +61,7 @@ const KNOWN = new Set([
   'spinUs',
   'waitMs',
   'priority',
+  'preempt',
   'replace',
   'idempotent',
   'nodeId',
@@ -68,15 +75,18 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) refuse(`there is no option ${JSON.stringify(name)}`)
   }
-  const { functions, cores = 1, memoryMib, durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
+  const { functions, cores = 1, coresMin = cores, nodes = 1, memoryMib } = options
+  const { durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
-  const { waitMs = 0, priority = 0, replace = false, idempotent = false } = options
+  const { waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
   const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
     refuse(`functions must be the path or URL of a module, not ${show(functions)}`)
   }
   if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
-  if (typeof replace !== 'boolean') refuse(`replace must be true or false, not ${show(replace)}`)
+  for (const [name, value] of Object.entries({ replace, preempt })) {
+    if (typeof value !== 'boolean') refuse(`${name} must be true or false, not ${show(value)}`)
+  }
   if (!FABRICS.includes(fabric)) refuse(`fabric must be local, verbs or tcp, not ${show(fabric)}`)
   for (const [name, value] of Object.entries({ resources, labels })) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -89,6 +99,8 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
   const checked = {
     functions,
     cores: whole('cores', cores, 1),
+    coresMin: whole('coresMin', coresMin, 1, cores),
+    nodes: whole('nodes', nodes, 1, LEASE_NODES_MAX),
     memoryMib: memoryMib === undefined ? 0 : whole('memoryMib', memoryMib, 1),
     resources,
     labels,
@@ -101,11 +113,13 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
     spinUs: number('spinUs', spinUs, 0),
     waitMs: number('waitMs', waitMs, 0, LEASE_WAIT_MS_MAX),
     priority: whole('priority', priority, 0, LEASE_PRIORITY_MAX),
+    preempt,
     replace,
     isIdempotent: idempotentNames(idempotent),
     nodeId,
     fabric,
   }
+  if (preempt && waitMs === 0) refuse('preempt needs waitMs: those whose room it takes have a grace')
   const layout = slotLayout(slots, payloadBytesMax)
   const neededMib = windowsMib(layout, cores)
   if (memoryMib === undefined) {

@@ -4,6 +4,7 @@ import type {
   Bill,
   Calls,
   FabricChoice,
+  LeasePart,
   LeaseTimings,
   Maps,
   RawFunctionNames,
@@ -13,11 +14,13 @@ import type { RemoteFunction } from './channel.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { FunctionTable, Invoker, type InvokeOptions } from './invoker.ts'
 import type { Slot } from './slot.ts'
-import { Succession, type Replacement, type Tenure } from './succession.ts'
+import { Succession, type Replacement } from './succession.ts'
+import { coresOf, type Tenure } from './tenure.ts'
 
 /** What `cluster.lease()` has put together. @internal */
 export interface LeaseParts {
-  tenure: Tenure
+  /** One a node. */
+  tenures: Tenure[]
   replacement: Replacement | null
   functions: RemoteFunction[]
   queueMax: number
@@ -38,12 +41,12 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   /** See {@link Invoker.map}. */
   readonly map: Maps<M>
   /**
-   * Resolves once, when the lease is over: with the reason when something ended it (`lease_expired`, `lease_retrieved`,
+   * Resolves once, when the lease is over, with all its parts: with the reason when something ended it (`lease_expired`, `lease_retrieved`,
    * `executor_lost`, `node_lost`), with null when it was released. Never rejects.
    */
   readonly closed: Promise<RfaasError | null>
   /**
-   * Resolves once: when the lease is taken back (an operator wants it or its node drained), with how long what is in
+   * Resolves once: when the lease is taken back, or the first of its parts (an operator wants it or its node drained), with how long what is in
    * flight may take; new invocations are refused with `lease_retrieved` from then on. With null when the lease ends
    * without. Never rejects.
    */
@@ -57,15 +60,16 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   #released: Promise<Bill> | null = null
 
   /** @internal */
-  constructor({ tenure, replacement, functions, queueMax, spinMs }: LeaseParts) {
+  constructor({ tenures, replacement, functions, queueMax, spinMs }: LeaseParts) {
     this.closed = this.#closed.promise
     this.retrieved = this.#retrieved.promise
     this.#functions = new FunctionTable(functions)
-    this.#dispatcher = new Dispatcher(tenure.channels, queueMax, spinMs)
+    const channels = tenures.flatMap(({ channels }) => channels)
+    this.#dispatcher = new Dispatcher(channels, queueMax, spinMs)
     this.#invoker = this.with({})
     this.call = this.#invoker.call
     this.map = this.#invoker.map
-    this.#succession = new Succession(tenure, {
+    this.#succession = new Succession(tenures, {
       dispatcher: this.#dispatcher,
       replacement,
       onRetrieved: (notice) => this.#retrieved.resolve(notice),
@@ -73,26 +77,36 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     })
   }
 
-  /** Of the one that is in force; another one after a `replace`, as all that follows here. */
+  /** What it has on each of its nodes; others after a `replace`, as all that follows here. At least one. */
+  get parts(): LeasePart[] {
+    return this.#succession.parts.map(({ keeper, channels, fabric, timings }) => {
+      const { leaseId: id, nodeId, expires } = keeper
+      return { id, nodeId, fabric, cores: channels.length, expires, timings }
+    })
+  }
+
+  /** Of its first part, as node and fabric. */
   get id(): string {
-    return this.#succession.current.keeper.leaseId
+    return this.#succession.parts[0].keeper.leaseId
   }
 
   get nodeId(): string {
-    return this.#succession.current.keeper.nodeId
+    return this.#succession.parts[0].keeper.nodeId
   }
 
   get fabric(): FabricChoice {
-    return this.#succession.current.fabric
+    return this.#succession.parts[0].fabric
   }
 
+  /** Of the part that took longest. */
   get timings(): LeaseTimings {
-    return this.#succession.current.timings
+    const all = this.#succession.parts.map(({ timings }) => timings)
+    return all.reduce((a, b) => (b.totalMs > a.totalMs ? b : a))
   }
 
-  /** Workers. */
+  /** Workers, of all parts. */
   get cores(): number {
-    return this.#succession.current.channels.length
+    return coresOf(this.#succession.parts)
   }
 
   /** Names of the functions that can be invoked. */
@@ -109,9 +123,9 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     return this.#functions.find(name).raw
   }
 
-  /** When the lease ends unless it is renewed, which it is. */
+  /** When the lease ends unless it is renewed, which it is; of several parts the first that would. */
   get expires(): Date {
-    return this.#succession.current.keeper.expires
+    return new Date(Math.min(...this.#succession.parts.map(({ keeper }) => keeper.expires.getTime())))
   }
 
   /**

@@ -13,7 +13,7 @@ import {
 import type { ExecutorManagerClient, ManagerClient } from '../control/client.ts'
 import { PlacementPolicy } from '../control/gen/rfaas_pb.ts'
 import type { AllocateResponse, NodeInfo } from '../control/gen/rfaas_pb.ts'
-import { RfaasError } from '../errors.ts'
+import { RfaasError, toRfaasError } from '../errors.ts'
 import { CONTROL_CALL_TIMEOUT_MS } from '../limits.ts'
 import { slotLayout, type SlotLayout } from '../protocol/slots.ts'
 import { bundle, type Bundle } from './bundle.ts'
@@ -24,7 +24,7 @@ import { LeaseKeeper } from './keeper.ts'
 import type { LeaseParts } from './lease.ts'
 import { checkLeaseOptions, type CheckedLeaseOptions } from './lease-options.ts'
 import type { NodeClients } from './node-clients.ts'
-import type { Tenure } from './succession.ts'
+import { coresOf, discard, type Tenure } from './tenure.ts'
 import type { FabricChoice, LeaseOptions, LeaseTimings } from './types.ts'
 
 const POLICIES = { pack: PlacementPolicy.PACK, spread: PlacementPolicy.SPREAD }
@@ -34,6 +34,14 @@ export interface LeaseOffice {
   readonly manager: ManagerClient
   readonly nodes: NodeClients
   readonly tenant: string
+}
+
+/** What the manager is asked for: at first all of it, later what is to replace a part. */
+interface Ask {
+  readonly cores: number
+  /** When they are not free, so many will do. */
+  readonly coresMin: number
+  readonly avoidNodeIds: readonly string[]
 }
 
 /** A lease that is granted, and kept from here on. */
@@ -58,24 +66,26 @@ export async function openLease(office: LeaseOffice, options: LeaseOptions): Pro
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
   const fabrics = checked.fabric === undefined ? likelyFabrics() : [checked.fabric]
   const plan: Plan = { office, checked, layout, fabrics }
-  const { tenure, functions, code } = await openTenure(plan, '', () => bundle(checked.functions))
-  const { queueMax, spinUs, replace, isIdempotent } = checked
-  const open = async (avoidNodeId: string): Promise<Tenure> => {
+  const { queueMax, spinUs, replace, isIdempotent, cores, coresMin, nodeId } = checked
+  const all = { cores, coresMin, avoidNodeIds: [] }
+  const { tenures, functions, code } = await openTenures(plan, all, () => bundle(checked.functions))
+  const open = async (lost: number, avoidNodeId: string): Promise<Tenure[]> => {
     // Who asked for one node gets no other. And the functions stay what they were, though their files may have changed.
-    const next = await openTenure(plan, checked.nodeId === '' ? avoidNodeId : '', () => Promise.resolve(code))
-    return next.tenure
+    const avoidNodeIds = nodeId === '' && avoidNodeId !== '' ? [avoidNodeId] : []
+    const ask = { cores: lost, coresMin: coresMin < cores ? 1 : lost, avoidNodeIds }
+    return (await openTenures(plan, ask, () => Promise.resolve(code))).tenures
   }
-  return { tenure, functions, queueMax, spinMs: spinUs / 1000, replacement: replace ? { isIdempotent, open } : null }
+  return { tenures, functions, queueMax, spinMs: spinUs / 1000, replacement: replace ? { isIdempotent, open } : null }
 }
 
-/** Runs the cold path: grant and bundle at once, then allocate, connect. */
-async function openTenure(
-  { office, checked, layout, fabrics }: Plan,
-  avoidNodeId: string,
+/** Runs the cold path: grant and bundle at once, then on each node allocate, connect. */
+async function openTenures(
+  plan: Plan,
+  ask: Ask,
   makeBundle: () => Promise<Bundle>,
-): Promise<{ tenure: Tenure; functions: RemoteFunction[]; code: Bundle }> {
+): Promise<{ tenures: Tenure[]; functions: RemoteFunction[]; code: Bundle }> {
   const startMs = performance.now()
-  const granting = timed(requestGrant(office, checked, fabrics, avoidNodeId))
+  const granting = timed(requestGrants(plan, ask))
   granting.catch(() => {})
   // What keeps us from the event loop comes when the request has left, not before.
   await setImmediate()
@@ -85,10 +95,34 @@ async function openTenure(
   // Whoever has no functions is told so, not that there is no lease for them.
   const [bundled, granted] = await Promise.allSettled([bundling, granting])
   if (granted.status === 'rejected') throw bundled.status === 'rejected' ? bundled.reason : granted.reason
-  const [{ keeper, node, nodeInfo }, grantMs] = granted.value
+  const [grants, grantMs] = granted.value
+  if (bundled.status === 'rejected') {
+    await Promise.allSettled(grants.map(({ keeper }) => keeper.release()))
+    throw bundled.reason
+  }
+  const [code, bundleMs] = bundled.value
+  const opening = grants.map((grant) => openTenure(plan, grant, code, from, { startMs, bundleMs, grantMs }))
+  const outcomes = await Promise.allSettled(opening)
+  const opened = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  const tenures = opened.map(({ tenure }) => tenure)
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failed !== undefined && coresOf(tenures) < ask.coresMin) {
+    const error = toRfaasError(failed.reason)
+    await Promise.all(tenures.map((tenure) => discard(tenure, error)))
+    throw error
+  }
+  return { tenures, functions: opened[0]!.functions, code }
+}
+
+/** The part of one node, from the allocation on. */
+async function openTenure(
+  { checked, layout, fabrics }: Plan,
+  { keeper, node, nodeInfo }: Grant,
+  code: Bundle,
+  from: Standpoint,
+  { startMs, bundleMs, grantMs }: { startMs: number; bundleMs: number; grantMs: number },
+): Promise<{ tenure: Tenure; functions: RemoteFunction[] }> {
   try {
-    if (bundled.status === 'rejected') throw bundled.reason
-    const [code, bundleMs] = bundled.value
     const offer = chooseFabric(nodeInfo, fabrics, from, checked.fabric !== undefined)
     const { fabric } = offer
     const { allocated, uploadMs, allocateMs } = await allocate(node, keeper, code, offer, checked)
@@ -107,7 +141,7 @@ async function openTenure(
       totalMs: performance.now() - startMs,
     }
     const functions = allocated.functions.map(({ name, raw }, index) => ({ name, raw, index }))
-    return { tenure: { keeper, channels, fabric, timings }, functions, code }
+    return { tenure: { keeper, channels, fabric, timings }, functions }
   } catch (error) {
     // The reason for the failure is what the caller needs, whatever the clean-up says.
     await keeper.release().catch(() => {})
@@ -122,30 +156,28 @@ async function timed<T>(work: Promise<T>): Promise<[T, number]> {
   return [result, performance.now() - startMs]
 }
 
-async function requestGrant(
-  office: LeaseOffice,
-  options: CheckedLeaseOptions,
-  fabrics: FabricChoice[],
-  avoidNodeId: string,
-): Promise<Grant> {
+/** One of each node that is to have a part. */
+async function requestGrants({ office, checked, fabrics }: Plan, ask: Ask): Promise<Grant[]> {
   const { manager, nodes, tenant } = office
-  const { cores, memoryMib, resources, labels, durationMs, nodeId, priority, waitMs } = options
+  const { resources, labels, durationMs, nodeId, priority, preempt: preempts, waitMs, nodes: nodesMax } = checked
   const request = {
     tenant,
-    cores,
-    memoryMib,
+    ...ask,
+    avoidNodeIds: [...ask.avoidNodeIds],
+    nodesMax,
+    memoryMib: Math.ceil((checked.memoryMib * ask.cores) / checked.cores),
     resources,
     labels,
-    policy: POLICIES[options.policy],
+    policy: POLICIES[checked.policy],
     durationMs,
     nodeId,
     fabrics,
     hostId: hostIdentity(),
     priority,
-    avoidNodeId,
+    preempts,
   }
   let askedMs = performance.now()
-  const grant = await manager.rpc.requestLease(request).catch(async (error: unknown) => {
+  const { grants, nowUnixMs } = await manager.rpc.requestLease(request).catch(async (error: unknown) => {
     if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
     const timeoutMs = waitMs + CONTROL_CALL_TIMEOUT_MS
     const granted = await manager.rpc.awaitLease({ request, waitMs }, { timeoutMs })
@@ -153,11 +185,12 @@ async function requestGrant(
     askedMs = performance.now()
     return granted
   })
-  const { lease, token, node: nodeInfo, nowUnixMs } = grant
-  if (!lease || !nodeInfo) throw new RfaasError('internal', 'Cannot lease: the resource manager gave no lease')
-  const node = nodes.use(nodeInfo.controlUrl)
-  const keeper = new LeaseKeeper({ manager, node, lease, token, durationMs, askedMs, nowUnixMs })
-  return { keeper, node, nodeInfo }
+  return grants.map(({ lease, token, node: nodeInfo }) => {
+    if (!lease || !nodeInfo) throw new RfaasError('internal', 'Cannot lease: the resource manager gave no lease')
+    const node = nodes.use(nodeInfo.controlUrl)
+    const keeper = new LeaseKeeper({ manager, node, lease, token, durationMs, askedMs, nowUnixMs })
+    return { keeper, node, nodeInfo }
+  })
 }
 
 function chooseFabric(node: NodeInfo, fabrics: FabricChoice[], from: Standpoint, asked: boolean): ChosenOffer {

@@ -1,61 +1,59 @@
 import { addUsage, NO_USAGE } from '../accounting/usage.ts'
 import { RfaasError, toRfaasError } from '../errors.ts'
-import type { Channel } from './channel.ts'
-import type { Dispatcher } from './dispatcher.ts'
+import type { Dispatcher, ResendRule } from './dispatcher.ts'
 import { clientEvents, type ClientEvent } from './events.ts'
-import type { LeaseKeeper } from './keeper.ts'
-import type { Bill, FabricChoice, LeaseTimings, RetrievalNotice } from './types.ts'
-
-/** One grant of a manager, with the workers of one node. */
-export interface Tenure {
-  readonly keeper: LeaseKeeper
-  readonly channels: Channel[]
-  readonly fabric: FabricChoice
-  readonly timings: LeaseTimings
-}
+import { coresOf, discard, type Tenure } from './tenure.ts'
+import type { Bill, RetrievalNotice } from './types.ts'
 
 /** How workers that are gone are replaced. */
 export interface Replacement {
   /** Functions that may run twice for one invocation. */
   readonly isIdempotent: (name: string) => boolean
-  /** Leases again, the same functions. @param avoidNodeId not there; empty: anywhere */
-  readonly open: (avoidNodeId: string) => Promise<Tenure>
+  /** Leases so many workers again, of the same functions. @param avoidNodeId not there; empty: anywhere */
+  readonly open: (cores: number, avoidNodeId: string) => Promise<Tenure[]>
 }
 
 /** What becomes of a succession. */
 export interface SuccessionOptions {
   readonly dispatcher: Dispatcher
-  /** null: the first tenure is the only one. */
+  /** null: the first tenures are the only ones. */
   readonly replacement: Replacement | null
   readonly onRetrieved: (notice: RetrievalNotice) => void
   /** Called once, when it is over though nobody has released it. */
   readonly onOver: (error: RfaasError) => void
 }
 
+/** Nothing that was sent to a worker which is gone may be sent again. */
+const NEVER_AGAIN: Omit<ResendRule, 'hasNotRun'> = { isIdempotent: () => false }
+
 /**
- * What stands behind one lease of a program: a tenure, and where that is wanted another one after it when it is taken
- * back, expires or is lost.
+ * What stands behind one lease of a program: tenures, each the part of one node, and where that is wanted others after
+ * one that is taken back, expires or is lost. It is over when none is left.
  */
 export class Succession {
   readonly #options: SuccessionOptions
   /** What those that are over have used. */
   readonly #bills: Promise<Bill>[] = []
-  /** The current one, and those before it that still finish what they have. */
+  /** Those that take invocations; while one is replaced and no other is there, that one. */
+  #parts: readonly Tenure[]
+  /** Those that take invocations, and those that still finish what they have. */
   readonly #open = new Set<Tenure>()
-  #current: Tenure
-  #replacing: Promise<void> | null = null
-  /** Why there is no next one. */
+  /** Those that do not take invocations any more, each until others are in its place. */
+  readonly #replacing = new Map<Tenure, Promise<void>>()
+  /** Why there are no next ones. */
   #failure: RfaasError | null = null
   #isEnded = false
 
-  constructor(first: Tenure, options: SuccessionOptions) {
+  /** @param first at least one */
+  constructor(first: readonly Tenure[], options: SuccessionOptions) {
     this.#options = options
-    this.#current = first
-    this.#follow(first)
+    this.#parts = first
+    for (const tenure of first) this.#follow(tenure)
   }
 
-  get current(): Tenure {
-    return this.#current
+  /** Those that were there last, when it is over. */
+  get parts(): readonly [Tenure, ...Tenure[]] {
+    return this.#parts as [Tenure, ...Tenure[]]
   }
 
   /** @throws {RfaasError} `manager_unreachable`, when the bill cannot be had */
@@ -63,7 +61,7 @@ export class Succession {
     const { dispatcher } = this.#options
     dispatcher.end(released)
     this.#isEnded = true
-    await this.#replacing
+    await Promise.all(this.#replacing.values())
     try {
       const last = Array.from(this.#open, ({ keeper }) => keeper.release())
       return (await Promise.all([...this.#bills, ...last])).reduce(addBills, NO_BILL)
@@ -85,67 +83,84 @@ export class Succession {
 
   /** A worker is gone. The node knows why, and has told or is about to; a lost node cannot. */
   async #lost({ keeper, channels }: Tenure): Promise<void> {
-    if (this.#options.replacement !== null) this.#options.dispatcher.retire(channels)
+    // Where there is nothing else to go to, whoever invokes hears the reason, too.
+    if (this.#options.replacement !== null || this.#open.size > 1) this.#options.dispatcher.retire(channels)
     await keeper.reasonForLoss()
   }
 
   #retrieved(tenure: Tenure, notice: RetrievalNotice): void {
-    const { dispatcher, replacement, onRetrieved } = this.#options
+    const { dispatcher, onRetrieved } = this.#options
     const { leaseId, nodeId } = tenure.keeper
     const { message, graceMs } = notice
     const sentence = `${message}; what is in flight may finish within ${Math.round(graceMs)} ms`
-    const error = new RfaasError('lease_retrieved', sentence)
-    if (replacement === null) dispatcher.end(error)
-    else {
-      dispatcher.retire(tenure.channels)
-      this.#replace(tenure, error)
-    }
+    dispatcher.retire(tenure.channels)
+    this.#leave(tenure, new RfaasError('lease_retrieved', sentence))
     clientEvents.publish({ kind: 'lease-retrieved', leaseId, nodeId, ...notice } satisfies ClientEvent)
     onRetrieved(notice)
   }
 
   #over(tenure: Tenure, error: RfaasError): void {
     const { dispatcher, replacement } = this.#options
-    if (replacement === null || this.#isEnded) return this.#end(error)
+    const isLast = this.#open.size === 1 && this.#replacing.size === 0
+    if (this.#isEnded || (replacement === null && isLast)) return this.#end(error)
     this.#open.delete(tenure)
     const { keeper, channels } = tenure
-    const { isIdempotent } = replacement
     this.#bills.push(keeper.release().catch(() => NO_BILL))
-    dispatcher.lose(channels, error, { hasNotRun: keeper.isDrained, isIdempotent })
-    if (this.#failure === null) this.#replace(tenure, error)
-    else if (this.#open.size === 0) this.#end(this.#failure)
+    dispatcher.lose(channels, error, {
+      hasNotRun: replacement !== null && keeper.isDrained,
+      ...(replacement ?? NEVER_AGAIN),
+    })
+    if (this.#failure !== null) {
+      if (this.#open.size === 0) this.#end(this.#failure)
+    }
+    // It may have been replaced while it finished what it had, or be about to.
+    else if (this.#parts.includes(tenure) && !this.#replacing.has(tenure)) this.#leave(tenure, error)
   }
 
-  #replace(tenure: Tenure, cause: RfaasError): void {
-    // It may have been replaced while it finished what it had.
-    if (tenure !== this.#current || this.#replacing !== null) return
-    this.#replacing = this.#openNext(tenure, cause).finally(() => (this.#replacing = null))
+  /** It takes no more invocations: others do, or none. */
+  #leave(tenure: Tenure, cause: RfaasError): void {
+    if (this.#options.replacement === null) return this.#goOnWithout(tenure, cause)
+    const replacing = this.#openNext(tenure, cause).finally(() => this.#replacing.delete(tenure))
+    this.#replacing.set(tenure, replacing)
   }
 
-  async #openNext({ keeper }: Tenure, cause: RfaasError): Promise<void> {
+  async #openNext(tenure: Tenure, cause: RfaasError): Promise<void> {
     const { dispatcher, replacement } = this.#options
+    const { leaseId: formerLeaseId, nodeId: formerNodeId } = tenure.keeper
+    let next: Tenure[]
     try {
-      const next = await replacement!.open(cause.code === 'lease_retrieved' ? keeper.nodeId : '')
-      if (this.#isEnded) return await discard(next, cause)
-      this.#current = next
-      this.#follow(next)
-      dispatcher.add(next.channels)
-      const { leaseId, nodeId } = next.keeper
-      clientEvents.publish({
-        kind: 'lease-replaced',
-        leaseId,
-        nodeId,
-        formerLeaseId: keeper.leaseId,
-        reason: cause,
-      } satisfies ClientEvent)
+      const avoidNodeId = cause.code === 'lease_retrieved' ? formerNodeId : ''
+      next = await replacement!.open(tenure.channels.length, avoidNodeId)
     } catch (thrown) {
       const { message } = toRfaasError(thrown)
       const sentence = `${cause.message.slice(cause.code.length + 2)}; there is none in its place: ${message}`
-      this.#failure = new RfaasError(cause.code, sentence, { cause: thrown })
-      dispatcher.end(this.#failure)
-      // Else what it still runs may finish.
-      if (this.#open.size === 0) this.#end(this.#failure)
+      return this.#goOnWithout(tenure, new RfaasError(cause.code, sentence, { cause: thrown }))
     }
+    if (this.#isEnded) return void (await Promise.all(next.map((each) => discard(each, cause))))
+    this.#parts = this.#parts.flatMap((part) => (part === tenure ? next : [part]))
+    for (const each of next) {
+      this.#follow(each)
+      const { leaseId, nodeId } = each.keeper
+      const event: ClientEvent = { kind: 'lease-replaced', leaseId, nodeId, formerLeaseId, reason: cause }
+      clientEvents.publish(event)
+    }
+    dispatcher.add(next.flatMap(({ channels }) => channels))
+  }
+
+  /** There is nothing in its place. */
+  #goOnWithout(tenure: Tenure, reason: RfaasError): void {
+    const others = this.#parts.filter((part) => part !== tenure)
+    if (others.length > 0) {
+      this.#parts = others
+      const { leaseId, nodeId } = tenure.keeper
+      const event: ClientEvent = { kind: 'lease-part-lost', leaseId, nodeId, reason, cores: coresOf(others) }
+      clientEvents.publish(event)
+      return
+    }
+    this.#failure = reason
+    this.#options.dispatcher.end(reason)
+    // Else what it still runs may finish.
+    if (this.#open.size === 0) this.#end(reason)
   }
 
   #closeAll(error: RfaasError): void {
@@ -163,11 +178,6 @@ export class Succession {
 }
 
 const NO_BILL: Bill = { usage: NO_USAGE, cost: 0 }
-
-async function discard({ keeper, channels }: Tenure, reason: RfaasError): Promise<void> {
-  for (const channel of channels) channel.close(reason)
-  await keeper.release().catch(() => {})
-}
 
 function addBills(a: Bill, b: Bill): Bill {
   return { usage: addUsage(a.usage, b.usage), cost: a.cost + b.cost }

@@ -40,13 +40,20 @@ export interface LeaseOptions {
   functions: string | URL
   /** Workers, one per core. Default 1. */
   cores?: number
+  /** When so many cores are not free, fewer will do, down to this many; {@link Lease.cores} says how many. Default `cores`. */
+  coresMin?: number
   /**
-   * Memory of the executor, for all its workers; at least what their slots take, both ways. Default 512, or 256 more
+   * The workers may be on so many nodes, as few as will do, or with `spread` as many. When one of them is lost the lease
+   * goes on with the rest. Default 1; at most 64.
+   */
+  nodes?: number
+  /**
+   * Memory for all workers; at least what their slots take, both ways. Default 512, or 256 more
    * than the slots take where that is more.
    */
   memoryMib?: number
   /**
-   * What the lease takes besides, by name and number, where nodes offer it: `{ gpu: 1 }`. The functions find in
+   * What the lease takes besides on each node, by name and number, where nodes offer it: `{ gpu: 1 }`. The functions find in
    * `process.env.RFAAS_RESOURCE_GPU` which of the node's they have, `0,1` for instance; for `gpu` the drivers of NVIDIA,
    * AMD and Intel are told, too. Default: nothing.
    */
@@ -87,6 +94,11 @@ export interface LeaseOptions {
   /** Of those that wait at the resource manager the highest is served first. Default 0, at most 1000. */
   priority?: number
   /**
+   * While it waits, leases of a lower priority are retrieved to make room: the lowest first, of equal ones the youngest, no
+   * more than needed, each with the manager's `preemptionGraceMs`. Needs `waitMs`. Default false.
+   */
+  preempt?: boolean
+  /**
    * Takes another lease in the place of one that is taken back, expires or is lost, on another node where the last one was
    * taken back, and goes on there: what waits for a slot stays, and what was in flight is sent again where it has certainly
    * not run, at most once, or where its function is idempotent. Reserved slots are gone. Default false; think of
@@ -99,6 +111,18 @@ export interface LeaseOptions {
   nodeId?: string
   /** Only over this fabric. Default: the best that both sides have, local before verbs before tcp. */
   fabric?: FabricChoice
+}
+
+/** What a lease has on one node. */
+export interface LeasePart {
+  readonly id: string
+  readonly nodeId: string
+  readonly fabric: FabricChoice
+  /** Workers. */
+  readonly cores: number
+  /** When it ends unless it is renewed, which it is. */
+  readonly expires: Date
+  readonly timings: LeaseTimings
 }
 
 /** How long each step took from `cluster.lease()` to a lease that can be used, in milliseconds. */

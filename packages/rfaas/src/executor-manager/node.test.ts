@@ -52,7 +52,8 @@ describe('startNode', { timeout: 120_000 }, () => {
     stack.defer(closeNode)
     /** Requests a lease, uploads and allocates, as a client does. */
     const lease = async (order: Order) => {
-      const { lease, token } = await rpc.requestLease({ tenant: 't', cores: 2, memoryMib: 512, durationMs: 60_000 })
+      const { grants } = await rpc.requestLease({ tenant: 't', cores: 2, memoryMib: 512, durationMs: 60_000 })
+      const { lease, token } = grants[0]!
       const { sha256, code } = orderBundle(order)
       const { present } = await nodeRpc.hasBundle({ token, sha256 })
       if (!present) await nodeRpc.putBundle({ token, sha256, code })

@@ -15,7 +15,10 @@ import {
 import type { Lease, LeaseEnd, LeaseState } from './lease.ts'
 
 const START = 1_700_000_000_000
-const requested = requestLease({ leaseId: 'lease-1', tenant: 'a', cores: 2, memoryMib: 512, resources: {} }, START)
+const requested = requestLease(
+  { leaseId: 'lease-1', tenant: 'a', cores: 2, memoryMib: 512, resources: {}, priority: 0 },
+  START,
+)
 const granted = grantLease(requested, { nodeId: 'node-1', fence: 1, durationMs: 1000 }, START + 1)
 
 const ENDS: LeaseEnd[] = ['released', 'expired', 'retrieved', 'node_lost', 'executor_crashed', 'denied']

@@ -15,6 +15,8 @@ export interface Lease {
   readonly cores: number
   readonly memoryMib: number
   readonly resources: Resources
+  /** One of a higher priority may have it taken back. */
+  readonly priority: number
   readonly state: LeaseState
   /** Empty until granted. */
   readonly nodeId: string
@@ -43,6 +45,7 @@ export interface LeaseRequest {
   cores: number
   memoryMib: number
   resources: Resources
+  priority: number
 }
 
 export interface Grant {
@@ -53,13 +56,14 @@ export interface Grant {
 }
 
 export function requestLease(request: LeaseRequest, nowUnixMs: number): Lease {
-  const { leaseId, tenant, cores, memoryMib, resources } = request
+  const { leaseId, tenant, cores, memoryMib, resources, priority } = request
   return {
     leaseId,
     tenant,
     cores,
     memoryMib,
     resources,
+    priority,
     state: 'requested',
     nodeId: '',
     fence: 0,

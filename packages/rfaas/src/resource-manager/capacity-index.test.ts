@@ -35,14 +35,17 @@ const capacity: fc.Arbitrary<Capacity> = fc.record({
   labels,
   fabrics: fc.array(offer, { minLength: 1, maxLength: 3 }),
 })
-const demand: fc.Arbitrary<Demand> = fc.record({
+const asked = fc.record({
   cores: fc.integer({ min: 1, max: 9 }),
   memoryMib: fc.integer({ min: 1, max: 5 }).map((n) => n * 900),
   resources: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: resources(3) }),
   labels: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: labels }),
-  avoidNodeId: fc.oneof(
-    { weight: 3, arbitrary: fc.constant('') },
-    fc.nat(30).map((n) => `node-${n}`),
+  avoidNodeIds: fc.oneof(
+    { weight: 3, arbitrary: fc.constant([]) },
+    fc.array(
+      fc.nat(30).map((n) => `node-${n}`),
+      { maxLength: 3 },
+    ),
   ),
   nodeId: fc.oneof(
     { weight: 5, arbitrary: fc.constant('') },
@@ -55,6 +58,7 @@ const demand: fc.Arbitrary<Demand> = fc.record({
   hostId: fc.constantFrom('', 'host-a', 'host-b'),
   policy: fc.constantFrom('pack' as const, 'spread' as const),
 })
+const demand: fc.Arbitrary<Demand> = asked.map((rest) => testDemand(rest))
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('set' as const), capacity }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), nodeId: fc.nat(30) }) },

@@ -73,20 +73,13 @@ export class CapacityIndex {
   }
 
   place(demand: Demand): Placement {
-    const avoided = this.#entries.get(demand.avoidNodeId)?.node
-    if (avoided === undefined) return this.#place(demand)
-    this.delete(avoided.nodeId)
-    try {
-      return this.#place(demand)
-    } finally {
-      this.set(avoided)
-    }
+    const best = this.find(demand)
+    return best !== null ? { nodeId: best.nodeId } : place(demand, [...this.nodes()])
   }
 
-  #place(demand: Demand): Placement {
-    const best = demand.nodeId === '' ? this.#best(demand) : this.#named(demand)
-    if (best !== null) return { nodeId: best.nodeId }
-    return place(demand, [...this.nodes()])
+  /** As {@link place}; null when there is none, without a reason, which would take O(n). */
+  find(demand: Demand): Capacity | null {
+    return demand.nodeId === '' ? this.#best(demand) : this.#named(demand)
   }
 
   #add(node: Capacity, groups: readonly Group[]): void {

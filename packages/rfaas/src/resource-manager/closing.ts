@@ -1,8 +1,7 @@
 import type { LeaseEnd } from '../lease/lease.ts'
 import { closeLease } from '../lease/lease.ts'
-import { subtractResources } from '../lease/resources.ts'
-import { CLOSED_LEASES, NODES, OPEN_LEASES, parseNode } from './records.ts'
-import type { LeaseRecord, NodeRecord } from './records.ts'
+import { CLOSED_LEASES, NODES, OPEN_LEASES, parseNode, withGivenBack } from './records.ts'
+import type { LeaseRecord } from './records.ts'
 import type { Transaction } from './store.ts'
 
 /**
@@ -21,12 +20,7 @@ export async function closeOpenLease(
 
   const value = await transaction.get(NODES + lease.nodeId)
   if (value !== null) {
-    const node = parseNode(value)
-    const coresLeased = node.coresLeased - lease.cores
-    const memoryMibLeased = node.memoryMibLeased - lease.memoryMib
-    const resourcesLeased = subtractResources(node.resourcesLeased, lease.resources)
-    const given: NodeRecord = { ...node, coresLeased, memoryMibLeased, resourcesLeased }
-    transaction.set(NODES + lease.nodeId, JSON.stringify(given))
+    transaction.set(NODES + lease.nodeId, JSON.stringify(withGivenBack(parseNode(value), lease)))
   }
   return closed
 }

@@ -12,6 +12,8 @@ export interface Context {
   readonly prices: Prices
   readonly heartbeatIntervalMs: number
   readonly nodeLostAfterMs: number
+  /** How long what runs may still run that makes room for a higher priority. */
+  readonly preemptionGraceMs: number
   /** Nodes cannot have sent heartbeats while there was no manager: none is lost before its time from here. */
   readonly startedUnixMs: number
   /** Sweeps at this time at the latest. */

@@ -1,4 +1,6 @@
 import { amountOf } from '../lease/resources.ts'
+import { coresOf } from './division.ts'
+import type { Share } from './division.ts'
 import { hasLabels, isNamed, isReachable } from './fit.ts'
 import type { Capacity, Demand } from './fit.ts'
 
@@ -17,6 +19,17 @@ export function describeDenial(demand: Demand, nodes: readonly Capacity[]): stri
   const reachable = labelled.filter((node) => isReachable(node, demand))
   if (reachable.length === 0) return describeFabrics(demand, labelled)
   return describeShortage(demand, reachable)
+}
+
+/** Why a lease that may be on several nodes, or on one in part, cannot be had: what they could give. */
+export function describeShares(demand: Demand, shares: readonly Share[], nodes: readonly Capacity[]): string {
+  const { cores, coresMin, nodesMax } = demand
+  const least = coresMin < cores ? `, at least ${coresMin}` : ''
+  const where = nodesMax === 1 ? 'one node' : `up to ${nodesMax} nodes`
+  const largest = shares.slice(0, VALUES_SHOWN).map(({ cores, nodeId }) => `${cores} on ${nodeId}`)
+  if (shares.length > VALUES_SHOWN) largest.push(`${coresOf(shares.slice(VALUES_SHOWN))} on others`)
+  const all = nodes.reduce((sum, node) => sum + node.cores, 0)
+  return `${cores} cores asked on ${where}${least}, free ${inWords(largest)}; ${all} in all`
 }
 
 /** The labels that nobody has, or all of them where each alone would do. */

@@ -5,15 +5,21 @@ import type { FabricOffer } from './records.ts'
 
 /** What is asked for. */
 export interface Demand {
+  /** On all nodes, as the memory. */
   readonly cores: number
+  /** When `cores` are not free, fewer will do, down to this many. */
+  readonly coresMin: number
   readonly memoryMib: number
+  /** On each node. */
   readonly resources: Resources
   /** The node must have each of them, with this value. */
   readonly labels: Readonly<Record<string, string>>
   /** Empty: any node. */
   readonly nodeId: string
-  /** Not this node; empty: any. */
-  readonly avoidNodeId: string
+  /** Not these nodes. */
+  readonly avoidNodeIds: readonly string[]
+  /** Over so many nodes at most. */
+  readonly nodesMax: number
   /** Empty: any fabric. */
   readonly fabrics: readonly string[]
   /** Of the client; empty: it shares memory with no node. */
@@ -34,13 +40,13 @@ export interface Capacity {
   readonly fabrics: readonly FabricOffer[]
 }
 
-/** Whether the lease fits on the node. */
+/** Whether all that is asked for fits on the node. */
 export function canServe(node: Capacity, demand: Demand): boolean {
   return hasFree(node, demand) && isNamed(node, demand) && hasLabels(node, demand) && isReachable(node, demand)
 }
 
 export function isNamed({ nodeId }: Capacity, demand: Demand): boolean {
-  if (nodeId === demand.avoidNodeId) return false
+  if (demand.avoidNodeIds.includes(nodeId)) return false
   return demand.nodeId === '' || demand.nodeId === nodeId
 }
 

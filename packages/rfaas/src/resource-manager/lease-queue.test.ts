@@ -10,8 +10,15 @@ import { testDemand } from './test-demand.ts'
 
 const DENIAL = new RfaasError('lease_denied', 'Cannot grant lease: 2 cores asked, largest free 1 on node-1; 4 in all')
 
-function demand(cores: number, priority = 0): LeaseDemand {
-  return { ...testDemand({ cores }), tenant: 't', durationMs: 1000, priority }
+function demand(cores: number, priority: number, preempts: boolean): LeaseDemand {
+  return { ...testDemand({ cores }), tenant: 't', durationMs: 1000, priority, preempts }
+}
+
+interface WaitOptions {
+  priority?: number
+  preempts?: boolean
+  waitMs?: number
+  signal?: AbortSignal
 }
 
 /** A queue before one node with so many cores. */
@@ -20,6 +27,9 @@ class Room {
   readonly total = 8
   free: number
   readonly granted: number[] = []
+  /** For how many cores room was to be made, each time. */
+  readonly roomFor: number[] = []
+  failure: Error | null = null
   readonly queue: LeaseQueue<number>
 
   constructor(free: number) {
@@ -33,14 +43,18 @@ class Room {
         return cores
       },
       isPossible: ({ cores }) => cores <= this.total,
+      makeRoom: async ({ cores }) => {
+        this.roomFor.push(cores)
+        if (this.failure !== null) throw this.failure
+      },
       takeBack: async (cores) => void (this.free += cores),
     })
   }
 
   /** @returns what becomes of it: cores, or the code */
-  async wait(cores: number, options: { priority?: number; waitMs?: number; signal?: AbortSignal } = {}) {
-    const { priority = 0, waitMs = 1e6, signal = new AbortController().signal } = options
-    return this.queue.wait(demand(cores, priority), waitMs, DENIAL, signal)
+  async wait(cores: number, options: WaitOptions = {}) {
+    const { priority = 0, preempts = false, waitMs = 1e6, signal = new AbortController().signal } = options
+    return this.queue.wait(demand(cores, priority, preempts), waitMs, DENIAL, signal)
   }
 
   async give(cores: number): Promise<void> {
@@ -103,6 +117,33 @@ describe('LeaseQueue', () => {
     await large
     assert.equal(await small, 1)
     assert.equal(room.clock.timerCount, 0)
+  })
+
+  test('has room made for the one that is next, when it may take that of others, and not again at once', async () => {
+    const room = new Room(0)
+    void room.wait(1, { priority: 1 })
+    await settled()
+    assert.deepEqual(room.roomFor, [])
+    void room.wait(3, { priority: 2, preempts: true })
+    // It is not next.
+    void room.wait(2, { priority: 1, preempts: true })
+    await settled()
+    assert.deepEqual(room.roomFor, [3])
+    await room.give(1)
+    assert.deepEqual(room.roomFor, [3])
+    room.clock.advance(LEASE_QUEUE_LOOK_MS)
+    await settled()
+    assert.deepEqual(room.roomFor, [3, 3])
+    await room.give(5)
+    assert.deepEqual(room.granted, [3, 1, 2])
+    assert.deepEqual(room.roomFor, [3, 3])
+  })
+
+  test('one for which no room can be made hears why', async () => {
+    const room = new Room(0)
+    room.failure = new RfaasError('internal', 'Cannot read')
+    await assert.rejects(room.wait(1, { preempts: true }), { code: 'internal', message: /Cannot read/ })
+    assert.equal(room.queue.length, 0)
   })
 
   test('looks now and then by itself, for room that comes back through another manager', async () => {

@@ -9,6 +9,8 @@ export interface LeaseQueueOptions<Grant> {
   readonly grant: (demand: LeaseDemand) => Promise<Grant>
   /** Whether some node could serve it, were it empty. */
   readonly isPossible: (demand: LeaseDemand) => boolean
+  /** Has room made for a request that is next, does not fit, and may take that of others. */
+  readonly makeRoom: (demand: LeaseDemand) => Promise<void>
   /** Gives back what nobody waits for any more. */
   readonly takeBack: (grant: Grant) => Promise<void>
 }
@@ -19,6 +21,8 @@ interface Waiting<Grant> {
   /** What no node can serve holds nobody up. */
   isPossible: boolean
   denial: RfaasError
+  /** When room was made for it last, by the monotonic clock. */
+  roomMadeMs: number
 }
 
 /**
@@ -55,7 +59,13 @@ export class LeaseQueue<Grant> {
     if (this.#waiting.length >= LEASE_QUEUE_MAX) {
       throw new RfaasError('queue_full', `Cannot wait for a lease: ${this.#waiting.length} wait already`)
     }
-    const entry: Waiting<Grant> = { demand, granted: Promise.withResolvers(), isPossible: true, denial }
+    const entry: Waiting<Grant> = {
+      demand,
+      granted: Promise.withResolvers(),
+      isPossible: true,
+      denial,
+      roomMadeMs: -Infinity,
+    }
     const at = this.#waiting.findIndex((other) => other.demand.priority < demand.priority)
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, entry)
     const { granted } = entry
@@ -117,8 +127,21 @@ export class LeaseQueue<Grant> {
         }
         entry.denial = error
         entry.isPossible = this.#options.isPossible(entry.demand)
-        if (entry.isPossible) return
+        if (entry.isPossible) return this.#makeRoom(entry)
       }
+    }
+  }
+
+  async #makeRoom(entry: Waiting<Grant>): Promise<void> {
+    const { clock, makeRoom } = this.#options
+    const nowMs = clock.nowMonotonicMs()
+    // It looks at everything, and what it has had taken back takes its time.
+    if (!entry.demand.preempts || nowMs < entry.roomMadeMs + LEASE_QUEUE_LOOK_MS) return
+    entry.roomMadeMs = nowMs
+    try {
+      await makeRoom(entry.demand)
+    } catch (thrown) {
+      this.#leave(entry, toRfaasError(thrown))
     }
   }
 

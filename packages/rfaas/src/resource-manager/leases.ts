@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { NO_USAGE } from '../accounting/usage.ts'
 import { RfaasError } from '../errors.ts'
 import { grantLease, renewLease, requestLease, terminateLease } from '../lease/lease.ts'
-import { addResources } from '../lease/resources.ts'
 import { signToken, verifyToken } from '../lease/token.ts'
 import { LEASE_TERMINATING_MS_MAX } from '../limits.ts'
-import { chooseNode } from './choice.ts'
+import { chooseNodes } from './choice.ts'
 import { closeOpenLease } from './closing.ts'
 import type { Context } from './context.ts'
+import type { Share } from './division.ts'
 import { publish } from './events.ts'
-import { CLOSED_LEASES, LAST_FENCE, NODES, OPEN_LEASES, parseLease } from './records.ts'
+import { CLOSED_LEASES, LAST_FENCE, NODES, OPEN_LEASES, parseLease, withTaken } from './records.ts'
 import type { LeaseRecord, NodeRecord } from './records.ts'
 import type { LeaseDemand } from './requests.ts'
 import { transact } from './store.ts'
@@ -21,31 +21,45 @@ export interface Granted {
   readonly token: string
 }
 
-/** @throws {RfaasError} `lease_denied` when no node has what is asked for */
-export async function grant(context: Context, demand: LeaseDemand): Promise<Granted> {
-  const { lease, node } = await transact(context.store, async (transaction) => {
-    const chosen = await chooseNode(context.store, transaction, demand)
-    const node: NodeRecord = {
-      ...chosen,
-      coresLeased: chosen.coresLeased + demand.cores,
-      memoryMibLeased: chosen.memoryMibLeased + demand.memoryMib,
-      resourcesLeased: addResources(chosen.resourcesLeased, demand.resources),
-    }
-    transaction.set(NODES + node.nodeId, JSON.stringify(node))
-
+/**
+ * Grants a lease on each node that is chosen, all in one commit.
+ *
+ * @throws {RfaasError} `lease_denied` when the nodes do not have what is asked for
+ */
+export async function grant(context: Context, demand: LeaseDemand): Promise<Granted[]> {
+  const granted = await transact(context.store, async (transaction) => {
+    const chosen = await chooseNodes(context.store, transaction, demand)
     const nowUnixMs = context.clock.nowUnixMs()
-    const leaseId = `lease-${randomBytes(6).toString('hex')}`
-    const requested = requestLease({ leaseId, ...demand }, nowUnixMs)
-    const { nodeId } = node
-    const fence = await nextFence(transaction)
-    const granted = grantLease(requested, { nodeId, fence, durationMs: demand.durationMs }, nowUnixMs)
-    const lease: LeaseRecord = { ...granted, usage: NO_USAGE }
-    transaction.set(OPEN_LEASES + leaseId, JSON.stringify(lease))
-    return { lease, node }
+    const granted: Omit<Granted, 'token'>[] = []
+    for (const { node, share } of chosen) granted.push(await grantShare(transaction, demand, node, share, nowUnixMs))
+    return granted
   })
-  context.wakeAt(lease.expiresUnixMs)
-  publish({ kind: 'lease-granted', lease })
-  return { lease, node, token: await signToken(lease, context.keys.privateKey) }
+  return Promise.all(
+    granted.map(async ({ lease, node }) => {
+      context.wakeAt(lease.expiresUnixMs)
+      publish({ kind: 'lease-granted', lease })
+      return { lease, node, token: await signToken(lease, context.keys.privateKey) }
+    }),
+  )
+}
+
+async function grantShare(
+  transaction: Transaction,
+  demand: LeaseDemand,
+  chosen: NodeRecord,
+  { nodeId, cores, memoryMib }: Share,
+  nowUnixMs: number,
+): Promise<Omit<Granted, 'token'>> {
+  const { tenant, resources, priority, durationMs } = demand
+  const node = withTaken(chosen, { cores, memoryMib, resources })
+  transaction.set(NODES + nodeId, JSON.stringify(node))
+  const leaseId = `lease-${randomBytes(6).toString('hex')}`
+  const requested = requestLease({ leaseId, tenant, cores, memoryMib, resources, priority }, nowUnixMs)
+  const fence = await nextFence(transaction)
+  const granted = grantLease(requested, { nodeId, fence, durationMs }, nowUnixMs)
+  const lease: LeaseRecord = { ...granted, usage: NO_USAGE }
+  transaction.set(OPEN_LEASES + leaseId, JSON.stringify(lease))
+  return { lease, node }
 }
 
 /**

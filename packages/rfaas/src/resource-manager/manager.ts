@@ -4,7 +4,13 @@ import { serveControl } from '../control/server.ts'
 import { RfaasError, toRfaasError } from '../errors.ts'
 import { exportKeys, generateKeys, importKeys } from '../lease/token.ts'
 import type { SigningKeys } from '../lease/token.ts'
-import { CLOSED_LEASES_SLACK, HEARTBEAT_INTERVAL_MS, NODE_LOST_AFTER_MS } from '../limits.ts'
+import {
+  CLOSED_LEASES_SLACK,
+  HEARTBEAT_INTERVAL_MS,
+  NODE_LOST_AFTER_MS,
+  PREEMPTION_GRACE_MS,
+  RETRIEVAL_GRACE_MS_MAX,
+} from '../limits.ts'
 import { Alarm } from './alarm.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
@@ -17,6 +23,7 @@ import { giveBack, grant } from './leases.ts'
 import type { Granted } from './leases.ts'
 import { MemoryStore } from './memory-store.ts'
 import { Nudges } from './nudges.ts'
+import { makeRoom } from './preemption.ts'
 import { SIGNING_KEY } from './records.ts'
 import { resourceManagerRoutes } from './service.ts'
 import { transact } from './store.ts'
@@ -39,6 +46,8 @@ export interface ResourceManagerOptions {
   heartbeatIntervalMs?: number
   /** How long a node may be silent before it is lost. Default 3500; at least twice `heartbeatIntervalMs`. */
   nodeLostAfterMs?: number
+  /** How long a lease that makes room for one of a higher priority may still run. Default 5000, at most an hour. */
+  preemptionGraceMs?: number
   /** Default: the system's. */
   clock?: Clock
 }
@@ -58,18 +67,21 @@ export interface ResourceManager {
  */
 export async function startResourceManager(options: ResourceManagerOptions = {}): Promise<ResourceManager> {
   const { host = '127.0.0.1', port = 7070, clock = systemClock } = options
-  const { heartbeatIntervalMs, nodeLostAfterMs } = checkIntervals(options)
+  const { heartbeatIntervalMs, nodeLostAfterMs, preemptionGraceMs } = checkIntervals(options)
   const prices = checkPrices(options.prices ?? {})
   const store = new IndexedStore(await openStore(options.dataPath))
   try {
     const startedUnixMs = clock.nowUnixMs()
     let closedLeases = 0
     const nudges = new Nudges()
-    const queue = new LeaseQueue<Granted>({
+    const queue = new LeaseQueue<Granted[]>({
       clock,
       grant: (demand) => grant(context, demand),
       isPossible: (demand) => isPossible(store, demand),
-      takeBack: ({ lease }) => giveBack(context, lease.leaseId).then(() => {}),
+      makeRoom: (demand) => makeRoom(context, demand),
+      takeBack: async (granted) => {
+        for (const { lease } of granted) await giveBack(context, lease.leaseId)
+      },
     })
     store.onChange = () => queue.look()
     const context: Context = {
@@ -79,6 +91,7 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
       prices,
       heartbeatIntervalMs,
       nodeLostAfterMs,
+      preemptionGraceMs,
       startedUnixMs,
       wakeAt: (unixMs) => alarm.at(unixMs),
       nudge: (nodeId) => nudges.nudge(nodeId),
@@ -110,8 +123,11 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
   }
 }
 
-function checkIntervals(options: ResourceManagerOptions): { heartbeatIntervalMs: number; nodeLostAfterMs: number } {
+function checkIntervals(
+  options: ResourceManagerOptions,
+): Pick<Context, 'heartbeatIntervalMs' | 'nodeLostAfterMs' | 'preemptionGraceMs'> {
   const { heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS, nodeLostAfterMs = NODE_LOST_AFTER_MS } = options
+  const { preemptionGraceMs = PREEMPTION_GRACE_MS } = options
   const refuse = (reason: string): never => {
     throw new RfaasError('invalid_argument', `Cannot start the resource manager: ${reason}`)
   }
@@ -121,7 +137,10 @@ function checkIntervals(options: ResourceManagerOptions): { heartbeatIntervalMs:
   if (!(nodeLostAfterMs >= 2 * heartbeatIntervalMs)) {
     refuse(`nodeLostAfterMs is ${nodeLostAfterMs}, must be at least twice heartbeatIntervalMs, ${heartbeatIntervalMs}`)
   }
-  return { heartbeatIntervalMs, nodeLostAfterMs }
+  if (!(preemptionGraceMs >= 0 && preemptionGraceMs <= RETRIEVAL_GRACE_MS_MAX)) {
+    refuse(`preemptionGraceMs is ${preemptionGraceMs}, must be from 0 to ${RETRIEVAL_GRACE_MS_MAX}`)
+  }
+  return { heartbeatIntervalMs, nodeLostAfterMs, preemptionGraceMs }
 }
 
 async function openStore(dataPath: string | undefined): Promise<Store> {

@@ -15,17 +15,23 @@ export type Placement = { readonly nodeId: string } | { readonly denied: string 
  * @returns the node, or why there is none, in numbers
  */
 export function place(demand: Demand, nodes: readonly Capacity[]): Placement {
-  let best: Capacity | null = null
-  for (const node of nodes) {
-    if (canServe(node, demand) && (best === null || isBetter(node, best, demand.policy))) best = node
-  }
+  const best = bestOf(demand, nodes)
   if (best !== null) return { nodeId: best.nodeId }
   return {
     denied: describeDenial(
       demand,
-      nodes.filter(({ nodeId }) => nodeId !== demand.avoidNodeId),
+      nodes.filter(({ nodeId }) => !demand.avoidNodeIds.includes(nodeId)),
     ),
   }
+}
+
+/** As {@link place}; null when it fits on none. */
+export function bestOf(demand: Demand, nodes: Iterable<Capacity>): Capacity | null {
+  let best: Capacity | null = null
+  for (const node of nodes) {
+    if (canServe(node, demand) && (best === null || isBetter(node, best, demand.policy))) best = node
+  }
+  return best
 }
 
 /** Whether a lease that fits on both goes to `a` rather than to `b`. */

@@ -45,13 +45,15 @@ export function leaseEndFromProto(proto: ProtoLeaseEnd): LeaseEnd | null {
 }
 
 export function leaseToProto(lease: LeaseRecord, prices: Prices): LeaseInfo {
-  const { leaseId, nodeId, tenant, cores, memoryMib, grantedUnixMs, expiresUnixMs, closedUnixMs, usage } = lease
+  const { leaseId, nodeId, tenant, cores, memoryMib, priority, grantedUnixMs, expiresUnixMs, closedUnixMs } = lease
+  const { usage } = lease
   return create(LeaseInfoSchema, {
     leaseId,
     nodeId,
     tenant,
     cores,
     memoryMib,
+    priority,
     state: STATES[lease.state],
     end: lease.end === null ? ProtoLeaseEnd.UNSPECIFIED : ENDS[lease.end],
     grantedUnixMs,

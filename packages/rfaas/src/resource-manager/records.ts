@@ -2,7 +2,7 @@ import type { Usage } from '../accounting/usage.ts'
 import { NO_LABELS } from '../lease/labels.ts'
 import type { Labels } from '../lease/labels.ts'
 import type { Lease } from '../lease/lease.ts'
-import { NO_RESOURCES, subtractResources } from '../lease/resources.ts'
+import { addResources, NO_RESOURCES, subtractResources } from '../lease/resources.ts'
 import type { Resources } from '../lease/resources.ts'
 import type { Capacity } from './fit.ts'
 
@@ -62,7 +62,7 @@ export function parseNode(value: string): NodeRecord {
 }
 
 export function parseLease(value: string): LeaseRecord {
-  return { resources: NO_RESOURCES, ...(JSON.parse(value) as Omit<LeaseRecord, 'resources'>) }
+  return { resources: NO_RESOURCES, priority: 0, ...(JSON.parse(value) as Omit<LeaseRecord, 'resources' | 'priority'>) }
 }
 
 export function parsePool(value: string): PoolRecord {
@@ -92,6 +92,29 @@ export function capacityOf(node: NodeRecord): Capacity {
     resourcesFree: resourcesFree(node),
     labels,
     fabrics,
+  }
+}
+
+/** What a lease takes of a node. */
+export type Taken = Pick<LeaseRecord, 'cores' | 'memoryMib' | 'resources'>
+
+/** The node with this set aside. */
+export function withTaken(node: NodeRecord, { cores, memoryMib, resources }: Taken): NodeRecord {
+  return {
+    ...node,
+    coresLeased: node.coresLeased + cores,
+    memoryMibLeased: node.memoryMibLeased + memoryMib,
+    resourcesLeased: addResources(node.resourcesLeased, resources),
+  }
+}
+
+/** The node with this given back. */
+export function withGivenBack(node: NodeRecord, { cores, memoryMib, resources }: Taken): NodeRecord {
+  return {
+    ...node,
+    coresLeased: node.coresLeased - cores,
+    memoryMibLeased: node.memoryMibLeased - memoryMib,
+    resourcesLeased: subtractResources(node.resourcesLeased, resources),
   }
 }
 

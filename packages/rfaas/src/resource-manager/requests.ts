@@ -17,6 +17,7 @@ import {
   LEASE_DURATION_MS_MAX,
   LEASE_DURATION_MS_MIN,
   LEASE_MEMORY_MIB_MAX,
+  LEASE_NODES_MAX,
   LEASE_PRIORITY_MAX,
   LEASE_REPORTS_MAX,
   LEASE_WAIT_MS_MAX,
@@ -48,20 +49,28 @@ export interface LeaseDemand extends Demand {
   readonly durationMs: number
   /** Of those that wait the highest is first. */
   readonly priority: number
+  /** While it waits, leases of a lower priority are taken back to make room for it. */
+  readonly preempts: boolean
 }
 
 export function checkLeaseRequest(request: RequestLeaseRequest | undefined): LeaseDemand {
   const action = 'Cannot grant lease'
   if (request === undefined) throw refused(action, 'nothing is asked for')
-  const { cores, memoryMib, resources, labels, durationMs, nodeId, fabrics, hostId, priority, avoidNodeId } = request
+  const { cores, memoryMib, resources, labels, durationMs, nodeId, fabrics, hostId, priority } = request
+  const { avoidNodeIds, preempts } = request
+  const coresMin = request.coresMin === 0 ? cores : request.coresMin
+  const nodesMax = request.nodesMax === 0 ? 1 : request.nodesMax
   checkRange(action, 'priority', priority, 0, LEASE_PRIORITY_MAX)
   checkRange(action, 'cores', cores, 1, LEASE_CORES_MAX)
+  checkRange(action, 'cores_min', coresMin, 1, cores)
+  checkRange(action, 'nodes_max', nodesMax, 1, LEASE_NODES_MAX)
   checkRange(action, 'memory_mib', memoryMib, 1, LEASE_MEMORY_MIB_MAX)
   checkDuration(action, durationMs)
   const tenant = request.tenant === '' ? DEFAULT_TENANT : request.tenant
   checkName(action, 'tenant', tenant, TENANT_CHARS_MAX)
   if (nodeId !== '') checkName(action, 'node_id', nodeId, NODE_ID_CHARS_MAX)
-  if (avoidNodeId !== '') checkName(action, 'avoid_node_id', avoidNodeId, NODE_ID_CHARS_MAX)
+  checkRange(action, 'the number of avoid_node_ids', avoidNodeIds.length, 0, LEASE_NODES_MAX)
+  for (const avoided of avoidNodeIds) checkName(action, 'avoid_node_ids', avoided, NODE_ID_CHARS_MAX)
   checkLength(action, 'host_id', hostId, TEXT_CHARS_MAX)
   checkFabrics(action, fabrics)
   checkTraits(action, labels, resources)
@@ -69,6 +78,7 @@ export function checkLeaseRequest(request: RequestLeaseRequest | undefined): Lea
   return {
     tenant,
     cores,
+    coresMin,
     memoryMib,
     resources,
     labels,
@@ -78,7 +88,9 @@ export function checkLeaseRequest(request: RequestLeaseRequest | undefined): Lea
     hostId,
     policy,
     priority,
-    avoidNodeId,
+    avoidNodeIds,
+    nodesMax,
+    preempts,
   }
 }
 

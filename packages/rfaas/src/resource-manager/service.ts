@@ -26,10 +26,10 @@ import { drain, retrieve, undrain } from './retrieval.ts'
 export function resourceManagerRoutes(
   context: Context,
   nudges: Nudges,
-  queue: LeaseQueue<Granted>,
+  queue: LeaseQueue<Granted[]>,
 ): (router: ConnectRouter) => void {
   const { prices, keys, heartbeatIntervalMs, clock } = context
-  const grantNow = async (demand: LeaseDemand): Promise<Granted> => {
+  const grantNow = async (demand: LeaseDemand): Promise<Granted[]> => {
     const ahead = queue.ahead(demand.priority)
     if (ahead === 0) return grant(context, demand)
     throw new RfaasError(
@@ -37,12 +37,14 @@ export function resourceManagerRoutes(
       `Cannot grant lease: ${ahead} of this priority or a higher one wait for theirs`,
     )
   }
-  const grantedToProto = async ({ lease, node, token }: Granted) => ({
-    lease: leaseToProto(lease, prices),
-    token,
-    node: nodeToProto(node, await lastHeartbeat(context, node.nodeId)),
-    nowUnixMs: clock.nowUnixMs(),
-  })
+  const grantedToProto = async (granted: readonly Granted[]) => {
+    const grants = granted.map(async ({ lease, node, token }) => ({
+      lease: leaseToProto(lease, prices),
+      token,
+      node: nodeToProto(node, await lastHeartbeat(context, node.nodeId)),
+    }))
+    return { grants: await Promise.all(grants), nowUnixMs: clock.nowUnixMs() }
+  }
   return (router) =>
     router.service(ResourceManagerService, {
       async registerNode(request) {

@@ -4,11 +4,13 @@ import type { Demand } from './fit.ts'
 export function testDemand(rest: Partial<Demand> = {}): Demand {
   return {
     cores: 1,
+    coresMin: rest.cores ?? 1,
     memoryMib: 1,
     resources: {},
     labels: {},
     nodeId: '',
-    avoidNodeId: '',
+    avoidNodeIds: [],
+    nodesMax: 1,
     fabrics: [],
     hostId: '',
     policy: 'pack',

@@ -4,6 +4,7 @@ import { managerClient } from '../control/client.ts'
 import type { ManagerClient } from '../control/client.ts'
 import type {
   HeartbeatResponse,
+  LeaseGrant,
   LeaseInfo,
   LeaseReportSchema,
   NodeInfo,
@@ -83,9 +84,15 @@ export class TestManager implements AsyncDisposable {
   /** One core, 512 MiB, ten seconds, on any node. */
   async lease(
     rest: MessageInitShape<typeof RequestLeaseRequestSchema> = {},
-  ): Promise<RequestLeaseResponse & { lease: LeaseInfo; leaseId: string }> {
-    const response = await this.rpc.requestLease({ cores: 1, memoryMib: 512, durationMs: 10_000, ...rest })
-    return Object.assign(response, { lease: response.lease!, leaseId: response.lease!.leaseId })
+  ): Promise<LeaseGrant & { lease: LeaseInfo; leaseId: string; nowUnixMs: number }> {
+    const { grants, nowUnixMs } = await this.leases(rest)
+    const [grant] = grants as [LeaseGrant & { lease: LeaseInfo }]
+    return { ...grant, leaseId: grant.lease.leaseId, nowUnixMs }
+  }
+
+  /** The same, where there may be several. */
+  async leases(rest: MessageInitShape<typeof RequestLeaseRequestSchema> = {}): Promise<RequestLeaseResponse> {
+    return this.rpc.requestLease({ cores: 1, memoryMib: 512, durationMs: 10_000, ...rest })
   }
 
   async heartbeat(nodeId: string, ...leases: Report[]): Promise<HeartbeatResponse> {

@@ -9,15 +9,15 @@ describe('awaitLease', () => {
   test('answers at once when there is room, and as soon as there is some', async () => {
     await using manager = await TestManager.start()
     await manager.addNode('node-1', 2)
-    const first = await manager.rpc.awaitLease({ request: { ...REQUEST, cores: 2 }, waitMs: 5000 })
+    const [first] = (await manager.rpc.awaitLease({ request: { ...REQUEST, cores: 2 }, waitMs: 5000 })).grants
     const waiting = manager.rpc.awaitLease({ request: REQUEST, waitMs: 5000 })
     // Nobody overtakes who waits; that it waits is seen by that.
     while (!(await refusal(manager)).includes('1 of this priority or a higher one wait'));
     manager.clock.advance(1000)
-    await manager.rpc.releaseLease({ leaseId: first.lease!.leaseId, token: first.token })
-    const second = await waiting
-    assert.equal(second.lease?.grantedUnixMs, manager.clock.nowUnixMs())
-    assert.equal(second.lease?.expiresUnixMs, manager.clock.nowUnixMs() + REQUEST.durationMs)
+    await manager.rpc.releaseLease({ leaseId: first!.lease!.leaseId, token: first!.token })
+    const [second] = (await waiting).grants
+    assert.equal(second?.lease?.grantedUnixMs, manager.clock.nowUnixMs())
+    assert.equal(second?.lease?.expiresUnixMs, manager.clock.nowUnixMs() + REQUEST.durationMs)
     await manager.lease()
   })
 
@@ -25,7 +25,7 @@ describe('awaitLease', () => {
     await using manager = await TestManager.start()
     const waiting = manager.rpc.awaitLease({ request: REQUEST, waitMs: 5000 })
     await manager.addNode('node-1', 1)
-    assert.equal((await waiting).lease?.nodeId, 'node-1')
+    assert.equal((await waiting).grants[0]?.lease?.nodeId, 'node-1')
   })
 
   test('is denied after its time, with what is missing', async () => {

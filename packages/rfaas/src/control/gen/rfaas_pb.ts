@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file rfaas.proto.
  */
 export const file_rfaas: GenFile = /*@__PURE__*/
-  fileDesc("CgtyZmFhcy5wcm90bxIIcmZhYXMudjEiPwoLRmFicmljT2ZmZXISDgoGZmFicmljGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSLgBAoITm9kZUluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtjb250cm9sX3VybBgCIAEoCRINCgVjb3JlcxgDIAEoDRISCgptZW1vcnlfbWliGAQgASgNEhIKCmNvcmVzX2ZyZWUYBSABKA0SFwoPbWVtb3J5X21pYl9mcmVlGAYgASgNEiYKB2ZhYnJpY3MYByADKAsyFS5yZmFhcy52MS5GYWJyaWNPZmZlchIiCgVzdGF0ZRgIIAEoDjITLnJmYWFzLnYxLk5vZGVTdGF0ZRIeChZsYXN0X2hlYXJ0YmVhdF91bml4X21zGAkgASgBEiAKBHBvb2wYCiABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxIuCgZsYWJlbHMYCyADKAsyHi5yZmFhcy52MS5Ob2RlSW5mby5MYWJlbHNFbnRyeRI0CglyZXNvdXJjZXMYDCADKAsyIS5yZmFhcy52MS5Ob2RlSW5mby5SZXNvdXJjZXNFbnRyeRI9Cg5yZXNvdXJjZXNfZnJlZRgNIAMoCzIlLnJmYWFzLnYxLk5vZGVJbmZvLlJlc291cmNlc0ZyZWVFbnRyeRIUCgxkcmFpbl9yZWFzb24YDiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGjQKElJlc291cmNlc0ZyZWVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIjsKCFBvb2xJbmZvEgwKBHNpemUYASABKA0SDQoFcmVhZHkYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDSJ/CgVVc2FnZRIZChFhbGxvY2F0aW9uX2NvcmVfcxgBIAEoARIYChBhbGxvY2F0aW9uX2dpYl9zGAIgASgBEhYKDmhvdF9wb2xsaW5nX25zGAMgASgBEhQKDGV4ZWN1dGlvbl9ucxgEIAEoARITCgtpbnZvY2F0aW9ucxgFIAEoASKsAwoJTGVhc2VJbmZvEhAKCGxlYXNlX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAkSDgoGdGVuYW50GAMgASgJEg0KBWNvcmVzGAQgASgNEhIKCm1lbW9yeV9taWIYBSABKA0SIwoFc3RhdGUYBiABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgHIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEhcKD2dyYW50ZWRfdW5peF9tcxgIIAEoARIXCg9leHBpcmVzX3VuaXhfbXMYCSABKAESFgoOY2xvc2VkX3VuaXhfbXMYCiABKAESDQoFZmVuY2UYCyABKAQSHgoFdXNhZ2UYDCABKAsyDy5yZmFhcy52MS5Vc2FnZRIMCgRjb3N0GA0gASgBEjUKCXJlc291cmNlcxgOIAMoCzIiLnJmYWFzLnYxLkxlYXNlSW5mby5SZXNvdXJjZXNFbnRyeRITCgtlbmRfbWVzc2FnZRgPIAEoCRowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIl4KE1JlZ2lzdGVyTm9kZVJlcXVlc3QSIAoEbm9kZRgBIAEoCzISLnJmYWFzLnYxLk5vZGVJbmZvEiUKBmxlYXNlcxgCIAMoCzIVLnJmYWFzLnYxLkxlYXNlUmVwb3J0ImIKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEhYKDnB1YmxpY19rZXlfandrGAEgASgJEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgCIAEoDRITCgtub3dfdW5peF9tcxgDIAEoASJgCgtMZWFzZVJlcG9ydBIQCghsZWFzZV9pZBgBIAEoCRIeCgV1c2FnZRgCIAEoCzIPLnJmYWFzLnYxLlVzYWdlEh8KA2VuZBgDIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kImwKEEhlYXJ0YmVhdFJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIlCgZsZWFzZXMYAiADKAsyFS5yZmFhcy52MS5MZWFzZVJlcG9ydBIgCgRwb29sGAMgASgLMhIucmZhYXMudjEuUG9vbEluZm8iegoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgSGAoQY2xvc2VkX2xlYXNlX2lkcxgCIAMoCRInCgpyZXRyaWV2YWxzGAMgAygLMhMucmZhYXMudjEuUmV0cmlldmFsEhMKC25vd191bml4X21zGAQgASgBIkAKCVJldHJpZXZhbBIQCghsZWFzZV9pZBgBIAEoCRIQCghncmFjZV9tcxgCIAEoARIPCgdtZXNzYWdlGAMgASgJIigKFURlcmVnaXN0ZXJOb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIhgKFkRlcmVnaXN0ZXJOb2RlUmVzcG9uc2UiEgoQTGlzdE5vZGVzUmVxdWVzdCI2ChFMaXN0Tm9kZXNSZXNwb25zZRIhCgVub2RlcxgBIAMoCzISLnJmYWFzLnYxLk5vZGVJbmZvIsEDChNSZXF1ZXN0TGVhc2VSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVjb3JlcxgCIAEoDRISCgptZW1vcnlfbWliGAMgASgNEhMKC2R1cmF0aW9uX21zGAQgASgBEg8KB25vZGVfaWQYBSABKAkSDwoHZmFicmljcxgGIAMoCRIPCgdob3N0X2lkGAcgASgJEjkKBmxhYmVscxgIIAMoCzIpLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QuTGFiZWxzRW50cnkSPwoJcmVzb3VyY2VzGAkgAygLMiwucmZhYXMudjEuUmVxdWVzdExlYXNlUmVxdWVzdC5SZXNvdXJjZXNFbnRyeRIpCgZwb2xpY3kYCiABKA4yGS5yZmFhcy52MS5QbGFjZW1lbnRQb2xpY3kSEAoIcHJpb3JpdHkYCyABKA0SFQoNYXZvaWRfbm9kZV9pZBgMIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjAKDlJlc291cmNlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEiVAoRQXdhaXRMZWFzZVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QSDwoHd2FpdF9tcxgCIAEoASKAAQoUUmVxdWVzdExlYXNlUmVzcG9uc2USIgoFbGVhc2UYASABKAsyEy5yZmFhcy52MS5MZWFzZUluZm8SDQoFdG9rZW4YAiABKAkSIAoEbm9kZRgDIAEoCzISLnJmYWFzLnYxLk5vZGVJbmZvEhMKC25vd191bml4X21zGAUgASgBIkkKEVJlbmV3TGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJEhMKC2R1cmF0aW9uX21zGAMgASgBIlwKElJlbmV3TGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbxINCgV0b2tlbhgCIAEoCRITCgtub3dfdW5peF9tcxgDIAEoASI2ChNSZWxlYXNlTGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJIjoKFFJlbGVhc2VMZWFzZVJlc3BvbnNlEiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvIisKEUxpc3RMZWFzZXNSZXF1ZXN0EhYKDmluY2x1ZGVfY2xvc2VkGAEgASgIIjkKEkxpc3RMZWFzZXNSZXNwb25zZRIjCgZsZWFzZXMYASADKAsyEy5yZmFhcy52MS5MZWFzZUluZm8iSgoUUmV0cmlldmVMZWFzZVJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJIjsKFVJldHJpZXZlTGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbyJTChBEcmFpbk5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJEgwKBHVuZG8YBCABKAgiOAoRRHJhaW5Ob2RlUmVzcG9uc2USIwoGbGVhc2VzGAEgAygLMhMucmZhYXMudjEuTGVhc2VJbmZvIiMKEFdhdGNoTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSITChFXYXRjaE5vZGVSZXNwb25zZSIxChBIYXNCdW5kbGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIkChFIYXNCdW5kbGVSZXNwb25zZRIPCgdwcmVzZW50GAEgASgIIj8KEFB1dEJ1bmRsZVJlcXVlc3QSDQoFdG9rZW4YASABKAkSDgoGc2hhMjU2GAIgASgJEgwKBGNvZGUYAyABKAwiEwoRUHV0QnVuZGxlUmVzcG9uc2UimgEKD0FsbG9jYXRlUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIVCg1idW5kbGVfc2hhMjU2GAIgASgJEg4KBmZhYnJpYxgDIAEoCRINCgVzbG90cxgEIAEoDRIZChFwYXlsb2FkX2J5dGVzX21heBgFIAEoDRIWCg5ob3RfdGltZW91dF9tcxgGIAEoARIPCgdhZGRyZXNzGAcgASgJIjAKDVdvcmtlckFkZHJlc3MSDwoHYWRkcmVzcxgBIAEoCRIOCgZzZWNyZXQYAiABKAwiKQoMRnVuY3Rpb25JbmZvEgwKBG5hbWUYASABKAkSCwoDcmF3GAIgASgIIq8BChBBbGxvY2F0ZVJlc3BvbnNlEhMKC2V4ZWN1dG9yX2lkGAEgASgJEigKB3dvcmtlcnMYAiADKAsyFy5yZmFhcy52MS5Xb3JrZXJBZGRyZXNzEikKCWZ1bmN0aW9ucxgDIAMoCzIWLnJmYWFzLnYxLkZ1bmN0aW9uSW5mbxIQCghzdGFydF9tcxgEIAEoARIPCgdsb2FkX21zGAUgASgBEg4KBnBvb2xlZBgGIAEoCCIeCg1FeHRlbmRSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIhAKDkV4dGVuZFJlc3BvbnNlIiIKEURlYWxsb2NhdGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIjQKEkRlYWxsb2NhdGVSZXNwb25zZRIeCgV1c2FnZRgBIAEoCzIPLnJmYWFzLnYxLlVzYWdlIiIKEVdhdGNoTGVhc2VSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIo4BChJXYXRjaExlYXNlUmVzcG9uc2USIwoFc3RhdGUYASABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgCIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEg8KB21lc3NhZ2UYAyABKAkSEAoIZ3JhY2VfbXMYBCABKAESDwoHZHJhaW5lZBgFIAEoCCprCglOb2RlU3RhdGUSGgoWTk9ERV9TVEFURV9VTlNQRUNJRklFRBAAEhQKEE5PREVfU1RBVEVfUkVBRFkQARITCg9OT0RFX1NUQVRFX0xPU1QQAhIXChNOT0RFX1NUQVRFX0RSQUlOSU5HEAMqawoPUGxhY2VtZW50UG9saWN5EiAKHFBMQUNFTUVOVF9QT0xJQ1lfVU5TUEVDSUZJRUQQABIZChVQTEFDRU1FTlRfUE9MSUNZX1BBQ0sQARIbChdQTEFDRU1FTlRfUE9MSUNZX1NQUkVBRBACKqoBCgpMZWFzZVN0YXRlEhsKF0xFQVNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVTEVBU0VfU1RBVEVfUkVRVUVTVEVEEAESFwoTTEVBU0VfU1RBVEVfR1JBTlRFRBACEhYKEkxFQVNFX1NUQVRFX0FDVElWRRADEhsKF0xFQVNFX1NUQVRFX1RFUk1JTkFUSU5HEAQSFgoSTEVBU0VfU1RBVEVfQ0xPU0VEEAUqvAEKCExlYXNlRW5kEhkKFUxFQVNFX0VORF9VTlNQRUNJRklFRBAAEhYKEkxFQVNFX0VORF9SRUxFQVNFRBABEhUKEUxFQVNFX0VORF9FWFBJUkVEEAISFwoTTEVBU0VfRU5EX1JFVFJJRVZFRBADEhcKE0xFQVNFX0VORF9OT0RFX0xPU1QQBBIeChpMRUFTRV9FTkRfRVhFQ1VUT1JfQ1JBU0hFRBAFEhQKEExFQVNFX0VORF9ERU5JRUQQBjKjBwoWUmVzb3VyY2VNYW5hZ2VyU2VydmljZRJNCgxSZWdpc3Rlck5vZGUSHS5yZmFhcy52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0Gh4ucmZhYXMudjEuUmVnaXN0ZXJOb2RlUmVzcG9uc2USRAoJSGVhcnRiZWF0EhoucmZhYXMudjEuSGVhcnRiZWF0UmVxdWVzdBobLnJmYWFzLnYxLkhlYXJ0YmVhdFJlc3BvbnNlElMKDkRlcmVnaXN0ZXJOb2RlEh8ucmZhYXMudjEuRGVyZWdpc3Rlck5vZGVSZXF1ZXN0GiAucmZhYXMudjEuRGVyZWdpc3Rlck5vZGVSZXNwb25zZRJECglMaXN0Tm9kZXMSGi5yZmFhcy52MS5MaXN0Tm9kZXNSZXF1ZXN0GhsucmZhYXMudjEuTGlzdE5vZGVzUmVzcG9uc2USTQoMUmVxdWVzdExlYXNlEh0ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVxdWVzdBoeLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlc3BvbnNlEkkKCkF3YWl0TGVhc2USGy5yZmFhcy52MS5Bd2FpdExlYXNlUmVxdWVzdBoeLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlc3BvbnNlEkcKClJlbmV3TGVhc2USGy5yZmFhcy52MS5SZW5ld0xlYXNlUmVxdWVzdBocLnJmYWFzLnYxLlJlbmV3TGVhc2VSZXNwb25zZRJNCgxSZWxlYXNlTGVhc2USHS5yZmFhcy52MS5SZWxlYXNlTGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVsZWFzZUxlYXNlUmVzcG9uc2USRwoKTGlzdExlYXNlcxIbLnJmYWFzLnYxLkxpc3RMZWFzZXNSZXF1ZXN0GhwucmZhYXMudjEuTGlzdExlYXNlc1Jlc3BvbnNlElAKDVJldHJpZXZlTGVhc2USHi5yZmFhcy52MS5SZXRyaWV2ZUxlYXNlUmVxdWVzdBofLnJmYWFzLnYxLlJldHJpZXZlTGVhc2VSZXNwb25zZRJECglEcmFpbk5vZGUSGi5yZmFhcy52MS5EcmFpbk5vZGVSZXF1ZXN0GhsucmZhYXMudjEuRHJhaW5Ob2RlUmVzcG9uc2USRgoJV2F0Y2hOb2RlEhoucmZhYXMudjEuV2F0Y2hOb2RlUmVxdWVzdBobLnJmYWFzLnYxLldhdGNoTm9kZVJlc3BvbnNlMAEyuAMKFkV4ZWN1dG9yTWFuYWdlclNlcnZpY2USRAoJSGFzQnVuZGxlEhoucmZhYXMudjEuSGFzQnVuZGxlUmVxdWVzdBobLnJmYWFzLnYxLkhhc0J1bmRsZVJlc3BvbnNlEkQKCVB1dEJ1bmRsZRIaLnJmYWFzLnYxLlB1dEJ1bmRsZVJlcXVlc3QaGy5yZmFhcy52MS5QdXRCdW5kbGVSZXNwb25zZRJBCghBbGxvY2F0ZRIZLnJmYWFzLnYxLkFsbG9jYXRlUmVxdWVzdBoaLnJmYWFzLnYxLkFsbG9jYXRlUmVzcG9uc2USOwoGRXh0ZW5kEhcucmZhYXMudjEuRXh0ZW5kUmVxdWVzdBoYLnJmYWFzLnYxLkV4dGVuZFJlc3BvbnNlEkcKCkRlYWxsb2NhdGUSGy5yZmFhcy52MS5EZWFsbG9jYXRlUmVxdWVzdBocLnJmYWFzLnYxLkRlYWxsb2NhdGVSZXNwb25zZRJJCgpXYXRjaExlYXNlEhsucmZhYXMudjEuV2F0Y2hMZWFzZVJlcXVlc3QaHC5yZmFhcy52MS5XYXRjaExlYXNlUmVzcG9uc2UwAWIGcHJvdG8z");
+  fileDesc("CgtyZmFhcy5wcm90bxIIcmZhYXMudjEiPwoLRmFicmljT2ZmZXISDgoGZmFicmljGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSLgBAoITm9kZUluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtjb250cm9sX3VybBgCIAEoCRINCgVjb3JlcxgDIAEoDRISCgptZW1vcnlfbWliGAQgASgNEhIKCmNvcmVzX2ZyZWUYBSABKA0SFwoPbWVtb3J5X21pYl9mcmVlGAYgASgNEiYKB2ZhYnJpY3MYByADKAsyFS5yZmFhcy52MS5GYWJyaWNPZmZlchIiCgVzdGF0ZRgIIAEoDjITLnJmYWFzLnYxLk5vZGVTdGF0ZRIeChZsYXN0X2hlYXJ0YmVhdF91bml4X21zGAkgASgBEiAKBHBvb2wYCiABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxIuCgZsYWJlbHMYCyADKAsyHi5yZmFhcy52MS5Ob2RlSW5mby5MYWJlbHNFbnRyeRI0CglyZXNvdXJjZXMYDCADKAsyIS5yZmFhcy52MS5Ob2RlSW5mby5SZXNvdXJjZXNFbnRyeRI9Cg5yZXNvdXJjZXNfZnJlZRgNIAMoCzIlLnJmYWFzLnYxLk5vZGVJbmZvLlJlc291cmNlc0ZyZWVFbnRyeRIUCgxkcmFpbl9yZWFzb24YDiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGjQKElJlc291cmNlc0ZyZWVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIjsKCFBvb2xJbmZvEgwKBHNpemUYASABKA0SDQoFcmVhZHkYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDSJ/CgVVc2FnZRIZChFhbGxvY2F0aW9uX2NvcmVfcxgBIAEoARIYChBhbGxvY2F0aW9uX2dpYl9zGAIgASgBEhYKDmhvdF9wb2xsaW5nX25zGAMgASgBEhQKDGV4ZWN1dGlvbl9ucxgEIAEoARITCgtpbnZvY2F0aW9ucxgFIAEoASK+AwoJTGVhc2VJbmZvEhAKCGxlYXNlX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAkSDgoGdGVuYW50GAMgASgJEg0KBWNvcmVzGAQgASgNEhIKCm1lbW9yeV9taWIYBSABKA0SIwoFc3RhdGUYBiABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgHIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEhcKD2dyYW50ZWRfdW5peF9tcxgIIAEoARIXCg9leHBpcmVzX3VuaXhfbXMYCSABKAESFgoOY2xvc2VkX3VuaXhfbXMYCiABKAESDQoFZmVuY2UYCyABKAQSHgoFdXNhZ2UYDCABKAsyDy5yZmFhcy52MS5Vc2FnZRIMCgRjb3N0GA0gASgBEjUKCXJlc291cmNlcxgOIAMoCzIiLnJmYWFzLnYxLkxlYXNlSW5mby5SZXNvdXJjZXNFbnRyeRITCgtlbmRfbWVzc2FnZRgPIAEoCRIQCghwcmlvcml0eRgQIAEoDRowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIl4KE1JlZ2lzdGVyTm9kZVJlcXVlc3QSIAoEbm9kZRgBIAEoCzISLnJmYWFzLnYxLk5vZGVJbmZvEiUKBmxlYXNlcxgCIAMoCzIVLnJmYWFzLnYxLkxlYXNlUmVwb3J0ImIKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEhYKDnB1YmxpY19rZXlfandrGAEgASgJEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgCIAEoDRITCgtub3dfdW5peF9tcxgDIAEoASJgCgtMZWFzZVJlcG9ydBIQCghsZWFzZV9pZBgBIAEoCRIeCgV1c2FnZRgCIAEoCzIPLnJmYWFzLnYxLlVzYWdlEh8KA2VuZBgDIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kImwKEEhlYXJ0YmVhdFJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIlCgZsZWFzZXMYAiADKAsyFS5yZmFhcy52MS5MZWFzZVJlcG9ydBIgCgRwb29sGAMgASgLMhIucmZhYXMudjEuUG9vbEluZm8iegoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgSGAoQY2xvc2VkX2xlYXNlX2lkcxgCIAMoCRInCgpyZXRyaWV2YWxzGAMgAygLMhMucmZhYXMudjEuUmV0cmlldmFsEhMKC25vd191bml4X21zGAQgASgBIkAKCVJldHJpZXZhbBIQCghsZWFzZV9pZBgBIAEoCRIQCghncmFjZV9tcxgCIAEoARIPCgdtZXNzYWdlGAMgASgJIigKFURlcmVnaXN0ZXJOb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIhgKFkRlcmVnaXN0ZXJOb2RlUmVzcG9uc2UiEgoQTGlzdE5vZGVzUmVxdWVzdCI2ChFMaXN0Tm9kZXNSZXNwb25zZRIhCgVub2RlcxgBIAMoCzISLnJmYWFzLnYxLk5vZGVJbmZvIvoDChNSZXF1ZXN0TGVhc2VSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVjb3JlcxgCIAEoDRISCgptZW1vcnlfbWliGAMgASgNEhMKC2R1cmF0aW9uX21zGAQgASgBEg8KB25vZGVfaWQYBSABKAkSDwoHZmFicmljcxgGIAMoCRIPCgdob3N0X2lkGAcgASgJEjkKBmxhYmVscxgIIAMoCzIpLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QuTGFiZWxzRW50cnkSPwoJcmVzb3VyY2VzGAkgAygLMiwucmZhYXMudjEuUmVxdWVzdExlYXNlUmVxdWVzdC5SZXNvdXJjZXNFbnRyeRIpCgZwb2xpY3kYCiABKA4yGS5yZmFhcy52MS5QbGFjZW1lbnRQb2xpY3kSEAoIcHJpb3JpdHkYCyABKA0SFgoOYXZvaWRfbm9kZV9pZHMYDCADKAkSEQoJbm9kZXNfbWF4GA0gASgNEhEKCWNvcmVzX21pbhgOIAEoDRIQCghwcmVlbXB0cxgPIAEoCBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjAKDlJlc291cmNlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEiVAoRQXdhaXRMZWFzZVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QSDwoHd2FpdF9tcxgCIAEoASJhCgpMZWFzZUdyYW50EiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvEg0KBXRva2VuGAIgASgJEiAKBG5vZGUYAyABKAsyEi5yZmFhcy52MS5Ob2RlSW5mbyJRChRSZXF1ZXN0TGVhc2VSZXNwb25zZRIkCgZncmFudHMYASADKAsyFC5yZmFhcy52MS5MZWFzZUdyYW50EhMKC25vd191bml4X21zGAIgASgBIkkKEVJlbmV3TGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJEhMKC2R1cmF0aW9uX21zGAMgASgBIlwKElJlbmV3TGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbxINCgV0b2tlbhgCIAEoCRITCgtub3dfdW5peF9tcxgDIAEoASI2ChNSZWxlYXNlTGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJIjoKFFJlbGVhc2VMZWFzZVJlc3BvbnNlEiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvIisKEUxpc3RMZWFzZXNSZXF1ZXN0EhYKDmluY2x1ZGVfY2xvc2VkGAEgASgIIjkKEkxpc3RMZWFzZXNSZXNwb25zZRIjCgZsZWFzZXMYASADKAsyEy5yZmFhcy52MS5MZWFzZUluZm8iSgoUUmV0cmlldmVMZWFzZVJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJIjsKFVJldHJpZXZlTGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbyJTChBEcmFpbk5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJEgwKBHVuZG8YBCABKAgiOAoRRHJhaW5Ob2RlUmVzcG9uc2USIwoGbGVhc2VzGAEgAygLMhMucmZhYXMudjEuTGVhc2VJbmZvIiMKEFdhdGNoTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSITChFXYXRjaE5vZGVSZXNwb25zZSIxChBIYXNCdW5kbGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIkChFIYXNCdW5kbGVSZXNwb25zZRIPCgdwcmVzZW50GAEgASgIIj8KEFB1dEJ1bmRsZVJlcXVlc3QSDQoFdG9rZW4YASABKAkSDgoGc2hhMjU2GAIgASgJEgwKBGNvZGUYAyABKAwiEwoRUHV0QnVuZGxlUmVzcG9uc2UimgEKD0FsbG9jYXRlUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIVCg1idW5kbGVfc2hhMjU2GAIgASgJEg4KBmZhYnJpYxgDIAEoCRINCgVzbG90cxgEIAEoDRIZChFwYXlsb2FkX2J5dGVzX21heBgFIAEoDRIWCg5ob3RfdGltZW91dF9tcxgGIAEoARIPCgdhZGRyZXNzGAcgASgJIjAKDVdvcmtlckFkZHJlc3MSDwoHYWRkcmVzcxgBIAEoCRIOCgZzZWNyZXQYAiABKAwiKQoMRnVuY3Rpb25JbmZvEgwKBG5hbWUYASABKAkSCwoDcmF3GAIgASgIIq8BChBBbGxvY2F0ZVJlc3BvbnNlEhMKC2V4ZWN1dG9yX2lkGAEgASgJEigKB3dvcmtlcnMYAiADKAsyFy5yZmFhcy52MS5Xb3JrZXJBZGRyZXNzEikKCWZ1bmN0aW9ucxgDIAMoCzIWLnJmYWFzLnYxLkZ1bmN0aW9uSW5mbxIQCghzdGFydF9tcxgEIAEoARIPCgdsb2FkX21zGAUgASgBEg4KBnBvb2xlZBgGIAEoCCIeCg1FeHRlbmRSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIhAKDkV4dGVuZFJlc3BvbnNlIiIKEURlYWxsb2NhdGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIjQKEkRlYWxsb2NhdGVSZXNwb25zZRIeCgV1c2FnZRgBIAEoCzIPLnJmYWFzLnYxLlVzYWdlIiIKEVdhdGNoTGVhc2VSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIo4BChJXYXRjaExlYXNlUmVzcG9uc2USIwoFc3RhdGUYASABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgCIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEg8KB21lc3NhZ2UYAyABKAkSEAoIZ3JhY2VfbXMYBCABKAESDwoHZHJhaW5lZBgFIAEoCCprCglOb2RlU3RhdGUSGgoWTk9ERV9TVEFURV9VTlNQRUNJRklFRBAAEhQKEE5PREVfU1RBVEVfUkVBRFkQARITCg9OT0RFX1NUQVRFX0xPU1QQAhIXChNOT0RFX1NUQVRFX0RSQUlOSU5HEAMqawoPUGxhY2VtZW50UG9saWN5EiAKHFBMQUNFTUVOVF9QT0xJQ1lfVU5TUEVDSUZJRUQQABIZChVQTEFDRU1FTlRfUE9MSUNZX1BBQ0sQARIbChdQTEFDRU1FTlRfUE9MSUNZX1NQUkVBRBACKqoBCgpMZWFzZVN0YXRlEhsKF0xFQVNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVTEVBU0VfU1RBVEVfUkVRVUVTVEVEEAESFwoTTEVBU0VfU1RBVEVfR1JBTlRFRBACEhYKEkxFQVNFX1NUQVRFX0FDVElWRRADEhsKF0xFQVNFX1NUQVRFX1RFUk1JTkFUSU5HEAQSFgoSTEVBU0VfU1RBVEVfQ0xPU0VEEAUqvAEKCExlYXNlRW5kEhkKFUxFQVNFX0VORF9VTlNQRUNJRklFRBAAEhYKEkxFQVNFX0VORF9SRUxFQVNFRBABEhUKEUxFQVNFX0VORF9FWFBJUkVEEAISFwoTTEVBU0VfRU5EX1JFVFJJRVZFRBADEhcKE0xFQVNFX0VORF9OT0RFX0xPU1QQBBIeChpMRUFTRV9FTkRfRVhFQ1VUT1JfQ1JBU0hFRBAFEhQKEExFQVNFX0VORF9ERU5JRUQQBjKjBwoWUmVzb3VyY2VNYW5hZ2VyU2VydmljZRJNCgxSZWdpc3Rlck5vZGUSHS5yZmFhcy52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0Gh4ucmZhYXMudjEuUmVnaXN0ZXJOb2RlUmVzcG9uc2USRAoJSGVhcnRiZWF0EhoucmZhYXMudjEuSGVhcnRiZWF0UmVxdWVzdBobLnJmYWFzLnYxLkhlYXJ0YmVhdFJlc3BvbnNlElMKDkRlcmVnaXN0ZXJOb2RlEh8ucmZhYXMudjEuRGVyZWdpc3Rlck5vZGVSZXF1ZXN0GiAucmZhYXMudjEuRGVyZWdpc3Rlck5vZGVSZXNwb25zZRJECglMaXN0Tm9kZXMSGi5yZmFhcy52MS5MaXN0Tm9kZXNSZXF1ZXN0GhsucmZhYXMudjEuTGlzdE5vZGVzUmVzcG9uc2USTQoMUmVxdWVzdExlYXNlEh0ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVxdWVzdBoeLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlc3BvbnNlEkkKCkF3YWl0TGVhc2USGy5yZmFhcy52MS5Bd2FpdExlYXNlUmVxdWVzdBoeLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlc3BvbnNlEkcKClJlbmV3TGVhc2USGy5yZmFhcy52MS5SZW5ld0xlYXNlUmVxdWVzdBocLnJmYWFzLnYxLlJlbmV3TGVhc2VSZXNwb25zZRJNCgxSZWxlYXNlTGVhc2USHS5yZmFhcy52MS5SZWxlYXNlTGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVsZWFzZUxlYXNlUmVzcG9uc2USRwoKTGlzdExlYXNlcxIbLnJmYWFzLnYxLkxpc3RMZWFzZXNSZXF1ZXN0GhwucmZhYXMudjEuTGlzdExlYXNlc1Jlc3BvbnNlElAKDVJldHJpZXZlTGVhc2USHi5yZmFhcy52MS5SZXRyaWV2ZUxlYXNlUmVxdWVzdBofLnJmYWFzLnYxLlJldHJpZXZlTGVhc2VSZXNwb25zZRJECglEcmFpbk5vZGUSGi5yZmFhcy52MS5EcmFpbk5vZGVSZXF1ZXN0GhsucmZhYXMudjEuRHJhaW5Ob2RlUmVzcG9uc2USRgoJV2F0Y2hOb2RlEhoucmZhYXMudjEuV2F0Y2hOb2RlUmVxdWVzdBobLnJmYWFzLnYxLldhdGNoTm9kZVJlc3BvbnNlMAEyuAMKFkV4ZWN1dG9yTWFuYWdlclNlcnZpY2USRAoJSGFzQnVuZGxlEhoucmZhYXMudjEuSGFzQnVuZGxlUmVxdWVzdBobLnJmYWFzLnYxLkhhc0J1bmRsZVJlc3BvbnNlEkQKCVB1dEJ1bmRsZRIaLnJmYWFzLnYxLlB1dEJ1bmRsZVJlcXVlc3QaGy5yZmFhcy52MS5QdXRCdW5kbGVSZXNwb25zZRJBCghBbGxvY2F0ZRIZLnJmYWFzLnYxLkFsbG9jYXRlUmVxdWVzdBoaLnJmYWFzLnYxLkFsbG9jYXRlUmVzcG9uc2USOwoGRXh0ZW5kEhcucmZhYXMudjEuRXh0ZW5kUmVxdWVzdBoYLnJmYWFzLnYxLkV4dGVuZFJlc3BvbnNlEkcKCkRlYWxsb2NhdGUSGy5yZmFhcy52MS5EZWFsbG9jYXRlUmVxdWVzdBocLnJmYWFzLnYxLkRlYWxsb2NhdGVSZXNwb25zZRJJCgpXYXRjaExlYXNlEhsucmZhYXMudjEuV2F0Y2hMZWFzZVJlcXVlc3QaHC5yZmFhcy52MS5XYXRjaExlYXNlUmVzcG9uc2UwAWIGcHJvdG8z");
 
 /**
  * Where and how a node's workers can be reached.
@@ -295,6 +295,11 @@ export type LeaseInfo = Message<"rfaas.v1.LeaseInfo"> & {
    * @generated from field: string end_message = 15;
    */
   endMessage: string;
+
+  /**
+   * @generated from field: uint32 priority = 16;
+   */
+  priority: number;
 };
 
 /**
@@ -554,11 +559,15 @@ export type RequestLeaseRequest = Message<"rfaas.v1.RequestLeaseRequest"> & {
   tenant: string;
 
   /**
+   * on all nodes
+   *
    * @generated from field: uint32 cores = 2;
    */
   cores: number;
 
   /**
+   * on all nodes; each has of it as it has of the cores
+   *
    * @generated from field: uint32 memory_mib = 3;
    */
   memoryMib: number;
@@ -597,7 +606,7 @@ export type RequestLeaseRequest = Message<"rfaas.v1.RequestLeaseRequest"> & {
   labels: { [key: string]: string };
 
   /**
-   * beside cores and memory
+   * beside cores and memory, on each node
    *
    * @generated from field: map<string, uint32> resources = 9;
    */
@@ -616,11 +625,32 @@ export type RequestLeaseRequest = Message<"rfaas.v1.RequestLeaseRequest"> & {
   priority: number;
 
   /**
-   * not this node; empty: any
+   * not these nodes
    *
-   * @generated from field: string avoid_node_id = 12;
+   * @generated from field: repeated string avoid_node_ids = 12;
    */
-  avoidNodeId: string;
+  avoidNodeIds: string[];
+
+  /**
+   * over so many nodes at most; 0 is 1
+   *
+   * @generated from field: uint32 nodes_max = 13;
+   */
+  nodesMax: number;
+
+  /**
+   * when `cores` are not free, fewer will do, down to this many; 0: none fewer
+   *
+   * @generated from field: uint32 cores_min = 14;
+   */
+  coresMin: number;
+
+  /**
+   * While it waits, leases of a lower priority are taken back to make room for it.
+   *
+   * @generated from field: bool preempts = 15;
+   */
+  preempts: boolean;
 };
 
 /**
@@ -653,9 +683,11 @@ export const AwaitLeaseRequestSchema: GenMessage<AwaitLeaseRequest> = /*@__PURE_
   messageDesc(file_rfaas, 16);
 
 /**
- * @generated from message rfaas.v1.RequestLeaseResponse
+ * A lease is on one node: who asks for more than one node has gets several, all or none.
+ *
+ * @generated from message rfaas.v1.LeaseGrant
  */
-export type RequestLeaseResponse = Message<"rfaas.v1.RequestLeaseResponse"> & {
+export type LeaseGrant = Message<"rfaas.v1.LeaseGrant"> & {
   /**
    * @generated from field: rfaas.v1.LeaseInfo lease = 1;
    */
@@ -672,9 +704,26 @@ export type RequestLeaseResponse = Message<"rfaas.v1.RequestLeaseResponse"> & {
    * @generated from field: rfaas.v1.NodeInfo node = 3;
    */
   node?: NodeInfo | undefined;
+};
+
+/**
+ * Describes the message rfaas.v1.LeaseGrant.
+ * Use `create(LeaseGrantSchema)` to create a new message.
+ */
+export const LeaseGrantSchema: GenMessage<LeaseGrant> = /*@__PURE__*/
+  messageDesc(file_rfaas, 17);
+
+/**
+ * @generated from message rfaas.v1.RequestLeaseResponse
+ */
+export type RequestLeaseResponse = Message<"rfaas.v1.RequestLeaseResponse"> & {
+  /**
+   * @generated from field: repeated rfaas.v1.LeaseGrant grants = 1;
+   */
+  grants: LeaseGrant[];
 
   /**
-   * @generated from field: double now_unix_ms = 5;
+   * @generated from field: double now_unix_ms = 2;
    */
   nowUnixMs: number;
 };
@@ -684,7 +733,7 @@ export type RequestLeaseResponse = Message<"rfaas.v1.RequestLeaseResponse"> & {
  * Use `create(RequestLeaseResponseSchema)` to create a new message.
  */
 export const RequestLeaseResponseSchema: GenMessage<RequestLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 17);
+  messageDesc(file_rfaas, 18);
 
 /**
  * @generated from message rfaas.v1.RenewLeaseRequest
@@ -713,7 +762,7 @@ export type RenewLeaseRequest = Message<"rfaas.v1.RenewLeaseRequest"> & {
  * Use `create(RenewLeaseRequestSchema)` to create a new message.
  */
 export const RenewLeaseRequestSchema: GenMessage<RenewLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 18);
+  messageDesc(file_rfaas, 19);
 
 /**
  * @generated from message rfaas.v1.RenewLeaseResponse
@@ -740,7 +789,7 @@ export type RenewLeaseResponse = Message<"rfaas.v1.RenewLeaseResponse"> & {
  * Use `create(RenewLeaseResponseSchema)` to create a new message.
  */
 export const RenewLeaseResponseSchema: GenMessage<RenewLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 19);
+  messageDesc(file_rfaas, 20);
 
 /**
  * @generated from message rfaas.v1.ReleaseLeaseRequest
@@ -762,7 +811,7 @@ export type ReleaseLeaseRequest = Message<"rfaas.v1.ReleaseLeaseRequest"> & {
  * Use `create(ReleaseLeaseRequestSchema)` to create a new message.
  */
 export const ReleaseLeaseRequestSchema: GenMessage<ReleaseLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 20);
+  messageDesc(file_rfaas, 21);
 
 /**
  * @generated from message rfaas.v1.ReleaseLeaseResponse
@@ -779,7 +828,7 @@ export type ReleaseLeaseResponse = Message<"rfaas.v1.ReleaseLeaseResponse"> & {
  * Use `create(ReleaseLeaseResponseSchema)` to create a new message.
  */
 export const ReleaseLeaseResponseSchema: GenMessage<ReleaseLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 21);
+  messageDesc(file_rfaas, 22);
 
 /**
  * @generated from message rfaas.v1.ListLeasesRequest
@@ -796,7 +845,7 @@ export type ListLeasesRequest = Message<"rfaas.v1.ListLeasesRequest"> & {
  * Use `create(ListLeasesRequestSchema)` to create a new message.
  */
 export const ListLeasesRequestSchema: GenMessage<ListLeasesRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 22);
+  messageDesc(file_rfaas, 23);
 
 /**
  * @generated from message rfaas.v1.ListLeasesResponse
@@ -813,7 +862,7 @@ export type ListLeasesResponse = Message<"rfaas.v1.ListLeasesResponse"> & {
  * Use `create(ListLeasesResponseSchema)` to create a new message.
  */
 export const ListLeasesResponseSchema: GenMessage<ListLeasesResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 23);
+  messageDesc(file_rfaas, 24);
 
 /**
  * @generated from message rfaas.v1.RetrieveLeaseRequest
@@ -842,7 +891,7 @@ export type RetrieveLeaseRequest = Message<"rfaas.v1.RetrieveLeaseRequest"> & {
  * Use `create(RetrieveLeaseRequestSchema)` to create a new message.
  */
 export const RetrieveLeaseRequestSchema: GenMessage<RetrieveLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 24);
+  messageDesc(file_rfaas, 25);
 
 /**
  * @generated from message rfaas.v1.RetrieveLeaseResponse
@@ -859,7 +908,7 @@ export type RetrieveLeaseResponse = Message<"rfaas.v1.RetrieveLeaseResponse"> & 
  * Use `create(RetrieveLeaseResponseSchema)` to create a new message.
  */
 export const RetrieveLeaseResponseSchema: GenMessage<RetrieveLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 25);
+  messageDesc(file_rfaas, 26);
 
 /**
  * @generated from message rfaas.v1.DrainNodeRequest
@@ -895,7 +944,7 @@ export type DrainNodeRequest = Message<"rfaas.v1.DrainNodeRequest"> & {
  * Use `create(DrainNodeRequestSchema)` to create a new message.
  */
 export const DrainNodeRequestSchema: GenMessage<DrainNodeRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 26);
+  messageDesc(file_rfaas, 27);
 
 /**
  * @generated from message rfaas.v1.DrainNodeResponse
@@ -914,7 +963,7 @@ export type DrainNodeResponse = Message<"rfaas.v1.DrainNodeResponse"> & {
  * Use `create(DrainNodeResponseSchema)` to create a new message.
  */
 export const DrainNodeResponseSchema: GenMessage<DrainNodeResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 27);
+  messageDesc(file_rfaas, 28);
 
 /**
  * @generated from message rfaas.v1.WatchNodeRequest
@@ -931,7 +980,7 @@ export type WatchNodeRequest = Message<"rfaas.v1.WatchNodeRequest"> & {
  * Use `create(WatchNodeRequestSchema)` to create a new message.
  */
 export const WatchNodeRequestSchema: GenMessage<WatchNodeRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 28);
+  messageDesc(file_rfaas, 29);
 
 /**
  * @generated from message rfaas.v1.WatchNodeResponse
@@ -944,7 +993,7 @@ export type WatchNodeResponse = Message<"rfaas.v1.WatchNodeResponse"> & {
  * Use `create(WatchNodeResponseSchema)` to create a new message.
  */
 export const WatchNodeResponseSchema: GenMessage<WatchNodeResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 29);
+  messageDesc(file_rfaas, 30);
 
 /**
  * @generated from message rfaas.v1.HasBundleRequest
@@ -968,7 +1017,7 @@ export type HasBundleRequest = Message<"rfaas.v1.HasBundleRequest"> & {
  * Use `create(HasBundleRequestSchema)` to create a new message.
  */
 export const HasBundleRequestSchema: GenMessage<HasBundleRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 30);
+  messageDesc(file_rfaas, 31);
 
 /**
  * @generated from message rfaas.v1.HasBundleResponse
@@ -985,7 +1034,7 @@ export type HasBundleResponse = Message<"rfaas.v1.HasBundleResponse"> & {
  * Use `create(HasBundleResponseSchema)` to create a new message.
  */
 export const HasBundleResponseSchema: GenMessage<HasBundleResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 31);
+  messageDesc(file_rfaas, 32);
 
 /**
  * @generated from message rfaas.v1.PutBundleRequest
@@ -1014,7 +1063,7 @@ export type PutBundleRequest = Message<"rfaas.v1.PutBundleRequest"> & {
  * Use `create(PutBundleRequestSchema)` to create a new message.
  */
 export const PutBundleRequestSchema: GenMessage<PutBundleRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 32);
+  messageDesc(file_rfaas, 33);
 
 /**
  * @generated from message rfaas.v1.PutBundleResponse
@@ -1027,7 +1076,7 @@ export type PutBundleResponse = Message<"rfaas.v1.PutBundleResponse"> & {
  * Use `create(PutBundleResponseSchema)` to create a new message.
  */
 export const PutBundleResponseSchema: GenMessage<PutBundleResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 33);
+  messageDesc(file_rfaas, 34);
 
 /**
  * @generated from message rfaas.v1.AllocateRequest
@@ -1084,7 +1133,7 @@ export type AllocateRequest = Message<"rfaas.v1.AllocateRequest"> & {
  * Use `create(AllocateRequestSchema)` to create a new message.
  */
 export const AllocateRequestSchema: GenMessage<AllocateRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 34);
+  messageDesc(file_rfaas, 35);
 
 /**
  * @generated from message rfaas.v1.WorkerAddress
@@ -1108,7 +1157,7 @@ export type WorkerAddress = Message<"rfaas.v1.WorkerAddress"> & {
  * Use `create(WorkerAddressSchema)` to create a new message.
  */
 export const WorkerAddressSchema: GenMessage<WorkerAddress> = /*@__PURE__*/
-  messageDesc(file_rfaas, 35);
+  messageDesc(file_rfaas, 36);
 
 /**
  * @generated from message rfaas.v1.FunctionInfo
@@ -1132,7 +1181,7 @@ export type FunctionInfo = Message<"rfaas.v1.FunctionInfo"> & {
  * Use `create(FunctionInfoSchema)` to create a new message.
  */
 export const FunctionInfoSchema: GenMessage<FunctionInfo> = /*@__PURE__*/
-  messageDesc(file_rfaas, 36);
+  messageDesc(file_rfaas, 37);
 
 /**
  * @generated from message rfaas.v1.AllocateResponse
@@ -1182,7 +1231,7 @@ export type AllocateResponse = Message<"rfaas.v1.AllocateResponse"> & {
  * Use `create(AllocateResponseSchema)` to create a new message.
  */
 export const AllocateResponseSchema: GenMessage<AllocateResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 37);
+  messageDesc(file_rfaas, 38);
 
 /**
  * @generated from message rfaas.v1.ExtendRequest
@@ -1199,7 +1248,7 @@ export type ExtendRequest = Message<"rfaas.v1.ExtendRequest"> & {
  * Use `create(ExtendRequestSchema)` to create a new message.
  */
 export const ExtendRequestSchema: GenMessage<ExtendRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 38);
+  messageDesc(file_rfaas, 39);
 
 /**
  * @generated from message rfaas.v1.ExtendResponse
@@ -1212,7 +1261,7 @@ export type ExtendResponse = Message<"rfaas.v1.ExtendResponse"> & {
  * Use `create(ExtendResponseSchema)` to create a new message.
  */
 export const ExtendResponseSchema: GenMessage<ExtendResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 39);
+  messageDesc(file_rfaas, 40);
 
 /**
  * @generated from message rfaas.v1.DeallocateRequest
@@ -1229,7 +1278,7 @@ export type DeallocateRequest = Message<"rfaas.v1.DeallocateRequest"> & {
  * Use `create(DeallocateRequestSchema)` to create a new message.
  */
 export const DeallocateRequestSchema: GenMessage<DeallocateRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 40);
+  messageDesc(file_rfaas, 41);
 
 /**
  * @generated from message rfaas.v1.DeallocateResponse
@@ -1246,7 +1295,7 @@ export type DeallocateResponse = Message<"rfaas.v1.DeallocateResponse"> & {
  * Use `create(DeallocateResponseSchema)` to create a new message.
  */
 export const DeallocateResponseSchema: GenMessage<DeallocateResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 41);
+  messageDesc(file_rfaas, 42);
 
 /**
  * @generated from message rfaas.v1.WatchLeaseRequest
@@ -1263,7 +1312,7 @@ export type WatchLeaseRequest = Message<"rfaas.v1.WatchLeaseRequest"> & {
  * Use `create(WatchLeaseRequestSchema)` to create a new message.
  */
 export const WatchLeaseRequestSchema: GenMessage<WatchLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 42);
+  messageDesc(file_rfaas, 43);
 
 /**
  * @generated from message rfaas.v1.WatchLeaseResponse
@@ -1306,7 +1355,7 @@ export type WatchLeaseResponse = Message<"rfaas.v1.WatchLeaseResponse"> & {
  * Use `create(WatchLeaseResponseSchema)` to create a new message.
  */
 export const WatchLeaseResponseSchema: GenMessage<WatchLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 43);
+  messageDesc(file_rfaas, 44);
 
 /**
  * @generated from enum rfaas.v1.NodeState

@@ -1,0 +1,23 @@
+import type { RfaasError } from '../errors.ts'
+import type { Channel } from './channel.ts'
+import type { LeaseKeeper } from './keeper.ts'
+import type { FabricChoice, LeaseTimings } from './types.ts'
+
+/** One grant of a manager, with the workers of one node. */
+export interface Tenure {
+  readonly keeper: LeaseKeeper
+  /** One a worker. */
+  readonly channels: Channel[]
+  readonly fabric: FabricChoice
+  readonly timings: LeaseTimings
+}
+
+export function coresOf(tenures: readonly Tenure[]): number {
+  return tenures.reduce((sum, { channels }) => sum + channels.length, 0)
+}
+
+/** Gives back what nobody wants any more. */
+export async function discard({ keeper, channels }: Tenure, reason: RfaasError): Promise<void> {
+  for (const channel of channels) channel.close(reason)
+  await keeper.release().catch(() => {})
+}
