@@ -13,6 +13,7 @@ import type { PoolState } from './executor-pool.ts'
 import { defaultCacheDir, describeMachine } from './machine.ts'
 import type { WorkerFabric } from './machine.ts'
 import { IdleCores } from './idle-cores.ts'
+import { importPublicKey } from '../lease/ed25519.ts'
 import { ACTIVE_REPORT_DELAY_MS, LEASE_MEMORY_MIB_DEFAULT, POOL_IDLE_CORES_MIN } from '../limits.ts'
 import { ManagerClock } from './manager-clock.ts'
 import { Membership } from './membership.ts'
@@ -98,7 +99,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const bundles = await BundleCache.open({ folder: options.cacheDir ?? defaultCacheDir(), clock })
   undo.defer(() => bundles.close())
 
-  const gate = new TokenGate(nodeId, managerClock)
+  const gate = new TokenGate(nodeId, managerClock, importPublicKey)
   const idleCores = new IdleCores()
   const pool = new ExecutorPool({
     size: poolSize,
