@@ -18,6 +18,7 @@ import { ACTIVE_REPORT_DELAY_MS, LEASE_MEMORY_MIB_DEFAULT, POOL_IDLE_CORES_MIN }
 import { ManagerClock } from './manager-clock.ts'
 import { Membership } from './membership.ts'
 import { NodeLeases } from './node-leases.ts'
+import { systemRandomness } from '../randomness.ts'
 import { executorManagerRoutes } from './service.ts'
 import { TokenGate } from './token-gate.ts'
 
@@ -114,6 +115,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   undo.defer(() => pool.close())
   const leases: NodeLeases = new NodeLeases({
     clock: managerClock,
+    randomness: systemRandomness,
     capacity: new CapacityLedger({ cores, memoryMib, resources }),
     bundles,
     pool,

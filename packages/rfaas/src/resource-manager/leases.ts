@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { NO_USAGE } from '../accounting/usage.ts'
 import { RfaasError } from '../errors.ts'
 import { grantLease, renewLease, requestLease, terminateLease } from '../lease/lease.ts'
@@ -34,7 +33,7 @@ export async function grant(context: Context, demand: LeaseDemand): Promise<Gran
     transaction.set(NODES + node.nodeId, JSON.stringify(node))
 
     const nowUnixMs = context.clock.nowUnixMs()
-    const leaseId = `lease-${randomBytes(6).toString('hex')}`
+    const leaseId = `lease-${Buffer.from(context.randomness.bytes(6)).toString('hex')}`
     const requested = requestLease({ leaseId, ...demand }, nowUnixMs)
     const { nodeId } = node
     const fence = await nextFence(transaction)
