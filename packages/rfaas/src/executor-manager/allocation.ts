@@ -9,9 +9,7 @@ import { EXECUTOR_DRAIN_GRACE_MS, EXECUTOR_HEAP_MIB_MIN, EXECUTOR_START_TIMEOUT_
 import type { BundleCache } from './bundle-cache.ts'
 import type { CapacityLedger } from './capacity.ts'
 import type { Clock } from '../clock.ts'
-import type { ExecutorPool } from './executor-pool.ts'
-import type { ExecutorProcess } from './executor-process.ts'
-import type { MeterPage } from './meter-page.ts'
+import type { Executor, ExecutorMeters, Executors } from './executors.ts'
 import type { Randomness } from '../randomness.ts'
 import { resourceEnvironment } from './resource-environment.ts'
 
@@ -35,8 +33,8 @@ export interface AllocationContext {
   readonly clock: Clock
   readonly randomness: Randomness
   readonly capacity: CapacityLedger
-  readonly bundles: BundleCache
-  readonly pool: ExecutorPool
+  readonly bundles: Pick<BundleCache, 'pin'>
+  readonly pool: Executors
 }
 
 export interface StartedExecutor extends ReadyMessage {
@@ -83,8 +81,8 @@ export class Allocation {
   #stoppedMs: number | null = null
   #startMs = 0
   #coldReason: string | null = null
-  #meters: MeterPage | null = null
-  #executor: ExecutorProcess | null = null
+  #meters: ExecutorMeters | null = null
+  #executor: Executor | null = null
   #end: AllocationEnd | null = null
   #retrieval: { readonly message: string; stopMs: number } | null = null
   #isLaunched = false
