@@ -101,6 +101,7 @@ describe('LeaseKeeper', () => {
     keeper = new LeaseKeeper({
       manager,
       node: nodeClient,
+      clock: systemClock,
       lease: lease!,
       token,
       durationMs,

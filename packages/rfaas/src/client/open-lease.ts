@@ -10,20 +10,21 @@ import {
   type Connection,
 } from '@rfaas/fabric'
 
+import { systemClock } from '../clock.ts'
 import type { ExecutorManagerClient, ManagerClient } from '../control/client.ts'
 import { PlacementPolicy } from '../control/gen/rfaas_pb.ts'
 import type { AllocateResponse, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
-import { CONTROL_CALL_TIMEOUT_MS } from '../limits.ts'
 import { slotLayout, type SlotLayout } from '../protocol/slots.ts'
 import { bundle, type Bundle } from './bundle.ts'
 import { Channel, type RemoteFunction } from './channel.ts'
 import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from './choose-offer.ts'
 import { clientEvents, type ClientEvent } from './events.ts'
-import { LeaseKeeper } from './keeper.ts'
+import type { LeaseKeeper } from './keeper.ts'
 import type { LeaseParts } from './lease.ts'
 import { checkLeaseOptions, type CheckedLeaseOptions } from './lease-options.ts'
 import type { NodeClients } from './node-clients.ts'
+import { obtainLease, type ObtainedLease } from './obtain-lease.ts'
 import type { Tenure } from './succession.ts'
 import type { FabricChoice, LeaseOptions, LeaseTimings } from './types.ts'
 
@@ -34,13 +35,6 @@ export interface LeaseOffice {
   readonly manager: ManagerClient
   readonly nodes: NodeClients
   readonly tenant: string
-}
-
-/** A lease that is granted, and kept from here on. */
-interface Grant {
-  keeper: LeaseKeeper
-  node: ExecutorManagerClient
-  nodeInfo: NodeInfo
 }
 
 /** What all tenures of one lease have in common. */
@@ -122,12 +116,12 @@ async function timed<T>(work: Promise<T>): Promise<[T, number]> {
   return [result, performance.now() - startMs]
 }
 
-async function requestGrant(
+function requestGrant(
   office: LeaseOffice,
   options: CheckedLeaseOptions,
   fabrics: FabricChoice[],
   avoidNodeId: string,
-): Promise<Grant> {
+): Promise<ObtainedLease> {
   const { manager, nodes, tenant } = office
   const { cores, memoryMib, resources, labels, durationMs, nodeId, priority, waitMs } = options
   const request = {
@@ -144,20 +138,8 @@ async function requestGrant(
     priority,
     avoidNodeId,
   }
-  let askedMs = performance.now()
-  const grant = await manager.rpc.requestLease(request).catch(async (error: unknown) => {
-    if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
-    const timeoutMs = waitMs + CONTROL_CALL_TIMEOUT_MS
-    const granted = await manager.rpc.awaitLease({ request, waitMs }, { timeoutMs })
-    // It was granted just now, not when it was asked for.
-    askedMs = performance.now()
-    return granted
-  })
-  const { lease, token, node: nodeInfo, nowUnixMs } = grant
-  if (!lease || !nodeInfo) throw new RfaasError('internal', 'Cannot lease: the resource manager gave no lease')
-  const node = nodes.use(nodeInfo.controlUrl)
-  const keeper = new LeaseKeeper({ manager, node, lease, token, durationMs, askedMs, nowUnixMs })
-  return { keeper, node, nodeInfo }
+  const source = { manager, nodeAt: (url: string) => nodes.use(url), clock: systemClock }
+  return obtainLease(source, request, waitMs)
 }
 
 function chooseFabric(node: NodeInfo, fabrics: FabricChoice[], from: Standpoint, asked: boolean): ChosenOffer {
