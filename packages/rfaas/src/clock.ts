@@ -4,15 +4,20 @@ export interface Clock {
   nowUnixMs(): number
   /** Never steps; durations are measured with it. */
   nowMonotonicMs(): number
-  /** Calls `f` once after `delayMs`, and never keeps the process alive for it. Gives what calls it off. */
-  after(delayMs: number, f: () => void): () => void
+  /**
+   * Calls `f` once after `delayMs`. Gives what calls it off.
+   *
+   * @param keepsAlive whether the process stays for it; else it may end before
+   */
+  after(delayMs: number, f: () => void, keepsAlive?: boolean): () => void
 }
 
 export const systemClock: Clock = {
   nowUnixMs: () => Date.now(),
   nowMonotonicMs: () => performance.now(),
-  after: (delayMs, f) => {
-    const timer = setTimeout(f, delayMs).unref()
+  after: (delayMs, f, keepsAlive = false) => {
+    const timer = setTimeout(f, delayMs)
+    if (!keepsAlive) timer.unref()
     return () => clearTimeout(timer)
   },
 }

@@ -102,6 +102,7 @@ describe('LeaseKeeper', () => {
     keeper = new LeaseKeeper({
       manager,
       node: nodeClient,
+      clock: systemClock,
       lease: lease!,
       token,
       durationMs,

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import type { ExecutorManagerClient, ManagerClient } from '../control/client.ts'
 import { LeaseEnd, LeaseState, type LeaseInfo } from '../control/gen/rfaas_pb.ts'
 import { usageFromProto } from '../accounting/usage.ts'
@@ -11,6 +12,7 @@ export interface LeaseGrant {
   manager: ManagerClient
   /** Closed when the lease is released. */
   node: ExecutorManagerClient
+  clock: Clock
   lease: LeaseInfo
   token: string
   durationMs: number
@@ -58,7 +60,7 @@ export class LeaseKeeper {
   #expiresMs = 0
   /** The same for people, by our wall clock as it was when we heard of it. */
   #expires = new Date(0)
-  #timer: NodeJS.Timeout | undefined
+  #cancelTimer: () => void = () => {}
   #renewing: Promise<void> = Promise.resolve()
   #phase: 'granted' | 'allocating' | 'active' = 'granted'
   #over = false
@@ -102,20 +104,22 @@ export class LeaseKeeper {
   start(): void {
     this.#phase = 'active'
     // Not before the first invocation: whatever happens meanwhile, the node tells also those who ask later.
-    setTimeout(() => {
+    const listen = (): void => {
       if (!this.#over) void this.#listen()
-    }, LEASE_LISTEN_DELAY_MS)
+    }
+    this.#grant.clock.after(LEASE_LISTEN_DELAY_MS, listen, true)
   }
 
   /** Why a worker is gone, once the node has said so, or that it cannot be heard of. */
   async reasonForLoss(): Promise<RfaasError> {
     const silence = Promise.withResolvers<RfaasError>()
-    const timer = setTimeout(() => {
+    const giveUp = (): void => {
       const sentence = `The executor of lease ${this.leaseId} on node ${this.nodeId} is gone, and the node does not say why`
       silence.resolve(new RfaasError('executor_lost', sentence))
-    }, LEASE_LOSS_REASON_MS)
+    }
+    const cancelTimer = this.#grant.clock.after(LEASE_LOSS_REASON_MS, giveUp, true)
     const reason = await Promise.race([this.#closed.promise, silence.promise])
-    clearTimeout(timer)
+    cancelTimer()
     this.#close(reason)
     return reason
   }
@@ -132,18 +136,19 @@ export class LeaseKeeper {
 
   #expireAt(expiresMs: number): void {
     this.#expiresMs = expiresMs
-    this.#expires = new Date(Date.now() + expiresMs - performance.now())
+    const { clock } = this.#grant
+    this.#expires = new Date(clock.nowUnixMs() + expiresMs - clock.nowMonotonicMs())
   }
 
   #renewIn(delayMs: number): void {
     if (this.#retrieved) return
-    this.#timer = setTimeout(() => void (this.#renewing = this.#renew()), delayMs).unref()
+    this.#cancelTimer = this.#grant.clock.after(delayMs, () => void (this.#renewing = this.#renew()))
   }
 
   async #renew(): Promise<void> {
-    const { manager, node, durationMs } = this.#grant
+    const { manager, node, clock, durationMs } = this.#grant
     const retryMs = Math.min(LEASE_RENEW_RETRY_MS, durationMs / 3)
-    const askedMs = performance.now()
+    const askedMs = clock.nowMonotonicMs()
     try {
       const { lease, token, nowUnixMs } = await manager.rpc.renewLease({
         leaseId: this.leaseId,
@@ -162,9 +167,9 @@ export class LeaseKeeper {
       // while the lease is still being opened, that fails with a better reason than ours.
       if (this.#phase !== 'active') this.#renewIn(retryMs)
       // The node is about to say the same, with the time that is left.
-      else if (error.code === 'lease_retrieved' && performance.now() < this.#expiresMs) this.#renewIn(retryMs)
+      else if (error.code === 'lease_retrieved' && clock.nowMonotonicMs() < this.#expiresMs) this.#renewIn(retryMs)
       else if (FINAL.has(error.code)) this.#close(error)
-      else if (performance.now() < this.#expiresMs) this.#renewIn(retryMs)
+      else if (clock.nowMonotonicMs() < this.#expiresMs) this.#renewIn(retryMs)
       else
         this.#close(
           new RfaasError('lease_expired', `Lease ${this.leaseId} expired: ${error.message}`, { cause: error }),
@@ -199,8 +204,8 @@ export class LeaseKeeper {
   #retrieve(notice: RetrievalNotice): void {
     if (this.#over || this.#retrieved) return
     this.#retrieved = true
-    clearTimeout(this.#timer)
-    this.#expireAt(performance.now() + notice.graceMs)
+    this.#cancelTimer()
+    this.#expireAt(this.#grant.clock.nowMonotonicMs() + notice.graceMs)
     this.onRetrieved?.(notice)
   }
 
@@ -213,7 +218,7 @@ export class LeaseKeeper {
 
   #stop(): void {
     this.#over = true
-    clearTimeout(this.#timer)
+    this.#cancelTimer()
     this.#watch.abort()
   }
 }

@@ -10,20 +10,21 @@ import {
   type Connection,
 } from '@rfaas/fabric'
 
+import { systemClock } from '../clock.ts'
 import type { ExecutorManagerClient, ManagerClient } from '../control/client.ts'
 import { PlacementPolicy } from '../control/gen/rfaas_pb.ts'
 import type { AllocateResponse, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { RfaasError, toRfaasError } from '../errors.ts'
-import { CONTROL_CALL_TIMEOUT_MS } from '../limits.ts'
 import { slotLayout, type SlotLayout } from '../protocol/slots.ts'
 import { bundle, type Bundle } from './bundle.ts'
 import { Channel, type RemoteFunction } from './channel.ts'
 import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from './choose-offer.ts'
 import { clientEvents, type ClientEvent } from './events.ts'
-import { LeaseKeeper } from './keeper.ts'
+import type { LeaseKeeper } from './keeper.ts'
 import type { LeaseParts } from './lease.ts'
 import { checkLeaseOptions, type CheckedLeaseOptions } from './lease-options.ts'
 import type { NodeClients } from './node-clients.ts'
+import { obtainLeases, type ObtainedLease } from './obtain-leases.ts'
 import { coresOf, discard, type Tenure } from './tenure.ts'
 import type { FabricChoice, LeaseOptions, LeaseTimings } from './types.ts'
 
@@ -42,13 +43,6 @@ interface Ask {
   /** When they are not free, so many will do. */
   readonly coresMin: number
   readonly avoidNodeIds: readonly string[]
-}
-
-/** A lease that is granted, and kept from here on. */
-interface Grant {
-  keeper: LeaseKeeper
-  node: ExecutorManagerClient
-  nodeInfo: NodeInfo
 }
 
 /** What all tenures of one lease have in common. */
@@ -85,7 +79,7 @@ async function openTenures(
   makeBundle: () => Promise<Bundle>,
 ): Promise<{ tenures: Tenure[]; functions: RemoteFunction[]; code: Bundle }> {
   const startMs = performance.now()
-  const granting = timed(requestGrants(plan, ask))
+  const granting = timed(requestLeases(plan, ask))
   granting.catch(() => {})
   // What keeps us from the event loop comes when the request has left, not before.
   await setImmediate()
@@ -117,7 +111,7 @@ async function openTenures(
 /** The part of one node, from the allocation on. */
 async function openTenure(
   { checked, layout, fabrics }: Plan,
-  { keeper, node, nodeInfo }: Grant,
+  { keeper, node, nodeInfo }: ObtainedLease,
   code: Bundle,
   from: Standpoint,
   { startMs, bundleMs, grantMs }: { startMs: number; bundleMs: number; grantMs: number },
@@ -157,7 +151,7 @@ async function timed<T>(work: Promise<T>): Promise<[T, number]> {
 }
 
 /** One of each node that is to have a part. */
-async function requestGrants({ office, checked, fabrics }: Plan, ask: Ask): Promise<Grant[]> {
+function requestLeases({ office, checked, fabrics }: Plan, ask: Ask): Promise<ObtainedLease[]> {
   const { manager, nodes, tenant } = office
   const { resources, labels, durationMs, nodeId, priority, preempt: preempts, waitMs, nodes: nodesMax } = checked
   const request = {
@@ -176,21 +170,8 @@ async function requestGrants({ office, checked, fabrics }: Plan, ask: Ask): Prom
     priority,
     preempts,
   }
-  let askedMs = performance.now()
-  const { grants, nowUnixMs } = await manager.rpc.requestLease(request).catch(async (error: unknown) => {
-    if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
-    const timeoutMs = waitMs + CONTROL_CALL_TIMEOUT_MS
-    const granted = await manager.rpc.awaitLease({ request, waitMs }, { timeoutMs })
-    // It was granted just now, not when it was asked for.
-    askedMs = performance.now()
-    return granted
-  })
-  return grants.map(({ lease, token, node: nodeInfo }) => {
-    if (!lease || !nodeInfo) throw new RfaasError('internal', 'Cannot lease: the resource manager gave no lease')
-    const node = nodes.use(nodeInfo.controlUrl)
-    const keeper = new LeaseKeeper({ manager, node, lease, token, durationMs, askedMs, nowUnixMs })
-    return { keeper, node, nodeInfo }
-  })
+  const source = { manager, nodeAt: (url: string) => nodes.use(url), clock: systemClock }
+  return obtainLeases(source, request, waitMs)
 }
 
 function chooseFabric(node: NodeInfo, fabrics: FabricChoice[], from: Standpoint, asked: boolean): ChosenOffer {

@@ -1,4 +1,3 @@
-import { randomBytes, randomUUID } from 'node:crypto'
 import type { Usage } from '../accounting/usage.ts'
 import { RfaasError, toRfaasError } from '../errors.ts'
 import { EXIT_CLIENT_GONE } from '../executor/messages.ts'
@@ -10,9 +9,8 @@ import { EXECUTOR_DRAIN_GRACE_MS, EXECUTOR_HEAP_MIB_MIN, EXECUTOR_START_TIMEOUT_
 import type { BundleCache } from './bundle-cache.ts'
 import type { CapacityLedger } from './capacity.ts'
 import type { Clock } from '../clock.ts'
-import type { ExecutorPool } from './executor-pool.ts'
-import type { ExecutorProcess } from './executor-process.ts'
-import type { MeterPage } from './meter-page.ts'
+import type { Executor, ExecutorMeters, Executors } from './executors.ts'
+import type { Randomness } from '../randomness.ts'
 import { resourceEnvironment } from './resource-environment.ts'
 
 /** Bytes of the secret that a client shows to one worker. */
@@ -33,9 +31,10 @@ export interface AllocationRequest {
 /** What of the node an allocation uses. */
 export interface AllocationContext {
   readonly clock: Clock
+  readonly randomness: Randomness
   readonly capacity: CapacityLedger
-  readonly bundles: BundleCache
-  readonly pool: ExecutorPool
+  readonly bundles: Pick<BundleCache, 'pin'>
+  readonly pool: Executors
 }
 
 export interface StartedExecutor extends ReadyMessage {
@@ -82,8 +81,8 @@ export class Allocation {
   #stoppedMs: number | null = null
   #startMs = 0
   #coldReason: string | null = null
-  #meters: MeterPage | null = null
-  #executor: ExecutorProcess | null = null
+  #meters: ExecutorMeters | null = null
+  #executor: Executor | null = null
   #end: AllocationEnd | null = null
   #retrieval: { readonly message: string; stopMs: number } | null = null
   #isLaunched = false
@@ -217,7 +216,7 @@ export class Allocation {
     const bundle = await this.#context.bundles.pin(bundleSha256)
     this.#giveBack.defer(bundle.release)
     if (this.#end !== null) throw this.#closedError(this.#end)
-    const secrets = Array.from({ length: cores }, () => new Uint8Array(randomBytes(SECRET_BYTES)))
+    const secrets = Array.from({ length: cores }, () => this.#context.randomness.bytes(SECRET_BYTES))
     const startMs = this.#context.clock.nowMonotonicMs()
     const heapMib = Math.max(EXECUTOR_HEAP_MIB_MIN, Math.floor(memoryMib / cores))
     const { process: executor, meters, coldReason } = this.#context.pool.take({ workers: cores, heapMib })
@@ -229,7 +228,8 @@ export class Allocation {
     const ready = await this.#executor.ready(EXECUTOR_START_TIMEOUT_MS)
     if (this.#end !== null) throw this.#closedError(this.#end)
     this.#startMs = this.#context.clock.nowMonotonicMs() - startMs
-    return { ...ready, executorId: randomUUID(), secrets, startMs: this.#startMs, isPooled: coldReason === null }
+    const executorId = this.#context.randomness.uuid()
+    return { ...ready, executorId, secrets, startMs: this.#startMs, isPooled: coldReason === null }
   }
 
   #endOfProcess(code: number | null, how: string): AllocationEnd {

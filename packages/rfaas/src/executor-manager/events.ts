@@ -3,7 +3,7 @@ import type { Channel } from 'node:diagnostics_channel'
 import type { Usage } from '../accounting/usage.ts'
 import type { RfaasError } from '../errors.ts'
 import type { AllocationEnd } from './allocation.ts'
-import type { PoolState } from './executor-pool.ts'
+import type { PoolState } from './executors.ts'
 
 /** What a node has done or seen. */
 export type NodeEvent =

@@ -3,20 +3,11 @@ import { RfaasError, toRfaasError } from '../errors.ts'
 import { EXECUTOR_START_TIMEOUT_MS, POOL_LEASE_WORKERS_MAX, POOL_WORKERS_MAX } from '../limits.ts'
 import { ExecutorProcess } from './executor-process.ts'
 import type { PrepareOrder } from './executor-process.ts'
+import type { Executors, PoolState, TakenExecutor } from './executors.ts'
 import { MeterPage } from './meter-page.ts'
 import { bestFit, PoolPlan } from './pool-plan.ts'
 import type { ExecutorShape } from './pool-plan.ts'
 import { memoryBytesOf } from './process-memory.ts'
-
-/** What a node keeps ready. */
-export interface PoolState {
-  /** Executors that it keeps ready when nothing hinders it. */
-  readonly size: number
-  /** Executors that are ready now. */
-  readonly ready: number
-  /** What they add to the machine's memory, besides what is leased. */
-  readonly memoryMib: number
-}
 
 export interface ExecutorPoolOptions {
   readonly size: number
@@ -32,14 +23,6 @@ export interface ExecutorPoolOptions {
   readonly onFailure: (error: RfaasError) => void
 }
 
-/** The executor of one lease, not yet started as such; whoever takes it stops it and closes its meters. */
-export interface TakenExecutor {
-  readonly process: ExecutorProcess
-  readonly meters: MeterPage
-  /** Why it did not come from the pool; null when it did. */
-  readonly coldReason: string | null
-}
-
 interface Held extends ExecutorShape {
   readonly process: ExecutorProcess
   readonly meters: MeterPage
@@ -53,7 +36,7 @@ interface Held extends ExecutorShape {
  * when none of them fits, started now. Every one is for one lease and none comes back, so that no tenant meets what
  * another one has left.
  */
-export class ExecutorPool {
+export class ExecutorPool implements Executors {
   readonly #options: ExecutorPoolOptions
   readonly #plan: PoolPlan
   #held: Held[] = []

@@ -15,6 +15,7 @@ import type {
 import { encodeMessage, MessageReader } from '../executor/pipe.ts'
 import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from '../limits.ts'
 import { readMessage } from './executor-message.ts'
+import type { Executor } from './executors.ts'
 import { OutputRing } from './output-ring.ts'
 
 /** After the process is gone, its output pipes may still be held open by a process that it left behind. */
@@ -44,7 +45,7 @@ export interface ProcessExit {
  * One executor process, from its start to its end: told to `start`, and perhaps to `prepare` before, each once. It
  * answers each once; whatever else it says, a function has said.
  */
-export class ExecutorProcess {
+export class ExecutorProcess implements Executor {
   /** Absent when the process could not be started. */
   readonly pid: number | undefined
   /** Settles when the process is gone and all that it said is read. Never rejects. */

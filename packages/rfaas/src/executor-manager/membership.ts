@@ -4,13 +4,13 @@ import type { FabricOfferSchema, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { toRfaasError } from '../errors.ts'
 import { HEARTBEAT_INTERVAL_MS, HEARTBEAT_TIMEOUT_MS, LEASE_REPORTS_MAX } from '../limits.ts'
 import { publish } from './events.ts'
-import type { PoolState } from './executor-pool.ts'
+import type { PoolState } from './executors.ts'
 import type { ManagerClock } from './manager-clock.ts'
 import type { NodeLeases } from './node-leases.ts'
 import { reportToProto } from './wire.ts'
 
 export interface MembershipOptions {
-  manager: ManagerClient
+  manager: Pick<ManagerClient, 'rpc'>
   /** How the node describes itself. */
   node: Pick<NodeInfo, 'nodeId' | 'controlUrl' | 'cores' | 'memoryMib' | 'resources' | 'labels'> & {
     fabrics: MessageInitShape<typeof FabricOfferSchema>[]

@@ -13,6 +13,7 @@ import { CapacityLedger } from './capacity.ts'
 import { ExecutorPool } from './executor-pool.ts'
 import { NodeLeases } from './node-leases.ts'
 import type { LeaseNews } from './node-leases.ts'
+import { systemRandomness } from '../randomness.ts'
 import { TestClock } from '../test-clock.ts'
 import { orderBundle, testFolder } from './test-executor.ts'
 import type { Order, TestFolder } from './test-executor.ts'
@@ -45,7 +46,7 @@ class Setup {
       onChange: () => {},
       onFailure: () => {},
     })
-    this.leases = new NodeLeases({ clock, capacity, bundles, pool, onChange })
+    this.leases = new NodeLeases({ clock, randomness: systemRandomness, capacity, bundles, pool, onChange })
   }
 
   static async make(): Promise<Setup> {

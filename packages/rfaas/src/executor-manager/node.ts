@@ -2,23 +2,19 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { managerClient } from '../control/client.ts'
 import { serveControl } from '../control/server.ts'
-import type { Allocation } from './allocation.ts'
 import { BundleCache } from './bundle-cache.ts'
-import { CapacityLedger } from './capacity.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { publish } from './events.ts'
 import { ExecutorPool } from './executor-pool.ts'
-import type { PoolState } from './executor-pool.ts'
+import type { PoolState } from './executors.ts'
 import { defaultCacheDir, describeMachine } from './machine.ts'
 import type { WorkerFabric } from './machine.ts'
 import { IdleCores } from './idle-cores.ts'
-import { ACTIVE_REPORT_DELAY_MS, LEASE_MEMORY_MIB_DEFAULT, POOL_IDLE_CORES_MIN } from '../limits.ts'
-import { ManagerClock } from './manager-clock.ts'
-import { Membership } from './membership.ts'
-import { NodeLeases } from './node-leases.ts'
-import { executorManagerRoutes } from './service.ts'
-import { TokenGate } from './token-gate.ts'
+import { importPublicKey } from '../lease/ed25519.ts'
+import { LEASE_MEMORY_MIB_DEFAULT, POOL_IDLE_CORES_MIN } from '../limits.ts'
+import { systemRandomness } from '../randomness.ts'
+import { wireNode } from './wiring.ts'
 
 export interface NodeOptions {
   /** Of the resource manager, for example `http://127.0.0.1:7070`. */
@@ -88,8 +84,6 @@ const EXECUTOR_PATH = fileURLToPath(new URL(`../executor/main${extname(import.me
 export async function startNode(options: NodeOptions): Promise<Node> {
   const { executorPath = EXECUTOR_PATH } = options
   const clock = options.clock ?? systemClock
-  /** What has to do with leases goes by this one. */
-  const managerClock = new ManagerClock(clock)
   const machine = await describeMachine(options)
   const { nodeId, address, cores, memoryMib, resources, labels, offers, poolSize } = machine
   await using undo = new AsyncDisposableStack()
@@ -98,7 +92,6 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const bundles = await BundleCache.open({ folder: options.cacheDir ?? defaultCacheDir(), clock })
   undo.defer(() => bundles.close())
 
-  const gate = new TokenGate(nodeId, managerClock)
   const idleCores = new IdleCores()
   const pool = new ExecutorPool({
     size: poolSize,
@@ -111,34 +104,13 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     onFailure: (error) => publish({ kind: 'pool-failure', nodeId, error }),
   })
   undo.defer(() => pool.close())
-  const leases: NodeLeases = new NodeLeases({
-    clock: managerClock,
-    capacity: new CapacityLedger({ cores, memoryMib, resources }),
-    bundles,
-    pool,
-    onChange: (allocation) => {
-      publishChange(nodeId, allocation)
-      if (allocation.end === null) membership.beatIn(ACTIVE_REPORT_DELAY_MS)
-      else void membership.beat()
-    },
-  })
-  const routes = executorManagerRoutes({ gate, leases, bundles, offers, report: () => membership.beat() })
-  const server = await serveControl({ host: address, port: options.port ?? 0, routes: (router) => void routes(router) })
+  const randomness = systemRandomness
+  const wired = wireNode({ manager, machine, clock, randomness, importPublicKey, bundles, pool })
+  const server = await serveControl({ host: address, port: options.port ?? 0, routes: wired.routes })
   undo.defer(() => server.close())
-  const node = { nodeId, controlUrl: server.url, cores, memoryMib, resources, labels, fabrics: [...offers] }
-  const membership = new Membership({
-    manager,
-    node,
-    leases,
-    clock: managerClock,
-    useKey: (jwk) => gate.useKey(jwk),
-    pool: () => pool.state,
-  })
-  await membership.join()
+  await wired.join(server.url)
 
-  // The order of closing: executors first, while the manager and those who watch can still be told of their end.
-  undo.defer(() => membership.leave())
-  undo.defer(() => leases.stopAll())
+  undo.defer(() => wired.leave())
   undo.defer(() => pool.close())
   const running = undo.move()
   const close = (): Promise<void> => running.disposeAsync()
@@ -157,11 +129,4 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   }
-}
-
-function publishChange(nodeId: string, allocation: Allocation): void {
-  const { claims, end, usage, startMs, coldReason } = allocation
-  const { leaseId } = claims
-  if (end === null) publish({ kind: 'lease-active', nodeId, leaseId, startMs, coldReason })
-  else publish({ kind: 'lease-closed', nodeId, leaseId, end, usage })
 }

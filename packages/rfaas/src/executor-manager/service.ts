@@ -10,7 +10,7 @@ import { allocationRequest, newsToProto, startedToProto } from './wire.ts'
 export interface ServiceOptions {
   gate: TokenGate
   leases: NodeLeases
-  bundles: BundleCache
+  bundles: Pick<BundleCache, 'has' | 'put'>
   offers: readonly Pick<FabricOffer, 'fabric' | 'address'>[]
   /** Tells the resource manager what has changed, and resolves when it knows or cannot be told now. */
   report: () => Promise<unknown>

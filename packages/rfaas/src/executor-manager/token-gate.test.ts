@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { generateKeys, signToken } from '../lease/token.ts'
+import { generateKeys, importPublicKey } from '../lease/ed25519.ts'
+import { signToken } from '../lease/token.ts'
 import { TestClock } from '../test-clock.ts'
 import { TokenGate } from './token-gate.ts'
 
@@ -8,7 +9,7 @@ describe('TokenGate', () => {
   async function setUp() {
     const clock = new TestClock()
     const keys = await generateKeys()
-    const gate = new TokenGate('node-1', clock)
+    const gate = new TokenGate('node-1', clock, importPublicKey)
     const expiresUnixMs = clock.nowUnixMs() + 1000
     const demand = { tenant: 't', cores: 1, memoryMib: 1, resources: {} }
     const claims = { leaseId: 'a', nodeId: 'node-1', ...demand, expiresUnixMs, fence: 1 }

@@ -1,18 +1,20 @@
 import { RfaasError } from '../errors.ts'
-import { importPublicKey, verifyToken } from '../lease/token.ts'
-import type { LeaseClaims } from '../lease/token.ts'
+import { verifyToken } from '../lease/token.ts'
+import type { LeaseClaims, VerifyingKey } from '../lease/token.ts'
 import type { Clock } from '../clock.ts'
 
 /** Checks lease tokens with the resource manager's public key: no message between managers precedes an allocation. */
 export class TokenGate {
   readonly #nodeId: string
   readonly #clock: Clock
+  readonly #importPublicKey: (publicKeyJwk: string) => Promise<VerifyingKey>
   #publicKeyJwk = ''
-  #publicKey: Awaited<ReturnType<typeof importPublicKey>> | null = null
+  #publicKey: VerifyingKey | null = null
 
-  constructor(nodeId: string, clock: Clock) {
+  constructor(nodeId: string, clock: Clock, importPublicKey: (publicKeyJwk: string) => Promise<VerifyingKey>) {
     this.#nodeId = nodeId
     this.#clock = clock
+    this.#importPublicKey = importPublicKey
   }
 
   /**
@@ -22,7 +24,7 @@ export class TokenGate {
    */
   async useKey(publicKeyJwk: string): Promise<void> {
     if (publicKeyJwk === this.#publicKeyJwk) return
-    this.#publicKey = await importPublicKey(publicKeyJwk)
+    this.#publicKey = await this.#importPublicKey(publicKeyJwk)
     this.#publicKeyJwk = publicKeyJwk
   }
 

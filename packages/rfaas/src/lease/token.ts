@@ -1,11 +1,8 @@
-import { compactVerify, CompactSign, exportJWK, generateKeyPair, importJWK } from 'jose'
-import type { CryptoKey, JWK } from 'jose'
 import { RfaasError } from '../errors.ts'
 import { resourcesProblem } from './labels.ts'
 import { NO_RESOURCES } from './resources.ts'
 import type { Resources } from './resources.ts'
 
-const ALGORITHM = 'EdDSA'
 const ISSUER = 'rfaas'
 
 /** What a token says: who holds the lease, and of what. The node that is named needs to ask nobody else. */
@@ -22,6 +19,29 @@ export interface LeaseClaims {
   fence: number
 }
 
+/** Signs tokens. That of managers is in ed25519.ts. */
+export interface SigningKey {
+  /** @returns `payload` and its signature, as text */
+  sign(payload: Uint8Array): Promise<string>
+}
+
+/** Tells what was signed with one key from all else. */
+export interface VerifyingKey {
+  /**
+   * @returns what was signed
+   * @throws {Error} with the reason when it was not signed with this key
+   */
+  verify(token: string): Promise<Uint8Array>
+}
+
+/** What a resource manager signs with, and what its nodes need to know of that. */
+export interface SigningKeys {
+  readonly privateKey: SigningKey
+  readonly publicKey: VerifyingKey
+  /** The public key as a JSON Web Key, for the nodes. */
+  readonly publicKeyJwk: string
+}
+
 export interface VerifyOptions {
   /** The node that the token must be for. Default: any. */
   nodeId?: string
@@ -29,17 +49,19 @@ export interface VerifyOptions {
   nowUnixMs: number | null
 }
 
-/** Signs with Ed25519: a JWT whose `aud` is the node and whose `sub` is the lease. */
-export async function signToken(claims: LeaseClaims, privateKey: CryptoKey): Promise<string> {
+/** A JWT whose `aud` is the node and whose `sub` is the lease. */
+export async function signToken(claims: LeaseClaims, privateKey: SigningKey): Promise<string> {
   const { leaseId, nodeId, expiresUnixMs, ...rest } = claims
   const payload = { iss: ISSUER, sub: leaseId, aud: nodeId, exp: expiresUnixMs / 1000, ...rest }
-  return new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
-    .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
-    .sign(privateKey)
+  return privateKey.sign(new TextEncoder().encode(JSON.stringify(payload)))
 }
 
 /** @throws {RfaasError} `token_refused` with the reason */
-export async function verifyToken(token: string, publicKey: CryptoKey, options: VerifyOptions): Promise<LeaseClaims> {
+export async function verifyToken(
+  token: string,
+  publicKey: VerifyingKey,
+  options: VerifyOptions,
+): Promise<LeaseClaims> {
   const claims = readClaims(await verifySignature(token, publicKey))
   if (options.nodeId !== undefined && claims.nodeId !== options.nodeId) {
     throw refused(`it is for node ${claims.nodeId}, this is ${options.nodeId}`)
@@ -50,11 +72,10 @@ export async function verifyToken(token: string, publicKey: CryptoKey, options: 
   return claims
 }
 
-async function verifySignature(token: string, publicKey: CryptoKey): Promise<unknown> {
+async function verifySignature(token: string, publicKey: VerifyingKey): Promise<unknown> {
   if (token === '') throw refused('there is none')
   try {
-    const { payload } = await compactVerify(token, publicKey, { algorithms: [ALGORITHM] })
-    return JSON.parse(new TextDecoder().decode(payload))
+    return JSON.parse(new TextDecoder().decode(await publicKey.verify(token)))
   } catch (error) {
     throw refused(error instanceof Error ? error.message : String(error), error)
   }
@@ -100,63 +121,4 @@ function readResources(value: unknown): Resources {
 
 function refused(reason: string, cause?: unknown): RfaasError {
   return new RfaasError('token_refused', `Cannot accept the lease token: ${reason}`, { cause })
-}
-
-export interface SigningKeys {
-  readonly privateKey: CryptoKey
-  readonly publicKey: CryptoKey
-  /** The public key as a JSON Web Key, for the nodes. */
-  readonly publicKeyJwk: string
-}
-
-export async function generateKeys(): Promise<SigningKeys> {
-  const { privateKey, publicKey } = await generateKeyPair(ALGORITHM, { extractable: true })
-  return { privateKey, publicKey, publicKeyJwk: JSON.stringify(await exportJWK(publicKey)) }
-}
-
-/** The keys as one JSON Web Key, private part included: for the store, never for the wire. */
-export async function exportKeys(keys: SigningKeys): Promise<string> {
-  return JSON.stringify(await exportJWK(keys.privateKey))
-}
-
-/** @throws {RfaasError} `invalid_argument` when it is not what {@link exportKeys} made */
-export async function importKeys(privateKeyJwk: string): Promise<SigningKeys> {
-  const jwk = parseJwk(privateKeyJwk)
-  const { d: _private, ...publicJwk } = jwk
-  if (jwk.d === undefined) throw new RfaasError('invalid_argument', 'Cannot import the signing key: it is a public key')
-  return {
-    privateKey: await importKey(jwk),
-    publicKey: await importKey(publicJwk),
-    publicKeyJwk: JSON.stringify(publicJwk),
-  }
-}
-
-/** @throws {RfaasError} `invalid_argument` when it is not an Ed25519 key */
-export async function importPublicKey(publicKeyJwk: string): Promise<CryptoKey> {
-  const { d: _private, ...publicJwk } = parseJwk(publicKeyJwk)
-  return importKey(publicJwk)
-}
-
-function parseJwk(text: string): JWK {
-  try {
-    const jwk: unknown = JSON.parse(text)
-    if (typeof jwk === 'object' && jwk !== null) return jwk
-  } catch {
-    // The sentence below says the same.
-  }
-  throw new RfaasError(
-    'invalid_argument',
-    `Cannot import a key: ${JSON.stringify(text.slice(0, 40))} is not a JSON Web Key`,
-  )
-}
-
-async function importKey(jwk: JWK): Promise<CryptoKey> {
-  if (jwk.kty !== 'OKP' || jwk.crv !== 'Ed25519') {
-    throw new RfaasError('invalid_argument', `Cannot import a key: it is ${jwk.kty} ${jwk.crv}, not OKP Ed25519`)
-  }
-  try {
-    return (await importJWK(jwk, ALGORITHM, { extractable: true })) as CryptoKey
-  } catch (error) {
-    throw new RfaasError('invalid_argument', `Cannot import a key: ${(error as Error).message}`, { cause: error })
-  }
 }

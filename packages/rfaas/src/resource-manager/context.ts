@@ -1,6 +1,7 @@
 import type { Prices } from '../accounting/usage.ts'
 import type { SigningKeys } from '../lease/token.ts'
 import type { Clock } from '../clock.ts'
+import type { Randomness } from '../randomness.ts'
 import type { IndexedStore } from './indexed-store.ts'
 import type { LeaseRecord } from './records.ts'
 
@@ -9,6 +10,7 @@ export interface Context {
   readonly store: IndexedStore
   readonly clock: Clock
   readonly keys: SigningKeys
+  readonly randomness: Randomness
   readonly prices: Prices
   readonly heartbeatIntervalMs: number
   readonly nodeLostAfterMs: number

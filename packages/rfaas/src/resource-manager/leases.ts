@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { NO_USAGE } from '../accounting/usage.ts'
 import { RfaasError } from '../errors.ts'
 import { grantLease, renewLease, requestLease, terminateLease } from '../lease/lease.ts'
@@ -29,9 +28,8 @@ export interface Granted {
 export async function grant(context: Context, demand: LeaseDemand): Promise<Granted[]> {
   const granted = await transact(context.store, async (transaction) => {
     const chosen = await chooseNodes(context.store, transaction, demand)
-    const nowUnixMs = context.clock.nowUnixMs()
     const granted: Omit<Granted, 'token'>[] = []
-    for (const { node, share } of chosen) granted.push(await grantShare(transaction, demand, node, share, nowUnixMs))
+    for (const { node, share } of chosen) granted.push(await grantShare(context, transaction, demand, node, share))
     return granted
   })
   return Promise.all(
@@ -44,16 +42,17 @@ export async function grant(context: Context, demand: LeaseDemand): Promise<Gran
 }
 
 async function grantShare(
+  context: Context,
   transaction: Transaction,
   demand: LeaseDemand,
   chosen: NodeRecord,
   { nodeId, cores, memoryMib }: Share,
-  nowUnixMs: number,
 ): Promise<Omit<Granted, 'token'>> {
   const { tenant, resources, priority, durationMs } = demand
+  const nowUnixMs = context.clock.nowUnixMs()
   const node = withTaken(chosen, { cores, memoryMib, resources })
   transaction.set(NODES + nodeId, JSON.stringify(node))
-  const leaseId = `lease-${randomBytes(6).toString('hex')}`
+  const leaseId = `lease-${Buffer.from(context.randomness.bytes(6)).toString('hex')}`
   const requested = requestLease({ leaseId, tenant, cores, memoryMib, resources, priority }, nowUnixMs)
   const fence = await nextFence(transaction)
   const granted = grantLease(requested, { nodeId, fence, durationMs }, nowUnixMs)

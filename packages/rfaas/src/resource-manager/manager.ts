@@ -1,34 +1,19 @@
 import { checkPrices } from '../accounting/usage.ts'
 import type { Prices } from '../accounting/usage.ts'
 import { serveControl } from '../control/server.ts'
-import { RfaasError, toRfaasError } from '../errors.ts'
-import { exportKeys, generateKeys, importKeys } from '../lease/token.ts'
+import { RfaasError } from '../errors.ts'
+import { exportKeys, generateKeys, importKeys } from '../lease/ed25519.ts'
 import type { SigningKeys } from '../lease/token.ts'
-import {
-  CLOSED_LEASES_SLACK,
-  HEARTBEAT_INTERVAL_MS,
-  NODE_LOST_AFTER_MS,
-  PREEMPTION_GRACE_MS,
-  RETRIEVAL_GRACE_MS_MAX,
-} from '../limits.ts'
-import { Alarm } from './alarm.ts'
+import { HEARTBEAT_INTERVAL_MS, NODE_LOST_AFTER_MS, PREEMPTION_GRACE_MS, RETRIEVAL_GRACE_MS_MAX } from '../limits.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { isPossible } from './choice.ts'
-import type { Context } from './context.ts'
-import { publish } from './events.ts'
-import { IndexedStore } from './indexed-store.ts'
-import { LeaseQueue } from './lease-queue.ts'
-import { giveBack, grant } from './leases.ts'
-import type { Granted } from './leases.ts'
+import { systemRandomness } from '../randomness.ts'
 import { MemoryStore } from './memory-store.ts'
-import { Nudges } from './nudges.ts'
-import { makeRoom } from './preemption.ts'
 import { SIGNING_KEY } from './records.ts'
-import { resourceManagerRoutes } from './service.ts'
 import { transact } from './store.ts'
 import type { Store } from './store.ts'
-import { sweep } from './sweep.ts'
+import { wireManager } from './wiring.ts'
+import type { ManagerParts } from './wiring.ts'
 
 export interface ResourceManagerOptions {
   /** IP address or name to listen on. Default 127.0.0.1. */
@@ -67,65 +52,30 @@ export interface ResourceManager {
  */
 export async function startResourceManager(options: ResourceManagerOptions = {}): Promise<ResourceManager> {
   const { host = '127.0.0.1', port = 7070, clock = systemClock } = options
-  const { heartbeatIntervalMs, nodeLostAfterMs, preemptionGraceMs } = checkIntervals(options)
+  const intervals = checkIntervals(options)
   const prices = checkPrices(options.prices ?? {})
-  const store = new IndexedStore(await openStore(options.dataPath))
-  try {
-    const startedUnixMs = clock.nowUnixMs()
-    let closedLeases = 0
-    const nudges = new Nudges()
-    const queue = new LeaseQueue<Granted[]>({
-      clock,
-      grant: (demand) => grant(context, demand),
-      isPossible: (demand) => isPossible(store, demand),
-      makeRoom: (demand) => makeRoom(context, demand),
-      takeBack: async (granted) => {
-        for (const { lease } of granted) await giveBack(context, lease.leaseId)
-      },
-    })
-    store.onChange = () => queue.look()
-    const context: Context = {
-      store,
-      clock,
-      keys: await loadKeys(store),
-      prices,
-      heartbeatIntervalMs,
-      nodeLostAfterMs,
-      preemptionGraceMs,
-      startedUnixMs,
-      wakeAt: (unixMs) => alarm.at(unixMs),
-      nudge: (nodeId) => nudges.nudge(nodeId),
-      leaseClosed: (lease) => {
-        publish({ kind: 'lease-closed', lease })
-        if (++closedLeases % CLOSED_LEASES_SLACK === 0) alarm.at(clock.nowUnixMs())
-      },
-    }
-    const alarm = new Alarm(
-      clock,
-      () => sweep(context),
-      (error) => publish({ kind: 'failure', error: toRfaasError(error, 'internal', 'Cannot do what is due') }),
-    )
-    const server = await serveControl({ host, port, routes: resourceManagerRoutes(context, nudges, queue) })
-    // Whatever the last manager on this store has left, and what came due since.
-    alarm.at(startedUnixMs)
-
-    const close = async (): Promise<void> => {
-      queue.close()
-      await server.close()
-      await alarm.close()
-      await store.close()
-    }
-    let closing: Promise<void> | null = null
-    return { url: server.url, close: () => (closing ??= close()) }
-  } catch (error) {
-    await store.close()
-    throw error
+  await using undo = new AsyncDisposableStack()
+  const store = await openStore(options.dataPath)
+  undo.defer(() => store.close())
+  const keys = await loadKeys(store)
+  const parts = { store, clock, keys, randomness: systemRandomness, prices, ...intervals }
+  const wired = wireManager(parts)
+  undo.defer(() => wired.close())
+  const server = await serveControl({ host, port, routes: wired.routes })
+  undo.defer(() => server.close())
+  const running = undo.move()
+  const close = async (): Promise<void> => {
+    // Who waits is told why.
+    await wired.close()
+    await running.disposeAsync()
   }
+  let closing: Promise<void> | null = null
+  return { url: server.url, close: () => (closing ??= close()) }
 }
 
 function checkIntervals(
   options: ResourceManagerOptions,
-): Pick<Context, 'heartbeatIntervalMs' | 'nodeLostAfterMs' | 'preemptionGraceMs'> {
+): Pick<ManagerParts, 'heartbeatIntervalMs' | 'nodeLostAfterMs' | 'preemptionGraceMs'> {
   const { heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS, nodeLostAfterMs = NODE_LOST_AFTER_MS } = options
   const { preemptionGraceMs = PREEMPTION_GRACE_MS } = options
   const refuse = (reason: string): never => {

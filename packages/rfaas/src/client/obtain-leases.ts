@@ -1,0 +1,52 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
+
+import type { Clock } from '../clock.ts'
+import type { ExecutorManagerClient, ManagerClient } from '../control/client.ts'
+import type { NodeInfo, RequestLeaseRequestSchema } from '../control/gen/rfaas_pb.ts'
+import { RfaasError } from '../errors.ts'
+import { CONTROL_CALL_TIMEOUT_MS } from '../limits.ts'
+import { LeaseKeeper } from './keeper.ts'
+
+/** Where a lease comes from. */
+export interface LeaseSource {
+  readonly manager: ManagerClient
+  /** A client of the node with this URL; the lease closes it when it is released. */
+  readonly nodeAt: (controlUrl: string) => ExecutorManagerClient
+  readonly clock: Clock
+}
+
+/** A lease that is granted, and kept from here on. */
+export interface ObtainedLease {
+  readonly keeper: LeaseKeeper
+  readonly node: ExecutorManagerClient
+  readonly nodeInfo: NodeInfo
+}
+
+/**
+ * Asks for a lease, on several nodes one on each, and waits for it where that is wanted.
+ *
+ * @param waitMs 0: it is denied at once when there is no room
+ * @throws {RfaasError} `lease_denied`, `queue_full`, `invalid_argument`, `manager_unreachable`
+ */
+export async function obtainLeases(
+  { manager, nodeAt, clock }: LeaseSource,
+  request: MessageInitShape<typeof RequestLeaseRequestSchema> & { durationMs: number },
+  waitMs: number,
+): Promise<ObtainedLease[]> {
+  let askedMs = clock.nowMonotonicMs()
+  const { grants, nowUnixMs } = await manager.rpc.requestLease(request).catch(async (error: unknown) => {
+    if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
+    const timeoutMs = waitMs + CONTROL_CALL_TIMEOUT_MS
+    const granted = await manager.rpc.awaitLease({ request, waitMs }, { timeoutMs })
+    // It was granted just now, not when it was asked for.
+    askedMs = clock.nowMonotonicMs()
+    return granted
+  })
+  const { durationMs } = request
+  return grants.map(({ lease, token, node: nodeInfo }) => {
+    if (!lease || !nodeInfo) throw new RfaasError('internal', 'Cannot lease: the resource manager gave no lease')
+    const node = nodeAt(nodeInfo.controlUrl)
+    const keeper = new LeaseKeeper({ manager, node, clock, lease, token, durationMs, askedMs, nowUnixMs })
+    return { keeper, node, nodeInfo }
+  })
+}

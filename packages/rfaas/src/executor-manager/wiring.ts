@@ -1,0 +1,90 @@
+import type { ConnectRouter } from '@connectrpc/connect'
+import type { Clock } from '../clock.ts'
+import type { ManagerClient } from '../control/client.ts'
+import type { VerifyingKey } from '../lease/token.ts'
+import { ACTIVE_REPORT_DELAY_MS } from '../limits.ts'
+import type { Randomness } from '../randomness.ts'
+import type { Allocation } from './allocation.ts'
+import type { BundleCache } from './bundle-cache.ts'
+import { CapacityLedger } from './capacity.ts'
+import { publish } from './events.ts'
+import type { Executors } from './executors.ts'
+import type { Machine } from './machine.ts'
+import { ManagerClock } from './manager-clock.ts'
+import { Membership } from './membership.ts'
+import { NodeLeases } from './node-leases.ts'
+import { executorManagerRoutes } from './service.ts'
+import { TokenGate } from './token-gate.ts'
+
+/** What a node stands on. */
+export interface NodeParts {
+  readonly manager: Pick<ManagerClient, 'rpc'>
+  readonly machine: Pick<Machine, 'nodeId' | 'cores' | 'memoryMib' | 'resources' | 'labels' | 'offers'>
+  readonly clock: Clock
+  readonly randomness: Randomness
+  readonly importPublicKey: (publicKeyJwk: string) => Promise<VerifyingKey>
+  readonly bundles: Pick<BundleCache, 'has' | 'pin' | 'put'>
+  readonly pool: Executors
+}
+
+export interface WiredNode {
+  /** What it answers. */
+  readonly routes: (router: ConnectRouter) => void
+  /**
+   * Registers the node under the URL of its control server, and keeps it registered.
+   *
+   * @throws {RfaasError} `manager_unreachable` and what the manager says
+   */
+  join(controlUrl: string): Promise<void>
+  /** Stops all executors, tells the manager what they have used, and deregisters. Of one that has not joined too. */
+  leave(): Promise<void>
+}
+
+/** Puts a node together. */
+export function wireNode(parts: NodeParts): WiredNode {
+  const { manager, machine, randomness, importPublicKey, bundles, pool } = parts
+  const { nodeId, cores, memoryMib, resources, labels, offers } = machine
+  /** What has to do with leases goes by this one. */
+  const clock = new ManagerClock(parts.clock)
+  const gate = new TokenGate(nodeId, clock, importPublicKey)
+  let membership: Membership | null = null
+  const leases = new NodeLeases({
+    clock,
+    randomness,
+    capacity: new CapacityLedger({ cores, memoryMib, resources }),
+    bundles,
+    pool,
+    onChange: (allocation) => {
+      publishChange(nodeId, allocation)
+      if (allocation.end === null) membership?.beatIn(ACTIVE_REPORT_DELAY_MS)
+      else void membership?.beat()
+    },
+  })
+  const report = async (): Promise<unknown> => membership?.beat()
+  return {
+    routes: executorManagerRoutes({ gate, leases, bundles, offers, report }),
+    join: async (controlUrl) => {
+      membership = new Membership({
+        manager,
+        node: { nodeId, controlUrl, cores, memoryMib, resources, labels, fabrics: [...offers] },
+        leases,
+        clock,
+        useKey: (jwk) => gate.useKey(jwk),
+        pool: () => pool.state,
+      })
+      await membership.join()
+    },
+    // Executors first, while the manager and those who watch can still be told of their end.
+    leave: async () => {
+      await leases.stopAll()
+      await membership?.leave()
+    },
+  }
+}
+
+function publishChange(nodeId: string, allocation: Allocation): void {
+  const { claims, end, usage, startMs, coldReason } = allocation
+  const { leaseId } = claims
+  if (end === null) publish({ kind: 'lease-active', nodeId, leaseId, startMs, coldReason })
+  else publish({ kind: 'lease-closed', nodeId, leaseId, end, usage })
+}

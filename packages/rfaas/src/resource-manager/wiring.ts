@@ -1,0 +1,83 @@
+import type { ConnectRouter } from '@connectrpc/connect'
+import type { Prices } from '../accounting/usage.ts'
+import type { Clock } from '../clock.ts'
+import { toRfaasError } from '../errors.ts'
+import type { SigningKeys } from '../lease/token.ts'
+import { CLOSED_LEASES_SLACK } from '../limits.ts'
+import type { Randomness } from '../randomness.ts'
+import { Alarm } from './alarm.ts'
+import { isPossible } from './choice.ts'
+import type { Context } from './context.ts'
+import { publish } from './events.ts'
+import { IndexedStore } from './indexed-store.ts'
+import { LeaseQueue } from './lease-queue.ts'
+import { giveBack, grant } from './leases.ts'
+import type { Granted } from './leases.ts'
+import { Nudges } from './nudges.ts'
+import { makeRoom } from './preemption.ts'
+import { resourceManagerRoutes } from './service.ts'
+import type { Store } from './store.ts'
+import { sweep } from './sweep.ts'
+
+/** What a resource manager stands on. */
+export interface ManagerParts {
+  /** Others may use it too. Whoever has opened it closes it. */
+  readonly store: Store
+  readonly clock: Clock
+  readonly keys: SigningKeys
+  readonly randomness: Randomness
+  readonly prices: Prices
+  readonly heartbeatIntervalMs: number
+  readonly nodeLostAfterMs: number
+  readonly preemptionGraceMs: number
+}
+
+export interface WiredManager {
+  /** What it answers. */
+  readonly routes: (router: ConnectRouter) => void
+  /** Sends away who waits, and does nothing by itself any more. */
+  close(): Promise<void>
+}
+
+/** Puts a resource manager together. It begins at once with what the last one on this store has left, and what came due since. */
+export function wireManager(parts: ManagerParts): WiredManager {
+  const { clock } = parts
+  const store = new IndexedStore(parts.store)
+  const startedUnixMs = clock.nowUnixMs()
+  let closedLeases = 0
+  const nudges = new Nudges()
+  const queue = new LeaseQueue<Granted[]>({
+    clock,
+    grant: (demand) => grant(context, demand),
+    isPossible: (demand) => isPossible(store, demand),
+    makeRoom: (demand) => makeRoom(context, demand),
+    takeBack: async (granted) => {
+      for (const { lease } of granted) await giveBack(context, lease.leaseId)
+    },
+  })
+  store.onChange = () => queue.look()
+  const context: Context = {
+    ...parts,
+    store,
+    startedUnixMs,
+    wakeAt: (unixMs) => alarm.at(unixMs),
+    nudge: (nodeId) => nudges.nudge(nodeId),
+    leaseClosed: (lease) => {
+      publish({ kind: 'lease-closed', lease })
+      if (++closedLeases % CLOSED_LEASES_SLACK === 0) alarm.at(clock.nowUnixMs())
+    },
+  }
+  const alarm = new Alarm(
+    clock,
+    () => sweep(context),
+    (error) => publish({ kind: 'failure', error: toRfaasError(error, 'internal', 'Cannot do what is due') }),
+  )
+  alarm.at(startedUnixMs)
+  return {
+    routes: resourceManagerRoutes(context, nudges, queue),
+    close: async () => {
+      queue.close()
+      await alarm.close()
+    },
+  }
+}
