@@ -17,12 +17,18 @@ import { Tally } from './tally.ts'
 
 interface Group {
   readonly patterns: string[]
+  readonly except?: string[]
   readonly concurrency: number
   /** For one test that sets no limit of its own. */
   readonly timeoutMs: number
   /** For a file in which no test begins or ends. */
   readonly idleMs: number
 }
+
+/** These measure: nothing may run beside them. */
+const MEASURING = ['accounting', 'event-loop', 'full-machine', 'main-job', 'one-core', 'wake-up'].map(
+  (name) => `test/${name}.test.ts`,
+)
 
 const GROUPS: Group[] = [
   {
@@ -31,14 +37,15 @@ const GROUPS: Group[] = [
     timeoutMs: 60_000,
     idleMs: 90_000,
   },
-  // These start and kill processes and measure them: one at a time, and nothing beside them.
-  { patterns: ['test/**/*.test.ts'], concurrency: 1, timeoutMs: 120_000, idleMs: 300_000 },
+  // These start and kill processes.
+  { patterns: ['test/**/*.test.ts'], except: MEASURING, concurrency: 2, timeoutMs: 120_000, idleMs: 300_000 },
+  { patterns: MEASURING, concurrency: 1, timeoutMs: 120_000, idleMs: 300_000 },
 ]
 
 /** More files than this do not fail by chance. */
 const RETRIED_FILES_MAX = 3
 /** One at a time, with the time that the slowest are given. */
-const RETRY = GROUPS[1]!
+const RETRY = GROUPS.at(-1)!
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values, positionals } = parseArgs({
@@ -47,7 +54,8 @@ const { values, positionals } = parseArgs({
 })
 
 function filesOf(group: Group): string[] {
-  return globSync(group.patterns, { cwd: root, exclude: ['**/node_modules/**', '**/dist/**', 'test/rdma/**'] })
+  const { patterns, except = [] } = group
+  return globSync(patterns, { cwd: root, exclude: ['**/node_modules/**', '**/dist/**', 'test/rdma/**', ...except] })
     .filter((file) => positionals.length === 0 || positionals.some((word) => file.includes(word)))
     .sort()
     .map((file) => join(root, file))
