@@ -28,11 +28,21 @@ export interface RunOptions {
   /** The program that runs the launcher. Default: this Node. */
   node?: string
   cwd?: string
+  /** What is put before the command. */
+  prefix?: readonly string[]
+}
+
+function commandLine(
+  args: readonly string[],
+  { node = process.execPath, prefix = [] }: RunOptions,
+): [string, string[]] {
+  const [program, ...rest] = [...prefix, node, LAUNCHER, ...args]
+  return [program!, rest]
 }
 
 /** Runs one command to its end. */
 export async function rfaas(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const child = spawn(options.node ?? process.execPath, [LAUNCHER, ...args], {
+  const child = spawn(...commandLine(args, options), {
     env: plainEnvironment(options.env),
     stdio: 'pipe',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -58,7 +68,7 @@ export class Service implements AsyncDisposable {
     // Also when this test itself is killed.
     const services = ['up', 'manager', 'node']
     const flags = services.includes(args[0]!) ? ['--die-with-parent'] : []
-    const child = spawn(process.execPath, [LAUNCHER, ...args, ...flags], {
+    const child = spawn(...commandLine([...args, ...flags], options), {
       env: plainEnvironment(options.env),
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own, as a shell gives it, so that a signal can reach all that a Ctrl-C reaches.

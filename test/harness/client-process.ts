@@ -21,8 +21,16 @@ export class ClientProcess implements AsyncDisposable {
     })
   }
 
-  static async start(managerUrl: string, temporaryFolder: string): Promise<ClientProcess> {
+  /** @param prefix what is put before its command */
+  static async start(
+    managerUrl: string,
+    temporaryFolder: string,
+    prefix: readonly string[] = [],
+  ): Promise<ClientProcess> {
+    const [execPath, ...execArgv] = [...prefix, process.execPath]
     const child = fork(PROGRAM, [managerUrl], {
+      execPath: execPath!,
+      execArgv,
       serialization: 'advanced',
       env: { ...process.env, TMPDIR: temporaryFolder },
     })
@@ -48,6 +56,10 @@ export class ClientProcess implements AsyncDisposable {
   /** Begins an invocation, and answers when it is on its way. */
   async begin(name: string, ...args: unknown[]): Promise<void> {
     await this.#tell({ kind: 'begin', name, args })
+  }
+
+  async release(): Promise<void> {
+    await this.#tell({ kind: 'release' })
   }
 
   signal(signal: NodeJS.Signals): void {

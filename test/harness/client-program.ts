@@ -2,7 +2,10 @@
 import { once } from 'node:events'
 import { connect, dieWithParent, type Lease, type LeaseOptions } from 'rfaas'
 
-export type Order = { kind: 'lease'; options: LeaseOptions } | { kind: 'call' | 'begin'; name: string; args: unknown[] }
+export type Order =
+  | { kind: 'lease'; options: LeaseOptions }
+  | { kind: 'call' | 'begin'; name: string; args: unknown[] }
+  | { kind: 'release' }
 
 export interface Numbered {
   id: number
@@ -30,6 +33,9 @@ async function obey(order: Order): Promise<unknown> {
       return lease!.call[order.name]!(...order.args)
     case 'begin':
       void lease!.call[order.name]!(...order.args).catch(() => {})
+      return undefined
+    case 'release':
+      await lease!.release()
       return undefined
   }
 }

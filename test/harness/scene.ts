@@ -69,19 +69,28 @@ export class Scene implements AsyncDisposable {
 
   /** @param args as on the command line; --port too, to come back where one was before */
   manager(...args: string[]): Promise<Started> {
+    return this.managerOn([], ...args)
+  }
+
+  /** @param prefix what is put before the command, as of a {@link Host} */
+  managerOn(prefix: readonly string[], ...args: string[]): Promise<Started> {
     const port = args.includes('--port') ? [] : ['--port', '0']
-    return this.#service('manager', ...port, ...args)
+    return this.#service(prefix, 'manager', ...port, ...args)
   }
 
   node(managerUrl: string, name: string, ...args: string[]): Promise<Started> {
+    return this.nodeOn([], managerUrl, name, ...args)
+  }
+
+  nodeOn(prefix: readonly string[], managerUrl: string, name: string, ...args: string[]): Promise<Started> {
     const own = ['--manager', managerUrl, '--name', name, '--cache', join(this.folder, `bundles-${name}`)]
     const pool = args.includes('--pool') ? [] : ['--pool', '0']
     const offer = ['--cores', String(CORES), '--memory-mib', `${MEMORY_MIB}`]
-    return this.#service('node', ...own, ...offer, ...pool, ...args)
+    return this.#service(prefix, 'node', ...own, ...offer, ...pool, ...args)
   }
 
-  async client(managerUrl: string): Promise<ClientProcess> {
-    return this.#stack.use(await ClientProcess.start(managerUrl, this.folder))
+  async client(managerUrl: string, prefix: readonly string[] = []): Promise<ClientProcess> {
+    return this.#stack.use(await ClientProcess.start(managerUrl, this.folder, prefix))
   }
 
   /** The executor processes that run, whichever node started them. */
@@ -122,9 +131,10 @@ export class Scene implements AsyncDisposable {
     }
   }
 
-  async #service(...args: string[]): Promise<Started> {
+  async #service(prefix: readonly string[], ...args: string[]): Promise<Started> {
     const service = new Service([...args, '--json', '--die-with-parent', '--log-level', 'error'], {
       env: { TMPDIR: this.folder },
+      prefix,
     })
     this.#stack.defer(async () => {
       service.child.kill('SIGTERM')
