@@ -47,12 +47,14 @@ describe('replaced', () => {
     test(`over ${fabric}, taken back: what is in flight finishes there, all else goes on elsewhere, on one bill`, async () => {
       const workers = await lease({ fabric, slots: 1 })
       const { nodeId } = workers
-      const inFlight = workers.call.later(1000, 'there')
+      const gate = scene.gate()
+      const inFlight = workers.call.whileShut(gate.path, 'there')
       const waiting = [workers.call.add(1, 2), workers.call.add(3, 4)]
       await retrieve(workers.id, '1m')
       assert.ok(await within(NOTICED_MS_MAX, 'told', workers.retrieved))
       assert.deepEqual(await within(NOTICED_MS_MAX, 'done elsewhere', Promise.all(waiting)), [3, 7])
       assert.equal(workers.nodeId, otherThan(nodeId))
+      gate.open()
       assert.equal(await inFlight, 'there')
       using slot = workers.reserve(4)
       slot.input.fill(0)
@@ -101,11 +103,13 @@ describe('replaced', () => {
   test('with nothing free elsewhere it is over, with both reasons; what is in flight may still finish', async () => {
     const workers = await lease()
     await using _other = await lease()
-    const inFlight = workers.call.later(1000, 'done')
+    const gate = scene.gate()
+    const inFlight = workers.call.whileShut(gate.path, 'done')
     await retrieve(workers.id, '1m')
     const waiting = workers.call.add(1, 2)
     const reasons = /retrieved: no reason was given.*there is none in its place: lease_denied: .*largest free 0/
     await assert.rejects(within(NOTICED_MS_MAX, 'refused', waiting), error('lease_retrieved', reasons))
+    gate.open()
     assert.equal(await inFlight, 'done')
     const reason = await within(NOTICED_MS_MAX, 'over', workers.closed)
     assert.match(reason!.message, reasons)

@@ -47,7 +47,8 @@ describe('taken back', () => {
     test(`over ${fabric}: the client is told, what is in flight finishes, what comes later is refused`, async () => {
       const workers = await lease({ fabric, slots: 2 })
       // As many as there are slots, and one that waits.
-      const inFlight = [workers.call.later(1500, 'one'), workers.call.later(1500, 'two')]
+      const gate = scene.gate()
+      const inFlight = [workers.call.whileShut(gate.path, 'one'), workers.call.whileShut(gate.path, 'two')]
       const waiting = assert.rejects(workers.call.add(1, 2), error('lease_retrieved', /kernel update/))
       const said = await retrieve(workers.id, '1m')
       assert.match(
@@ -63,6 +64,7 @@ describe('taken back', () => {
         error('lease_retrieved', /kernel update; what is in flight may finish/),
       )
       assert.throws(() => workers.reserve(1), error('lease_retrieved'))
+      gate.open()
       assert.deepEqual(await Promise.all(inFlight), ['one', 'two'])
 
       const reason = await within(NOTICED_MS_MAX, 'over', workers.closed)

@@ -65,13 +65,16 @@ describe('on several nodes', () => {
   test('a node killed: what ran there fails, the lease goes on with the rest', async () => {
     const workers = await lease({ cores: 2, nodes: 2, slots: 1 })
     const [lost, left] = nodesOf(workers) as [string, string]
-    const outcomes = Promise.allSettled([workers.call.later(1500, 'done'), workers.call.later(1500, 'done')])
+    const gate = scene.gate()
+    const call = () => workers.call.whileShut(gate.path, 'done')
+    const outcomes = Promise.allSettled([call(), call()])
     kill(lost)
+    await becomes([left], () => nodesOf(workers))
+    gate.open()
     const settled = await within(NOTICED_MS_MAX, 'noticed', outcomes)
     const failed = settled.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []))
     assert.equal(failed.length, 1)
     assert.match(failed[0]!.message, /^node_lost: /)
-    await becomes([left], () => nodesOf(workers))
     assert.equal(workers.cores, 1)
     assert.deepEqual(await Promise.all([workers.call.add(1, 2), workers.call.add(3, 4)]), [3, 7])
     await workers.release()
@@ -105,23 +108,28 @@ describe('on several nodes', () => {
   test('one part taken back: the rest takes what comes', async () => {
     const workers = await lease({ cores: 2, nodes: 2, slots: 1 })
     const { id, nodeId } = workers.parts[0]!
-    const inFlight = [workers.call.later(1000, 'one'), workers.call.later(1000, 'two')]
+    const gate = scene.gate()
+    const inFlight = [workers.call.whileShut(gate.path, 'one'), workers.call.whileShut(gate.path, 'two')]
     const { code } = await rfaas(['lease', 'retrieve', id, '--grace', '1m', '--manager', manager.url])
     assert.equal(code, 0)
     await within(NOTICED_MS_MAX, 'told', workers.retrieved)
     assert.ok(!nodesOf(workers).includes(nodeId))
-    assert.equal(await workers.call.add(1, 2), 3)
+    const waiting = workers.call.add(1, 2)
+    gate.open()
+    assert.equal(await waiting, 3)
     assert.deepEqual(await Promise.all(inFlight), ['one', 'two'])
     await workers.release()
   })
 
   test('a higher priority that may has the room of a lower one, after what runs there is done', async () => {
     const low = await lease({ cores: 3, nodes: 3, slots: 1 })
-    const inFlight = low.call.later(700, 'done')
+    const gate = scene.gate()
+    const inFlight = low.call.whileShut(gate.path, 'done')
     const high = cluster.lease<typeof Functions>({ functions, priority: 5, preempt: true, waitMs: 60_000 })
     const notice = await within(NOTICED_MS_MAX, 'told', low.retrieved)
     assert.match(notice!.message, /a lease of priority 5 needs the room/)
     assert.ok(notice!.graceMs > 0 && notice!.graceMs <= 10_000)
+    gate.open()
     const workers = await within(NOTICED_MS_MAX, 'granted', high)
     assert.equal(await workers.call.add(1, 2), 3)
     assert.equal(await inFlight, 'done')

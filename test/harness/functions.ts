@@ -1,4 +1,4 @@
-import { readlinkSync } from 'node:fs'
+import { existsSync, readlinkSync } from 'node:fs'
 import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
 import { raw } from 'rfaas/functions'
@@ -20,6 +20,12 @@ export function greet(name: string, options: { loud?: boolean } = {}): Greeting 
 
 export async function later<T>(ms: number, value: T): Promise<T> {
   await delay(ms)
+  return value
+}
+
+/** Is under way until there is a file of this name. */
+export async function whileShut<T>(gate: string, value: T): Promise<T> {
+  while (!existsSync(gate)) await delay(5)
   return value
 }
 

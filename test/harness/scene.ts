@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -39,6 +39,7 @@ export class Scene implements AsyncDisposable {
   readonly #before: Traces = lookForTraces()
   readonly #temporaryFolder = process.env['TMPDIR']
   readonly #stack = new AsyncDisposableStack()
+  #gates = 0
 
   constructor() {
     // Executors of an embedded node get their environment from ours.
@@ -61,6 +62,12 @@ export class Scene implements AsyncDisposable {
       }),
     )
     return this.connect(manager.url)
+  }
+
+  /** For functions that are under way until the test says so. */
+  gate(): { readonly path: string; open(): void } {
+    const path = join(this.folder, `gate-${++this.#gates}`)
+    return { path, open: () => writeFileSync(path, '') }
   }
 
   async connect(url: string): Promise<Cluster> {

@@ -140,6 +140,7 @@ test('leaseForPrograms gives null for what an open lease does not have yet', () 
     cores: 2,
     memoryMib: 512,
     resources: { gpu: 1 },
+    priority: 0,
     state: 'active',
     end: null,
     retrieved: null,
