@@ -11,6 +11,7 @@ import type { Allocation, AllocationRequest } from './allocation.ts'
 import { BundleCache } from './bundle-cache.ts'
 import { CapacityLedger } from './capacity.ts'
 import { ExecutorPool } from './executor-pool.ts'
+import { KeptExecutors } from './kept-executors.ts'
 import { NodeLeases } from './node-leases.ts'
 import type { LeaseNews } from './node-leases.ts'
 import { TestClock } from '../test-clock.ts'
@@ -24,6 +25,7 @@ class Setup {
   readonly clock = new TestClock()
   readonly capacity = new CapacityLedger(TOTAL)
   readonly bundles: BundleCache
+  readonly kept: KeptExecutors
   readonly leases: NodeLeases
   readonly changes: string[] = []
   readonly #folder: TestFolder
@@ -45,7 +47,8 @@ class Setup {
       onChange: () => {},
       onFailure: () => {},
     })
-    this.leases = new NodeLeases({ clock, capacity, bundles, pool, onChange })
+    this.kept = new KeptExecutors({ keepWarmMsMax: 60_000, capacity, clock, onChange: () => {} })
+    this.leases = new NodeLeases({ clock, capacity, bundles, pool, kept: this.kept, onChange })
   }
 
   static async make(): Promise<Setup> {
@@ -64,7 +67,7 @@ class Setup {
     const { sha256, code } = orderBundle(order)
     await this.bundles.put(sha256, code)
     const shape = { fabric: 'local', listenAddress: '', slots: 1, payloadBytesMax: 64, hotTimeoutMs: 1 } as const
-    return { bundleSha256: sha256, ...shape }
+    return { bundleSha256: sha256, ...shape, keepWarmMs: 0 }
   }
 
   /** Resolves at the next change. */
@@ -76,6 +79,7 @@ class Setup {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.leases.stopAll()
+    await this.kept.close()
     this.bundles.close()
     await this.#folder[Symbol.asyncDispose]()
     assert.deepEqual(this.capacity.free, TOTAL)

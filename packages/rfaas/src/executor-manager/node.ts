@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts'
 import { publish } from './events.ts'
 import { ExecutorPool } from './executor-pool.ts'
 import type { PoolState } from './executor-pool.ts'
+import { KeptExecutors } from './kept-executors.ts'
 import { defaultCacheDir, describeMachine } from './machine.ts'
 import type { WorkerFabric } from './machine.ts'
 import { IdleCores } from './idle-cores.ts'
@@ -51,6 +52,11 @@ export interface NodeOptions {
    * left.
    */
   pool?: number
+  /**
+   * How long, at most, an executor is kept for the next lease of a tenant with the same functions, where a lease asks for
+   * it (`keepWarmMs`). Default 60,000; 0 keeps none.
+   */
+  keepWarmMsMax?: number
   /** @internal */
   clock?: Clock
   /** @internal The program that runs as executor. */
@@ -91,7 +97,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   /** What has to do with leases goes by this one. */
   const managerClock = new ManagerClock(clock)
   const machine = await describeMachine(options)
-  const { nodeId, address, cores, memoryMib, resources, labels, offers, poolSize } = machine
+  const { nodeId, address, cores, memoryMib, resources, labels, offers, poolSize, keepWarmMsMax } = machine
   await using undo = new AsyncDisposableStack()
   const manager = managerClient(options.managerUrl)
   undo.defer(() => manager.close())
@@ -111,11 +117,19 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     onFailure: (error) => publish({ kind: 'pool-failure', nodeId, error }),
   })
   undo.defer(() => pool.close())
+  const capacity = new CapacityLedger({ cores, memoryMib, resources })
+  const kept = new KeptExecutors({
+    keepWarmMsMax,
+    capacity,
+    clock,
+    onChange: (state) => publish({ kind: 'kept-changed', nodeId, ...state }),
+  })
   const leases: NodeLeases = new NodeLeases({
     clock: managerClock,
-    capacity: new CapacityLedger({ cores, memoryMib, resources }),
+    capacity,
     bundles,
     pool,
+    kept,
     onChange: (allocation) => {
       publishChange(nodeId, allocation)
       if (allocation.end === null) membership.beatIn(ACTIVE_REPORT_DELAY_MS)
@@ -138,6 +152,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
 
   // The order of closing: executors first, while the manager and those who watch can still be told of their end.
   undo.defer(() => membership.leave())
+  undo.defer(() => kept.close())
   undo.defer(() => leases.stopAll())
   undo.defer(() => pool.close())
   const running = undo.move()
@@ -160,8 +175,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
 }
 
 function publishChange(nodeId: string, allocation: Allocation): void {
-  const { claims, end, usage, startMs, coldReason } = allocation
+  const { claims, end, usage, startMs, executorStart: start, coldReason } = allocation
   const { leaseId } = claims
-  if (end === null) publish({ kind: 'lease-active', nodeId, leaseId, startMs, coldReason })
+  if (end === null) publish({ kind: 'lease-active', nodeId, leaseId, startMs, start, coldReason })
   else publish({ kind: 'lease-closed', nodeId, leaseId, end, usage })
 }
