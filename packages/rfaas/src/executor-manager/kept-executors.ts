@@ -83,11 +83,16 @@ export class KeptExecutors {
     await this.#leave(this.#plan.giveUp({ cores: total.cores, memoryMib: free.memoryMib }))
   }
 
+  /** Resolves when those are gone that were given up. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#stopping)
+  }
+
   /** Ends all, and keeps none from here on. */
   async close(): Promise<void> {
     this.#closed = true
     void this.#leave(this.#plan.giveUp({ cores: 0, memoryMib: 0 }))
-    await Promise.all(this.#stopping)
+    await this.settled()
   }
 
   /** They are not in the plan any more. */
@@ -113,11 +118,19 @@ export class KeptExecutors {
   }
 
   #changed(): void {
-    const { clock, onChange } = this.#options
+    this.#arm()
+    this.#options.onChange(this.state)
+  }
+
+  #arm(): void {
+    const { clock } = this.#options
     this.#cancelTimer?.()
     const { dueMs } = this.#plan
-    const onDue = (): void => void this.#leave(this.#plan.due(clock.nowMonotonicMs()))
+    const onDue = (): void => {
+      void this.#leave(this.#plan.due(clock.nowMonotonicMs()))
+      // Timers may be a moment early.
+      this.#arm()
+    }
     this.#cancelTimer = dueMs === null ? null : clock.after(Math.max(0, dueMs - clock.nowMonotonicMs()), onDue)
-    onChange(this.state)
   }
 }
