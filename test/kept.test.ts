@@ -142,7 +142,8 @@ describe('an executor that is kept', () => {
     await pending.release()
     await abandoned
     assert.equal(kept, 0)
-    const broken = await lease()
+    // A sleeping worker would leave the timer for later.
+    const broken = await lease({ hotTimeoutMs: 'always' })
     await broken.call.breakSoon()
     await within(NOTICED_MS_MAX, 'broken', broken.closed)
     await broken.release()
