@@ -77,7 +77,7 @@ export function logNodeEvents(log: Logger): void {
       case 'lease-closed': {
         const { leaseId, usage } = event
         const { reason, message } = event.end
-        log.info({ leaseId, end: reason, invocations: usage.invocations }, `executor ended: ${message}`)
+        log.info({ leaseId, end: reason, invocations: usage.invocations }, `lease ended: ${message}`)
       }
     }
   })
