@@ -10,7 +10,7 @@ const FABRICS: Record<string, string> = {
   verbs: 'libfabric verbs',
 }
 
-const STARTS = { pooled: 'from the pool', cold: 'cold' }
+const STARTS = { kept: 'kept', pooled: 'from the pool', cold: 'cold' }
 
 /** The result for a person. Coloured where `stream` is a terminal that wants colours, and nowhere else. */
 export function renderReport(result: JobResult, stream: NodeJS.WritableStream): string {

@@ -31,6 +31,8 @@ function seriesOf(quick: boolean): Series[] {
       lease('pooled', 'lease to first result, from the pool'),
       lease('unpooled', 'lease to first result, no pool'),
       lease('first', 'very first lease of a program, from the pool'),
+      // What it leaves out is the same over both.
+      ...(fabric === 'local' ? [lease('kept', 'lease to first result, kept from the last lease')] : []),
     ]
   })
   return [
@@ -56,6 +58,16 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
     ...each('pooled', 'Pooled', 'lease to first result from the pool'),
     ...each('unpooled', 'Unpooled', 'the same, no pool'),
     ...each('first', 'First', 'the very first lease of a program, from the pool'),
+    {
+      name: 'coldKeptOverWorker',
+      what: 'lease to first result, kept from the last lease, local ÷ new Worker',
+      value: over('keptLocal'),
+    },
+    {
+      name: 'coldKeptOverPooled',
+      what: '… ÷ lease to first result from the pool, local, median over rounds',
+      value: ratioOverRounds(of('keptLocal').roundP50Ns, of('pooledLocal').roundP50Ns),
+    },
   ]
   return {
     rounds,
@@ -66,7 +78,8 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
       '',
       'Medians in ms. Bundling and grant run at the same time; load is part of start, start of allocate. Warm: the program',
       'has leased before, so that esbuild runs, connections are open and the node has the bundle. The very first lease has',
-      'none of that. Manager and node are another process; the worker thread is plain JavaScript that imports nothing.',
+      'none of that; one that was kept is the executor of the lease before, with its module loaded. Manager and node are',
+      'another process; the worker thread is plain JavaScript that imports nothing.',
     ],
   }
 }

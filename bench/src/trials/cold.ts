@@ -1,6 +1,7 @@
 // cold worker SAMPLES: `new Worker(file)` until its first answer.
-// cold pooled|unpooled|first FABRIC SAMPLES: `cluster.lease()` until the first result of an invocation. The manager and
-// the node are another process. Before the samples the program has leased some times; `first` is its very first lease.
+// cold kept|pooled|unpooled|first FABRIC SAMPLES: `cluster.lease()` until the first result of an invocation. The manager
+// and the node are another process. Before the samples the program has leased some times; `first` is its very first
+// lease. `kept`: the executor of the lease before.
 import { fork, type ChildProcess } from 'node:child_process'
 import { on, once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -15,7 +16,7 @@ const PAYLOAD_BYTES = 64
 /** Between two samples: what the last one has left behind has ended. */
 const PAUSE_MS = 100
 const WARMUP = 8
-const mode = process.argv[2] as 'worker' | 'pooled' | 'unpooled' | 'first'
+const mode = process.argv[2] as 'worker' | 'kept' | 'pooled' | 'unpooled' | 'first'
 
 async function timeWorker(): Promise<number> {
   const startMs = performance.now()
@@ -40,17 +41,19 @@ const PHASES = [
 ] as const
 type Phases = Record<(typeof PHASES)[number], number>
 
-async function timeLease(cluster: Cluster, start: LeaseTimings['start']): Promise<Phases> {
+async function timeLease(cluster: Cluster, start: LeaseTimings['start'] | null): Promise<Phases> {
   const startMs = performance.now()
   const lease = await cluster.lease<typeof Functions>({
     functions: new URL('functions.ts', import.meta.url),
     fabric: process.argv[3] as 'local' | 'tcp' | 'verbs',
+    keepWarmMs: mode === 'kept' ? 60_000 : 0,
   })
   const leasedMs = performance.now()
   const { length } = await lease.call.noop(new Uint8Array(PAYLOAD_BYTES))
   const endMs = performance.now()
   if (length !== PAYLOAD_BYTES) throw new Error('The result has another length')
-  if (lease.timings.start !== start) throw new Error(`The executor was started ${lease.timings.start}, not ${start}`)
+  if (start !== null && lease.timings.start !== start)
+    throw new Error(`The executor was started ${lease.timings.start}, not ${start}`)
   await lease.release()
   return { ...lease.timings, totalMs: endMs - startMs, firstCallMs: endMs - leasedMs }
 }
@@ -97,14 +100,15 @@ if (mode === 'worker') {
   printSamples(Float64Array.from(samplesNs))
 } else {
   const samples = mode === 'first' ? 1 : numberArgument(2, 'SAMPLES')
-  const start = mode === 'unpooled' ? 'cold' : 'pooled'
+  const start = mode === 'kept' ? 'kept' : mode === 'unpooled' ? 'cold' : 'pooled'
   const host = await startHost(mode === 'unpooled' ? 0 : 1)
   const cluster = await connect(host.url)
   const leases: Phases[] = []
   for (let index = mode === 'first' ? 0 : -WARMUP; index < samples; index++) {
     await host.refilled()
     await delay(PAUSE_MS)
-    const lease = await timeLease(cluster, start)
+    // Of the very first one nothing can have been kept.
+    const lease = await timeLease(cluster, mode === 'kept' && index === -WARMUP ? null : start)
     if (index >= 0) leases.push(lease)
   }
   printSamples(Float64Array.from(leases, ({ totalMs }) => totalMs * 1e6))

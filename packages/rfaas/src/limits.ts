@@ -95,6 +95,15 @@ export const POOL_RETRY_MS_MAX = 60_000
 /** Memory that a node must leave to its machine so that it keeps an executor ready without having been asked to. */
 export const POOL_SPARE_MIB_MIN = 512
 
+/** How long an executor is kept for the next lease where leases ask for more, unless the node is told otherwise… */
+export const KEEP_WARM_MS_DEFAULT = 60_000
+
+/** …and at most: what it keeps may be hours old, but not of another day. */
+export const KEEP_WARM_MS_MAX: number = 24 * 60 * 60_000
+
+/** A kept executor starts in milliseconds; one that does not in this time is ended, and the lease gets another one. */
+export const KEPT_START_TIMEOUT_MS = 2_000
+
 /** A node remembers an ended lease for this long, to answer late questions about its end and its usage. */
 export const LEASE_REMEMBERED_MS = 60_000
 
@@ -110,6 +119,10 @@ export const WINDOW_BYTES_MAX: number = 2 ** 31
 // The header of a slot takes less than this.
 assert(PAYLOAD_BYTES_MAX + 4096 <= WINDOW_BYTES_MAX, 'a window holds the largest payload')
 assert(EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'a client hears why an executor did not start')
+assert(
+  KEPT_START_TIMEOUT_MS + EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS,
+  'a lease whose kept executor does not start again gets another one in time',
+)
 assert(POOL_REFILL_DELAY_MS < POOL_BUSY_MS_MAX, 'it is looked for an idle core more than once')
 assert(POOL_WORKERS_MAX <= POOL_LEASE_WORKERS_MAX, 'an executor of the pool has meters for all of its workers')
 assert(BUNDLE_TOUCH_INTERVAL_MS * 2 < BUNDLE_SPARE_MS, 'a bundle in use survives one missed mark')

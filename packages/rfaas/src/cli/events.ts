@@ -62,11 +62,14 @@ export function logNodeEvents(log: Logger): void {
       case 'lease-active':
         log.info(
           { leaseId: event.leaseId, startMs: Math.round(event.startMs) },
-          event.coldReason === null ? 'executor taken from the pool' : `executor started: ${event.coldReason}`,
+          sentenceOfStart(event.start, event.coldReason),
         )
         return
       case 'pool-changed':
         log.debug({ ready: event.ready, size: event.size, memoryMib: event.memoryMib }, 'pool changed')
+        return
+      case 'kept-changed':
+        log.debug({ kept: event.kept, memoryMib: event.keptMemoryMib }, 'kept executors changed')
         return
       case 'pool-failure':
         log.warn(`the pool lacks an executor: ${sentenceOf(event.error)}`)
@@ -74,8 +77,19 @@ export function logNodeEvents(log: Logger): void {
       case 'lease-closed': {
         const { leaseId, usage } = event
         const { reason, message } = event.end
-        log.info({ leaseId, end: reason, invocations: usage.invocations }, `executor ended: ${message}`)
+        log.info({ leaseId, end: reason, invocations: usage.invocations }, `lease ended: ${message}`)
       }
     }
   })
+}
+
+function sentenceOfStart(start: 'kept' | 'pooled' | 'cold', coldReason: string | null): string {
+  switch (start) {
+    case 'kept':
+      return 'executor kept from an earlier lease'
+    case 'pooled':
+      return 'executor taken from the pool'
+    case 'cold':
+      return `executor started: ${coldReason}`
+  }
 }

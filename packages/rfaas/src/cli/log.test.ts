@@ -46,8 +46,12 @@ test('logNodeEvents writes what a node publishes, with levels', () => {
     nodeId: 'n-1',
     leaseId: 'l-1',
     startMs: 81.4,
+    start: 'cold',
     coldReason: 'this node keeps none ready',
   })
+  for (const start of ['kept', 'pooled'] as const) {
+    nodeEvents.publish({ kind: 'lease-active', nodeId: 'n-1', leaseId: 'l-1', startMs: 8, start, coldReason: null })
+  }
   assert.deepEqual([lines[0]?.level, lines[0]?.['nodeId']], [40, 'n-1'])
   const sentence = 'Cannot reach the resource manager at http://m:1 [manager_unreachable]'
   assert.equal(lines[0]?.msg, `leases run on, but: ${sentence}`)
@@ -57,4 +61,8 @@ test('logNodeEvents writes what a node publishes, with levels', () => {
     startMs: 81,
     msg: 'executor started: this node keeps none ready',
   })
+  assert.deepEqual(
+    lines.slice(2).map(({ msg }) => msg),
+    ['executor kept from an earlier lease', 'executor taken from the pool'],
+  )
 })

@@ -6,6 +6,7 @@ import {
   fabricsOption,
   hostOption,
   jsonOption,
+  keepWarmMaxOption,
   labelOption,
   logLevelOption,
   managerOption,
@@ -38,6 +39,7 @@ interface NodeFlags extends ServiceFlags {
   label?: Record<string, string>
   fabrics?: (typeof FABRICS)[number][]
   pool?: number
+  keepWarmMax?: number
   cache?: string
 }
 
@@ -55,6 +57,7 @@ export function addNode(program: Command): void {
     .addOption(labelOption('what leases can ask for, such as zone=a; may be repeated'))
     .addOption(fabricsOption())
     .addOption(poolOption())
+    .addOption(keepWarmMaxOption())
     .option('--cache <path>', 'folder for uploaded functions (default: a cache folder of this user)')
     .addOption(logLevelOption())
     .addOption(jsonOption('when ready, print one line of JSON: {kind: "node", nodeId, url, fabrics, pid}'))
@@ -65,7 +68,7 @@ export function addNode(program: Command): void {
 
 async function run(flags: NodeFlags): Promise<void> {
   const { startNode } = await import('../executor-manager/node.ts')
-  const { manager, name, host, port, cores, memoryMib, resource, label, fabrics, pool, cache } = flags
+  const { manager, name, host, port, cores, memoryMib, resource, label, fabrics, pool, keepWarmMax, cache } = flags
   const options = {
     managerUrl: manager,
     host,
@@ -77,6 +80,7 @@ async function run(flags: NodeFlags): Promise<void> {
     ...(label === undefined ? {} : { labels: label }),
     ...(fabrics === undefined ? {} : { fabrics }),
     ...(pool === undefined ? {} : { pool }),
+    ...(keepWarmMax === undefined ? {} : { keepWarmMsMax: keepWarmMax }),
     ...(cache === undefined ? {} : { cacheDir: cache }),
   }
   const { logNodeEvents } = await import('./events.ts')

@@ -68,6 +68,13 @@ export function poolOption(): Option {
   ).argParser(fromText(parsePool, '--pool'))
 }
 
+export function keepWarmMaxOption(): Option {
+  return new Option(
+    '--keep-warm-max <time>',
+    'how long executors of ended leases may be kept for the next one, where leases ask for it; 0s keeps none (default: 1m)',
+  ).argParser(fromText(parseDurationMs, '--keep-warm-max'))
+}
+
 export function fabricsOption(): Option {
   return new Option(
     '--fabrics <names>',

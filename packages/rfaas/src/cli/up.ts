@@ -7,6 +7,7 @@ import {
   fabricsOption,
   hostOption,
   jsonOption,
+  keepWarmMaxOption,
   labelOption,
   logLevelOption,
   memoryOption,
@@ -34,6 +35,7 @@ interface UpFlags extends ServiceFlags {
   label?: Record<string, string>
   fabrics?: (typeof FABRICS)[number][]
   pool?: number
+  keepWarmMax?: number
 }
 
 export function addUp(program: Command): void {
@@ -48,6 +50,7 @@ export function addUp(program: Command): void {
     .addOption(labelOption('what leases can ask for, such as zone=a; may be repeated'))
     .addOption(fabricsOption())
     .addOption(poolOption())
+    .addOption(keepWarmMaxOption())
     .addOption(logLevelOption())
     .addOption(jsonOption('when ready, print one line of JSON: {kind: "up", url, nodeId, nodeUrl, fabrics, pid}'))
     .addOption(dieWithParentOption())
@@ -82,7 +85,7 @@ async function run(flags: UpFlags): Promise<void> {
   )
 }
 
-async function startBoth({ host, port, cores, memoryMib, resource, label, fabrics, pool }: UpFlags) {
+async function startBoth({ host, port, cores, memoryMib, resource, label, fabrics, pool, keepWarmMax }: UpFlags) {
   const [{ startResourceManager }, { startNode }] = await Promise.all([
     import('../resource-manager/manager.ts'),
     import('../executor-manager/node.ts'),
@@ -98,6 +101,7 @@ async function startBoth({ host, port, cores, memoryMib, resource, label, fabric
       ...(label === undefined ? {} : { labels: label }),
       ...(fabrics === undefined ? {} : { fabrics }),
       ...(pool === undefined ? {} : { pool }),
+      ...(keepWarmMax === undefined ? {} : { keepWarmMsMax: keepWarmMax }),
     })
     const close = async (): Promise<void> => {
       // The node first: it tells the manager that its leases have ended.

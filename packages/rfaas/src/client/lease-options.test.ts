@@ -23,6 +23,7 @@ test('checkLeaseOptions fills in the documented defaults', () => {
     policy: 'pack',
     durationMs: 60_000,
     hotTimeoutMs: 10,
+    keepWarmMs: 0,
     slots: 4,
     payloadBytesMax: 2 ** 20,
     queueMax: 1024,
@@ -75,6 +76,7 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
     payloadBytesMax: 1,
     queueMax: 0,
     spinUs: 0,
+    keepWarmMs: 0.5,
   }
   const { isIdempotent, ...checked } = checkLeaseOptions({
     ...{

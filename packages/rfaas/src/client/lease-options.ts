@@ -30,6 +30,7 @@ export interface CheckedLeaseOptions {
   durationMs: number
   /** As the wire has it: -1 is always. */
   hotTimeoutMs: number
+  keepWarmMs: number
   slots: number
   payloadBytesMax: number
   queueMax: number
@@ -55,6 +56,7 @@ const KNOWN = new Set([
   'policy',
   'durationMs',
   'hotTimeoutMs',
+  'keepWarmMs',
   'slots',
   'payloadBytesMax',
   'queueMax',
@@ -78,7 +80,7 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
   const { functions, cores = 1, coresMin = cores, nodes = 1, memoryMib } = options
   const { durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
-  const { waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
+  const { keepWarmMs = 0, waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
   const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
     refuse(`functions must be the path or URL of a module, not ${show(functions)}`)
@@ -107,6 +109,7 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
     policy,
     durationMs: number('durationMs', durationMs, 1),
     hotTimeoutMs: hotTimeout(hotTimeoutMs),
+    keepWarmMs: number('keepWarmMs', keepWarmMs, 0),
     slots: whole('slots', slots, 1),
     payloadBytesMax: whole('payloadBytesMax', payloadBytesMax, 1),
     queueMax: whole('queueMax', queueMax, 0),

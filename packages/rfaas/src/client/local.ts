@@ -12,6 +12,11 @@ export interface LocalOptions {
    * machine would have little memory left.
    */
   pool?: number
+  /**
+   * How long, at most, an executor is kept for the next lease, where a lease asks for it (`keepWarmMs`). Default 60,000;
+   * 0 keeps none.
+   */
+  keepWarmMsMax?: number
 }
 
 /**

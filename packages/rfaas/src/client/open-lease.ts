@@ -128,7 +128,7 @@ async function openTenure(
       grantMs,
       uploadMs,
       allocateMs,
-      start: allocated.pooled ? 'pooled' : 'cold',
+      start: allocated.kept ? 'kept' : allocated.pooled ? 'pooled' : 'cold',
       startMs: allocated.startMs,
       loadMs: allocated.loadMs,
       connectMs,
@@ -197,9 +197,9 @@ async function allocate(
   keeper: LeaseKeeper,
   { sha256, code }: Bundle,
   { fabric, address }: ChosenOffer,
-  { slots, payloadBytesMax, hotTimeoutMs }: CheckedLeaseOptions,
+  { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
-  const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs }
+  const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs }
   const startMs = performance.now()
   const ask = async (): Promise<AllocateResponse> => {
     const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...shape })

@@ -72,6 +72,13 @@ export interface LeaseOptions {
    * core; a sleeping one is woken in microseconds and costs nothing. Default 10.
    */
   hotTimeoutMs?: number | 'always' | 'never'
+  /**
+   * How long the executor is kept after the release, asleep and on nobody's bill, for the next lease of the same tenant
+   * with the same functions, fabric, cores and memory, which then starts in milliseconds and finds the state of the
+   * modules as it was left. The node may keep it for less, and gives it up when its room is needed; not kept where
+   * something is still under way, nor with `resources`. Default 0.
+   */
+  keepWarmMs?: number
   /** Invocations in flight per worker. Default 4. */
   slots?: number
   /**
@@ -135,9 +142,9 @@ export interface LeaseTimings {
   uploadMs: number
   /** From the request to the node until its answer: the start of the executor, and the way there and back. */
   allocateMs: number
-  /** Whether the node had the executor ready in its pool, or started a process for this lease. */
-  start: 'pooled' | 'cold'
-  /** Of `allocateMs`: the node started the executor, or took it from its pool, and its workers could be reached. */
+  /** Whether the node had kept the executor of an earlier lease, had one ready in its pool, or started one for this lease. */
+  start: 'kept' | 'pooled' | 'cold'
+  /** Of `allocateMs`: the node started the executor, or took one that it had, and its workers could be reached. */
   startMs: number
   /** Of `startMs`: the workers imported the functions. */
   loadMs: number

@@ -5,11 +5,19 @@ import type { ReadyMessage, StartMessage } from '../executor/messages.ts'
 import { codeOfEnd } from '../lease/lease.ts'
 import type { LeaseEnd } from '../lease/lease.ts'
 import type { LeaseClaims } from '../lease/token.ts'
-import { EXECUTOR_DRAIN_GRACE_MS, EXECUTOR_HEAP_MIB_MIN, EXECUTOR_START_TIMEOUT_MS } from '../limits.ts'
+import {
+  EXECUTOR_DRAIN_GRACE_MS,
+  EXECUTOR_HEAP_MIB_MIN,
+  EXECUTOR_START_TIMEOUT_MS,
+  KEPT_START_TIMEOUT_MS,
+} from '../limits.ts'
 import type { BundleCache } from './bundle-cache.ts'
 import type { CapacityLedger } from './capacity.ts'
 import type { Clock } from '../clock.ts'
+import type { StartOrder } from './executor-process.ts'
 import type { Executor, ExecutorMeters, Executors } from './executors.ts'
+import type { KeptExecutor, KeptExecutors } from './kept-executors.ts'
+import type { KeptFor } from './kept-plan.ts'
 import type { Randomness } from '../randomness.ts'
 import { resourceEnvironment } from './resource-environment.ts'
 
@@ -26,7 +34,12 @@ export interface AllocationRequest {
   readonly payloadBytesMax: number
   /** Milliseconds, or -1 always, 0 never. */
   readonly hotTimeoutMs: number
+  /** How long its executor may be kept for the next lease after it was released; 0: not at all. */
+  readonly keepWarmMs: number
 }
+
+/** Kept from an earlier lease, out of the pool, or started for this one. */
+export type ExecutorStart = 'kept' | 'pooled' | 'cold'
 
 /** What of the node an allocation uses. */
 export interface AllocationContext {
@@ -35,15 +48,16 @@ export interface AllocationContext {
   readonly capacity: CapacityLedger
   readonly bundles: Pick<BundleCache, 'pin'>
   readonly pool: Executors
+  readonly kept: KeptExecutors
 }
 
 export interface StartedExecutor extends ReadyMessage {
   readonly executorId: string
   /** One a worker. */
   readonly secrets: readonly Uint8Array[]
-  /** From the start of the process, or from the pool, until its workers could be reached. */
+  /** From the start of the process, or since it was taken, until its workers could be reached. */
   readonly startMs: number
-  readonly isPooled: boolean
+  readonly start: ExecutorStart
 }
 
 /** Why it ended, and the same as a sentence for a person. */
@@ -78,11 +92,15 @@ export class Allocation {
   readonly #startedMs: number
   /** What its executor is told of its resources. */
   readonly #environment: Readonly<Record<string, string>>
+  /** For whom its executor may be kept after it was released, and how long; null: for nobody. */
+  #keep: { readonly what: KeptFor; readonly ms: number } | null = null
   #stoppedMs: number | null = null
   #startMs = 0
+  #start: ExecutorStart = 'cold'
   #coldReason: string | null = null
   #meters: ExecutorMeters | null = null
   #executor: Executor | null = null
+  #unfollow: (() => void) | null = null
   #end: AllocationEnd | null = null
   #retrieval: { readonly message: string; stopMs: number } | null = null
   #isLaunched = false
@@ -128,12 +146,16 @@ export class Allocation {
     return this.#startFailed
   }
 
-  /** From the start of the process, or from the pool, until its workers could be reached; 0 before. */
+  get executorStart(): ExecutorStart {
+    return this.#start
+  }
+
+  /** From the start of the process, or since it was taken, until its workers could be reached; 0 before. */
   get startMs(): number {
     return this.#startMs
   }
 
-  /** Why its executor did not come from the pool; null when it did. */
+  /** Why its executor was started for it; null when it was not. */
   get coldReason(): string | null {
     return this.#coldReason
   }
@@ -162,7 +184,8 @@ export class Allocation {
   async start(request: AllocationRequest): Promise<StartedExecutor> {
     try {
       const started = await this.#startExecutor(request)
-      void this.#executor!.exited.then(({ code, how }) => this.stop(this.#endOfProcess(code, how)))
+      const executor = this.#executor!
+      this.#unfollow = executor.onExit(({ code, how }) => void this.stop(this.#endOfProcess(code, how)))
       return started
     } catch (error) {
       await this.#executor?.stop(0)
@@ -203,33 +226,86 @@ export class Allocation {
     // A start under way ends with its process, and gives everything back.
     if (!this.#isLaunched) void this.#executor?.stop(0)
     await this.launched
-    await this.#executor?.stop(graceMs)
+    const kept = await this.#park(end, graceMs)
+    if (kept === null) await this.#executor?.stop(graceMs)
     this.#settle()
+    if (kept !== null) this.#context.kept.keep(kept, this.#keep!.what, this.#keep!.ms)
     this.#isClosed = true
     this.#close.resolve(end)
     return end
   }
 
   async #startExecutor(request: AllocationRequest): Promise<StartedExecutor> {
-    const { cores, memoryMib } = this.claims
-    const { bundleSha256, ...shape } = request
+    const { tenant, cores, memoryMib, resources } = this.claims
+    const { bundleSha256, keepWarmMs, ...shape } = request
     const bundle = await this.#context.bundles.pin(bundleSha256)
     this.#giveBack.defer(bundle.release)
     if (this.#end !== null) throw this.#closedError(this.#end)
+    // What it has of resources it was told before its functions were loaded: the next lease may get others.
+    if (Object.keys(resources).length === 0) {
+      const what = { tenant, bundleSha256, fabric: shape.fabric, cores, memoryMib }
+      this.#keep = { what, ms: this.#context.kept.keptMs(keepWarmMs) }
+    }
     const secrets = Array.from({ length: cores }, () => this.#context.randomness.bytes(SECRET_BYTES))
     const startMs = this.#context.clock.nowMonotonicMs()
-    const heapMib = Math.max(EXECUTOR_HEAP_MIB_MIN, Math.floor(memoryMib / cores))
-    const { process: executor, meters, coldReason } = this.#context.pool.take({ workers: cores, heapMib })
-    this.#giveBack.defer(() => meters.close())
-    this.#meters = meters
-    this.#executor = executor
-    this.#coldReason = coldReason
-    this.#executor.start({ ...shape, bundlePath: bundle.path, secrets, environment: this.#environment })
-    const ready = await this.#executor.ready(EXECUTOR_START_TIMEOUT_MS)
+    const order = { ...shape, bundlePath: bundle.path, secrets, environment: this.#environment }
+    const ready = (await this.#startKept(order)) ?? (await this.#startNew(order))
     if (this.#end !== null) throw this.#closedError(this.#end)
     this.#startMs = this.#context.clock.nowMonotonicMs() - startMs
-    const executorId = this.#context.randomness.uuid()
-    return { ...ready, executorId, secrets, startMs: this.#startMs, isPooled: coldReason === null }
+    return {
+      ...ready,
+      executorId: this.#context.randomness.uuid(),
+      secrets,
+      startMs: this.#startMs,
+      start: this.#start,
+    }
+  }
+
+  /** In an executor that was kept for this; null when there is none, or it does not start again. */
+  async #startKept(order: StartOrder): Promise<ReadyMessage | null> {
+    const { kept } = this.#context
+    const taken = this.#keep === null ? null : kept.take(this.#keep.what)
+    if (taken !== null) this.#use(taken, 'kept')
+    // Not before it was taken: it would be in its own way.
+    await kept.makeRoom()
+    if (this.#end !== null) throw this.#closedError(this.#end)
+    if (taken === null) return null
+    taken.process.start(order)
+    try {
+      return await taken.process.ready(KEPT_START_TIMEOUT_MS)
+    } catch {
+      await taken.process.stop(0)
+      if (this.#end !== null) throw this.#closedError(this.#end)
+      return null
+    }
+  }
+
+  async #startNew(order: StartOrder): Promise<ReadyMessage> {
+    const { cores, memoryMib } = this.claims
+    const heapMib = Math.max(EXECUTOR_HEAP_MIB_MIN, Math.floor(memoryMib / cores))
+    const taken = this.#context.pool.take({ workers: cores, heapMib })
+    this.#coldReason = taken.coldReason
+    this.#use(taken, taken.coldReason === null ? 'pooled' : 'cold')
+    taken.process.start(order)
+    return taken.process.ready(EXECUTOR_START_TIMEOUT_MS)
+  }
+
+  #use({ process, meters }: KeptExecutor, start: ExecutorStart): void {
+    this.#giveBack.defer(() => meters.close())
+    this.#meters = meters
+    this.#executor = process
+    this.#start = start
+  }
+
+  /** Parks the executor of a lease that was released, if it may be kept; null when it is not, or could not be. */
+  async #park(end: AllocationEnd, graceMs: number): Promise<KeptExecutor | null> {
+    const executor = this.#executor
+    if (executor === null || this.#keep === null || this.#keep.ms <= 0 || graceMs <= 0) return null
+    if (end.reason !== 'released' || this.#retrieval !== null) return null
+    if (!(await executor.park(graceMs))) return null
+    this.#unfollow?.()
+    this.#executor = null
+    return { process: executor, meters: this.#meters!.handOver() }
   }
 
   #endOfProcess(code: number | null, how: string): AllocationEnd {
@@ -240,7 +316,7 @@ export class Allocation {
     if (this.#retrieval !== null && code === 0) {
       return { reason: 'retrieved', message: this.#retrieval.message, isDrained: true }
     }
-    const message = `The executor of lease ${leaseId} crashed: the process ${how}${this.#executor!.lastOutput}`
+    const message = `The executor of lease ${leaseId} crashed: the process ${how}${this.#executor?.lastOutput ?? ''}`
     return { reason: 'executor_crashed', message }
   }
 

@@ -2,8 +2,9 @@ import { channel } from 'node:diagnostics_channel'
 import type { Channel } from 'node:diagnostics_channel'
 import type { Usage } from '../accounting/usage.ts'
 import type { RfaasError } from '../errors.ts'
-import type { AllocationEnd } from './allocation.ts'
+import type { AllocationEnd, ExecutorStart } from './allocation.ts'
 import type { PoolState } from './executors.ts'
+import type { KeptState } from './kept-executors.ts'
 
 /** What a node has done or seen. */
 export type NodeEvent =
@@ -17,7 +18,8 @@ export type NodeEvent =
       readonly nodeId: string
       readonly leaseId: string
       readonly startMs: number
-      /** Why its executor did not come from the pool; null when it did. */
+      readonly start: ExecutorStart
+      /** Why its executor was started for it; null when it was not. */
       readonly coldReason: string | null
     }
   | {
@@ -29,6 +31,8 @@ export type NodeEvent =
     }
   /** Also when an executor has left the pool, to become that of a lease. */
   | ({ readonly kind: 'pool-changed'; readonly nodeId: string } & PoolState)
+  /** An executor is kept of a lease that was released, or one that was is taken or given up. */
+  | ({ readonly kind: 'kept-changed'; readonly nodeId: string } & KeptState)
   /** An executor for the pool could not be started, or died; said of the first of a row. Another one is tried later. */
   | { readonly kind: 'pool-failure'; readonly nodeId: string; readonly error: RfaasError }
 

@@ -9,7 +9,7 @@ const FAILED_CODES: readonly FailedMessage['code'][] = ['module_failed', 'execut
  */
 export function readMessage(raw: unknown, workerCount: number): FromExecutor | null {
   if (!isRecord(raw)) return null
-  if (raw['kind'] === 'prepared') return { kind: 'prepared' }
+  if (raw['kind'] === 'prepared' || raw['kind'] === 'parked') return { kind: raw['kind'] }
   if (raw['kind'] === 'failed') {
     const { code, reason, stack } = raw
     const known = FAILED_CODES.find((each) => each === code)

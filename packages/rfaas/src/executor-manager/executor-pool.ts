@@ -33,8 +33,8 @@ interface Held extends ExecutorShape {
 
 /**
  * Where the executors of a node come from: out of a pool of processes that have been started before anybody asked, or,
- * when none of them fits, started now. Every one is for one lease and none comes back, so that no tenant meets what
- * another one has left.
+ * when none of them fits, started now. None comes back, so that no tenant meets what another one has left; what is kept
+ * for the same tenant is kept-executors.ts.
  */
 export class ExecutorPool implements Executors {
   readonly #options: ExecutorPoolOptions

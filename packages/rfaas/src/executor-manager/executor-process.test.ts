@@ -11,6 +11,8 @@ import { ExecutorProcess } from './executor-process.ts'
 import { TALK } from './test-executor.ts'
 
 const READY = `say({ kind: 'ready', addresses: ['a', 'b'], functions: [{ name: 'f', raw: true }], loadMs: 1 })`
+const SHAPE = { fabric: 'local', listenAddress: '', slots: 4, payloadBytesMax: 64, hotTimeoutMs: 1 } as const
+const ORDER = { ...SHAPE, bundlePath: '/bundle.mjs', environment: {} }
 
 describe('ExecutorProcess', { timeout: 30_000 }, () => {
   let folder: string
@@ -26,11 +28,10 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
     await writeFile(executorPath, TALK + script)
     await using page = await open(join(folder, 'page'), 'w+')
     const secrets = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
-    const fixed = { fabric: 'local', listenAddress: '', slots: 4, payloadBytesMax: 64, hotTimeoutMs: 1 } as const
     const executor = new ExecutorProcess({ executorPath, meterPageFd: page.fd, heapMib: 48 })
     started.push(executor)
     if (isPrepared) executor.prepare({ workers: 2, fabrics: [] })
-    executor.start({ ...fixed, bundlePath: '/bundle.mjs', secrets, environment: {} })
+    executor.start({ ...ORDER, secrets })
     return executor
   }
 
@@ -135,6 +136,53 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
     assert.match((await unasked.exited).how, /^was killed: it wrote to descriptor 3: a line that is not/)
     const early = await start(`on.prepare = () => ${READY}`, true)
     assert.match((await early.exited).how, /^was killed: it wrote to descriptor 3: a line that is not/)
+  })
+
+  it('parks what says that it can stay: neither it nor what it has started runs until it starts again', async () => {
+    const executor = await start(`
+      import { spawn } from 'node:child_process'
+      let child
+      on.start = ({ secrets }) => {
+        child ??= spawn('sleep', ['1000'])
+        console.error('started')
+        say({ kind: 'ready', addresses: secrets.map(() => String(child.pid)), functions: [], loadMs: 0 })
+      }
+      on.park = () => say({ kind: 'parked' })
+      on.drain = () => process.exit(0)`)
+    const { addresses } = await executor.ready(10_000)
+    const stateOf = async (pid: number | string | undefined): Promise<string> =>
+      /\) (\w)/.exec(await readFile(`/proc/${pid}/stat`, 'utf8'))![1]!
+    for (let lease = 0; lease < 2; lease++) {
+      assert.equal(await executor.park(10_000), true)
+      for (const pid of [executor.pid, addresses[0]]) while ((await stateOf(pid)) !== 'T') await setImmediate()
+      // What it said belongs to the lease that is over.
+      assert.equal(executor.lastOutput, '')
+      executor.start({ ...ORDER, secrets: [new Uint8Array(32)] })
+      assert.deepEqual((await executor.ready(10_000)).addresses, [addresses[0]])
+    }
+    assert.equal(await executor.park(10_000), true)
+    assert.equal((await executor.stop(0)).how, 'was ended by signal SIGKILL')
+  })
+
+  it('does not park what ends instead, is gone, takes too long or says something else; tells who wants to know', async () => {
+    const ends = await start(`on.start = () => ${READY}; on.park = () => process.exit(0)`)
+    await ends.ready(10_000)
+    const told: string[] = []
+    ends.onExit(({ how }) => told.push(how))
+    ends.onExit(() => told.push('not called off'))()
+    assert.equal(await ends.park(10_000), false)
+    assert.equal(await ends.park(10_000), false)
+    assert.deepEqual(told, ['ended with code 0'])
+
+    const slow = await start(`on.start = () => ${READY}`)
+    await slow.ready(10_000)
+    assert.equal(await slow.park(50), false)
+    assert.equal((await slow.exited).how, 'was ended by signal SIGKILL')
+
+    const wrong = await start(`on.start = () => ${READY}; on.park = () => ${READY}`)
+    await wrong.ready(10_000)
+    assert.equal(await wrong.park(10_000), false)
+    assert.match((await wrong.exited).how, /^was killed: it wrote to descriptor 3: a line that is not/)
   })
 
   const FD = MESSAGES_FD

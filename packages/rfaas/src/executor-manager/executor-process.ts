@@ -42,8 +42,8 @@ export interface ProcessExit {
 }
 
 /**
- * One executor process, from its start to its end: told to `start`, and perhaps to `prepare` before, each once. It
- * answers each once; whatever else it says, a function has said.
+ * One executor process, from its start to its end: perhaps told to `prepare`, then to `start`, then perhaps to `park` and
+ * to `start` again. It answers each once; whatever else it says, a function has said.
  */
 export class ExecutorProcess implements Executor {
   /** Absent when the process could not be started. */
@@ -58,9 +58,13 @@ export class ExecutorProcess implements Executor {
   #workerCount = 0
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
   readonly #preparation = Promise.withResolvers<FailedMessage | null>()
-  readonly #answer = Promise.withResolvers<FailedMessage | ReadyMessage>()
+  #answer = Promise.withResolvers<FailedMessage | ReadyMessage>()
+  #parking = Promise.withResolvers<true>()
   /** Answers that it owes us. */
-  #owed: ('prepared' | 'answer')[] = []
+  #owed: ('prepared' | 'answer' | 'parked')[] = []
+  /** Whether the kernel holds it. */
+  #isStopped = false
+  readonly #exitListeners = new Set<(exit: ProcessExit) => void>()
   /** What it did with the pipe that nobody may; null while it behaves. */
   #offence: string | null = null
   #isGone = false
@@ -89,6 +93,16 @@ export class ExecutorProcess implements Executor {
     // Always followed by `close`; unheard, it would be an exception of ours.
     for (const stream of [this.#child.stdout, this.#child.stderr, this.#pipe]) stream?.on('error', () => {})
     this.exited = this.#watchExit()
+    void this.exited.then((exit) => this.#exitListeners.forEach((listener) => listener(exit)))
+  }
+
+  /**
+   * Calls `listener` when the process is gone, for who may let go of it before: gives what calls that off. Not when it is
+   * gone already.
+   */
+  onExit(listener: (exit: ProcessExit) => void): () => void {
+    this.#exitListeners.add(listener)
+    return () => this.#exitListeners.delete(listener)
   }
 
   /** Has it load what every lease needs. Call it once, before `start`. */
@@ -97,8 +111,9 @@ export class ExecutorProcess implements Executor {
     this.#send({ kind: 'prepare', heapMib: this.#heapMib, ...order })
   }
 
-  /** Makes it the executor of a lease. Call it once. */
+  /** Makes it the executor of a lease. Call it once, and once more after each time that it was parked. */
   start(order: StartOrder): void {
+    if (this.#isStopped) this.#resume()
     this.#workerCount = order.secrets.length
     this.#owed.push('answer')
     this.#send({ kind: 'start', heapMib: this.#heapMib, ...order })
@@ -121,7 +136,7 @@ export class ExecutorProcess implements Executor {
   }
 
   /**
-   * Waits until the workers can be reached. Call it once, after `start`.
+   * Waits until the workers can be reached. Call it once, after each `start`.
    *
    * @throws {RfaasError} `executor_start_failed`, `module_failed` or `unsupported`, with the reason and the last output
    */
@@ -129,6 +144,28 @@ export class ExecutorProcess implements Executor {
     const answer = await this.#within(timeoutMs, this.#answer.promise)
     if (answer.kind === 'failed') throw startFailed(answer.code, answer.reason + frames(answer.stack))
     return answer
+  }
+
+  /**
+   * Lets it finish what it runs and stay for another `start`, if it can: else it ends by itself, and is killed after
+   * `graceMs`. While it is parked it does not run at all, nor does what its functions have started.
+   *
+   * @returns whether it is parked; if not, it is gone
+   */
+  async park(graceMs: number): Promise<boolean> {
+    this.#parking = Promise.withResolvers()
+    this.#owed.push('parked')
+    this.#send({ kind: 'park' })
+    const timer = setTimeout(() => this.kill(), graceMs)
+    const gone = Promise.withResolvers<false>()
+    const forget = this.onExit(() => gone.resolve(false))
+    if (this.#isGone) gone.resolve(false)
+    try {
+      return await Promise.race([this.#parking.promise, gone.promise])
+    } finally {
+      clearTimeout(timer)
+      forget()
+    }
   }
 
   /** Lets it finish what it runs; it then ends by itself. */
@@ -161,12 +198,15 @@ export class ExecutorProcess implements Executor {
     const timer = setTimeout(() => {
       reject(startFailed('executor_start_failed', `no answer within ${timeoutMs} ms${this.lastOutput}`))
     }, timeoutMs)
-    void this.exited.then(({ how }) => {
+    const fail = ({ how }: ProcessExit): void => {
       reject(startFailed('executor_start_failed', `the process ${how}${this.lastOutput}`))
-    })
+    }
+    const forget = this.onExit(fail)
+    if (this.#isGone) void this.exited.then(fail)
     try {
       return await Promise.race([answer, never])
     } finally {
+      forget()
       clearTimeout(timer)
     }
   }
@@ -191,6 +231,7 @@ export class ExecutorProcess implements Executor {
       return this.#answer.resolve(message)
     }
     if (message?.kind === 'ready' && owed === 'answer') return this.#answer.resolve(message)
+    if (message?.kind === 'parked' && owed === 'parked') return this.#hold()
     throw new Error('a line that is not its one answer')
   }
 
@@ -242,10 +283,28 @@ export class ExecutorProcess implements Executor {
     return this.#offence === null ? exit : { code: null, how: `was killed: ${this.#offence}` }
   }
 
+  /** What its functions have left behind, timers, threads and processes, has no lease to run for. */
+  #hold(): void {
+    this.#isStopped = true
+    this.#signalGroup('SIGSTOP')
+    this.#output.clear()
+    this.#answer = Promise.withResolvers()
+    this.#parking.resolve(true)
+  }
+
+  #resume(): void {
+    this.#isStopped = false
+    if (!this.#isGone) this.#signalGroup('SIGCONT')
+  }
+
   #killGroup(): void {
+    this.#signalGroup('SIGKILL')
+  }
+
+  #signalGroup(signal: NodeJS.Signals): void {
     if (this.pid === undefined) return
     try {
-      process.kill(-this.pid, 'SIGKILL')
+      process.kill(-this.pid, signal)
     } catch (error) {
       // ESRCH: nothing of it is left.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error

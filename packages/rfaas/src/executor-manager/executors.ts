@@ -9,10 +9,18 @@ export interface Executor {
   readonly exited: Promise<ProcessExit>
   /** Its last words, for a message; empty when it said nothing. */
   readonly lastOutput: string
-  /** Makes it the executor of a lease. Call it once. */
+  /** Tells how it ended, once it has. @returns calls that off */
+  onExit(listener: (exit: ProcessExit) => void): () => void
+  /** Makes it the executor of a lease. Call it once, and once more after each time that it was parked. */
   start(order: StartOrder): void
   /** Waits until its workers can be reached. @throws {RfaasError} why they never will be */
   ready(timeoutMs: number): Promise<ReadyMessage>
+  /**
+   * Lets it finish what it runs, and then wait for the next lease; kills it after `graceMs`.
+   *
+   * @returns whether it is parked; if not, it is gone
+   */
+  park(graceMs: number): Promise<boolean>
   /** Lets it finish what it runs; it then ends by itself. */
   drain(): void
   /** Lets it finish what it runs, and kills it after `graceMs`. Calling it again does not prolong that. */
@@ -22,6 +30,8 @@ export interface Executor {
 /** What it has metered, which outlives it. */
 export interface ExecutorMeters {
   read(): MeterReading
+  /** Closes these, and gives others of the same executor, at zero. Nobody may meter meanwhile. */
+  handOver(): ExecutorMeters
   close(): void
 }
 

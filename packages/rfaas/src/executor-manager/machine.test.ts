@@ -29,6 +29,9 @@ describe('describeMachine', () => {
     await refused({ cores: 0 }, /cores must be 1 to 4096, not 0/)
     await refused({ cores: 1.5 }, /not 1.5/)
     await refused({ memoryMib: NaN }, /memoryMib must be 1 to \d+, not NaN/)
+    for (const keepWarmMsMax of [-1, NaN, 86_400_001]) {
+      await refused({ keepWarmMsMax }, /keepWarmMsMax must be 0 to 86400000, not/)
+    }
     await refused({ nodeId: 'a b' }, /nodeId must be .*, not "a b"/)
     await refused({ nodeId: '' }, /not ""/)
     await refused({ host: '0.0.0.0' }, /host is 0.0.0.0; it must be one address/)

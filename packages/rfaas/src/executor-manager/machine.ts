@@ -4,7 +4,15 @@ import { availableParallelism, homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import { fabricFacts, likelyFabrics } from '@rfaas/fabric'
 import { RfaasError } from '../errors.ts'
-import { NODE_CORES_MAX, NODE_ID_CHARS_MAX, NODE_MEMORY_MIB_MAX, POOL_SIZE_MAX, POOL_SPARE_MIB_MIN } from '../limits.ts'
+import {
+  KEEP_WARM_MS_DEFAULT,
+  KEEP_WARM_MS_MAX,
+  NODE_CORES_MAX,
+  NODE_ID_CHARS_MAX,
+  NODE_MEMORY_MIB_MAX,
+  POOL_SIZE_MAX,
+  POOL_SPARE_MIB_MIN,
+} from '../limits.ts'
 import { labelsProblem, NO_LABELS, resourcesProblem } from '../lease/labels.ts'
 import type { Labels } from '../lease/labels.ts'
 import { NO_RESOURCES } from '../lease/resources.ts'
@@ -25,6 +33,7 @@ export interface MachineOptions {
   labels?: Labels
   fabrics?: readonly WorkerFabric[]
   pool?: number
+  keepWarmMsMax?: number
 }
 
 /** What a node offers, and under which name. */
@@ -37,6 +46,7 @@ export interface Machine {
   readonly resources: Resources
   readonly labels: Labels
   readonly poolSize: number
+  readonly keepWarmMsMax: number
   readonly offers: readonly Offer[]
 }
 
@@ -61,9 +71,14 @@ export async function describeMachine(options: MachineOptions): Promise<Machine>
   // What is ready costs memory that nobody has leased.
   const poolDefault = machineMib - memoryMib >= POOL_SPARE_MIB_MIN ? 1 : 0
   const poolSize = whole('pool', options.pool ?? poolDefault, 0, POOL_SIZE_MAX)
+  const keepWarmMsMax = options.keepWarmMsMax ?? KEEP_WARM_MS_DEFAULT
+  if (!(keepWarmMsMax >= 0 && keepWarmMsMax <= KEEP_WARM_MS_MAX)) {
+    const reason = `keepWarmMsMax must be 0 to ${KEEP_WARM_MS_MAX}, not ${keepWarmMsMax}`
+    throw new RfaasError('invalid_argument', `Cannot start node: ${reason}`)
+  }
   const address = await addressOf(options.host ?? '127.0.0.1')
   const offers = offersOf(usableFabrics(options.fabrics, address), address)
-  return { nodeId, address, cores, memoryMib, resources, labels, poolSize, offers }
+  return { nodeId, address, cores, memoryMib, resources, labels, poolSize, keepWarmMsMax, offers }
 }
 
 /** Where bundles are kept unless a node is told otherwise. */

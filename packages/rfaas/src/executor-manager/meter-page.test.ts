@@ -21,6 +21,20 @@ describe('MeterPage', () => {
     assert.deepEqual(page.read(), { hotPollingNs: 30, executionNs: 8, invocations: 3 })
   })
 
+  it('is handed over at zero: what was metered before stays with who had it, what comes is the next one’s', () => {
+    const first = new MeterPage(2)
+    const worker = new Meters(mapSharedMemory(first.fd, 2 * METER_BYTES), 1)
+    worker.addHotPolling(10)
+    const second = first.handOver()
+    assert.equal(second.fd, first.fd)
+    assert.deepEqual(second.read(), { hotPollingNs: 0, executionNs: 0, invocations: 0 })
+    new Meters(mapSharedMemory(second.fd, 2 * METER_BYTES), 1).addExecution(3)
+    first.close()
+    assert.deepEqual(first.read(), { hotPollingNs: 10, executionNs: 0, invocations: 0 })
+    assert.deepEqual(second.read(), { hotPollingNs: 0, executionNs: 3, invocations: 0 })
+    second.close()
+  })
+
   it('does not believe meters that run backwards or are no numbers', () => {
     const page = new MeterPage(1)
     const cells = new Float64Array(mapSharedMemory(page.fd, METER_BYTES))

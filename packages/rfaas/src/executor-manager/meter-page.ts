@@ -10,8 +10,8 @@ export class MeterPage {
   readonly #meters: Meters[] = []
   #closed = false
 
-  constructor(workerCount: number) {
-    this.#memory = createSharedMemory(workerCount * METER_BYTES)
+  constructor(workerCount: number, memory: SharedMemory = createSharedMemory(workerCount * METER_BYTES)) {
+    this.#memory = memory
     for (let worker = 0; worker < workerCount; worker++) {
       this.#meters.push(new Meters(this.#memory.buffer, worker))
       this.#last.push({ hotPollingNs: 0, executionNs: 0, invocations: 0 })
@@ -37,9 +37,18 @@ export class MeterPage {
 
   /** Reads a last time and gives the memory back. Closing twice is fine. */
   close(): void {
+    if (this.#closed) return
     this.read()
     this.#closed = true
     this.#memory.close()
+  }
+
+  /** Closes this one, and gives another one over the same memory, at zero. Nobody may meter meanwhile. */
+  handOver(): MeterPage {
+    this.read()
+    this.#closed = true
+    new Uint8Array(this.#memory.buffer).fill(0)
+    return new MeterPage(this.#meters.length, this.#memory)
   }
 }
 

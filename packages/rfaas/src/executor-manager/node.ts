@@ -47,6 +47,11 @@ export interface NodeOptions {
    * left.
    */
   pool?: number
+  /**
+   * How long, at most, an executor is kept for the next lease of a tenant with the same functions, where a lease asks for
+   * it (`keepWarmMs`). Default 60,000; 0 keeps none.
+   */
+  keepWarmMsMax?: number
   /** @internal */
   clock?: Clock
   /** @internal The program that runs as executor. */

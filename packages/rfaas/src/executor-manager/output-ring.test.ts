@@ -12,6 +12,15 @@ describe('OutputRing', () => {
     assert.equal(ring.lastLines(3), 'two\n  three and a half\nfour')
   })
 
+  it('forgets what was said before it was cleared', () => {
+    const ring = new OutputRing(8)
+    ring.push(Buffer.from('one\ntwo\nthree\n'))
+    ring.clear()
+    assert.equal(ring.lastLines(5), '')
+    ring.push(Buffer.from('new\n'))
+    assert.equal(ring.lastLines(5), 'new')
+  })
+
   it('leaves out a line whose beginning was overwritten, unless it is all there is', () => {
     const ring = new OutputRing(8)
     ring.push(Buffer.from('abcdefg\nhij\n'))

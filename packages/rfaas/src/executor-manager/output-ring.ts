@@ -8,6 +8,11 @@ export class OutputRing {
     this.#bytes = Buffer.alloc(sizeBytes)
   }
 
+  /** Forgets what was said so far. */
+  clear(): void {
+    this.#pushed = 0
+  }
+
   push(chunk: Uint8Array): void {
     const size = this.#bytes.length
     const kept = chunk.subarray(Math.max(0, chunk.length - size))

@@ -23,6 +23,7 @@ const SCRIPT = `${TALK}
 import { readFileSync, writeSync } from 'node:fs'
 pipe.once('end', () => process.exit(1))
 on.drain = () => process.exit(0)
+on.park = () => say({ kind: 'parked' })
 on.prepare = () => say({ kind: 'prepared' })
 on.start = (message) => {
   const order = readFileSync(message.bundlePath, 'utf8')

@@ -14,7 +14,14 @@ const OFFERS = [
   { fabric: 'tcp', address: '10.0.0.2' },
   { fabric: 'tcp', address: '10.1.0.2' },
 ]
-const GOOD = { bundleSha256: 'ab', fabric: 'tcp', slots: 4, payloadBytesMax: 1 << 20, hotTimeoutMs: -1 }
+const GOOD = {
+  bundleSha256: 'ab',
+  fabric: 'tcp',
+  slots: 4,
+  payloadBytesMax: 1 << 20,
+  hotTimeoutMs: -1,
+  keepWarmMs: 9.5,
+}
 
 function check(changes: MessageInitShape<typeof AllocateRequestSchema> = {}): AllocationRequest {
   return allocationRequest(create(AllocateRequestSchema, { ...GOOD, ...changes }), CLAIMS, OFFERS)
@@ -38,6 +45,13 @@ describe('allocationRequest', () => {
     )
     assert.throws(() => check({ fabric: 'memory' }), { code: 'unsupported' })
     assert.throws(() => check({ address: '10.2.0.2' }), { code: 'unsupported', message: /"tcp" at 10\.2\.0\.2 asked/ })
+  })
+
+  it('refuses times to keep an executor that are none', () => {
+    assert.equal(check({ keepWarmMs: 0 }).keepWarmMs, 0)
+    for (const keepWarmMs of [-1, NaN, Infinity]) {
+      assert.throws(() => check({ keepWarmMs }), { code: 'invalid_argument', message: /keepWarmMs must be/ })
+    }
   })
 
   it('refuses hot timeouts, slots and payloads out of their ranges', () => {

@@ -40,7 +40,7 @@ export function allocationRequest(
   claims: LeaseClaims,
   offers: readonly Pick<FabricOffer, 'fabric' | 'address'>[],
 ): AllocationRequest {
-  const { fabric, slots, payloadBytesMax, hotTimeoutMs, bundleSha256, address } = request
+  const { fabric, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, bundleSha256, address } = request
   const offer = offers.find((each) => each.fabric === fabric && (address === '' || each.address === address))
   if (offer === undefined || !isWorkerFabric(fabric)) {
     const offered = offers.map((each) => [each.fabric, each.address].join(' ').trimEnd()).join(', ')
@@ -53,13 +53,17 @@ export function allocationRequest(
     const reason = `hotTimeoutMs must be milliseconds, 0 or -1, not ${hotTimeoutMs}`
     throw new RfaasError('invalid_argument', `Cannot start executor: ${reason}`)
   }
+  if (!Number.isFinite(keepWarmMs) || keepWarmMs < 0) {
+    const reason = `keepWarmMs must be milliseconds or 0, not ${keepWarmMs}`
+    throw new RfaasError('invalid_argument', `Cannot start executor: ${reason}`)
+  }
   const layout = slotLayout(slots, payloadBytesMax)
   const neededMib = windowsMib(layout, claims.cores)
   if (neededMib > claims.memoryMib) {
     const reason = `${windowsSentence(layout, claims.cores)} are ${neededMib} MiB, the lease has ${claims.memoryMib}`
     throw new RfaasError('invalid_argument', `Cannot start executor: ${reason}`)
   }
-  return { bundleSha256, fabric, listenAddress: offer.address, slots, payloadBytesMax, hotTimeoutMs }
+  return { bundleSha256, fabric, listenAddress: offer.address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs }
 }
 
 function isWorkerFabric(fabric: string): fabric is AllocationRequest['fabric'] {
@@ -67,9 +71,10 @@ function isWorkerFabric(fabric: string): fabric is AllocationRequest['fabric'] {
 }
 
 export function startedToProto(started: StartedExecutor): AllocateResponse {
-  const { executorId, addresses, secrets, functions, startMs, loadMs, isPooled } = started
+  const { executorId, addresses, secrets, functions, startMs, loadMs, start } = started
   const workers = addresses.map((address, worker) => ({ address, secret: secrets[worker]! as Uint8Array<ArrayBuffer> }))
-  return create(AllocateResponseSchema, { executorId, workers, functions, startMs, loadMs, pooled: isPooled })
+  const how = { pooled: start === 'pooled', kept: start === 'kept' }
+  return create(AllocateResponseSchema, { executorId, workers, functions, startMs, loadMs, ...how })
 }
 
 export function reportToProto({ leaseId, usage, end }: LeaseReport): ProtoLeaseReport {

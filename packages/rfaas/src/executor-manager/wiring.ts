@@ -10,6 +10,7 @@ import { CapacityLedger } from './capacity.ts'
 import { publish } from './events.ts'
 import type { Executors } from './executors.ts'
 import type { Machine } from './machine.ts'
+import { KeptExecutors } from './kept-executors.ts'
 import { ManagerClock } from './manager-clock.ts'
 import { Membership } from './membership.ts'
 import { NodeLeases } from './node-leases.ts'
@@ -19,7 +20,10 @@ import { TokenGate } from './token-gate.ts'
 /** What a node stands on. */
 export interface NodeParts {
   readonly manager: Pick<ManagerClient, 'rpc'>
-  readonly machine: Pick<Machine, 'nodeId' | 'cores' | 'memoryMib' | 'resources' | 'labels' | 'offers'>
+  readonly machine: Pick<
+    Machine,
+    'nodeId' | 'cores' | 'memoryMib' | 'resources' | 'labels' | 'offers' | 'keepWarmMsMax'
+  >
   readonly clock: Clock
   readonly randomness: Randomness
   readonly importPublicKey: (publicKeyJwk: string) => Promise<VerifyingKey>
@@ -43,17 +47,25 @@ export interface WiredNode {
 /** Puts a node together. */
 export function wireNode(parts: NodeParts): WiredNode {
   const { manager, machine, randomness, importPublicKey, bundles, pool } = parts
-  const { nodeId, cores, memoryMib, resources, labels, offers } = machine
+  const { nodeId, cores, memoryMib, resources, labels, offers, keepWarmMsMax } = machine
   /** What has to do with leases goes by this one. */
   const clock = new ManagerClock(parts.clock)
   const gate = new TokenGate(nodeId, clock, importPublicKey)
   let membership: Membership | null = null
+  const capacity = new CapacityLedger({ cores, memoryMib, resources })
+  const kept = new KeptExecutors({
+    keepWarmMsMax,
+    capacity,
+    clock: parts.clock,
+    onChange: (state) => publish({ kind: 'kept-changed', nodeId, ...state }),
+  })
   const leases = new NodeLeases({
     clock,
     randomness,
-    capacity: new CapacityLedger({ cores, memoryMib, resources }),
+    capacity,
     bundles,
     pool,
+    kept,
     onChange: (allocation) => {
       publishChange(nodeId, allocation)
       if (allocation.end === null) membership?.beatIn(ACTIVE_REPORT_DELAY_MS)
@@ -77,14 +89,15 @@ export function wireNode(parts: NodeParts): WiredNode {
     // Executors first, while the manager and those who watch can still be told of their end.
     leave: async () => {
       await leases.stopAll()
+      await kept.close()
       await membership?.leave()
     },
   }
 }
 
 function publishChange(nodeId: string, allocation: Allocation): void {
-  const { claims, end, usage, startMs, coldReason } = allocation
+  const { claims, end, usage, startMs, executorStart: start, coldReason } = allocation
   const { leaseId } = claims
-  if (end === null) publish({ kind: 'lease-active', nodeId, leaseId, startMs, coldReason })
+  if (end === null) publish({ kind: 'lease-active', nodeId, leaseId, startMs, start, coldReason })
   else publish({ kind: 'lease-closed', nodeId, leaseId, end, usage })
 }

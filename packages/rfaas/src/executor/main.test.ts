@@ -9,7 +9,13 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { MESSAGES_FD, type FromExecutor, type StartMessage } from './messages.ts'
+import { createSharedMemory, openFabric, type Connection } from '@rfaas/fabric'
+
+import { METER_BYTES } from '../accounting/meters.ts'
+import { Channel } from '../client/channel.ts'
+import { decodeValue, encodeArguments } from '../protocol/codec.ts'
+import { slotLayout } from '../protocol/slots.ts'
+import { EXIT_CLIENT_GONE, MESSAGES_FD, type FromExecutor, type StartMessage } from './messages.ts'
 import { encodeMessage, MessageReader } from './pipe.ts'
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -27,6 +33,10 @@ describe('an executor process', () => {
     child: ChildProcess
     pipe: Socket
     answer: FromExecutor
+    /** What it was started with. */
+    message: StartMessage
+    /** What it says next. */
+    next: () => Promise<FromExecutor>
   }
 
   /** Starts one with a module of this text, and gives its answer. */
@@ -36,15 +46,20 @@ describe('an executor process', () => {
     const secrets = Array.from({ length: workers }, () => new Uint8Array(32))
     const shape = { fabric: 'local', listenAddress: '', slots: 1, payloadBytesMax: 64, hotTimeoutMs: 0 } as const
     const message: StartMessage = { kind: 'start', bundlePath, secrets, environment, heapMib: 64, ...shape }
-    const child = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+    const page = createSharedMemory(workers * METER_BYTES)
+    const child = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', page.fd] })
+    page.close()
     const pipe = child.stdio[MESSAGES_FD] as Socket
     pipe.write(encodeMessage(message))
     const reader = new MessageReader()
-    for await (const [chunk] of on(pipe, 'data', { close: ['close'] }) as AsyncIterable<[Buffer]>) {
-      const [answer] = reader.push(chunk)
-      if (answer !== undefined) return { child, pipe, answer: answer as FromExecutor }
+    const next = async (): Promise<FromExecutor> => {
+      for await (const [chunk] of on(pipe, 'data', { close: ['close'] }) as AsyncIterable<[Buffer]>) {
+        const [answer] = reader.push(chunk)
+        if (answer !== undefined) return answer as FromExecutor
+      }
+      throw new Error('it gave no answer')
     }
-    throw new Error('it gave no answer')
+    return { child, pipe, answer: await next(), message, next }
   }
 
   test('gives an address for each worker and the functions of the module, and ends with 0 when told to drain', async () => {
@@ -89,6 +104,46 @@ describe('an executor process', () => {
     assert.deepEqual(ready.functions, [{ name: 'mine', raw: false }])
     pipe.write(encodeMessage({ kind: 'drain' }))
     assert.deepEqual(await once(child, 'exit'), [0, null])
+  })
+
+  test('that no client has reached is not parked: it ends with 0 as one that drains', async () => {
+    const { child, pipe } = await start('export const f = () => 1')
+    pipe.write(encodeMessage({ kind: 'park' }))
+    assert.deepEqual(await once(child, 'exit'), [0, null])
+  })
+
+  test('parked, it serves the next lease with its module as it was; what the first one had leads nowhere', async () => {
+    const layout = slotLayout(1, 64)
+    const windows = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth }
+    const fabric = openFabric('local')
+    const text = `import { threadId } from 'node:worker_threads'; let n = 0; export const f = () => [++n, threadId]`
+    const { child, pipe, answer, message, next } = await start(text)
+    assert.ok(answer.kind === 'ready')
+    const invoke = (connection: Connection): unknown => {
+      const channel = new Channel(connection, layout, 'the worker')
+      const slot = channel.take()
+      const bytes = encodeArguments([], channel.input(slot))
+      return decodeValue(channel.invokeSync({ name: 'f', index: 0, raw: false }, slot, bytes))
+    }
+    const [first] = message.secrets as [Uint8Array]
+    const connection = await fabric.connect(answer.addresses[0]!, { ...windows, secret: first })
+    assert.deepEqual(invoke(connection), [1, 1])
+    pipe.write(encodeMessage({ kind: 'park' }))
+    assert.deepEqual(await next(), { kind: 'parked' })
+    assert.notEqual(connection.state, 'open')
+    connection.close()
+
+    const second = new Uint8Array(32).fill(2)
+    pipe.write(encodeMessage({ ...message, secrets: [second] }))
+    const again = await next()
+    assert.ok(again.kind === 'ready')
+    await assert.rejects(fabric.connect(answer.addresses[0]!, { ...windows, secret: first }))
+    await assert.rejects(fabric.connect(again.addresses[0]!, { ...windows, secret: first }))
+    const mine = await fabric.connect(again.addresses[0]!, { ...windows, secret: second })
+    assert.deepEqual(invoke(mine), [2, 1])
+    // Its client goes without a word: no crash, and nobody is there to park for.
+    mine.close()
+    assert.deepEqual(await once(child, 'exit'), [EXIT_CLIENT_GONE, null])
   })
 
   test('sets the variables of its lease before it loads the module, for native code, too', async () => {

@@ -1,6 +1,7 @@
 /**
  * The executor process: its main thread supervises, one worker thread per leased core serves. Started by the executor
- * manager, which it never outlives; for one lease and no other, also when it was started before there was a lease.
+ * manager, which it never outlives; for one lease, also when it was started before there was one, or for several that
+ * follow each other, of one tenant and with the same functions.
  */
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -39,6 +40,9 @@ pipe.on('data', (chunk: Buffer) => {
         break
       case 'drain':
         supervisor.drain()
+        break
+      case 'park':
+        void supervisor.park().then(() => pipe.write(encodeMessage({ kind: 'parked' })))
     }
   }
 })

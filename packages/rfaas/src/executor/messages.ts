@@ -1,9 +1,11 @@
 /**
  * What an executor manager and its executor process say to each other, over a pipe that is descriptor MESSAGES_FD in the
  * executor; pipe.ts says how. The executor manager starts the process, sends one `start`, and gets one `ready` or
- * `failed`: that is all that an executor of a lease ever says. One for the pool is sent `prepare` first, and says
+ * `failed`: that is all that an executor says while it has a lease. One for the pool is sent `prepare` first, and says
  * `prepared` before anything of a tenant has reached it. After `drain` the executor finishes what it runs and exits with
- * 0; when the pipe ends, it exits at once. The meter page is descriptor METER_PAGE_FD in the executor.
+ * 0. After `park` it does the same, but when nothing is left under way it says `parked` and stays, with its functions
+ * loaded, for another `start` with as many workers and the same bundle. When the pipe ends, it exits at once. The meter
+ * page is descriptor METER_PAGE_FD in the executor.
  */
 export const MESSAGES_FD = 3
 
@@ -47,7 +49,11 @@ export interface DrainMessage {
   kind: 'drain'
 }
 
-export type ToExecutor = PrepareMessage | StartMessage | DrainMessage
+export interface ParkMessage {
+  kind: 'park'
+}
+
+export type ToExecutor = PrepareMessage | StartMessage | DrainMessage | ParkMessage
 
 export interface PreparedMessage {
   kind: 'prepared'
@@ -69,4 +75,8 @@ export interface FailedMessage {
   stack: string
 }
 
-export type FromExecutor = PreparedMessage | ReadyMessage | FailedMessage
+export interface ParkedMessage {
+  kind: 'parked'
+}
+
+export type FromExecutor = PreparedMessage | ReadyMessage | FailedMessage | ParkedMessage

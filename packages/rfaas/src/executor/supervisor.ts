@@ -14,12 +14,17 @@ import { WorkerThread } from './worker-thread.ts'
  */
 export class Supervisor {
   readonly #ended = Promise.withResolvers<LoopEnd>()
-  /** Started before anybody has asked for them. */
+  /** Started before anybody has asked for them, or parked. */
   #prepared: WorkerThread[] = []
-  readonly #listeners: Listener[] = []
-  readonly #handles: ConnectionHandle[] = []
+  /** Those of the lease, in their order. */
+  #workers: WorkerThread[] = []
+  #listeners: Listener[] = []
+  #handles: ConnectionHandle[] = []
   #running = 0
   #draining = false
+  /** Whether those that have ended have left nothing under way. */
+  #areIdle = true
+  #parking: PromiseWithResolvers<void> | null = null
 
   /** `lost` when the clients of all workers went away, `drained` after {@link drain}; rejects when a worker crashes. */
   readonly ended: Promise<LoopEnd> = this.#ended.promise
@@ -61,9 +66,10 @@ export class Supervisor {
     const workers = message.secrets.length
     // Those that are not needed go: their memory would be on this lease's account.
     for (const spare of prepared.splice(workers)) void spare.terminate()
+    this.#workers = message.secrets.map((_, index) => prepared[index] ?? this.#startWorker(message.heapMib))
     const starting = message.secrets.map(async (secret, workerIndex) => {
       // First the thread, for it loads the functions while this one loads the fabric.
-      const worker = prepared[workerIndex] ?? this.#startWorker(message.heapMib)
+      const worker = this.#workers[workerIndex]!
       const { bundlePath, environment, slots, payloadBytesMax } = message
       const hotTimeoutMs = message.hotTimeoutMs < 0 ? Infinity : message.hotTimeoutMs
       const loading = worker.load({
@@ -106,6 +112,16 @@ export class Supervisor {
     if (this.#running === 0) this.#ended.resolve('drained')
   }
 
+  /**
+   * Drains, and has the workers ready for the next lease, with their functions loaded. When they cannot be, for a client
+   * never came or a function is still under way, this ends as after {@link drain}, and the promise never settles.
+   */
+  park(): Promise<void> {
+    this.#parking = Promise.withResolvers()
+    this.drain()
+    return this.#parking.promise
+  }
+
   #startWorker(heapMib: number): WorkerThread {
     const worker = new WorkerThread(heapMib)
     worker.failed.catch((error: unknown) => this.#ended.reject(error))
@@ -124,12 +140,27 @@ export class Supervisor {
     this.#handles.push(handle)
     this.#running++
     void worker.serve(handle).then(
-      (end) => {
-        if (--this.#running === 0) this.#ended.resolve(this.#draining ? 'drained' : end)
+      ({ end, isIdle }) => {
+        this.#areIdle &&= isIdle
+        if (--this.#running === 0) this.#over(end)
       },
       () => {},
     )
     // Between accept and here a drain may have missed this connection.
     if (this.#draining) interrupt(handle)
+  }
+
+  #over(end: LoopEnd): void {
+    const parking = this.#parking
+    if (parking === null || !this.#areIdle || this.#handles.length < this.#workers.length) {
+      return this.#ended.resolve(this.#draining ? 'drained' : end)
+    }
+    this.#prepared = this.#workers
+    this.#workers = []
+    this.#listeners = []
+    this.#handles = []
+    this.#draining = false
+    this.#parking = null
+    parking.resolve()
   }
 }

@@ -5,8 +5,8 @@ import type { LoopEnd } from './loop.ts'
 
 /*
  * What the supervisor of an executor and its worker threads say to each other. A worker says `prepared`, is told to
- * `load` and says `loaded`, is told to `attach` and says how that `ended`; after a rehearsal all but the first again.
- * Instead of any answer it says that it `failed`, its last word.
+ * `load` and says `loaded`, is told to `attach` and says how that `ended`; then, perhaps, all but the first again: after
+ * a rehearsal, or for the next lease when its executor is kept. Instead of any answer it says that it `failed`, its last word.
  */
 
 export interface LoadMessage {
@@ -36,5 +36,6 @@ export type ToWorker = LoadMessage | AttachMessage
 export type FromWorker =
   | { kind: 'prepared' }
   | { kind: 'loaded'; functions: { name: string; raw: boolean }[]; loadMs: number }
-  | { kind: 'ended'; end: LoopEnd }
+  /** Idle: no asynchronous function is still under way. */
+  | { kind: 'ended'; end: LoopEnd; isIdle: boolean }
   | { kind: 'failed'; code: ErrorCode; reason: string; stack: string }

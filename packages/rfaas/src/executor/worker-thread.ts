@@ -4,14 +4,13 @@ import { Worker } from 'node:worker_threads'
 import type { ConnectionHandle } from '@rfaas/fabric'
 
 import { RfaasError } from '../errors.ts'
-import type { LoopEnd } from './loop.ts'
 import type { FromWorker, LoadMessage, ToWorker } from './thread-messages.ts'
 
 const WORKER_FILE = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url)
 
 type Answer<K extends FromWorker['kind']> = Extract<FromWorker, { kind: K }>
 
-/** One worker thread as its supervisor sees it: prepared, then loaded, then serving its client. */
+/** One worker thread as its supervisor sees it: prepared, then loaded, then serving its client; perhaps loaded again. */
 export class WorkerThread {
   /** Its own code is loaded. Rejects as `failed` does. */
   readonly prepared: Promise<unknown>
@@ -22,6 +21,7 @@ export class WorkerThread {
   #isRehearsal = false
   /** It has said how its lease ended, or was terminated: that it exits then is no failure. */
   #isOver = false
+  #hasExited = false
 
   /** @param heapMib its heap; the process's flag --max-old-space-size has the last word, and should say the same */
   constructor(heapMib: number) {
@@ -30,6 +30,7 @@ export class WorkerThread {
     // What the functions' module threw outside of any invocation, or a heap that is full: it is not to be trusted further.
     this.#worker.on('error', (error) => this.#failed.reject(error))
     this.#worker.on('exit', (code) => {
+      this.#hasExited = true
       if (!this.#isOver) this.#failed.reject(exited(code, this.#isLoaded))
     })
     // Told to those who wait for an answer, too.
@@ -46,16 +47,18 @@ export class WorkerThread {
   /** Imports the functions. @throws {RfaasError} `module_failed`, `executor_start_failed`; what the module throws late */
   async load(message: Omit<LoadMessage, 'kind'>): Promise<Answer<'loaded'>> {
     await this.prepared
+    if (this.#hasExited) throw new RfaasError('executor_start_failed', 'Cannot use a worker again: it has exited')
+    this.#isOver = false
     this.#isRehearsal = message.isRehearsal
     this.#say({ kind: 'load', ...message })
     return this.#next('loaded')
   }
 
   /** Hands over the connection that it serves from now on; tells why it stopped. */
-  async serve(handle: ConnectionHandle): Promise<LoopEnd> {
+  async serve(handle: ConnectionHandle): Promise<Answer<'ended'>> {
     this.#isLoaded = true
     this.#say({ kind: 'attach', handle })
-    return (await this.#next('ended')).end
+    return this.#next('ended')
   }
 
   /** Ends it; that is no failure. */

@@ -1,4 +1,7 @@
-/** One worker thread of an executor: loads the functions, is handed a connection, serves it until it ends. */
+/**
+ * One worker thread of an executor: loads the functions, is handed a connection, serves it until it ends; then it waits
+ * to be told the same again, until its process ends.
+ */
 import { once } from 'node:events'
 import { parentPort } from 'node:worker_threads'
 
@@ -21,7 +24,7 @@ const hear = async <M extends ToWorker>(): Promise<M> => ((await once(supervisor
 try {
   let told = hear<LoadMessage>()
   say({ kind: 'prepared' })
-  for (let isOver = false; !isOver;) {
+  for (;;) {
     const message = await told
     const { isRehearsal, serves, bundlePath, workerIndex, workers, slots, payloadBytesMax, hotTimeoutMs } = message
     Object.assign(process.env, message.environment)
@@ -45,13 +48,12 @@ try {
     const end = serves ? await loop.run() : 'drained'
     connection.close()
     told = hear<LoadMessage>()
-    say({ kind: 'ended', end })
-    isOver = !isRehearsal
+    say({ kind: 'ended', end, isIdle: server.pending === 0 })
   }
 } catch (error) {
   const { code, message, stack, cause } = toRfaasError(error, 'executor_start_failed', 'Cannot start a worker')
   const origin = cause instanceof Error ? cause.stack : stack
   say({ kind: 'failed', code, reason: message.slice(code.length + 2), stack: origin ?? '' })
+  // The functions' module may have left timers or sockets open; nobody is served by them any more.
+  supervisor.close()
 }
-// The functions' module may have left timers or sockets open; nobody is served by them any more.
-supervisor.close()
