@@ -50,6 +50,9 @@ export interface ResourceManager {
   close(): Promise<void>
 }
 
+/** An alarm that is later than this part of the time that a node may be silent: we were stopped, not only busy. */
+const BREAK_PART_MIN = 1 / 4
+
 /**
  * Starts a resource manager in this process: it knows nodes, grants leases on them and counts what they use. What it
  * does is published on the diagnostics channel `rfaas.resource-manager`.
@@ -62,7 +65,7 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
   const prices = checkPrices(options.prices ?? {})
   const store = new IndexedStore(await openStore(options.dataPath))
   try {
-    const startedUnixMs = clock.nowUnixMs()
+    let awakeUnixMs = clock.nowUnixMs()
     let closedLeases = 0
     const nudges = new Nudges()
     const queue = new LeaseQueue<Granted>({
@@ -79,7 +82,9 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
       prices,
       heartbeatIntervalMs,
       nodeLostAfterMs,
-      startedUnixMs,
+      get awakeUnixMs() {
+        return awakeUnixMs
+      },
       wakeAt: (unixMs) => alarm.at(unixMs),
       nudge: (nodeId) => nudges.nudge(nodeId),
       leaseClosed: (lease) => {
@@ -89,12 +94,15 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
     }
     const alarm = new Alarm(
       clock,
-      () => sweep(context),
+      (lateMs) => {
+        if (lateMs > nodeLostAfterMs * BREAK_PART_MIN) awakeUnixMs = clock.nowUnixMs()
+        return sweep(context)
+      },
       (error) => publish({ kind: 'failure', error: toRfaasError(error, 'internal', 'Cannot do what is due') }),
     )
     const server = await serveControl({ host, port, routes: resourceManagerRoutes(context, nudges, queue) })
     // Whatever the last manager on this store has left, and what came due since.
-    alarm.at(startedUnixMs)
+    alarm.at(awakeUnixMs)
 
     const close = async (): Promise<void> => {
       queue.close()
