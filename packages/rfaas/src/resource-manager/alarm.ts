@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts'
  */
 export class Alarm {
   readonly #clock: Clock
-  readonly #work: () => Promise<number>
+  readonly #work: (lateMs: number) => Promise<number>
   readonly #onError: (error: unknown) => void
   #dueUnixMs = Infinity
   #cancelTimer: (() => void) | null = null
@@ -15,10 +15,11 @@ export class Alarm {
   #closed = false
 
   /**
-   * @param work does what is due and gives the next deadline; never called while it runs. May be called early
+   * @param work does what is due and gives the next deadline; never called while it runs. May be called early. Is told
+   * how late it is: much, when the process was stopped, the machine slept, or the clock was set forward
    * @param onError is told when it throws; it is then called again after ALARM_RETRY_MS
    */
-  constructor(clock: Clock, work: () => Promise<number>, onError: (error: unknown) => void) {
+  constructor(clock: Clock, work: (lateMs: number) => Promise<number>, onError: (error: unknown) => void) {
     this.#clock = clock
     this.#work = work
     this.#onError = onError
@@ -47,18 +48,19 @@ export class Alarm {
   }
 
   #fire(): void {
-    if (this.#clock.nowUnixMs() < this.#dueUnixMs) return this.#arm()
+    const lateMs = this.#clock.nowUnixMs() - this.#dueUnixMs
+    if (lateMs < 0) return this.#arm()
     // Deadlines added from here on may be missed by the work, so they are kept for after it.
     this.#dueUnixMs = Infinity
-    this.#working = this.#workOnce().finally(() => {
+    this.#working = this.#workOnce(lateMs).finally(() => {
       this.#working = null
       this.#arm()
     })
   }
 
-  async #workOnce(): Promise<void> {
+  async #workOnce(lateMs: number): Promise<void> {
     try {
-      const nextUnixMs = await this.#work()
+      const nextUnixMs = await this.#work(lateMs)
       this.#dueUnixMs = Math.min(this.#dueUnixMs, nextUnixMs)
     } catch (error) {
       this.#dueUnixMs = Math.min(this.#dueUnixMs, this.#clock.nowUnixMs() + ALARM_RETRY_MS)

@@ -16,8 +16,11 @@ export interface Context {
   readonly nodeLostAfterMs: number
   /** How long what runs may still run that makes room for a higher priority. */
   readonly preemptionGraceMs: number
-  /** Nodes cannot have sent heartbeats while there was no manager: none is lost before its time from here. */
-  readonly startedUnixMs: number
+  /**
+   * Since when this manager runs without a break. Nodes cannot have sent heartbeats while there was none, and what they
+   * sent while it was stopped is yet to be read: none is lost before its time from here.
+   */
+  readonly awakeUnixMs: number
   /** Sweeps at this time at the latest. */
   wakeAt(unixMs: number): void
   /** Has the node send a heartbeat now, if it listens to this manager. */

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { NodeInfoSchema } from '../control/gen/rfaas_pb.ts'
 import { LeaseEnd, LeaseState, NodeState } from '../control/gen/rfaas_pb.ts'
-import { NODE_LOST_KEPT_MS } from '../limits.ts'
+import { NODE_LOST_AFTER_MS, NODE_LOST_KEPT_MS } from '../limits.ts'
 import { TestManager } from './test-manager.ts'
 
 describe('RegisterNode', () => {
@@ -150,6 +150,21 @@ describe('a silent node', () => {
     assert.equal((await manager.find(leaseId)).usage?.invocations, 9)
     manager.clock.advance(3_500)
     assert.equal((await manager.node('node-1')).state, NodeState.LOST, 'and can be lost again')
+  })
+
+  test('is not lost because the manager was stopped: it has its time from when that goes on', async () => {
+    await using manager = await TestManager.start()
+    await manager.addNode('node-1', 2)
+    const { leaseId } = await manager.lease({ durationMs: 60_000 })
+    await manager.heartbeat('node-1', { leaseId })
+    // Suspended, or SIGSTOP: what was sent meanwhile is yet to be read.
+    manager.clock.step(10_000)
+    manager.clock.advance(NODE_LOST_AFTER_MS - 1)
+    assert.equal((await manager.node('node-1')).state, NodeState.READY)
+    await manager.heartbeat('node-1', { leaseId })
+    assert.equal((await manager.find(leaseId)).state, LeaseState.ACTIVE)
+    manager.clock.advance(NODE_LOST_AFTER_MS)
+    assert.equal((await manager.find(leaseId)).end, LeaseEnd.NODE_LOST, 'and is lost when it is silent then')
   })
 
   test('is forgotten when it stays lost', async () => {

@@ -41,7 +41,7 @@ async function sweepNode(context: Context, { nodeId }: NodeRecord): Promise<numb
       return { lost: false, due: Infinity }
     }
     const heartbeatUnixMs = Number((await transaction.get(HEARTBEATS + nodeId)) ?? 0)
-    const due = Math.max(heartbeatUnixMs, context.startedUnixMs) + context.nodeLostAfterMs
+    const due = Math.max(heartbeatUnixMs, context.awakeUnixMs) + context.nodeLostAfterMs
     if (nowUnixMs < due) return { lost: false, due }
     transaction.set(NODES + nodeId, JSON.stringify({ ...node, lostUnixMs: nowUnixMs }))
     return { lost: true, due: nowUnixMs + NODE_LOST_KEPT_MS }

@@ -19,6 +19,9 @@ import { resourceManagerRoutes } from './service.ts'
 import type { Store } from './store.ts'
 import { sweep } from './sweep.ts'
 
+/** An alarm that is later than this part of the time that a node may be silent: we were stopped, not only busy. */
+const BREAK_PART_MIN = 1 / 4
+
 /** What a resource manager stands on. */
 export interface ManagerParts {
   /** Others may use it too. Whoever has opened it closes it. */
@@ -43,7 +46,7 @@ export interface WiredManager {
 export function wireManager(parts: ManagerParts): WiredManager {
   const { clock } = parts
   const store = new IndexedStore(parts.store)
-  const startedUnixMs = clock.nowUnixMs()
+  let awakeUnixMs = clock.nowUnixMs()
   let closedLeases = 0
   const nudges = new Nudges()
   const queue = new LeaseQueue<Granted[]>({
@@ -59,7 +62,9 @@ export function wireManager(parts: ManagerParts): WiredManager {
   const context: Context = {
     ...parts,
     store,
-    startedUnixMs,
+    get awakeUnixMs() {
+      return awakeUnixMs
+    },
     wakeAt: (unixMs) => alarm.at(unixMs),
     nudge: (nodeId) => nudges.nudge(nodeId),
     leaseClosed: (lease) => {
@@ -69,10 +74,13 @@ export function wireManager(parts: ManagerParts): WiredManager {
   }
   const alarm = new Alarm(
     clock,
-    () => sweep(context),
+    (lateMs) => {
+      if (lateMs > parts.nodeLostAfterMs * BREAK_PART_MIN) awakeUnixMs = clock.nowUnixMs()
+      return sweep(context)
+    },
     (error) => publish({ kind: 'failure', error: toRfaasError(error, 'internal', 'Cannot do what is due') }),
   )
-  alarm.at(startedUnixMs)
+  alarm.at(awakeUnixMs)
   return {
     routes: resourceManagerRoutes(context, nudges, queue),
     close: async () => {
