@@ -57,7 +57,7 @@ async function play(test: TestContext): Promise<void> {
   // Should the test fail, whoever is still there is ended before the scene is cleared.
   using abandoned = new DisposableStack()
   const engaged = <A extends Actor>(actor: A): A => abandoned.adopt(actor, (each) => each.abandon())
-  const intervals = ['--heartbeat-interval', '100ms', '--node-lost-after', '400ms']
+  const intervals = ['--heartbeat-interval', '100ms', '--node-lost-after', '400ms', '--preemption-grace', '200ms']
   const data = join(scene.folder, 'manager.db')
   const manager = engaged(new ServiceActor(['manager', '--data', data, ...intervals], scene.folder))
   await manager.start()

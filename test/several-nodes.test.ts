@@ -8,6 +8,7 @@ import { rfaas } from './cli-process.ts'
 import { error } from './harness/codes.ts'
 import type * as Functions from './harness/functions.ts'
 import { Scene, type Started } from './harness/scene.ts'
+import { lookForTraces } from './harness/traces.ts'
 import { becomes, NOTICED_MS_MAX, until, within } from './harness/waiting.ts'
 
 const functions = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
@@ -103,6 +104,22 @@ describe('on several nodes', () => {
     assert.equal(workers.cores, 2)
     await workers.release()
     await startNode(lost)
+  })
+
+  test('one part lost while another is still being opened: that is heard, too', async () => {
+    const slow = nodes.get('node-2')!.service.child
+    slow.kill('SIGSTOP')
+    const before = lookForTraces().channels
+    const leasing = cluster.lease<typeof Functions>({ functions, cores: 2, nodes: 2, fabric: 'local' })
+    await until('one has its channel', () => lookForTraces().channels, (channels) => channels > before) // prettier-ignore
+    assert.equal(scene.executorPids().length, 1)
+    process.kill(scene.executorPids()[0]!, 'SIGKILL')
+    await becomes([], () => scene.executorPids())
+    slow.kill('SIGCONT')
+    const workers = await within(NOTICED_MS_MAX, 'opened', leasing)
+    const outcomes = Promise.allSettled(Array.from({ length: 4 }, () => workers.call.add(1, 2)))
+    await within(NOTICED_MS_MAX, 'all are answered', outcomes)
+    await workers.release()
   })
 
   test('one part taken back: the rest takes what comes', async () => {

@@ -66,7 +66,7 @@ export async function runJob(
       if (outcome.leaseFailed !== null) await delay(RETRY_EVERY_MS)
     } while (lease === null && performance.now() < giveUpMs)
     if (lease === null) return outcome
-    outcome.leaseIds.push((lease as Lease).id)
+    outcome.leaseIds.push(...(lease as Lease).parts.map(({ id }) => id))
     await attempt(
       'invocation',
       (lease as Lease<typeof Functions>).call.whoAmI().then(({ pid }) => onLeased(pid)),
@@ -81,8 +81,10 @@ export async function runJob(
 
 function optionsOf(random: Random): Omit<LeaseOptions, 'functions'> {
   const cores = random.pick([1, 1, 1, 2])
+  const waitMs = random.pick([0, 2000, 4000])
   return {
     cores,
+    nodes: random.pick([1, 2]),
     // As those that are ready in the pool have it.
     memoryMib: 512 * cores,
     fabric: random.pick(['local', 'local', 'tcp']),
@@ -90,8 +92,11 @@ function optionsOf(random: Random): Omit<LeaseOptions, 'functions'> {
     hotTimeoutMs: random.pick([0, 1, 10]),
     slots: random.whole(2, 4),
     payloadBytesMax: 4096,
-    waitMs: random.pick([0, 2000, 4000]),
+    // Most find the executor of an earlier one, which takes a hundredth of the time that a new one does.
+    keepWarmMs: random.pick([0, 5000, 5000, 5000]),
+    waitMs,
     priority: random.pick([0, 0, 1]),
+    preempt: waitMs > 0 && random.chance(0.5),
     replace: random.chance(0.4),
     idempotent: random.chance(0.4),
   }

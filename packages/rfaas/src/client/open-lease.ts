@@ -105,6 +105,8 @@ async function openTenures(
     await Promise.all(tenures.map((tenure) => discard(tenure, error)))
     throw error
   }
+  // Not before all are there: whoever is to hear what they have to say comes in this very turn.
+  for (const { keeper } of tenures) keeper.start()
   return { tenures, functions: opened[0]!.functions, code }
 }
 
@@ -122,7 +124,6 @@ async function openTenure(
     const { allocated, uploadMs, allocateMs } = await allocate(node, keeper, code, offer, checked)
     const whom = `The executor of lease ${keeper.leaseId} on node ${keeper.nodeId}`
     const [channels, connectMs] = await timed(openChannels(allocated, fabric, layout, whom))
-    keeper.start()
     const timings: LeaseTimings = {
       bundleMs,
       grantMs,
