@@ -56,7 +56,7 @@ export class Scene {
       lost: isRough ? random.between(0, 0.12) : 0,
       doubled: isRough ? random.between(0, 0.15) : 0,
       late: isRough ? random.between(0, 0.08) : 0,
-      lateMsMax: random.pick([200, 1000, 6000]),
+      lateMsMax: random.pick([200, 1000, 4000]),
       latencyMsMax: random.pick([2, 20, 100]),
     })
     const managerCount = random.chance(0.25) ? 2 : 1

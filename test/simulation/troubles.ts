@@ -16,7 +16,7 @@ export function planTroubles(scene: Scene, untilMs: number): void {
     world.trace('network', () => `nothing passes from ${from.name} to ${to.name}`)
     const mend = [network.cut(from.name, to.name)]
     if (random.chance(0.5)) mend.push(network.cut(to.name, from.name))
-    const healed = Math.min(random.between(100, 6000), untilMs - world.nowMs)
+    const healed = Math.min(random.between(100, 5000), untilMs - world.nowMs)
     world.after(healed, () => mend.forEach((each) => each()))
   })
   const downMs = (): number => Math.min(random.between(50, 5000), untilMs - world.nowMs)
