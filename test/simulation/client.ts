@@ -19,6 +19,16 @@ interface Wish {
   readonly useMs: number
 }
 
+/** How many clients show a token that says more than it was signed for… */
+const FORGERS = 0.05
+
+/** …and how often one shows a token again that is out of date. */
+const REPLAYS = 0.05
+
+function forged(token: string): string {
+  return token.replace(/"cores":(\d+)/, (_, cores) => `"cores":${Number(cores) + 1}`)
+}
+
 /** A program that leases, invokes and releases, again and again, with the client's own lease code. */
 export class SimulatedClient {
   readonly #scene: Scene
@@ -90,6 +100,7 @@ export class SimulatedClient {
   async #lease(process: Process, wish: Wish): Promise<void> {
     const obtained = await this.#obtain(process, wish)
     const { keeper } = obtained
+    const firstToken = keeper.token
     const lease = this.#scene.facts.leases.get(keeper.leaseId)!
     let allocated: AllocateResponse
     try {
@@ -112,6 +123,7 @@ export class SimulatedClient {
     void over.promise.then(() => (isOver = true))
     while (!isOver && !this.#isStopping) {
       if (mayInvoke) channel.invoke(random.between(1, 400))
+      if (random.chance(REPLAYS)) void obtained.node.rpc.extend({ token: firstToken }).catch(() => {})
       await Promise.race([over.promise, process.sleep(random.between(20, 900))])
     }
     lease.isReleased = true
@@ -140,8 +152,13 @@ export class SimulatedClient {
   }
 
   async #allocate({ keeper, node }: ObtainedLease): Promise<AllocateResponse> {
+    const { random } = this.#scene.world
+    const token = await keeper.tokenToAllocate()
     const shape = { fabric: 'tcp', slots: 1, payloadBytesMax: 1024, hotTimeoutMs: 0, address: '' }
-    return node.rpc.allocate({ token: await keeper.tokenToAllocate(), bundleSha256: keeper.leaseId, ...shape })
+    const request = { bundleSha256: keeper.leaseId, ...shape }
+    // Some try to get more than they have leased.
+    if (random.chance(FORGERS)) await node.rpc.allocate({ token: forged(token), ...request }).catch(() => {})
+    return node.rpc.allocate({ token, ...request })
   }
 
   /** A channel to the first worker. It is reliable: it works, or both sides hear of its end. */

@@ -35,7 +35,7 @@ export class SimulatedManager {
         nodeLostAfterMs,
       }),
     )
-    network.serve(this.url, process, breaks.managerHandlers(handlersOf(routes)))
+    network.serve(this.url, process, handlersOf(routes))
   }
 
   crash(): void {

@@ -91,7 +91,7 @@ export class SimulatedNode {
       ),
     )
     this.#wired = wired
-    network.serve(this.url, process, this.#watched(breaks.nodeHandlers(handlersOf(wired.routes))))
+    network.serve(this.url, process, this.#watched(handlersOf(wired.routes)))
     void this.#join(process, wired)
   }
 
