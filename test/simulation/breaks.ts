@@ -1,3 +1,4 @@
+import type { Executor, TakenExecutor } from '../../packages/rfaas/src/executor-manager/executors.ts'
 import type { NodeParts } from '../../packages/rfaas/src/executor-manager/wiring.ts'
 import { CLOSED_LEASES, LAST_FENCE, NODES, OPEN_LEASES } from '../../packages/rfaas/src/resource-manager/records.ts'
 import type { Commit, Store } from '../../packages/rfaas/src/resource-manager/store.ts'
@@ -86,30 +87,40 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   /** A node does not hear that leases of its are taken back. */
   'retrieval-not-heard': onAnswers((answer) => ({ ...answer, retrievals: [] })),
 
-  /** An executor that was told to stop does so when it likes. */
-  'executor-goes-on': {
+  /** A registration, heartbeat or farewell does not say of which run of the node it is. */
+  'runs-not-numbered': {
     ...NO_BREAK,
-    node: (parts) => ({
-      ...parts,
-      pool: {
-        state: parts.pool.state,
-        take: (shape) => {
-          const taken = parts.pool.take(shape)
-          const { process } = taken
-          const ended = { code: 0, how: 'ended with code 0' }
-          const deaf = {
-            exited: process.exited,
-            lastOutput: process.lastOutput,
-            start: process.start.bind(process),
-            ready: process.ready.bind(process),
-            drain: () => {},
-            stop: async () => ended,
-          }
-          return { ...taken, process: deaf }
-        },
-      },
-    }),
+    node: (parts) => {
+      const { rpc } = parts.manager
+      const changed = {
+        registerNode: (...[request, options]: Parameters<typeof rpc.registerNode>) =>
+          rpc.registerNode({ ...request, run: 0 }, options),
+        heartbeat: (...[request, options]: Parameters<typeof rpc.heartbeat>) =>
+          rpc.heartbeat({ ...request, run: 0 }, options),
+        deregisterNode: (...[request, options]: Parameters<typeof rpc.deregisterNode>) =>
+          rpc.deregisterNode({ ...request, run: 0 }, options),
+      }
+      return { ...parts, manager: { rpc: { ...rpc, ...changed } as typeof rpc } }
+    },
   },
+
+  /** An executor that is stopping cannot be hastened. */
+  'stop-not-hastened': onExecutors((executor) => {
+    let isStopping = false
+    return {
+      stop: (graceMs) => {
+        if (isStopping) return executor.exited
+        isStopping = true
+        return executor.stop(graceMs)
+      },
+    }
+  }),
+
+  /** An executor that was told to stop does so when it likes. */
+  'executor-goes-on': onExecutors(() => ({
+    drain: () => {},
+    stop: async () => ({ code: 0, how: 'ended with code 0' }),
+  })),
 }
 
 function onManagerStore(change: (store: Store) => Store): Break {
@@ -163,6 +174,29 @@ function onAnswers(change: (answer: object, process: Process) => object): Break 
       heartbeat: async (...asked: Parameters<typeof rpc.heartbeat>) => change(await rpc.heartbeat(...asked), process),
     }
     return { ...parts, manager: { rpc: { ...rpc, ...changed } as typeof rpc } }
+  }
+  return { ...NO_BREAK, node }
+}
+
+/** Changes what nodes do to executors. */
+function onExecutors(change: (executor: Executor) => Partial<Executor>): Break {
+  const node = (parts: NodeParts): NodeParts => {
+    const { pool } = parts
+    const take = (...asked: Parameters<typeof pool.take>): TakenExecutor => {
+      const taken = pool.take(...asked)
+      const { process } = taken
+      const changed: Executor = {
+        exited: process.exited,
+        lastOutput: process.lastOutput,
+        start: (order) => process.start(order),
+        ready: (timeoutMs) => process.ready(timeoutMs),
+        drain: () => process.drain(),
+        stop: (graceMs) => process.stop(graceMs),
+        ...change(process),
+      }
+      return { ...taken, process: changed }
+    }
+    return { ...parts, pool: { state: pool.state, take } }
   }
   return { ...NO_BREAK, node }
 }

@@ -55,7 +55,8 @@ async function endOf(scene: Scene): Promise<void> {
   network.weather = { ...network.weather, lost: 0, doubled: 0, late: 0 }
   scene.executors.temper = { ...scene.executors.temper, failsToStart: 0, crashes: 0 }
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => world.after(ms, resolve))
-  const untilMs = world.nowMs + QUIET_MS_MAX
+  const calmMs = world.nowMs
+  const untilMs = calmMs + QUIET_MS_MAX
   for (const client of scene.clients) client.stop()
   const process = new Process(new Host(world, 'operator', 0, 0))
   // What was under way may still come.
@@ -64,9 +65,7 @@ async function endOf(scene: Scene): Promise<void> {
   const { rpc } = network.client(process, ResourceManagerService, scene.managers[0]!.url, 'manager_unreachable')
   const isOver = (): boolean =>
     scene.clients.every(({ isIdle }) => isIdle) &&
-    scene.nodes.every(
-      ({ isSettled, facts }) => isSettled && storeInvariants.nodes.get(facts.nodeId)?.lostUnixMs === null,
-    ) &&
+    scene.nodes.every(({ isSettled, facts }) => isSettled && facts.heardMs > calmMs) &&
     storeInvariants.isQuiet &&
     facts.running.size === 0
   while (!isOver()) {

@@ -133,7 +133,9 @@ export class StoreInvariants {
     if (before.end === null) this.#checkReason(lease, end)
     const isGivenUp = record.closedUnixMs - record.terminatingUnixMs >= LEASE_TERMINATING_MS_MAX
     const wasReported = before.state !== 'granted'
-    lease.mayRunClosed = end === 'node_lost' || !wasReported || (before.state === 'terminating' && isGivenUp)
+    // One that was ending already keeps its reason when its node is lost.
+    const isLost = this.#nodes.get(record.nodeId)?.lostUnixMs !== null
+    lease.mayRunClosed = isLost || !wasReported || (before.state === 'terminating' && isGivenUp)
     const alive = lease.executors.find(({ isGone }) => !isGone)
     if (alive !== undefined && !lease.mayRunClosed) {
       this.#facts.fail(NOT_UNDER_CLOSED, `${leaseId} was closed as ${end} while its executor ${alive.address} runs`)
