@@ -55,7 +55,7 @@ export class Scene {
     this.network = new Network(world, {
       lost: isRough ? random.between(0, 0.12) : 0,
       doubled: isRough ? random.between(0, 0.15) : 0,
-      late: isRough ? random.between(0, 0.08) : 0,
+      late: isRough ? random.between(0, 0.15) : 0,
       lateMsMax: random.pick([200, 1000, 4000]),
       latencyMsMax: random.pick([2, 20, 100]),
     })

@@ -31,7 +31,7 @@ export async function runSchedule(seed: number, breaks: Break = NO_BREAK, traces
     facts.fail(NO_DEFECTS, `a rejection is left unhandled: ${String(reason)}`)
   process.on('unhandledRejection', onRejection)
   try {
-    const troublesMs = world.random.between(2000, 7000)
+    const troublesMs = world.random.between(1500, 5000)
     for (const manager of scene.managers) manager.start()
     for (const node of scene.nodes) node.start()
     for (const client of scene.clients) client.start()

@@ -25,7 +25,7 @@ export function planTroubles(scene: Scene, untilMs: number): void {
     manager.crash()
     world.after(downMs(), () => manager.start())
   })
-  plan(2, () => {
+  plan(3, () => {
     const node = random.pick(nodes)
     if (random.chance(0.3)) void node.leave()
     else node.crash()
