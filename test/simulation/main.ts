@@ -5,13 +5,10 @@ import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { BREAKS, NO_BREAK } from './breaks.ts'
 import { runSchedule } from './schedule.ts'
-import { errandsFor, runErrands } from './seeds.ts'
+import { breakErrands, errandsFor, runErrands } from './seeds.ts'
 import type { ErrandDone } from './seeds.ts'
 
 const SEEDS_DEFAULT = 10_000
-
-/** A planted bug that has not been found in so many schedules is not found. */
-const BREAK_SEEDS_MAX = 2_000
 
 const { values } = parseArgs({
   options: {
@@ -64,13 +61,7 @@ async function runSeeds(count: number): Promise<boolean> {
 }
 
 async function findBreaks(names: readonly string[]): Promise<boolean> {
-  const errands = names.map((breakName) => ({
-    firstSeed: 1,
-    count: BREAK_SEEDS_MAX,
-    breakName,
-    stopsAtFailure: true,
-  }))
-  const found = await runErrands(errands, { signal: stop.signal })
+  const found = await runErrands(breakErrands(names), { signal: stop.signal })
   for (const [i, name] of names.entries()) {
     const first = found[i]?.failures[0]
     console.log(first ? `${name}: found at seed ${first.seed}: ${first.failure}` : `${name}: NOT FOUND`)

@@ -4,6 +4,9 @@ import { Worker } from 'node:worker_threads'
 /** Seeds that a thread takes at a time. */
 const CHUNK = 100
 
+/** A planted bug that takes longer to be found is as good as not found. */
+const BREAK_SEEDS_MAX = 2_000
+
 /** One after the other, until one fails if that is wanted. */
 export interface Errand {
   readonly firstSeed: number
@@ -71,4 +74,9 @@ export function errandsFor(firstSeed: number, count: number): Errand[] {
     errands.push({ firstSeed: firstSeed + at, count: size, breakName: null, stopsAtFailure: false })
   }
   return errands
+}
+
+/** Errands that look for each of these planted bugs. */
+export function breakErrands(names: readonly string[]): Errand[] {
+  return names.map((breakName) => ({ firstSeed: 1, count: BREAK_SEEDS_MAX, breakName, stopsAtFailure: true }))
 }
