@@ -77,11 +77,9 @@ export class Network {
 
   /** @param isOnce never doubled */
   send(from: Host, to: Host, deliver: () => void, onLost: () => void, isOnce = false): void {
-    const { random } = this.#world
-    const { lost, doubled } = this.weather
-    if (from !== to && ((this.#cuts.get(`${from.name}>${to.name}`) ?? 0) > 0 || random.chance(lost))) return onLost()
+    if (!this.#passes(from, to)) return onLost()
     this.#world.after(this.#latencyMs(), deliver)
-    if (!isOnce && random.chance(doubled)) this.#world.after(this.#latencyMs(), deliver)
+    if (!isOnce && this.#world.random.chance(this.weather.doubled)) this.#world.after(this.#latencyMs(), deliver)
   }
 
   /** A client of one service, as a process has it. */

@@ -182,9 +182,13 @@ export class LeaseKeeper {
     }
   }
 
-  /** A third of what the lease still has: there is time to wait so long again, and to ask again. */
+  /**
+   * A third of what the lease still has: there is time to wait so long again, and to ask again. Once it has expired there
+   * is none to be saved.
+   */
   #shareOfLeftMs(): number {
-    return Math.max(LEASE_RENEW_PATIENCE_MS_MIN, (this.#expiresMs - this.#grant.clock.nowMonotonicMs()) / 3)
+    const leftMs = this.#expiresMs - this.#grant.clock.nowMonotonicMs()
+    return leftMs > 0 ? Math.max(LEASE_RENEW_PATIENCE_MS_MIN, leftMs / 3) : Infinity
   }
 
   #renewTimeoutMs(): number {
