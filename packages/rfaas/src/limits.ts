@@ -260,6 +260,9 @@ assert(LEASE_DURATION_MS_MIN < LEASE_DURATION_MS_MAX, 'there are leases')
 /** How long a client waits before it tries again to renew a lease whose manager or node did not answer. */
 export const LEASE_RENEW_RETRY_MS = 1_000
 
+/** However little time a lease still has, so long a client waits for an answer to a renewal, and before the next one. */
+export const LEASE_RENEW_PATIENCE_MS_MIN = 50
+
 /** How long a client leaves a new lease to its first invocations before it asks the node what becomes of it. */
 export const LEASE_LISTEN_DELAY_MS = 10
 

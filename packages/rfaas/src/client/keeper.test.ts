@@ -1,6 +1,7 @@
 /** A keeper between a real resource manager and a node whose answers the test decides. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import {
   executorManagerClient,
@@ -90,7 +91,7 @@ describe('LeaseKeeper', () => {
     await resourceManager.close()
   })
 
-  async function grant(durationMs = 60_000): Promise<LeaseKeeper> {
+  async function grant(durationMs = 60_000, asked = manager): Promise<LeaseKeeper> {
     const askedMs = performance.now()
     const { grants, nowUnixMs } = await manager.rpc.requestLease({
       cores: 1,
@@ -100,7 +101,7 @@ describe('LeaseKeeper', () => {
     })
     const { lease, token } = grants[0]!
     keeper = new LeaseKeeper({
-      manager,
+      manager: asked,
       node: nodeClient,
       clock: systemClock,
       lease: lease!,
@@ -181,6 +182,26 @@ describe('LeaseKeeper', () => {
     assert.ok(Date.now() >= kept.expires.getTime())
     assert.equal(error.code, 'lease_expired')
     assert.match(error.message, /expired: .*manager_unreachable/)
+  })
+
+  test('a renewal that hangs does not use up the time that the lease has: it is asked for again', async () => {
+    const held = Promise.withResolvers<void>()
+    let renewals = 0
+    const hanging: ManagerClient['rpc'] = {
+      ...manager.rpc,
+      renewLease: async (request, options) => {
+        if (++renewals > 1) return manager.rpc.renewLease(request, options)
+        await Promise.race([held.promise, delay(options!.timeoutMs!)])
+        throw new RfaasError('manager_unreachable', 'no answer in time')
+      },
+    }
+    const kept = await grant(1500, { ...manager, rpc: hanging })
+    kept.start()
+    const firstUnixMs = kept.expires.getTime()
+    await new Promise<void>((resolve) => (node.onExtend = resolve))
+    held.resolve()
+    assert.equal(renewals, 2)
+    assert.ok(Date.now() < firstUnixMs)
   })
 
   test('a node that went away is the reason for the loss of a worker; one that is silent has none', async () => {

@@ -4,7 +4,13 @@ import { LeaseEnd, LeaseState, type LeaseInfo } from '../control/gen/rfaas_pb.ts
 import { usageFromProto } from '../accounting/usage.ts'
 import { RfaasError, toRfaasError, type ErrorCode } from '../errors.ts'
 import { codeOfEnd } from '../lease/lease.ts'
-import { LEASE_LISTEN_DELAY_MS, LEASE_LOSS_REASON_MS, LEASE_RENEW_RETRY_MS } from '../limits.ts'
+import {
+  CONTROL_CALL_TIMEOUT_MS,
+  LEASE_LISTEN_DELAY_MS,
+  LEASE_LOSS_REASON_MS,
+  LEASE_RENEW_PATIENCE_MS_MIN,
+  LEASE_RENEW_RETRY_MS,
+} from '../limits.ts'
 import type { Bill, RetrievalNotice } from './types.ts'
 
 /** What the keeper starts from. */
@@ -147,22 +153,21 @@ export class LeaseKeeper {
 
   async #renew(): Promise<void> {
     const { manager, node, clock, durationMs } = this.#grant
-    const retryMs = Math.min(LEASE_RENEW_RETRY_MS, durationMs / 3)
     const askedMs = clock.nowMonotonicMs()
     try {
-      const { lease, token, nowUnixMs } = await manager.rpc.renewLease({
-        leaseId: this.leaseId,
-        token: this.#token,
-        durationMs,
-      })
+      const { lease, token, nowUnixMs } = await manager.rpc.renewLease(
+        { leaseId: this.leaseId, token: this.#token, durationMs },
+        { timeoutMs: this.#renewTimeoutMs() },
+      )
       if (this.#over) return
       this.#token = token
-      if (this.#phase !== 'granted') await node.rpc.extend({ token })
+      if (this.#phase !== 'granted') await node.rpc.extend({ token }, { timeoutMs: this.#renewTimeoutMs() })
       if (lease) this.#expireAt(expiryOf(lease, { askedMs, nowUnixMs }))
       if (!this.#over) this.#renewIn(durationMs / 3)
     } catch (thrown) {
       const error = toRfaasError(thrown)
       if (this.#over) return
+      const retryMs = Math.min(LEASE_RENEW_RETRY_MS, durationMs / 3, this.#shareOfLeftMs())
       // While a manager or the node cannot be reached the lease goes on; it may be back before the lease expires. And
       // while the lease is still being opened, that fails with a better reason than ours.
       if (this.#phase !== 'active') this.#renewIn(retryMs)
@@ -175,6 +180,19 @@ export class LeaseKeeper {
           new RfaasError('lease_expired', `Lease ${this.leaseId} expired: ${error.message}`, { cause: error }),
         )
     }
+  }
+
+  /**
+   * A third of what the lease still has: there is time to wait so long again, and to ask again. Once it has expired there
+   * is none to be saved.
+   */
+  #shareOfLeftMs(): number {
+    const leftMs = this.#expiresMs - this.#grant.clock.nowMonotonicMs()
+    return leftMs > 0 ? Math.max(LEASE_RENEW_PATIENCE_MS_MIN, leftMs / 3) : Infinity
+  }
+
+  #renewTimeoutMs(): number {
+    return Math.min(CONTROL_CALL_TIMEOUT_MS, this.#shareOfLeftMs())
   }
 
   async #listen(): Promise<void> {

@@ -221,7 +221,11 @@ export class Allocation {
    * @param graceMs for what it runs; 0 kills it at once
    */
   async stop(end: AllocationEnd, graceMs: number = EXECUTOR_DRAIN_GRACE_MS): Promise<AllocationEnd> {
-    if (this.#end !== null) return this.closed
+    if (this.#end !== null) {
+      // Who cannot wait any longer does not wait for the grace that another one has given.
+      if (graceMs === 0) void this.#executor?.stop(0)
+      return this.closed
+    }
     this.#end = end
     // A start under way ends with its process, and gives everything back.
     if (!this.#isLaunched) void this.#executor?.stop(0)

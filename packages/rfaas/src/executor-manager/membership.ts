@@ -32,6 +32,8 @@ export interface MembershipOptions {
 export class Membership {
   readonly #options: MembershipOptions
   #intervalMs = HEARTBEAT_INTERVAL_MS
+  /** Of the last registration: what comes late from one before is known by it. */
+  #run = 0
   #isAway = false
   #isListening = false
   readonly #left = new AbortController()
@@ -84,7 +86,9 @@ export class Membership {
     this.#left.abort()
     if (!(await this.#lastBeat)) return
     // Should it go away just now: a node that is silent is taken for lost, with the same result.
-    await manager.rpc.deregisterNode({ nodeId: node.nodeId }, { timeoutMs: HEARTBEAT_TIMEOUT_MS }).catch(() => {})
+    await manager.rpc
+      .deregisterNode({ nodeId: node.nodeId, run: this.#run }, { timeoutMs: HEARTBEAT_TIMEOUT_MS })
+      .catch(() => {})
   }
 
   async #beatOnce(): Promise<boolean> {
@@ -111,7 +115,7 @@ export class Membership {
     const reports = leases.reports().slice(0, LEASE_REPORTS_MAX)
     const askedMs = clock.nowMonotonicMs()
     const { known, closedLeaseIds, retrievals, nowUnixMs } = await manager.rpc.heartbeat(
-      { nodeId: node.nodeId, leases: reports.map(reportToProto), pool: pool() },
+      { nodeId: node.nodeId, run: this.#run, leases: reports.map(reportToProto), pool: pool() },
       { timeoutMs: HEARTBEAT_TIMEOUT_MS },
     )
     if (!known) return false
@@ -140,10 +144,11 @@ export class Membership {
 
   async #register(): Promise<void> {
     const { manager, node, leases, pool, useKey, clock } = this.#options
+    this.#run = (await manager.rpc.beginRun({}, { timeoutMs: HEARTBEAT_TIMEOUT_MS })).run
     const reports = leases.reports().slice(0, LEASE_REPORTS_MAX)
     const askedMs = clock.nowMonotonicMs()
     const { publicKeyJwk, heartbeatIntervalMs, nowUnixMs } = await manager.rpc.registerNode(
-      { node: { ...node, pool: pool() }, leases: reports.map(reportToProto) },
+      { node: { ...node, pool: pool() }, run: this.#run, leases: reports.map(reportToProto) },
       { timeoutMs: HEARTBEAT_TIMEOUT_MS },
     )
     clock.hear(nowUnixMs, askedMs)

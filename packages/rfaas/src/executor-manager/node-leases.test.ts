@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { NO_USAGE } from '../accounting/usage.ts'
 import type { LeaseClaims } from '../lease/token.ts'
-import { LEASE_REMEMBERED_MS } from '../limits.ts'
+import { EXECUTOR_DRAIN_GRACE_MS, LEASE_REMEMBERED_MS } from '../limits.ts'
 import type { Allocation, AllocationRequest } from './allocation.ts'
 import { BundleCache } from './bundle-cache.ts'
 import { CapacityLedger } from './capacity.ts'
@@ -501,6 +501,29 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     assert.equal(third.start, 'cold')
     assert.deepEqual(setup.changes, ['a active', 'a released', 'b active', 'b released', 'c active'])
   })
+
+  for (const order of [
+    ['release', 'retrieve'],
+    ['retrieve', 'release'],
+  ]) {
+    it(`${order.join(', then ')}: it has the grace of the retrieval, not that of a release`, async () => {
+      await using setup = await Setup.make()
+      const claims = setup.claims('a')
+      await setup.leases.allocate(claims, await setup.request('never done'))
+      const notice = { leaseId: 'a', message: 'maintenance', graceMs: 100 }
+      for (const step of order) {
+        if (step === 'release') void setup.leases.release(claims)
+        else setup.leases.retrieve([notice])
+      }
+      const closed = setup.changed()
+      setup.clock.advance(99)
+      assert.equal(setup.capacity.free.cores, 2)
+      setup.clock.advance(1)
+      const late = new Promise((resolve) => setTimeout(resolve, EXECUTOR_DRAIN_GRACE_MS * 0.75, 'late').unref())
+      assert.equal(await Promise.race([closed, late]), undefined)
+      assert.deepEqual([setup.changes.at(-1), setup.capacity.free.cores], ['a released', 4])
+    })
+  }
 
   it('stopAll retrieves everything and starts nothing more', async () => {
     await using setup = await Setup.make()

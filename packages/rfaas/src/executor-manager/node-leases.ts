@@ -169,7 +169,7 @@ export class NodeLeases {
     for (const { leaseId, message, graceMs } of retrievals) {
       const entry = this.#entries.get(leaseId)
       const { allocation } = entry ?? {}
-      if (!entry || !allocation || allocation.end !== null) continue
+      if (!entry || !allocation || allocation.isClosed) continue
       allocation.retrieve({ message, graceMs })
       // Of several graces it has the shortest.
       entry.expiresUnixMs = nowUnixMs + allocation.retrieval!.graceMs

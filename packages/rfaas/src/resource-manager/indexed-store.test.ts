@@ -72,6 +72,7 @@ function placed(store: IndexedStore, cores: number, rest: Partial<Demand> = {}):
 function node(nodeId: string, coresLeased: number): NodeRecord {
   return {
     nodeId,
+    run: 0,
     controlUrl: 'http://127.0.0.1:7071',
     cores: 8,
     memoryMib: 8192,

@@ -42,6 +42,45 @@ describe('RegisterNode', () => {
     assert.equal(await manager.coresFree('node-1'), 4)
   })
 
+  test('a copy that comes late closes nothing that has begun since', async () => {
+    await using manager = await TestManager.start()
+    const { run } = await manager.rpc.beginRun({})
+    await manager.addNode('node-1', 2)
+    const registration = { node: await manager.node('node-1'), run }
+    await manager.rpc.registerNode(registration)
+    const { leaseId } = await manager.lease()
+    await manager.rpc.heartbeat({ nodeId: 'node-1', run, leases: [{ leaseId }] })
+    await manager.rpc.registerNode(registration)
+    assert.equal((await manager.find(leaseId)).state, LeaseState.ACTIVE)
+    assert.equal(await manager.coresFree('node-1'), 1)
+  })
+
+  test('what comes late from an older run is refused, and its deregistration ends nothing', async () => {
+    await using manager = await TestManager.start()
+    const { run: older } = await manager.rpc.beginRun({})
+    const { run } = await manager.rpc.beginRun({})
+    assert.ok(run > older)
+    await manager.addNode('node-1', 2)
+    const node = await manager.node('node-1')
+    await manager.rpc.registerNode({ node, run })
+    const { leaseId } = await manager.lease()
+    await manager.rpc.heartbeat({ nodeId: 'node-1', run, leases: [{ leaseId }] })
+    const refused = { code: 'invalid_argument', message: new RegExp(`it is of run ${older}, run ${run} has begun`) }
+    await assert.rejects(manager.rpc.registerNode({ node, run: older }), refused)
+    await assert.rejects(manager.rpc.heartbeat({ nodeId: 'node-1', run: older }), refused)
+    await manager.rpc.deregisterNode({ nodeId: 'node-1', run: older })
+    assert.equal((await manager.find(leaseId)).state, LeaseState.ACTIVE)
+    await manager.rpc.deregisterNode({ nodeId: 'node-1', run })
+    assert.equal((await manager.find(leaseId)).end, LeaseEnd.RETRIEVED)
+  })
+
+  test('a heartbeat of a run that has not registered is answered as that of an unknown node', async () => {
+    await using manager = await TestManager.start()
+    await manager.addNode('node-1', 2)
+    const { run } = await manager.rpc.beginRun({})
+    assert.equal((await manager.rpc.heartbeat({ nodeId: 'node-1', run })).known, false)
+  })
+
   test('again with fewer resources than are leased: none is free until enough have closed', async () => {
     await using manager = await TestManager.start()
     await manager.addNode('node-1', 4, { resources: { gpu: 2 } })

@@ -10,14 +10,32 @@ import { NODES_MAX } from '../limits.ts'
 import { closeOpenLease } from './closing.ts'
 import type { Context } from './context.ts'
 import { publish } from './events.ts'
-import { CLOSED_LEASES, HEARTBEATS, NODES, OPEN_LEASES, parseLease, parseNode, parsePool, POOLS } from './records.ts'
+import {
+  CLOSED_LEASES,
+  HEARTBEATS,
+  LAST_RUN,
+  NODES,
+  OPEN_LEASES,
+  parseLease,
+  parseNode,
+  parsePool,
+  POOLS,
+} from './records.ts'
 import type { FabricOffer, LeaseRecord, NodeRecord, PoolRecord } from './records.ts'
 import { transact } from './store.ts'
 import type { Transaction } from './store.ts'
 
-/** What a node says of itself. */
-export interface NodeDescription {
+/**
+ * Which node it is, and in which run: one number for each registration, 0 for those that do not number them. Messages of
+ * an older one come late, or twice, and say what was true then.
+ */
+export interface NodeRun {
   readonly nodeId: string
+  readonly run: number
+}
+
+/** What a node says of itself. */
+export interface NodeDescription extends NodeRun {
   readonly controlUrl: string
   readonly cores: number
   readonly memoryMib: number
@@ -43,9 +61,21 @@ export interface NodeOrders {
   readonly retrievals: LeaseRecord[]
 }
 
+/** @returns a number for the next registration of a node, higher than any before */
+export async function beginRun({ store }: Context): Promise<number> {
+  return transact(store, async (transaction) => {
+    // One counter for all nodes: nothing is left of one that never registers.
+    const run = Number((await transaction.get(LAST_RUN)) ?? 0) + 1
+    transaction.set(LAST_RUN, String(run))
+    return run
+  })
+}
+
 /**
  * Makes a node known, or known again under the same id. `reports` must name all leases that it still runs: those
  * that ran on it when it was last heard of and are not among them, its restart has ended.
+ *
+ * @throws {RfaasError} `invalid_argument` when a later run of the node has registered
  */
 export async function registerNode(
   context: Context,
@@ -53,13 +83,14 @@ export async function registerNode(
   reports: readonly LeaseReport[],
   pool: PoolRecord | null = null,
 ): Promise<void> {
-  const { nodeId } = description
+  const { nodeId, run } = description
   const { node, closed } = await transact(context.store, async (transaction) => {
     const nowUnixMs = context.clock.nowUnixMs()
     const value = await transaction.get(NODES + nodeId)
     if (value === null) await checkRoomForNode(transaction, nodeId)
-    const { coresLeased, memoryMibLeased, resourcesLeased, drainReason } =
-      value === null ? NOTHING_LEASED : parseNode(value)
+    const known = value === null ? null : parseNode(value)
+    if (known !== null) checkRun('register', description, known)
+    const { coresLeased, memoryMibLeased, resourcesLeased, drainReason } = known ?? NOTHING_LEASED
     const leased = { coresLeased, memoryMibLeased, resourcesLeased }
     const node: NodeRecord = { ...description, ...leased, lostUnixMs: null, drainReason }
     transaction.set(NODES + nodeId, JSON.stringify(node))
@@ -67,6 +98,8 @@ export async function registerNode(
     await notePool(transaction, nodeId, pool)
 
     const { closed } = await applyReports(transaction, nodeId, reports, nowUnixMs)
+    // It comes a second time: what has begun since is not among the reports.
+    if (run !== 0 && run === known?.run) return { node, closed }
     const reported = new Set(reports.map(({ leaseId }) => leaseId))
     for (const lease of await openLeasesOf(transaction, nodeId)) {
       // One that was granted and never reported may be about to start.
@@ -98,11 +131,12 @@ async function checkRoomForNode(transaction: Transaction, nodeId: string): Promi
 /**
  * Takes a sign of life and what came with it. A node that was declared lost is back; its leases are not.
  *
- * @returns null when the node is unknown and has to register; else what it must do
+ * @returns null when the node, or this run of it, is unknown and has to register; else what it must do
+ * @throws {RfaasError} `invalid_argument` when a later run of the node has registered
  */
 export async function heartbeat(
   context: Context,
-  nodeId: string,
+  { nodeId, run }: NodeRun,
   reports: readonly LeaseReport[],
   pool: PoolRecord | null = null,
 ): Promise<NodeOrders | null> {
@@ -111,6 +145,8 @@ export async function heartbeat(
     const value = await transaction.get(NODES + nodeId)
     if (value === null) return null
     const node = parseNode(value)
+    checkRun('take a heartbeat of', { nodeId, run }, node)
+    if (run > node.run) return null
     if (node.lostUnixMs !== null) {
       transaction.set(NODES + nodeId, JSON.stringify({ ...node, lostUnixMs: null }))
       context.wakeAt(nowUnixMs + context.nodeLostAfterMs)
@@ -124,11 +160,16 @@ export async function heartbeat(
   return result.orders
 }
 
-/** Ends all leases of a node and forgets it. Again, or of a node that was never known, is fine. */
-export async function deregisterNode(context: Context, nodeId: string): Promise<void> {
+/**
+ * Ends all leases of a node and forgets it. Again, of a node that was never known, or of an older run than the one that
+ * is known, is fine and changes nothing.
+ */
+export async function deregisterNode(context: Context, { nodeId, run }: NodeRun): Promise<void> {
   const { known, closed } = await transact(context.store, async (transaction) => {
-    const known = (await transaction.get(NODES + nodeId)) !== null
+    const value = await transaction.get(NODES + nodeId)
+    const known = value !== null
     const closed: LeaseRecord[] = []
+    if (known && isOlder(run, parseNode(value))) return { known: false, closed }
     for (const lease of await openLeasesOf(transaction, nodeId)) {
       closed.push(await closeOpenLease(transaction, lease, 'retrieved', context.clock.nowUnixMs()))
     }
@@ -141,6 +182,18 @@ export async function deregisterNode(context: Context, nodeId: string): Promise<
   })
   for (const lease of closed) context.leaseClosed(lease)
   if (known) publish({ kind: 'node-left', nodeId })
+}
+
+function isOlder(run: number, known: NodeRecord): boolean {
+  return run !== 0 && run < known.run
+}
+
+function checkRun(verb: string, { nodeId, run }: NodeRun, known: NodeRecord): void {
+  if (!isOlder(run, known)) return
+  throw new RfaasError(
+    'invalid_argument',
+    `Cannot ${verb} node ${nodeId}: it is of run ${run}, run ${known.run} has begun`,
+  )
 }
 
 /** When the node was last heard of; 0 when it is unknown. */

@@ -30,6 +30,7 @@ function scene(orders: Record<string, { cores: number; leases: Order[] }>): [Nod
   const nodes = Object.entries(orders).map(([nodeId, { cores, leases: held }]) => {
     let node: NodeRecord = {
       nodeId,
+      run: 1,
       controlUrl: '',
       cores,
       memoryMib: 4096,

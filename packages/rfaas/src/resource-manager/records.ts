@@ -17,6 +17,7 @@ export const POOLS = 'pools/'
 export const OPEN_LEASES = 'leases/open/'
 export const CLOSED_LEASES = 'leases/closed/'
 export const LAST_FENCE = 'last-fence'
+export const LAST_RUN = 'last-run'
 export const SIGNING_KEY = 'signing-key'
 
 export interface FabricOffer {
@@ -34,6 +35,8 @@ export interface PoolRecord {
 
 export interface NodeRecord {
   readonly nodeId: string
+  /** In which it has registered; 0 when it does not number its runs. */
+  readonly run: number
   readonly controlUrl: string
   readonly cores: number
   readonly memoryMib: number
@@ -54,8 +57,14 @@ export interface LeaseRecord extends Lease {
   readonly usage: Usage
 }
 
-/** What was written before there were resources, labels and drains lacks them. */
-const OF_BEFORE = { resources: NO_RESOURCES, resourcesLeased: NO_RESOURCES, labels: NO_LABELS, drainReason: null }
+/** What was written before there were resources, labels, drains and runs lacks them. */
+const OF_BEFORE = {
+  resources: NO_RESOURCES,
+  resourcesLeased: NO_RESOURCES,
+  labels: NO_LABELS,
+  drainReason: null,
+  run: 0,
+}
 
 export function parseNode(value: string): NodeRecord {
   return { ...OF_BEFORE, ...(JSON.parse(value) as NodeRecord) }

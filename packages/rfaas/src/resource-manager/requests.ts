@@ -115,7 +115,7 @@ export function checkNodeId(action: string, nodeId: string): string {
   return nodeId
 }
 
-export function checkNode(node: NodeInfo | undefined): NodeDescription {
+export function checkNode(node: NodeInfo | undefined, run: number): NodeDescription {
   if (node === undefined) throw refused('Cannot register node', 'the request describes none')
   const { nodeId, controlUrl, cores, memoryMib, resources, labels, fabrics } = node
   checkNodeId('Cannot register node', nodeId)
@@ -138,7 +138,7 @@ export function checkNode(node: NodeInfo | undefined): NodeDescription {
   }
   const offers = fabrics.map(({ fabric, hostId, address }) => ({ fabric, hostId, address }))
   checkTraits(action, labels, resources)
-  return { nodeId, controlUrl, cores, memoryMib, resources, labels, fabrics: offers }
+  return { nodeId, run, controlUrl, cores, memoryMib, resources, labels, fabrics: offers }
 }
 
 export function checkReports(nodeId: string, reports: readonly ProtoLeaseReport[]): LeaseReport[] {

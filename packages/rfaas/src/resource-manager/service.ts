@@ -5,7 +5,7 @@ import { RfaasError } from '../errors.ts'
 import type { LeaseQueue } from './lease-queue.ts'
 import { grant, listLeases, release, renew } from './leases.ts'
 import type { Granted } from './leases.ts'
-import { deregisterNode, heartbeat, lastHeartbeat, listNodes, registerNode } from './nodes.ts'
+import { beginRun, deregisterNode, heartbeat, lastHeartbeat, listNodes, registerNode } from './nodes.ts'
 import type { Nudges } from './nudges.ts'
 import { leaseToProto, nodeToProto, retrievalToProto } from './proto.ts'
 import {
@@ -47,23 +47,29 @@ export function resourceManagerRoutes(
   }
   return (router) =>
     router.service(ResourceManagerService, {
+      async beginRun() {
+        return { run: await beginRun(context) }
+      },
+
       async registerNode(request) {
-        const node = checkNode(request.node)
+        const node = checkNode(request.node, request.run)
         await registerNode(context, node, checkReports(node.nodeId, request.leases), checkPool(request.node?.pool))
         return { publicKeyJwk: keys.publicKeyJwk, heartbeatIntervalMs, nowUnixMs: clock.nowUnixMs() }
       },
 
       async heartbeat(request) {
         const nodeId = checkNodeId('Cannot take a heartbeat', request.nodeId)
-        const orders = await heartbeat(context, nodeId, checkReports(nodeId, request.leases), checkPool(request.pool))
+        const { run } = request
+        const reports = checkReports(nodeId, request.leases)
+        const orders = await heartbeat(context, { nodeId, run }, reports, checkPool(request.pool))
         if (orders === null) return { known: false }
         const nowUnixMs = clock.nowUnixMs()
         const retrievals = orders.retrievals.map((lease) => retrievalToProto(lease, nowUnixMs))
         return { known: true, closedLeaseIds: orders.toStop, retrievals, nowUnixMs }
       },
 
-      async deregisterNode({ nodeId }) {
-        await deregisterNode(context, checkNodeId('Cannot deregister node', nodeId))
+      async deregisterNode({ nodeId, run }) {
+        await deregisterNode(context, { nodeId: checkNodeId('Cannot deregister node', nodeId), run })
         return {}
       },
 

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file rfaas.proto.
  */
 export const file_rfaas: GenFile = /*@__PURE__*/
-  fileDesc("CgtyZmFhcy5wcm90bxIIcmZhYXMudjEiPwoLRmFicmljT2ZmZXISDgoGZmFicmljGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSLgBAoITm9kZUluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtjb250cm9sX3VybBgCIAEoCRINCgVjb3JlcxgDIAEoDRISCgptZW1vcnlfbWliGAQgASgNEhIKCmNvcmVzX2ZyZWUYBSABKA0SFwoPbWVtb3J5X21pYl9mcmVlGAYgASgNEiYKB2ZhYnJpY3MYByADKAsyFS5yZmFhcy52MS5GYWJyaWNPZmZlchIiCgVzdGF0ZRgIIAEoDjITLnJmYWFzLnYxLk5vZGVTdGF0ZRIeChZsYXN0X2hlYXJ0YmVhdF91bml4X21zGAkgASgBEiAKBHBvb2wYCiABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxIuCgZsYWJlbHMYCyADKAsyHi5yZmFhcy52MS5Ob2RlSW5mby5MYWJlbHNFbnRyeRI0CglyZXNvdXJjZXMYDCADKAsyIS5yZmFhcy52MS5Ob2RlSW5mby5SZXNvdXJjZXNFbnRyeRI9Cg5yZXNvdXJjZXNfZnJlZRgNIAMoCzIlLnJmYWFzLnYxLk5vZGVJbmZvLlJlc291cmNlc0ZyZWVFbnRyeRIUCgxkcmFpbl9yZWFzb24YDiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGjQKElJlc291cmNlc0ZyZWVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIjsKCFBvb2xJbmZvEgwKBHNpemUYASABKA0SDQoFcmVhZHkYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDSJ/CgVVc2FnZRIZChFhbGxvY2F0aW9uX2NvcmVfcxgBIAEoARIYChBhbGxvY2F0aW9uX2dpYl9zGAIgASgBEhYKDmhvdF9wb2xsaW5nX25zGAMgASgBEhQKDGV4ZWN1dGlvbl9ucxgEIAEoARITCgtpbnZvY2F0aW9ucxgFIAEoASK+AwoJTGVhc2VJbmZvEhAKCGxlYXNlX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAkSDgoGdGVuYW50GAMgASgJEg0KBWNvcmVzGAQgASgNEhIKCm1lbW9yeV9taWIYBSABKA0SIwoFc3RhdGUYBiABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgHIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEhcKD2dyYW50ZWRfdW5peF9tcxgIIAEoARIXCg9leHBpcmVzX3VuaXhfbXMYCSABKAESFgoOY2xvc2VkX3VuaXhfbXMYCiABKAESDQoFZmVuY2UYCyABKAQSHgoFdXNhZ2UYDCABKAsyDy5yZmFhcy52MS5Vc2FnZRIMCgRjb3N0GA0gASgBEjUKCXJlc291cmNlcxgOIAMoCzIiLnJmYWFzLnYxLkxlYXNlSW5mby5SZXNvdXJjZXNFbnRyeRITCgtlbmRfbWVzc2FnZRgPIAEoCRIQCghwcmlvcml0eRgQIAEoDRowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIl4KE1JlZ2lzdGVyTm9kZVJlcXVlc3QSIAoEbm9kZRgBIAEoCzISLnJmYWFzLnYxLk5vZGVJbmZvEiUKBmxlYXNlcxgCIAMoCzIVLnJmYWFzLnYxLkxlYXNlUmVwb3J0ImIKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEhYKDnB1YmxpY19rZXlfandrGAEgASgJEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgCIAEoDRITCgtub3dfdW5peF9tcxgDIAEoASJgCgtMZWFzZVJlcG9ydBIQCghsZWFzZV9pZBgBIAEoCRIeCgV1c2FnZRgCIAEoCzIPLnJmYWFzLnYxLlVzYWdlEh8KA2VuZBgDIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kImwKEEhlYXJ0YmVhdFJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIlCgZsZWFzZXMYAiADKAsyFS5yZmFhcy52MS5MZWFzZVJlcG9ydBIgCgRwb29sGAMgASgLMhIucmZhYXMudjEuUG9vbEluZm8iegoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgSGAoQY2xvc2VkX2xlYXNlX2lkcxgCIAMoCRInCgpyZXRyaWV2YWxzGAMgAygLMhMucmZhYXMudjEuUmV0cmlldmFsEhMKC25vd191bml4X21zGAQgASgBIkAKCVJldHJpZXZhbBIQCghsZWFzZV9pZBgBIAEoCRIQCghncmFjZV9tcxgCIAEoARIPCgdtZXNzYWdlGAMgASgJIigKFURlcmVnaXN0ZXJOb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIhgKFkRlcmVnaXN0ZXJOb2RlUmVzcG9uc2UiEgoQTGlzdE5vZGVzUmVxdWVzdCI2ChFMaXN0Tm9kZXNSZXNwb25zZRIhCgVub2RlcxgBIAMoCzISLnJmYWFzLnYxLk5vZGVJbmZvIvoDChNSZXF1ZXN0TGVhc2VSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVjb3JlcxgCIAEoDRISCgptZW1vcnlfbWliGAMgASgNEhMKC2R1cmF0aW9uX21zGAQgASgBEg8KB25vZGVfaWQYBSABKAkSDwoHZmFicmljcxgGIAMoCRIPCgdob3N0X2lkGAcgASgJEjkKBmxhYmVscxgIIAMoCzIpLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QuTGFiZWxzRW50cnkSPwoJcmVzb3VyY2VzGAkgAygLMiwucmZhYXMudjEuUmVxdWVzdExlYXNlUmVxdWVzdC5SZXNvdXJjZXNFbnRyeRIpCgZwb2xpY3kYCiABKA4yGS5yZmFhcy52MS5QbGFjZW1lbnRQb2xpY3kSEAoIcHJpb3JpdHkYCyABKA0SFgoOYXZvaWRfbm9kZV9pZHMYDCADKAkSEQoJbm9kZXNfbWF4GA0gASgNEhEKCWNvcmVzX21pbhgOIAEoDRIQCghwcmVlbXB0cxgPIAEoCBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjAKDlJlc291cmNlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEiVAoRQXdhaXRMZWFzZVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QSDwoHd2FpdF9tcxgCIAEoASJhCgpMZWFzZUdyYW50EiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvEg0KBXRva2VuGAIgASgJEiAKBG5vZGUYAyABKAsyEi5yZmFhcy52MS5Ob2RlSW5mbyJRChRSZXF1ZXN0TGVhc2VSZXNwb25zZRIkCgZncmFudHMYASADKAsyFC5yZmFhcy52MS5MZWFzZUdyYW50EhMKC25vd191bml4X21zGAIgASgBIkkKEVJlbmV3TGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJEhMKC2R1cmF0aW9uX21zGAMgASgBIlwKElJlbmV3TGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbxINCgV0b2tlbhgCIAEoCRITCgtub3dfdW5peF9tcxgDIAEoASI2ChNSZWxlYXNlTGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJIjoKFFJlbGVhc2VMZWFzZVJlc3BvbnNlEiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvIisKEUxpc3RMZWFzZXNSZXF1ZXN0EhYKDmluY2x1ZGVfY2xvc2VkGAEgASgIIjkKEkxpc3RMZWFzZXNSZXNwb25zZRIjCgZsZWFzZXMYASADKAsyEy5yZmFhcy52MS5MZWFzZUluZm8iSgoUUmV0cmlldmVMZWFzZVJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJIjsKFVJldHJpZXZlTGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbyJTChBEcmFpbk5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJEgwKBHVuZG8YBCABKAgiOAoRRHJhaW5Ob2RlUmVzcG9uc2USIwoGbGVhc2VzGAEgAygLMhMucmZhYXMudjEuTGVhc2VJbmZvIiMKEFdhdGNoTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSITChFXYXRjaE5vZGVSZXNwb25zZSIxChBIYXNCdW5kbGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIkChFIYXNCdW5kbGVSZXNwb25zZRIPCgdwcmVzZW50GAEgASgIIj8KEFB1dEJ1bmRsZVJlcXVlc3QSDQoFdG9rZW4YASABKAkSDgoGc2hhMjU2GAIgASgJEgwKBGNvZGUYAyABKAwiEwoRUHV0QnVuZGxlUmVzcG9uc2UisAEKD0FsbG9jYXRlUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIVCg1idW5kbGVfc2hhMjU2GAIgASgJEg4KBmZhYnJpYxgDIAEoCRINCgVzbG90cxgEIAEoDRIZChFwYXlsb2FkX2J5dGVzX21heBgFIAEoDRIWCg5ob3RfdGltZW91dF9tcxgGIAEoARIPCgdhZGRyZXNzGAcgASgJEhQKDGtlZXBfd2FybV9tcxgIIAEoASIwCg1Xb3JrZXJBZGRyZXNzEg8KB2FkZHJlc3MYASABKAkSDgoGc2VjcmV0GAIgASgMIikKDEZ1bmN0aW9uSW5mbxIMCgRuYW1lGAEgASgJEgsKA3JhdxgCIAEoCCK9AQoQQWxsb2NhdGVSZXNwb25zZRITCgtleGVjdXRvcl9pZBgBIAEoCRIoCgd3b3JrZXJzGAIgAygLMhcucmZhYXMudjEuV29ya2VyQWRkcmVzcxIpCglmdW5jdGlvbnMYAyADKAsyFi5yZmFhcy52MS5GdW5jdGlvbkluZm8SEAoIc3RhcnRfbXMYBCABKAESDwoHbG9hZF9tcxgFIAEoARIOCgZwb29sZWQYBiABKAgSDAoEa2VwdBgHIAEoCCIeCg1FeHRlbmRSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIhAKDkV4dGVuZFJlc3BvbnNlIiIKEURlYWxsb2NhdGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIjQKEkRlYWxsb2NhdGVSZXNwb25zZRIeCgV1c2FnZRgBIAEoCzIPLnJmYWFzLnYxLlVzYWdlIiIKEVdhdGNoTGVhc2VSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIo4BChJXYXRjaExlYXNlUmVzcG9uc2USIwoFc3RhdGUYASABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgCIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEg8KB21lc3NhZ2UYAyABKAkSEAoIZ3JhY2VfbXMYBCABKAESDwoHZHJhaW5lZBgFIAEoCCprCglOb2RlU3RhdGUSGgoWTk9ERV9TVEFURV9VTlNQRUNJRklFRBAAEhQKEE5PREVfU1RBVEVfUkVBRFkQARITCg9OT0RFX1NUQVRFX0xPU1QQAhIXChNOT0RFX1NUQVRFX0RSQUlOSU5HEAMqawoPUGxhY2VtZW50UG9saWN5EiAKHFBMQUNFTUVOVF9QT0xJQ1lfVU5TUEVDSUZJRUQQABIZChVQTEFDRU1FTlRfUE9MSUNZX1BBQ0sQARIbChdQTEFDRU1FTlRfUE9MSUNZX1NQUkVBRBACKqoBCgpMZWFzZVN0YXRlEhsKF0xFQVNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVTEVBU0VfU1RBVEVfUkVRVUVTVEVEEAESFwoTTEVBU0VfU1RBVEVfR1JBTlRFRBACEhYKEkxFQVNFX1NUQVRFX0FDVElWRRADEhsKF0xFQVNFX1NUQVRFX1RFUk1JTkFUSU5HEAQSFgoSTEVBU0VfU1RBVEVfQ0xPU0VEEAUqvAEKCExlYXNlRW5kEhkKFUxFQVNFX0VORF9VTlNQRUNJRklFRBAAEhYKEkxFQVNFX0VORF9SRUxFQVNFRBABEhUKEUxFQVNFX0VORF9FWFBJUkVEEAISFwoTTEVBU0VfRU5EX1JFVFJJRVZFRBADEhcKE0xFQVNFX0VORF9OT0RFX0xPU1QQBBIeChpMRUFTRV9FTkRfRVhFQ1VUT1JfQ1JBU0hFRBAFEhQKEExFQVNFX0VORF9ERU5JRUQQBjKjBwoWUmVzb3VyY2VNYW5hZ2VyU2VydmljZRJNCgxSZWdpc3Rlck5vZGUSHS5yZmFhcy52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0Gh4ucmZhYXMudjEuUmVnaXN0ZXJOb2RlUmVzcG9uc2USRAoJSGVhcnRiZWF0EhoucmZhYXMudjEuSGVhcnRiZWF0UmVxdWVzdBobLnJmYWFzLnYxLkhlYXJ0YmVhdFJlc3BvbnNlElMKDkRlcmVnaXN0ZXJOb2RlEh8ucmZhYXMudjEuRGVyZWdpc3Rlck5vZGVSZXF1ZXN0GiAucmZhYXMudjEuRGVyZWdpc3Rlck5vZGVSZXNwb25zZRJECglMaXN0Tm9kZXMSGi5yZmFhcy52MS5MaXN0Tm9kZXNSZXF1ZXN0GhsucmZhYXMudjEuTGlzdE5vZGVzUmVzcG9uc2USTQoMUmVxdWVzdExlYXNlEh0ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVxdWVzdBoeLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlc3BvbnNlEkkKCkF3YWl0TGVhc2USGy5yZmFhcy52MS5Bd2FpdExlYXNlUmVxdWVzdBoeLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlc3BvbnNlEkcKClJlbmV3TGVhc2USGy5yZmFhcy52MS5SZW5ld0xlYXNlUmVxdWVzdBocLnJmYWFzLnYxLlJlbmV3TGVhc2VSZXNwb25zZRJNCgxSZWxlYXNlTGVhc2USHS5yZmFhcy52MS5SZWxlYXNlTGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVsZWFzZUxlYXNlUmVzcG9uc2USRwoKTGlzdExlYXNlcxIbLnJmYWFzLnYxLkxpc3RMZWFzZXNSZXF1ZXN0GhwucmZhYXMudjEuTGlzdExlYXNlc1Jlc3BvbnNlElAKDVJldHJpZXZlTGVhc2USHi5yZmFhcy52MS5SZXRyaWV2ZUxlYXNlUmVxdWVzdBofLnJmYWFzLnYxLlJldHJpZXZlTGVhc2VSZXNwb25zZRJECglEcmFpbk5vZGUSGi5yZmFhcy52MS5EcmFpbk5vZGVSZXF1ZXN0GhsucmZhYXMudjEuRHJhaW5Ob2RlUmVzcG9uc2USRgoJV2F0Y2hOb2RlEhoucmZhYXMudjEuV2F0Y2hOb2RlUmVxdWVzdBobLnJmYWFzLnYxLldhdGNoTm9kZVJlc3BvbnNlMAEyuAMKFkV4ZWN1dG9yTWFuYWdlclNlcnZpY2USRAoJSGFzQnVuZGxlEhoucmZhYXMudjEuSGFzQnVuZGxlUmVxdWVzdBobLnJmYWFzLnYxLkhhc0J1bmRsZVJlc3BvbnNlEkQKCVB1dEJ1bmRsZRIaLnJmYWFzLnYxLlB1dEJ1bmRsZVJlcXVlc3QaGy5yZmFhcy52MS5QdXRCdW5kbGVSZXNwb25zZRJBCghBbGxvY2F0ZRIZLnJmYWFzLnYxLkFsbG9jYXRlUmVxdWVzdBoaLnJmYWFzLnYxLkFsbG9jYXRlUmVzcG9uc2USOwoGRXh0ZW5kEhcucmZhYXMudjEuRXh0ZW5kUmVxdWVzdBoYLnJmYWFzLnYxLkV4dGVuZFJlc3BvbnNlEkcKCkRlYWxsb2NhdGUSGy5yZmFhcy52MS5EZWFsbG9jYXRlUmVxdWVzdBocLnJmYWFzLnYxLkRlYWxsb2NhdGVSZXNwb25zZRJJCgpXYXRjaExlYXNlEhsucmZhYXMudjEuV2F0Y2hMZWFzZVJlcXVlc3QaHC5yZmFhcy52MS5XYXRjaExlYXNlUmVzcG9uc2UwAWIGcHJvdG8z");
+  fileDesc("CgtyZmFhcy5wcm90bxIIcmZhYXMudjEiPwoLRmFicmljT2ZmZXISDgoGZmFicmljGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSLgBAoITm9kZUluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtjb250cm9sX3VybBgCIAEoCRINCgVjb3JlcxgDIAEoDRISCgptZW1vcnlfbWliGAQgASgNEhIKCmNvcmVzX2ZyZWUYBSABKA0SFwoPbWVtb3J5X21pYl9mcmVlGAYgASgNEiYKB2ZhYnJpY3MYByADKAsyFS5yZmFhcy52MS5GYWJyaWNPZmZlchIiCgVzdGF0ZRgIIAEoDjITLnJmYWFzLnYxLk5vZGVTdGF0ZRIeChZsYXN0X2hlYXJ0YmVhdF91bml4X21zGAkgASgBEiAKBHBvb2wYCiABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxIuCgZsYWJlbHMYCyADKAsyHi5yZmFhcy52MS5Ob2RlSW5mby5MYWJlbHNFbnRyeRI0CglyZXNvdXJjZXMYDCADKAsyIS5yZmFhcy52MS5Ob2RlSW5mby5SZXNvdXJjZXNFbnRyeRI9Cg5yZXNvdXJjZXNfZnJlZRgNIAMoCzIlLnJmYWFzLnYxLk5vZGVJbmZvLlJlc291cmNlc0ZyZWVFbnRyeRIUCgxkcmFpbl9yZWFzb24YDiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGjQKElJlc291cmNlc0ZyZWVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIjsKCFBvb2xJbmZvEgwKBHNpemUYASABKA0SDQoFcmVhZHkYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDSJ/CgVVc2FnZRIZChFhbGxvY2F0aW9uX2NvcmVfcxgBIAEoARIYChBhbGxvY2F0aW9uX2dpYl9zGAIgASgBEhYKDmhvdF9wb2xsaW5nX25zGAMgASgBEhQKDGV4ZWN1dGlvbl9ucxgEIAEoARITCgtpbnZvY2F0aW9ucxgFIAEoASK+AwoJTGVhc2VJbmZvEhAKCGxlYXNlX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAkSDgoGdGVuYW50GAMgASgJEg0KBWNvcmVzGAQgASgNEhIKCm1lbW9yeV9taWIYBSABKA0SIwoFc3RhdGUYBiABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgHIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEhcKD2dyYW50ZWRfdW5peF9tcxgIIAEoARIXCg9leHBpcmVzX3VuaXhfbXMYCSABKAESFgoOY2xvc2VkX3VuaXhfbXMYCiABKAESDQoFZmVuY2UYCyABKAQSHgoFdXNhZ2UYDCABKAsyDy5yZmFhcy52MS5Vc2FnZRIMCgRjb3N0GA0gASgBEjUKCXJlc291cmNlcxgOIAMoCzIiLnJmYWFzLnYxLkxlYXNlSW5mby5SZXNvdXJjZXNFbnRyeRITCgtlbmRfbWVzc2FnZRgPIAEoCRIQCghwcmlvcml0eRgQIAEoDRowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIhEKD0JlZ2luUnVuUmVxdWVzdCIfChBCZWdpblJ1blJlc3BvbnNlEgsKA3J1bhgBIAEoDSJrChNSZWdpc3Rlck5vZGVSZXF1ZXN0EiAKBG5vZGUYASABKAsyEi5yZmFhcy52MS5Ob2RlSW5mbxIlCgZsZWFzZXMYAiADKAsyFS5yZmFhcy52MS5MZWFzZVJlcG9ydBILCgNydW4YAyABKA0iYgoUUmVnaXN0ZXJOb2RlUmVzcG9uc2USFgoOcHVibGljX2tleV9qd2sYASABKAkSHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAIgASgNEhMKC25vd191bml4X21zGAMgASgBImAKC0xlYXNlUmVwb3J0EhAKCGxlYXNlX2lkGAEgASgJEh4KBXVzYWdlGAIgASgLMg8ucmZhYXMudjEuVXNhZ2USHwoDZW5kGAMgASgOMhIucmZhYXMudjEuTGVhc2VFbmQieQoQSGVhcnRiZWF0UmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEiUKBmxlYXNlcxgCIAMoCzIVLnJmYWFzLnYxLkxlYXNlUmVwb3J0EiAKBHBvb2wYAyABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxILCgNydW4YBCABKA0iegoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgSGAoQY2xvc2VkX2xlYXNlX2lkcxgCIAMoCRInCgpyZXRyaWV2YWxzGAMgAygLMhMucmZhYXMudjEuUmV0cmlldmFsEhMKC25vd191bml4X21zGAQgASgBIkAKCVJldHJpZXZhbBIQCghsZWFzZV9pZBgBIAEoCRIQCghncmFjZV9tcxgCIAEoARIPCgdtZXNzYWdlGAMgASgJIjUKFURlcmVnaXN0ZXJOb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEgsKA3J1bhgCIAEoDSIYChZEZXJlZ2lzdGVyTm9kZVJlc3BvbnNlIhIKEExpc3ROb2Rlc1JlcXVlc3QiNgoRTGlzdE5vZGVzUmVzcG9uc2USIQoFbm9kZXMYASADKAsyEi5yZmFhcy52MS5Ob2RlSW5mbyL6AwoTUmVxdWVzdExlYXNlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFY29yZXMYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDRITCgtkdXJhdGlvbl9tcxgEIAEoARIPCgdub2RlX2lkGAUgASgJEg8KB2ZhYnJpY3MYBiADKAkSDwoHaG9zdF9pZBgHIAEoCRI5CgZsYWJlbHMYCCADKAsyKS5yZmFhcy52MS5SZXF1ZXN0TGVhc2VSZXF1ZXN0LkxhYmVsc0VudHJ5Ej8KCXJlc291cmNlcxgJIAMoCzIsLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QuUmVzb3VyY2VzRW50cnkSKQoGcG9saWN5GAogASgOMhkucmZhYXMudjEuUGxhY2VtZW50UG9saWN5EhAKCHByaW9yaXR5GAsgASgNEhYKDmF2b2lkX25vZGVfaWRzGAwgAygJEhEKCW5vZGVzX21heBgNIAEoDRIRCgljb3Jlc19taW4YDiABKA0SEAoIcHJlZW1wdHMYDyABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIlQKEUF3YWl0TGVhc2VSZXF1ZXN0Ei4KB3JlcXVlc3QYASABKAsyHS5yZmFhcy52MS5SZXF1ZXN0TGVhc2VSZXF1ZXN0Eg8KB3dhaXRfbXMYAiABKAEiYQoKTGVhc2VHcmFudBIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbxINCgV0b2tlbhgCIAEoCRIgCgRub2RlGAMgASgLMhIucmZhYXMudjEuTm9kZUluZm8iUQoUUmVxdWVzdExlYXNlUmVzcG9uc2USJAoGZ3JhbnRzGAEgAygLMhQucmZhYXMudjEuTGVhc2VHcmFudBITCgtub3dfdW5peF9tcxgCIAEoASJJChFSZW5ld0xlYXNlUmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCRINCgV0b2tlbhgCIAEoCRITCgtkdXJhdGlvbl9tcxgDIAEoASJcChJSZW5ld0xlYXNlUmVzcG9uc2USIgoFbGVhc2UYASABKAsyEy5yZmFhcy52MS5MZWFzZUluZm8SDQoFdG9rZW4YAiABKAkSEwoLbm93X3VuaXhfbXMYAyABKAEiNgoTUmVsZWFzZUxlYXNlUmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCRINCgV0b2tlbhgCIAEoCSI6ChRSZWxlYXNlTGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbyIrChFMaXN0TGVhc2VzUmVxdWVzdBIWCg5pbmNsdWRlX2Nsb3NlZBgBIAEoCCI5ChJMaXN0TGVhc2VzUmVzcG9uc2USIwoGbGVhc2VzGAEgAygLMhMucmZhYXMudjEuTGVhc2VJbmZvIkoKFFJldHJpZXZlTGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEhAKCGdyYWNlX21zGAIgASgBEg4KBnJlYXNvbhgDIAEoCSI7ChVSZXRyaWV2ZUxlYXNlUmVzcG9uc2USIgoFbGVhc2UYASABKAsyEy5yZmFhcy52MS5MZWFzZUluZm8iUwoQRHJhaW5Ob2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEhAKCGdyYWNlX21zGAIgASgBEg4KBnJlYXNvbhgDIAEoCRIMCgR1bmRvGAQgASgIIjgKEURyYWluTm9kZVJlc3BvbnNlEiMKBmxlYXNlcxgBIAMoCzITLnJmYWFzLnYxLkxlYXNlSW5mbyIjChBXYXRjaE5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkiEwoRV2F0Y2hOb2RlUmVzcG9uc2UiMQoQSGFzQnVuZGxlUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIOCgZzaGEyNTYYAiABKAkiJAoRSGFzQnVuZGxlUmVzcG9uc2USDwoHcHJlc2VudBgBIAEoCCI/ChBQdXRCdW5kbGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg4KBnNoYTI1NhgCIAEoCRIMCgRjb2RlGAMgASgMIhMKEVB1dEJ1bmRsZVJlc3BvbnNlIrABCg9BbGxvY2F0ZVJlcXVlc3QSDQoFdG9rZW4YASABKAkSFQoNYnVuZGxlX3NoYTI1NhgCIAEoCRIOCgZmYWJyaWMYAyABKAkSDQoFc2xvdHMYBCABKA0SGQoRcGF5bG9hZF9ieXRlc19tYXgYBSABKA0SFgoOaG90X3RpbWVvdXRfbXMYBiABKAESDwoHYWRkcmVzcxgHIAEoCRIUCgxrZWVwX3dhcm1fbXMYCCABKAEiMAoNV29ya2VyQWRkcmVzcxIPCgdhZGRyZXNzGAEgASgJEg4KBnNlY3JldBgCIAEoDCIpCgxGdW5jdGlvbkluZm8SDAoEbmFtZRgBIAEoCRILCgNyYXcYAiABKAgivQEKEEFsbG9jYXRlUmVzcG9uc2USEwoLZXhlY3V0b3JfaWQYASABKAkSKAoHd29ya2VycxgCIAMoCzIXLnJmYWFzLnYxLldvcmtlckFkZHJlc3MSKQoJZnVuY3Rpb25zGAMgAygLMhYucmZhYXMudjEuRnVuY3Rpb25JbmZvEhAKCHN0YXJ0X21zGAQgASgBEg8KB2xvYWRfbXMYBSABKAESDgoGcG9vbGVkGAYgASgIEgwKBGtlcHQYByABKAgiHgoNRXh0ZW5kUmVxdWVzdBINCgV0b2tlbhgBIAEoCSIQCg5FeHRlbmRSZXNwb25zZSIiChFEZWFsbG9jYXRlUmVxdWVzdBINCgV0b2tlbhgBIAEoCSI0ChJEZWFsbG9jYXRlUmVzcG9uc2USHgoFdXNhZ2UYASABKAsyDy5yZmFhcy52MS5Vc2FnZSIiChFXYXRjaExlYXNlUmVxdWVzdBINCgV0b2tlbhgBIAEoCSKOAQoSV2F0Y2hMZWFzZVJlc3BvbnNlEiMKBXN0YXRlGAEgASgOMhQucmZhYXMudjEuTGVhc2VTdGF0ZRIfCgNlbmQYAiABKA4yEi5yZmFhcy52MS5MZWFzZUVuZBIPCgdtZXNzYWdlGAMgASgJEhAKCGdyYWNlX21zGAQgASgBEg8KB2RyYWluZWQYBSABKAgqawoJTm9kZVN0YXRlEhoKFk5PREVfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBOT0RFX1NUQVRFX1JFQURZEAESEwoPTk9ERV9TVEFURV9MT1NUEAISFwoTTk9ERV9TVEFURV9EUkFJTklORxADKmsKD1BsYWNlbWVudFBvbGljeRIgChxQTEFDRU1FTlRfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGQoVUExBQ0VNRU5UX1BPTElDWV9QQUNLEAESGwoXUExBQ0VNRU5UX1BPTElDWV9TUFJFQUQQAiqqAQoKTGVhc2VTdGF0ZRIbChdMRUFTRV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFUxFQVNFX1NUQVRFX1JFUVVFU1RFRBABEhcKE0xFQVNFX1NUQVRFX0dSQU5URUQQAhIWChJMRUFTRV9TVEFURV9BQ1RJVkUQAxIbChdMRUFTRV9TVEFURV9URVJNSU5BVElORxAEEhYKEkxFQVNFX1NUQVRFX0NMT1NFRBAFKrwBCghMZWFzZUVuZBIZChVMRUFTRV9FTkRfVU5TUEVDSUZJRUQQABIWChJMRUFTRV9FTkRfUkVMRUFTRUQQARIVChFMRUFTRV9FTkRfRVhQSVJFRBACEhcKE0xFQVNFX0VORF9SRVRSSUVWRUQQAxIXChNMRUFTRV9FTkRfTk9ERV9MT1NUEAQSHgoaTEVBU0VfRU5EX0VYRUNVVE9SX0NSQVNIRUQQBRIUChBMRUFTRV9FTkRfREVOSUVEEAYy5gcKFlJlc291cmNlTWFuYWdlclNlcnZpY2USQQoIQmVnaW5SdW4SGS5yZmFhcy52MS5CZWdpblJ1blJlcXVlc3QaGi5yZmFhcy52MS5CZWdpblJ1blJlc3BvbnNlEk0KDFJlZ2lzdGVyTm9kZRIdLnJmYWFzLnYxLlJlZ2lzdGVyTm9kZVJlcXVlc3QaHi5yZmFhcy52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJECglIZWFydGJlYXQSGi5yZmFhcy52MS5IZWFydGJlYXRSZXF1ZXN0GhsucmZhYXMudjEuSGVhcnRiZWF0UmVzcG9uc2USUwoORGVyZWdpc3Rlck5vZGUSHy5yZmFhcy52MS5EZXJlZ2lzdGVyTm9kZVJlcXVlc3QaIC5yZmFhcy52MS5EZXJlZ2lzdGVyTm9kZVJlc3BvbnNlEkQKCUxpc3ROb2RlcxIaLnJmYWFzLnYxLkxpc3ROb2Rlc1JlcXVlc3QaGy5yZmFhcy52MS5MaXN0Tm9kZXNSZXNwb25zZRJNCgxSZXF1ZXN0TGVhc2USHS5yZmFhcy52MS5SZXF1ZXN0TGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVzcG9uc2USSQoKQXdhaXRMZWFzZRIbLnJmYWFzLnYxLkF3YWl0TGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVzcG9uc2USRwoKUmVuZXdMZWFzZRIbLnJmYWFzLnYxLlJlbmV3TGVhc2VSZXF1ZXN0GhwucmZhYXMudjEuUmVuZXdMZWFzZVJlc3BvbnNlEk0KDFJlbGVhc2VMZWFzZRIdLnJmYWFzLnYxLlJlbGVhc2VMZWFzZVJlcXVlc3QaHi5yZmFhcy52MS5SZWxlYXNlTGVhc2VSZXNwb25zZRJHCgpMaXN0TGVhc2VzEhsucmZhYXMudjEuTGlzdExlYXNlc1JlcXVlc3QaHC5yZmFhcy52MS5MaXN0TGVhc2VzUmVzcG9uc2USUAoNUmV0cmlldmVMZWFzZRIeLnJmYWFzLnYxLlJldHJpZXZlTGVhc2VSZXF1ZXN0Gh8ucmZhYXMudjEuUmV0cmlldmVMZWFzZVJlc3BvbnNlEkQKCURyYWluTm9kZRIaLnJmYWFzLnYxLkRyYWluTm9kZVJlcXVlc3QaGy5yZmFhcy52MS5EcmFpbk5vZGVSZXNwb25zZRJGCglXYXRjaE5vZGUSGi5yZmFhcy52MS5XYXRjaE5vZGVSZXF1ZXN0GhsucmZhYXMudjEuV2F0Y2hOb2RlUmVzcG9uc2UwATK4AwoWRXhlY3V0b3JNYW5hZ2VyU2VydmljZRJECglIYXNCdW5kbGUSGi5yZmFhcy52MS5IYXNCdW5kbGVSZXF1ZXN0GhsucmZhYXMudjEuSGFzQnVuZGxlUmVzcG9uc2USRAoJUHV0QnVuZGxlEhoucmZhYXMudjEuUHV0QnVuZGxlUmVxdWVzdBobLnJmYWFzLnYxLlB1dEJ1bmRsZVJlc3BvbnNlEkEKCEFsbG9jYXRlEhkucmZhYXMudjEuQWxsb2NhdGVSZXF1ZXN0GhoucmZhYXMudjEuQWxsb2NhdGVSZXNwb25zZRI7CgZFeHRlbmQSFy5yZmFhcy52MS5FeHRlbmRSZXF1ZXN0GhgucmZhYXMudjEuRXh0ZW5kUmVzcG9uc2USRwoKRGVhbGxvY2F0ZRIbLnJmYWFzLnYxLkRlYWxsb2NhdGVSZXF1ZXN0GhwucmZhYXMudjEuRGVhbGxvY2F0ZVJlc3BvbnNlEkkKCldhdGNoTGVhc2USGy5yZmFhcy52MS5XYXRjaExlYXNlUmVxdWVzdBocLnJmYWFzLnYxLldhdGNoTGVhc2VSZXNwb25zZTABYgZwcm90bzM");
 
 /**
  * Where and how a node's workers can be reached.
@@ -310,6 +310,38 @@ export const LeaseInfoSchema: GenMessage<LeaseInfo> = /*@__PURE__*/
   messageDesc(file_rfaas, 4);
 
 /**
+ * @generated from message rfaas.v1.BeginRunRequest
+ */
+export type BeginRunRequest = Message<"rfaas.v1.BeginRunRequest"> & {
+};
+
+/**
+ * Describes the message rfaas.v1.BeginRunRequest.
+ * Use `create(BeginRunRequestSchema)` to create a new message.
+ */
+export const BeginRunRequestSchema: GenMessage<BeginRunRequest> = /*@__PURE__*/
+  messageDesc(file_rfaas, 5);
+
+/**
+ * @generated from message rfaas.v1.BeginRunResponse
+ */
+export type BeginRunResponse = Message<"rfaas.v1.BeginRunResponse"> & {
+  /**
+   * higher than any before
+   *
+   * @generated from field: uint32 run = 1;
+   */
+  run: number;
+};
+
+/**
+ * Describes the message rfaas.v1.BeginRunResponse.
+ * Use `create(BeginRunResponseSchema)` to create a new message.
+ */
+export const BeginRunResponseSchema: GenMessage<BeginRunResponse> = /*@__PURE__*/
+  messageDesc(file_rfaas, 6);
+
+/**
  * @generated from message rfaas.v1.RegisterNodeRequest
  */
 export type RegisterNodeRequest = Message<"rfaas.v1.RegisterNodeRequest"> & {
@@ -324,6 +356,13 @@ export type RegisterNodeRequest = Message<"rfaas.v1.RegisterNodeRequest"> & {
    * @generated from field: repeated rfaas.v1.LeaseReport leases = 2;
    */
   leases: LeaseReport[];
+
+  /**
+   * begun for this registration, and refused once a later one has registered; 0: not numbered
+   *
+   * @generated from field: uint32 run = 3;
+   */
+  run: number;
 };
 
 /**
@@ -331,7 +370,7 @@ export type RegisterNodeRequest = Message<"rfaas.v1.RegisterNodeRequest"> & {
  * Use `create(RegisterNodeRequestSchema)` to create a new message.
  */
 export const RegisterNodeRequestSchema: GenMessage<RegisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 5);
+  messageDesc(file_rfaas, 7);
 
 /**
  * @generated from message rfaas.v1.RegisterNodeResponse
@@ -360,7 +399,7 @@ export type RegisterNodeResponse = Message<"rfaas.v1.RegisterNodeResponse"> & {
  * Use `create(RegisterNodeResponseSchema)` to create a new message.
  */
 export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 6);
+  messageDesc(file_rfaas, 8);
 
 /**
  * @generated from message rfaas.v1.LeaseReport
@@ -389,7 +428,7 @@ export type LeaseReport = Message<"rfaas.v1.LeaseReport"> & {
  * Use `create(LeaseReportSchema)` to create a new message.
  */
 export const LeaseReportSchema: GenMessage<LeaseReport> = /*@__PURE__*/
-  messageDesc(file_rfaas, 7);
+  messageDesc(file_rfaas, 9);
 
 /**
  * @generated from message rfaas.v1.HeartbeatRequest
@@ -409,6 +448,13 @@ export type HeartbeatRequest = Message<"rfaas.v1.HeartbeatRequest"> & {
    * @generated from field: rfaas.v1.PoolInfo pool = 3;
    */
   pool?: PoolInfo | undefined;
+
+  /**
+   * with which it has registered
+   *
+   * @generated from field: uint32 run = 4;
+   */
+  run: number;
 };
 
 /**
@@ -416,14 +462,14 @@ export type HeartbeatRequest = Message<"rfaas.v1.HeartbeatRequest"> & {
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 8);
+  messageDesc(file_rfaas, 10);
 
 /**
  * @generated from message rfaas.v1.HeartbeatResponse
  */
 export type HeartbeatResponse = Message<"rfaas.v1.HeartbeatResponse"> & {
   /**
-   * False when the manager does not know the node (it restarted): register again.
+   * False when the manager does not know the node, or not this run of it: register again.
    *
    * @generated from field: bool known = 1;
    */
@@ -456,7 +502,7 @@ export type HeartbeatResponse = Message<"rfaas.v1.HeartbeatResponse"> & {
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 9);
+  messageDesc(file_rfaas, 11);
 
 /**
  * @generated from message rfaas.v1.Retrieval
@@ -487,7 +533,7 @@ export type Retrieval = Message<"rfaas.v1.Retrieval"> & {
  * Use `create(RetrievalSchema)` to create a new message.
  */
 export const RetrievalSchema: GenMessage<Retrieval> = /*@__PURE__*/
-  messageDesc(file_rfaas, 10);
+  messageDesc(file_rfaas, 12);
 
 /**
  * @generated from message rfaas.v1.DeregisterNodeRequest
@@ -497,6 +543,13 @@ export type DeregisterNodeRequest = Message<"rfaas.v1.DeregisterNodeRequest"> & 
    * @generated from field: string node_id = 1;
    */
   nodeId: string;
+
+  /**
+   * with which it has registered
+   *
+   * @generated from field: uint32 run = 2;
+   */
+  run: number;
 };
 
 /**
@@ -504,7 +557,7 @@ export type DeregisterNodeRequest = Message<"rfaas.v1.DeregisterNodeRequest"> & 
  * Use `create(DeregisterNodeRequestSchema)` to create a new message.
  */
 export const DeregisterNodeRequestSchema: GenMessage<DeregisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 11);
+  messageDesc(file_rfaas, 13);
 
 /**
  * @generated from message rfaas.v1.DeregisterNodeResponse
@@ -517,7 +570,7 @@ export type DeregisterNodeResponse = Message<"rfaas.v1.DeregisterNodeResponse"> 
  * Use `create(DeregisterNodeResponseSchema)` to create a new message.
  */
 export const DeregisterNodeResponseSchema: GenMessage<DeregisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 12);
+  messageDesc(file_rfaas, 14);
 
 /**
  * @generated from message rfaas.v1.ListNodesRequest
@@ -530,7 +583,7 @@ export type ListNodesRequest = Message<"rfaas.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 13);
+  messageDesc(file_rfaas, 15);
 
 /**
  * @generated from message rfaas.v1.ListNodesResponse
@@ -547,7 +600,7 @@ export type ListNodesResponse = Message<"rfaas.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 14);
+  messageDesc(file_rfaas, 16);
 
 /**
  * @generated from message rfaas.v1.RequestLeaseRequest
@@ -658,7 +711,7 @@ export type RequestLeaseRequest = Message<"rfaas.v1.RequestLeaseRequest"> & {
  * Use `create(RequestLeaseRequestSchema)` to create a new message.
  */
 export const RequestLeaseRequestSchema: GenMessage<RequestLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 15);
+  messageDesc(file_rfaas, 17);
 
 /**
  * @generated from message rfaas.v1.AwaitLeaseRequest
@@ -680,7 +733,7 @@ export type AwaitLeaseRequest = Message<"rfaas.v1.AwaitLeaseRequest"> & {
  * Use `create(AwaitLeaseRequestSchema)` to create a new message.
  */
 export const AwaitLeaseRequestSchema: GenMessage<AwaitLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 16);
+  messageDesc(file_rfaas, 18);
 
 /**
  * A lease is on one node: who asks for more than one node has gets several, all or none.
@@ -711,7 +764,7 @@ export type LeaseGrant = Message<"rfaas.v1.LeaseGrant"> & {
  * Use `create(LeaseGrantSchema)` to create a new message.
  */
 export const LeaseGrantSchema: GenMessage<LeaseGrant> = /*@__PURE__*/
-  messageDesc(file_rfaas, 17);
+  messageDesc(file_rfaas, 19);
 
 /**
  * @generated from message rfaas.v1.RequestLeaseResponse
@@ -733,7 +786,7 @@ export type RequestLeaseResponse = Message<"rfaas.v1.RequestLeaseResponse"> & {
  * Use `create(RequestLeaseResponseSchema)` to create a new message.
  */
 export const RequestLeaseResponseSchema: GenMessage<RequestLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 18);
+  messageDesc(file_rfaas, 20);
 
 /**
  * @generated from message rfaas.v1.RenewLeaseRequest
@@ -762,7 +815,7 @@ export type RenewLeaseRequest = Message<"rfaas.v1.RenewLeaseRequest"> & {
  * Use `create(RenewLeaseRequestSchema)` to create a new message.
  */
 export const RenewLeaseRequestSchema: GenMessage<RenewLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 19);
+  messageDesc(file_rfaas, 21);
 
 /**
  * @generated from message rfaas.v1.RenewLeaseResponse
@@ -789,7 +842,7 @@ export type RenewLeaseResponse = Message<"rfaas.v1.RenewLeaseResponse"> & {
  * Use `create(RenewLeaseResponseSchema)` to create a new message.
  */
 export const RenewLeaseResponseSchema: GenMessage<RenewLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 20);
+  messageDesc(file_rfaas, 22);
 
 /**
  * @generated from message rfaas.v1.ReleaseLeaseRequest
@@ -811,7 +864,7 @@ export type ReleaseLeaseRequest = Message<"rfaas.v1.ReleaseLeaseRequest"> & {
  * Use `create(ReleaseLeaseRequestSchema)` to create a new message.
  */
 export const ReleaseLeaseRequestSchema: GenMessage<ReleaseLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 21);
+  messageDesc(file_rfaas, 23);
 
 /**
  * @generated from message rfaas.v1.ReleaseLeaseResponse
@@ -828,7 +881,7 @@ export type ReleaseLeaseResponse = Message<"rfaas.v1.ReleaseLeaseResponse"> & {
  * Use `create(ReleaseLeaseResponseSchema)` to create a new message.
  */
 export const ReleaseLeaseResponseSchema: GenMessage<ReleaseLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 22);
+  messageDesc(file_rfaas, 24);
 
 /**
  * @generated from message rfaas.v1.ListLeasesRequest
@@ -845,7 +898,7 @@ export type ListLeasesRequest = Message<"rfaas.v1.ListLeasesRequest"> & {
  * Use `create(ListLeasesRequestSchema)` to create a new message.
  */
 export const ListLeasesRequestSchema: GenMessage<ListLeasesRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 23);
+  messageDesc(file_rfaas, 25);
 
 /**
  * @generated from message rfaas.v1.ListLeasesResponse
@@ -862,7 +915,7 @@ export type ListLeasesResponse = Message<"rfaas.v1.ListLeasesResponse"> & {
  * Use `create(ListLeasesResponseSchema)` to create a new message.
  */
 export const ListLeasesResponseSchema: GenMessage<ListLeasesResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 24);
+  messageDesc(file_rfaas, 26);
 
 /**
  * @generated from message rfaas.v1.RetrieveLeaseRequest
@@ -891,7 +944,7 @@ export type RetrieveLeaseRequest = Message<"rfaas.v1.RetrieveLeaseRequest"> & {
  * Use `create(RetrieveLeaseRequestSchema)` to create a new message.
  */
 export const RetrieveLeaseRequestSchema: GenMessage<RetrieveLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 25);
+  messageDesc(file_rfaas, 27);
 
 /**
  * @generated from message rfaas.v1.RetrieveLeaseResponse
@@ -908,7 +961,7 @@ export type RetrieveLeaseResponse = Message<"rfaas.v1.RetrieveLeaseResponse"> & 
  * Use `create(RetrieveLeaseResponseSchema)` to create a new message.
  */
 export const RetrieveLeaseResponseSchema: GenMessage<RetrieveLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 26);
+  messageDesc(file_rfaas, 28);
 
 /**
  * @generated from message rfaas.v1.DrainNodeRequest
@@ -944,7 +997,7 @@ export type DrainNodeRequest = Message<"rfaas.v1.DrainNodeRequest"> & {
  * Use `create(DrainNodeRequestSchema)` to create a new message.
  */
 export const DrainNodeRequestSchema: GenMessage<DrainNodeRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 27);
+  messageDesc(file_rfaas, 29);
 
 /**
  * @generated from message rfaas.v1.DrainNodeResponse
@@ -963,7 +1016,7 @@ export type DrainNodeResponse = Message<"rfaas.v1.DrainNodeResponse"> & {
  * Use `create(DrainNodeResponseSchema)` to create a new message.
  */
 export const DrainNodeResponseSchema: GenMessage<DrainNodeResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 28);
+  messageDesc(file_rfaas, 30);
 
 /**
  * @generated from message rfaas.v1.WatchNodeRequest
@@ -980,7 +1033,7 @@ export type WatchNodeRequest = Message<"rfaas.v1.WatchNodeRequest"> & {
  * Use `create(WatchNodeRequestSchema)` to create a new message.
  */
 export const WatchNodeRequestSchema: GenMessage<WatchNodeRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 29);
+  messageDesc(file_rfaas, 31);
 
 /**
  * @generated from message rfaas.v1.WatchNodeResponse
@@ -993,7 +1046,7 @@ export type WatchNodeResponse = Message<"rfaas.v1.WatchNodeResponse"> & {
  * Use `create(WatchNodeResponseSchema)` to create a new message.
  */
 export const WatchNodeResponseSchema: GenMessage<WatchNodeResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 30);
+  messageDesc(file_rfaas, 32);
 
 /**
  * @generated from message rfaas.v1.HasBundleRequest
@@ -1017,7 +1070,7 @@ export type HasBundleRequest = Message<"rfaas.v1.HasBundleRequest"> & {
  * Use `create(HasBundleRequestSchema)` to create a new message.
  */
 export const HasBundleRequestSchema: GenMessage<HasBundleRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 31);
+  messageDesc(file_rfaas, 33);
 
 /**
  * @generated from message rfaas.v1.HasBundleResponse
@@ -1034,7 +1087,7 @@ export type HasBundleResponse = Message<"rfaas.v1.HasBundleResponse"> & {
  * Use `create(HasBundleResponseSchema)` to create a new message.
  */
 export const HasBundleResponseSchema: GenMessage<HasBundleResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 32);
+  messageDesc(file_rfaas, 34);
 
 /**
  * @generated from message rfaas.v1.PutBundleRequest
@@ -1063,7 +1116,7 @@ export type PutBundleRequest = Message<"rfaas.v1.PutBundleRequest"> & {
  * Use `create(PutBundleRequestSchema)` to create a new message.
  */
 export const PutBundleRequestSchema: GenMessage<PutBundleRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 33);
+  messageDesc(file_rfaas, 35);
 
 /**
  * @generated from message rfaas.v1.PutBundleResponse
@@ -1076,7 +1129,7 @@ export type PutBundleResponse = Message<"rfaas.v1.PutBundleResponse"> & {
  * Use `create(PutBundleResponseSchema)` to create a new message.
  */
 export const PutBundleResponseSchema: GenMessage<PutBundleResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 34);
+  messageDesc(file_rfaas, 36);
 
 /**
  * @generated from message rfaas.v1.AllocateRequest
@@ -1141,7 +1194,7 @@ export type AllocateRequest = Message<"rfaas.v1.AllocateRequest"> & {
  * Use `create(AllocateRequestSchema)` to create a new message.
  */
 export const AllocateRequestSchema: GenMessage<AllocateRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 35);
+  messageDesc(file_rfaas, 37);
 
 /**
  * @generated from message rfaas.v1.WorkerAddress
@@ -1165,7 +1218,7 @@ export type WorkerAddress = Message<"rfaas.v1.WorkerAddress"> & {
  * Use `create(WorkerAddressSchema)` to create a new message.
  */
 export const WorkerAddressSchema: GenMessage<WorkerAddress> = /*@__PURE__*/
-  messageDesc(file_rfaas, 36);
+  messageDesc(file_rfaas, 38);
 
 /**
  * @generated from message rfaas.v1.FunctionInfo
@@ -1189,7 +1242,7 @@ export type FunctionInfo = Message<"rfaas.v1.FunctionInfo"> & {
  * Use `create(FunctionInfoSchema)` to create a new message.
  */
 export const FunctionInfoSchema: GenMessage<FunctionInfo> = /*@__PURE__*/
-  messageDesc(file_rfaas, 37);
+  messageDesc(file_rfaas, 39);
 
 /**
  * @generated from message rfaas.v1.AllocateResponse
@@ -1246,7 +1299,7 @@ export type AllocateResponse = Message<"rfaas.v1.AllocateResponse"> & {
  * Use `create(AllocateResponseSchema)` to create a new message.
  */
 export const AllocateResponseSchema: GenMessage<AllocateResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 38);
+  messageDesc(file_rfaas, 40);
 
 /**
  * @generated from message rfaas.v1.ExtendRequest
@@ -1263,7 +1316,7 @@ export type ExtendRequest = Message<"rfaas.v1.ExtendRequest"> & {
  * Use `create(ExtendRequestSchema)` to create a new message.
  */
 export const ExtendRequestSchema: GenMessage<ExtendRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 39);
+  messageDesc(file_rfaas, 41);
 
 /**
  * @generated from message rfaas.v1.ExtendResponse
@@ -1276,7 +1329,7 @@ export type ExtendResponse = Message<"rfaas.v1.ExtendResponse"> & {
  * Use `create(ExtendResponseSchema)` to create a new message.
  */
 export const ExtendResponseSchema: GenMessage<ExtendResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 40);
+  messageDesc(file_rfaas, 42);
 
 /**
  * @generated from message rfaas.v1.DeallocateRequest
@@ -1293,7 +1346,7 @@ export type DeallocateRequest = Message<"rfaas.v1.DeallocateRequest"> & {
  * Use `create(DeallocateRequestSchema)` to create a new message.
  */
 export const DeallocateRequestSchema: GenMessage<DeallocateRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 41);
+  messageDesc(file_rfaas, 43);
 
 /**
  * @generated from message rfaas.v1.DeallocateResponse
@@ -1310,7 +1363,7 @@ export type DeallocateResponse = Message<"rfaas.v1.DeallocateResponse"> & {
  * Use `create(DeallocateResponseSchema)` to create a new message.
  */
 export const DeallocateResponseSchema: GenMessage<DeallocateResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 42);
+  messageDesc(file_rfaas, 44);
 
 /**
  * @generated from message rfaas.v1.WatchLeaseRequest
@@ -1327,7 +1380,7 @@ export type WatchLeaseRequest = Message<"rfaas.v1.WatchLeaseRequest"> & {
  * Use `create(WatchLeaseRequestSchema)` to create a new message.
  */
 export const WatchLeaseRequestSchema: GenMessage<WatchLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 43);
+  messageDesc(file_rfaas, 45);
 
 /**
  * @generated from message rfaas.v1.WatchLeaseResponse
@@ -1370,7 +1423,7 @@ export type WatchLeaseResponse = Message<"rfaas.v1.WatchLeaseResponse"> & {
  * Use `create(WatchLeaseResponseSchema)` to create a new message.
  */
 export const WatchLeaseResponseSchema: GenMessage<WatchLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 44);
+  messageDesc(file_rfaas, 46);
 
 /**
  * @generated from enum rfaas.v1.NodeState
@@ -1554,6 +1607,16 @@ export const LeaseEndSchema: GenEnum<LeaseEnd> = /*@__PURE__*/
  * @generated from service rfaas.v1.ResourceManagerService
  */
 export const ResourceManagerService: GenService<{
+  /**
+   * Numbers a run of a node: what is sent in one is told from what comes late from an older one, or twice.
+   *
+   * @generated from rpc rfaas.v1.ResourceManagerService.BeginRun
+   */
+  beginRun: {
+    methodKind: "unary";
+    input: typeof BeginRunRequestSchema;
+    output: typeof BeginRunResponseSchema;
+  },
   /**
    * A node makes itself known, or comes back after a restart of either side.
    *

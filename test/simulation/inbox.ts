@@ -1,0 +1,36 @@
+/** What has come over a stream and waits to be read. */
+export class Inbox {
+  readonly #items: unknown[] = []
+  #wake = Promise.withResolvers<void>()
+  #isEnded = false
+  #error: Error | null = null
+
+  put(item: unknown): void {
+    this.#items.push(item)
+    this.#wake.resolve()
+  }
+
+  end(): void {
+    this.#isEnded = true
+    this.#wake.resolve()
+  }
+
+  /** The stream is broken; what came before may be read. */
+  fail(error: Error): void {
+    if (this.#isEnded) return
+    this.#error ??= error
+    this.#wake.resolve()
+  }
+
+  async *items(): AsyncGenerator<unknown> {
+    for (;;) {
+      if (this.#items.length > 0) yield this.#items.shift()
+      else if (this.#error !== null) throw this.#error
+      else if (this.#isEnded) return
+      else {
+        await this.#wake.promise
+        this.#wake = Promise.withResolvers()
+      }
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { DEFAULT_PRICES } from '../../packages/rfaas/src/accounting/usage.ts'
+import { wireManager } from '../../packages/rfaas/src/resource-manager/wiring.ts'
+import { Process } from './host.ts'
+import type { Host } from './host.ts'
+import { handlersOf } from './network.ts'
+import type { Scene } from './scene.ts'
+
+/** A host with a resource manager on it: its process comes and goes, the store stays. */
+export class SimulatedManager {
+  readonly url: string
+  readonly #scene: Scene
+  readonly #host: Host
+  #process: Process | null = null
+
+  constructor(scene: Scene, host: Host) {
+    this.#scene = scene
+    this.#host = host
+    this.url = `http://${host.name}:7070`
+  }
+
+  start(): void {
+    if (this.#process?.isAlive) return
+    const { world, network, store, keys, randomness, breaks, intervals } = this.#scene
+    world.trace(this.#host.name, () => 'starts')
+    const process = new Process(this.#host)
+    this.#process = process
+    const { routes } = wireManager(
+      breaks.manager({
+        store: store.viewOf(process),
+        clock: process.clock,
+        keys,
+        randomness,
+        prices: DEFAULT_PRICES,
+        ...intervals,
+      }),
+    )
+    network.serve(this.url, process, handlersOf(routes))
+  }
+
+  crash(): void {
+    if (!this.#process?.isAlive) return
+    this.#scene.world.trace(this.#host.name, () => 'crashes')
+    this.#process.kill()
+  }
+}

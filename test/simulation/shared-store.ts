@@ -1,0 +1,48 @@
+import { MemoryStore } from '../../packages/rfaas/src/resource-manager/memory-store.ts'
+import type { Commit, Store } from '../../packages/rfaas/src/resource-manager/store.ts'
+import type { Process } from './host.ts'
+import type { World } from './world.ts'
+
+/** What managers keep: it outlives them. */
+export class SharedStore {
+  readonly #world: World
+  readonly #store = new MemoryStore()
+  /** How long each of its answers takes at most. */
+  readonly #latencyMsMax: number
+  readonly #onCommit: (commit: Commit, by: Process) => void
+
+  constructor(world: World, latencyMsMax: number, onCommit: (commit: Commit, by: Process) => void) {
+    this.#world = world
+    this.#latencyMsMax = latencyMsMax
+    this.#onCommit = onCommit
+  }
+
+  /** The store as one process has it. What was asked for when it is killed is done or not, and not answered. */
+  viewOf(process: Process): Store {
+    const wait = async (): Promise<void> => {
+      if (this.#latencyMsMax > 0) {
+        const latencyMs = this.#world.random.between(0, this.#latencyMsMax)
+        await new Promise<void>((resolve) => this.#world.after(latencyMs, resolve))
+      }
+      if (!process.isAlive) await new Promise(() => {})
+    }
+    return {
+      get: async (key) => {
+        await wait()
+        return this.#store.get(key)
+      },
+      list: async (prefix) => {
+        await wait()
+        return this.#store.list(prefix)
+      },
+      commit: async (commit) => {
+        await wait()
+        const done = await this.#store.commit(commit)
+        if (done) this.#onCommit(commit, process)
+        await wait()
+        return done
+      },
+      close: async () => {},
+    }
+  }
+}
