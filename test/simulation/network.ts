@@ -139,7 +139,7 @@ export class Network {
       }
       const isGone = new AbortController()
       // The caller's connection ends, now or as soon as it is told.
-      if (isSettled) isGone.abort()
+      if (isSettled || !process.isAlive) isGone.abort()
       const hangUp = (): void => void world.after(this.#latencyMs(), () => there.isAlive && isGone.abort())
       gone.add(hangUp)
       process.onDeath.add(hangUp)

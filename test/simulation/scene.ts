@@ -61,7 +61,7 @@ export class Scene {
       lost: isRough ? random.between(0, 0.12) : 0,
       doubled: isRough ? random.between(0, 0.15) : 0,
       late: isRough ? random.between(0, 0.15) : 0,
-      lateMsMax: random.pick([200, 1000, 4000]),
+      lateMsMax: random.pick([200, 1000, 3000]),
       latencyMsMax: random.pick([2, 20, 100]),
     })
     const managerCount = random.chance(0.25) ? 2 : 1
@@ -83,11 +83,11 @@ export class Scene {
       },
       this.nodeInvariants,
     )
-    for (let i = random.whole(1, 3); i > 0; i--) {
+    for (let i = random.pick([1, 1, 2, 3]); i > 0; i--) {
       const host = this.#host(`node-${i}`, random.between(-SKEW_MS_MAX, SKEW_MS_MAX))
       this.nodes.push(new SimulatedNode(this, host, random.whole(1, 4)))
     }
-    for (let i = random.whole(2, 4); i > 0; i--) {
+    for (let i = random.pick([2, 2, 3, 4]); i > 0; i--) {
       this.clients.push(new SimulatedClient(this, this.#host(`client-${i}`, random.between(-SKEW_MS_MAX, SKEW_MS_MAX))))
     }
   }
