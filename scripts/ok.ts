@@ -23,7 +23,7 @@ const steps: Step[] = [
     .map((path) => ({ name: path, command: ['node', path] })),
 ]
 // Those that take seconds; `npm run bench -- all` runs every one.
-for (const bench of ['floor', 'hot', 'payload', 'throughput', 'parallel', 'async']) {
+for (const bench of ['floor', 'hot', 'async']) {
   steps.push({ name: `bench ${bench}`, command: ['node', 'bench/src/main.ts', bench, '--quick'] })
 }
 

@@ -6,6 +6,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import type { ConnectRouter } from '@connectrpc/connect'
 import { RfaasError } from '../errors.ts'
+import { CONTROL_PING_INTERVAL_MS, CONTROL_PING_TIMEOUT_MS } from '../limits.ts'
 import { executorManagerClient, managerClient } from './client.ts'
 import { ExecutorManagerService, LeaseState, ResourceManagerService } from './gen/rfaas_pb.ts'
 import { serveControl } from './server.ts'
@@ -228,6 +229,41 @@ describe('managerClient', () => {
     client.close()
     for (const socket of sockets) socket.destroy()
     mute.close()
+  })
+
+  test('a client that stands still itself takes no server for gone', { timeout: 20_000 }, async () => {
+    const more = Promise.withResolvers<undefined>()
+    const server = await serve((router) =>
+      router.service(ExecutorManagerService, {
+        async *watchLease() {
+          yield { state: LeaseState.ACTIVE }
+          await more.promise
+          yield { state: LeaseState.CLOSED }
+        },
+      }),
+    )
+    const client = executorManagerClient(server.url)
+    const stream = client.rpc.watchLease({})[Symbol.asyncIterator]()
+    await stream.next()
+    const next = stream.next()
+    const standStill = (): void => {
+      const untilMs = performance.now() + CONTROL_PING_TIMEOUT_MS + 200
+      while (performance.now() < untilMs);
+    }
+    // After the first time a ping is due and sent, in the same turn in which the second one begins.
+    const stood = Promise.withResolvers<undefined>()
+    setTimeout(() => {
+      standStill()
+      setTimeout(() => {
+        standStill()
+        stood.resolve(undefined)
+      }, 1)
+    }, CONTROL_PING_INTERVAL_MS / 2)
+    await stood.promise
+    more.resolve(undefined)
+    assert.equal((await next).value?.state, LeaseState.CLOSED)
+    client.close()
+    await server.close()
   })
 
   test('a client, idle or closed, lets its process end', async () => {

@@ -4,6 +4,9 @@ import type { Socket } from 'node:net'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { CONTROL_CONNECT_TIMEOUT_MS, CONTROL_PING_INTERVAL_MS, CONTROL_PING_TIMEOUT_MS } from '../limits.ts'
 
+/** In so many parts the time of a ping is counted. */
+const PING_TICKS = 12
+
 /**
  * The one HTTP/2 session of a client with its server: opened by the first request and again after a loss. While
  * requests are open it keeps the process alive, and pings ask whether the server lives.
@@ -84,12 +87,16 @@ class Session {
 
   #ping(): void {
     if (this.isOver) return
-    const giveUp = setTimeout(() => {
+    let ticks = 0
+    // Time in which we ourselves stand still is not counted: what came meanwhile is yet to be read.
+    const waiting = setInterval(() => {
+      if (++ticks < PING_TICKS) return
+      clearInterval(waiting)
       const reason = `no answer to a ping within ${CONTROL_PING_TIMEOUT_MS} ms`
       this.destroy(new ConnectError(reason, Code.Unavailable))
-    }, CONTROL_PING_TIMEOUT_MS)
+    }, CONTROL_PING_TIMEOUT_MS / PING_TICKS)
     // Also called, with an error, when the session ends first.
-    this.#http2.ping(() => clearTimeout(giveUp))
+    this.#http2.ping(() => clearInterval(waiting))
   }
 }
 

@@ -323,7 +323,7 @@ function startFailed(code: ErrorCode, reason: string): RfaasError {
 
 /** Functions of a tenant run there: what this process was told in its environment is not for them. */
 function executorEnvironment(own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const passed = /^(PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|NODE_V8_COVERAGE|FI_\w+)$/
+  const passed = /^(PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|NODE_V8_COVERAGE|NODE_COMPILE_CACHE|FI_\w+)$/
   return Object.fromEntries(Object.entries(own).filter(([name]) => passed.test(name)))
 }
 

@@ -21,7 +21,8 @@ interface Order {
   priority?: number
   /** Later ones are younger. */
   atMs?: number
-  isEnding?: boolean
+  /** Default: active. */
+  state?: 'granted' | 'active' | 'terminating'
 }
 
 /** A node with so many cores, and these leases on it. */
@@ -43,11 +44,14 @@ function scene(orders: Record<string, { cores: number; leases: Order[] }>): [Nod
       lostUnixMs: null,
       drainReason: null,
     }
-    for (const [n, { cores, priority = 0, atMs = 1000 * n + 1, isEnding = false }] of held.entries()) {
+    for (const [n, { cores, priority = 0, atMs = 1000 * n + 1, state = 'active' }] of held.entries()) {
       const request = { leaseId: `${nodeId}/${n}`, tenant: 't', cores, memoryMib: 1, resources: {}, priority }
       const granted = grantLease(requestLease(request, atMs), { nodeId, fence: leases.length, durationMs: 1e6 }, atMs)
-      const active = activateLease(granted, atMs)
-      const lease = { ...(isEnding ? terminateLease(active, 'released', atMs) : active), usage: NO_USAGE }
+      const active = state === 'granted' ? granted : activateLease(granted, atMs)
+      const lease = {
+        ...(state === 'terminating' ? terminateLease(active, 'released', atMs) : active),
+        usage: NO_USAGE,
+      }
       leases.push(lease)
       node = withTaken(node, lease)
     }
@@ -86,8 +90,14 @@ describe('chooseVictims', () => {
     assert.deepEqual(victims({ cores: 3, priority: 9 }, ...at), [])
   })
 
+  test('not one that its node has yet to start', () => {
+    const at = scene({ a: { cores: 2, leases: [{ cores: 1 }, { cores: 1, state: 'granted' }] } })
+    assert.deepEqual(victims({ cores: 1, priority: 1 }, ...at), ['a/0'])
+    assert.deepEqual(victims({ cores: 2, priority: 1 }, ...at), [])
+  })
+
   test('nobody while those that end anyway make room enough, and those are counted', () => {
-    const at = scene({ a: { cores: 3, leases: [{ cores: 1 }, { cores: 2, isEnding: true }] } })
+    const at = scene({ a: { cores: 3, leases: [{ cores: 1 }, { cores: 2, state: 'terminating' }] } })
     assert.deepEqual(victims({ cores: 2, priority: 1 }, ...at), [])
     assert.deepEqual(victims({ cores: 3, priority: 1 }, ...at), ['a/0'])
   })
@@ -128,7 +138,7 @@ describe('chooseVictims', () => {
       cores: fc.integer({ min: 1, max: 4 }),
       priority: fc.nat(3),
       atMs: fc.integer({ min: 1, max: 9 }),
-      isEnding: fc.boolean(),
+      state: fc.constantFrom('active' as const, 'active' as const, 'granted' as const, 'terminating' as const),
     })
     const asked = fc.record({
       cores: fc.integer({ min: 1, max: 10 }),
@@ -149,7 +159,7 @@ describe('chooseVictims', () => {
           return coresOf(divide(full, (part) => bestOf(part, left)))
         }
         const ending = leases.filter(({ state }) => state === 'terminating')
-        const lower = leases.filter((lease) => !ending.includes(lease) && lease.priority < demand.priority)
+        const lower = leases.filter(({ state, priority }) => state === 'active' && priority < demand.priority)
         for (const victim of chosen) assert.ok(lower.includes(victim), `${victim.leaseId} is to go`)
         if (chosen.length === 0) {
           assert.ok(free(ending) === demand.cores || free([...ending, ...lower]) < demand.cores)

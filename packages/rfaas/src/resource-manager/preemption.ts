@@ -12,7 +12,8 @@ import { retrieve } from './retrieval.ts'
 /**
  * Chooses the leases of a lower priority that are to be taken back for a request: none while those that end anyway make
  * room enough. Only as high priorities as must be; on each node the lowest first, of equal ones the youngest, which loses
- * the least work; and none that need not go. Depends on nothing but its arguments. Looks at everything: it is for who waits.
+ * the least work; and none that need not go. One that its node is about to start is left alone until it runs: its node
+ * would not hear of it in time. Depends on nothing but its arguments. Looks at everything: it is for who waits.
  *
  * @param nodes those that are ready
  * @param leases those that are open
@@ -26,7 +27,7 @@ export function chooseVictims(
   const ending = leases.filter(({ state }) => state === 'terminating')
   const soon = nodes.map((node) => emptiedOf(node, ending))
   if (coresOf(divideOver(demand, soon)) >= demand.coresMin) return []
-  const lower = leases.filter(({ state, priority }) => state !== 'terminating' && priority < demand.priority)
+  const lower = leases.filter(({ state, priority }) => state === 'active' && priority < demand.priority)
   const priorities = [...new Set(lower.map(({ priority }) => priority))].sort((a, b) => a - b)
   for (const highest of priorities) {
     const eligible = lower.filter(({ priority }) => priority <= highest)
