@@ -1,5 +1,6 @@
 import type { ConnectionHandle, Connection, Fabric, Geometry, Listener } from '../fabric.ts'
 import { attach } from '../index.ts'
+import { PATIENCE } from './patience.ts'
 
 /** What the suite must know of a fabric to test it. */
 export interface Harness {
@@ -18,8 +19,6 @@ export interface Harness {
   sayGarbage?(address: string): Promise<void>
 }
 
-/** An emulated machine takes several times as long for everything. */
-const PATIENCE = Number(process.env['RFAAS_TEST_PATIENCE'] ?? 1)
 /** No noise of a busy machine takes as long; a lost wake-up takes for ever. */
 export const PATIENCE_MS: number = 5000 * PATIENCE
 /** How soon an end must know that the other is gone. */

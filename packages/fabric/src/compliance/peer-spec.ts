@@ -1,5 +1,6 @@
 import type { FabricName, Geometry } from '../fabric.ts'
 import type { Mode } from './drive.ts'
+import { PATIENCE } from './patience.ts'
 
 /** What a peer process does with its connections. */
 export type PeerRole =
@@ -31,7 +32,7 @@ export const WOKEN = 42
 export const EXITED = 43
 
 /** No peer lives longer, whatever happens to its parent. */
-export const LIFE_MS = 30_000
+export const LIFE_MS: number = 30_000 * PATIENCE
 
 /** Of which a sleeper uses next to nothing, and somebody who is awake all of it. */
 export const QUIET_MS = 20
