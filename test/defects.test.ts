@@ -89,6 +89,7 @@ describe('defects of the original', () => {
     await within(NOTICED_MS_MAX, 'noticed', workers.closed)
     const { usage }: Bill = await workers.release()
     assert.equal(usage.invocations, 5)
-    assert.ok(usage.executionNs >= 5 * 20e6, `${usage.executionNs} ns`)
+    // It may be killed when the last one is answered and not yet metered.
+    assert.ok(usage.executionNs >= 4 * 20e6, `${usage.executionNs} ns`)
   })
 })
