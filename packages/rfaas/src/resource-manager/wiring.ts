@@ -1,10 +1,6 @@
 import type { ConnectRouter } from '@connectrpc/connect'
-import type { Prices } from '../accounting/usage.ts'
-import type { Clock } from '../clock.ts'
 import { toRfaasError } from '../errors.ts'
-import type { SigningKeys } from '../lease/token.ts'
 import { CLOSED_LEASES_SLACK } from '../limits.ts'
-import type { Randomness } from '../randomness.ts'
 import { Alarm } from './alarm.ts'
 import { isPossible } from './choice.ts'
 import type { Context } from './context.ts'
@@ -23,16 +19,12 @@ import { sweep } from './sweep.ts'
 const BREAK_PART_MIN = 1 / 4
 
 /** What a resource manager stands on. */
-export interface ManagerParts {
+export interface ManagerParts extends Pick<
+  Context,
+  'clock' | 'keys' | 'randomness' | 'prices' | 'heartbeatIntervalMs' | 'nodeLostAfterMs' | 'preemptionGraceMs'
+> {
   /** Others may use it too. Whoever has opened it closes it. */
   readonly store: Store
-  readonly clock: Clock
-  readonly keys: SigningKeys
-  readonly randomness: Randomness
-  readonly prices: Prices
-  readonly heartbeatIntervalMs: number
-  readonly nodeLostAfterMs: number
-  readonly preemptionGraceMs: number
 }
 
 export interface WiredManager {
