@@ -41,14 +41,14 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   /** See {@link Invoker.map}. */
   readonly map: Maps<M>
   /**
-   * Resolves once, when the lease is over, with all its parts: with the reason when something ended it (`lease_expired`, `lease_retrieved`,
-   * `executor_lost`, `node_lost`), with null when it was released. Never rejects.
+   * Resolves once, when the lease is over, with all its parts: with the reason when something ended it (`lease_expired`,
+   * `lease_retrieved`, `executor_lost`, `node_lost`), with null when it was released. Never rejects.
    */
   readonly closed: Promise<RfaasError | null>
   /**
-   * Resolves once: when the lease is taken back, or the first of its parts (an operator wants it or its node drained), with how long what is in
-   * flight may take; new invocations are refused with `lease_retrieved` from then on. With null when the lease ends
-   * without. Never rejects.
+   * Resolves once: when the lease is taken back, or the first of its parts (an operator or a higher priority wants it, or
+   * its node is drained), with how long what is in flight may take; new invocations are refused with `lease_retrieved`
+   * from then on, where no other part takes them. With null when the lease ends without. Never rejects.
    */
   readonly retrieved: Promise<RetrievalNotice | null>
   readonly #closed = Promise.withResolvers<RfaasError | null>()

@@ -42,7 +42,7 @@ interface Ask {
   readonly cores: number
   /** When they are not free, so many will do. */
   readonly coresMin: number
-  readonly avoidNodeIds: readonly string[]
+  readonly avoidNodeIds: string[]
 }
 
 /** What all tenures of one lease have in common. */
@@ -158,7 +158,6 @@ function requestLeases({ office, checked, fabrics }: Plan, ask: Ask): Promise<Ob
   const request = {
     tenant,
     ...ask,
-    avoidNodeIds: [...ask.avoidNodeIds],
     nodesMax,
     memoryMib: Math.ceil((checked.memoryMib * ask.cores) / checked.cores),
     resources,

@@ -1,6 +1,6 @@
 import { addUsage, NO_USAGE } from '../accounting/usage.ts'
 import { RfaasError, toRfaasError } from '../errors.ts'
-import type { Dispatcher, ResendRule } from './dispatcher.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import { clientEvents, type ClientEvent } from './events.ts'
 import { coresOf, discard, type Tenure } from './tenure.ts'
 import type { Bill, RetrievalNotice } from './types.ts'
@@ -22,9 +22,6 @@ export interface SuccessionOptions {
   /** Called once, when it is over though nobody has released it. */
   readonly onOver: (error: RfaasError) => void
 }
-
-/** Nothing that was sent to a worker which is gone may be sent again. */
-const NEVER_AGAIN: Omit<ResendRule, 'hasNotRun'> = { isIdempotent: () => false }
 
 /**
  * What stands behind one lease of a program: tenures, each the part of one node, and where that is wanted others after
@@ -106,10 +103,9 @@ export class Succession {
     this.#open.delete(tenure)
     const { keeper, channels } = tenure
     this.#bills.push(keeper.release().catch(() => NO_BILL))
-    dispatcher.lose(channels, error, {
-      hasNotRun: replacement !== null && keeper.isDrained,
-      ...(replacement ?? NEVER_AGAIN),
-    })
+    // Who asked for no replacement has nothing sent again, though other parts could take it.
+    const hasNotRun = replacement !== null && keeper.isDrained
+    dispatcher.lose(channels, error, { hasNotRun, isIdempotent: replacement?.isIdempotent ?? (() => false) })
     if (this.#failure !== null) {
       if (this.#open.size === 0) this.#end(this.#failure)
     }

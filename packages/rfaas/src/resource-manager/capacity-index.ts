@@ -4,7 +4,7 @@ import type { Resources } from '../lease/resources.ts'
 import { CapacityTree } from './capacity-tree.ts'
 import { canServe } from './fit.ts'
 import type { Capacity, Demand } from './fit.ts'
-import { isBetter, place } from './placement.ts'
+import { denialOf, isBetter } from './placement.ts'
 import type { Placement } from './placement.ts'
 
 /** A tree, and what all nodes in it have. */
@@ -74,7 +74,7 @@ export class CapacityIndex {
 
   place(demand: Demand): Placement {
     const best = this.find(demand)
-    return best !== null ? { nodeId: best.nodeId } : place(demand, [...this.nodes()])
+    return best !== null ? { nodeId: best.nodeId } : { denied: denialOf(demand, [...this.nodes()]) }
   }
 
   /** As {@link place}; null when there is none, without a reason, which would take O(n). */

@@ -7,7 +7,7 @@ import type { Share } from './division.ts'
 import { canServe } from './fit.ts'
 import type { Demand } from './fit.ts'
 import type { IndexedStore } from './indexed-store.ts'
-import { bestOf } from './placement.ts'
+import { bestOf, denialOf } from './placement.ts'
 import { capacityOf, isReady, NODES, parseNode } from './records.ts'
 import type { NodeRecord } from './records.ts'
 import type { Transaction } from './store.ts'
@@ -76,9 +76,8 @@ async function readNodes(
 }
 
 function whyNot(capacity: CapacityIndex, demand: Demand, shares: readonly Share[]): string {
-  if (shares.length > 0) return describeShares(demand, shares, [...capacity.nodes()])
+  const nodes = [...capacity.nodes()]
+  if (shares.length > 0) return describeShares(demand, shares, nodes)
   // Where not even one core is to be had the reason may be another one.
-  const least = demand.nodesMax > 1 ? partOf(demand, 1) : partOf(demand, demand.coresMin)
-  const placement = capacity.place(least)
-  return 'denied' in placement ? placement.denied : `${least.cores} cores asked, they have just become free`
+  return denialOf(partOf(demand, demand.nodesMax > 1 ? 1 : demand.coresMin), nodes)
 }

@@ -16,13 +16,13 @@ export type Placement = { readonly nodeId: string } | { readonly denied: string 
  */
 export function place(demand: Demand, nodes: readonly Capacity[]): Placement {
   const best = bestOf(demand, nodes)
-  if (best !== null) return { nodeId: best.nodeId }
-  return {
-    denied: describeDenial(
-      demand,
-      nodes.filter(({ nodeId }) => !demand.avoidNodeIds.includes(nodeId)),
-    ),
-  }
+  return best !== null ? { nodeId: best.nodeId } : { denied: denialOf(demand, nodes) }
+}
+
+/** Why it fits on none of them, in numbers. */
+export function denialOf(demand: Demand, nodes: readonly Capacity[]): string {
+  const others = nodes.filter(({ nodeId }) => !demand.avoidNodeIds.includes(nodeId))
+  return describeDenial(demand, others)
 }
 
 /** As {@link place}; null when it fits on none. */
