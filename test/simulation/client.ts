@@ -1,5 +1,5 @@
-import { obtainLeases } from '../../packages/rfaas/src/client/obtain-leases.ts'
-import type { ObtainedLease } from '../../packages/rfaas/src/client/obtain-leases.ts'
+import { obtainLeases } from '../../packages/rfaas/src/client/leases/obtain-leases.ts'
+import type { ObtainedLease } from '../../packages/rfaas/src/client/leases/obtain-leases.ts'
 import { ExecutorManagerService, ResourceManagerService } from '../../packages/rfaas/src/control/gen/rfaas_pb.ts'
 import type { AllocateResponse, LeaseGrant, LeaseInfo } from '../../packages/rfaas/src/control/gen/rfaas_pb.ts'
 import { Process } from './host.ts'

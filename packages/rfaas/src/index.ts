@@ -2,10 +2,10 @@ export { dieWithParent } from '@rfaas/fabric'
 
 export type { Prices, Usage } from './accounting/usage.ts'
 export { Cluster, connect, type ConnectOptions } from './client/cluster.ts'
-export type { Invoker, InvokeOptions } from './client/invoker.ts'
+export type { Invoker, InvokeOptions } from './client/calls/invoker.ts'
 export { Lease } from './client/lease.ts'
 export { local, type LocalOptions } from './client/local.ts'
-export { Slot } from './client/slot.ts'
+export { Slot } from './client/calls/slot.ts'
 export type {
   AnyModule,
   Bill,

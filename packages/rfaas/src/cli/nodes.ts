@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { NodeState } from '../control/gen/rfaas_pb.ts'
 import type { NodeInfo, PoolInfo } from '../control/gen/rfaas_pb.ts'
-import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from '../client/choose-offer.ts'
+import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from '../client/leases/choose-offer.ts'
 import { FABRICS, jsonOption, managerOption } from './options.ts'
 import { askManager } from './ask.ts'
 import { nameOfNodeState } from './states.ts'

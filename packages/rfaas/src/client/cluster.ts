@@ -2,8 +2,8 @@ import { managerClient, type ManagerClient } from '../control/client.ts'
 import type { LeaseInfo, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
 import { Lease } from './lease.ts'
-import { openLease } from './open-lease.ts'
-import { NodeClients } from './node-clients.ts'
+import { openLease } from './leases/open-lease.ts'
+import { NodeClients } from './leases/node-clients.ts'
 import type { AnyModule, LeaseOptions } from './types.ts'
 
 export interface ConnectOptions {

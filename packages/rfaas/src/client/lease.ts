@@ -10,12 +10,12 @@ import type {
   RawFunctionNames,
   RetrievalNotice,
 } from './types.ts'
-import type { RemoteFunction } from './channel.ts'
-import { Dispatcher } from './dispatcher.ts'
-import { FunctionTable, Invoker, type InvokeOptions } from './invoker.ts'
-import type { Slot } from './slot.ts'
-import { Succession, type Replacement } from './succession.ts'
-import { coresOf, type Tenure } from './tenure.ts'
+import type { RemoteFunction } from './calls/channel.ts'
+import { Dispatcher } from './calls/dispatcher.ts'
+import { FunctionTable, Invoker, type InvokeOptions } from './calls/invoker.ts'
+import type { Slot } from './calls/slot.ts'
+import { Succession, type Replacement } from './leases/succession.ts'
+import { coresOf, type Tenure } from './leases/tenure.ts'
 
 /** What `cluster.lease()` has put together. @internal */
 export interface LeaseParts {

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { createSharedMemory, openFabric, type Connection } from '@rfaas/fabric'
 
 import { METER_BYTES } from '../accounting/meters.ts'
-import { Channel } from '../client/channel.ts'
+import { Channel } from '../client/calls/channel.ts'
 import { decodeValue, encodeArguments } from '../protocol/codec.ts'
 import { slotLayout } from '../protocol/slots.ts'
 import { EXIT_CLIENT_GONE, MESSAGES_FD, type FromExecutor, type StartMessage } from './messages.ts'

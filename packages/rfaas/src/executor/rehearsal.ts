@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 import { openFabric, SECRET_BYTES, type FabricName } from '@rfaas/fabric'
 
-import { Channel } from '../client/channel.ts'
+import { Channel } from '../client/calls/channel.ts'
 import { encodeArguments } from '../protocol/codec.ts'
 import { slotLayout } from '../protocol/slots.ts'
 import type { WorkerThread } from './worker-thread.ts'

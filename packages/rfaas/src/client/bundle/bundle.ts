@@ -4,8 +4,8 @@ import { dirname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import type { BuildFailure, BuildOptions } from 'esbuild'
-import { RfaasError } from '../errors.ts'
-import { BUNDLE_BYTES_MAX, BUNDLES_KEPT_MAX } from '../limits.ts'
+import { RfaasError } from '../../errors.ts'
+import { BUNDLE_BYTES_MAX, BUNDLES_KEPT_MAX } from '../../limits.ts'
 import { Sources } from './sources.ts'
 
 /** A functions module with all that it imports, in one file: what travels to the node. */

@@ -1,5 +1,5 @@
-import { RfaasError, toRfaasError } from '../errors.ts'
-import { decodeValue, encodeArguments } from '../protocol/codec.ts'
+import { RfaasError, toRfaasError } from '../../errors.ts'
+import { decodeValue, encodeArguments } from '../../protocol/codec.ts'
 import { onAbort } from './abort.ts'
 import type { Channel, RemoteFunction, Waiter } from './channel.ts'
 

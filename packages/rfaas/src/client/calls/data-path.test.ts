@@ -4,11 +4,11 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 
 import { attach, MemoryFabric, type MemoryFabricOptions } from '@rfaas/fabric'
 
-import { RfaasError } from '../errors.ts'
-import type { LoadedFunction } from '../executor/load.ts'
-import { InvocationServer } from '../executor/server.ts'
-import { isRaw, raw } from '../functions.ts'
-import { slotLayout, type SlotLayout } from '../protocol/slots.ts'
+import { RfaasError } from '../../errors.ts'
+import type { LoadedFunction } from '../../executor/load.ts'
+import { InvocationServer } from '../../executor/server.ts'
+import { isRaw, raw } from '../../functions.ts'
+import { slotLayout, type SlotLayout } from '../../protocol/slots.ts'
 import { Channel, type RemoteFunction } from './channel.ts'
 import { Dispatcher } from './dispatcher.ts'
 

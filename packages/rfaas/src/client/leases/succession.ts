@@ -1,9 +1,9 @@
-import { addUsage, NO_USAGE } from '../accounting/usage.ts'
-import { RfaasError, toRfaasError } from '../errors.ts'
-import type { Dispatcher } from './dispatcher.ts'
-import { clientEvents, type ClientEvent } from './events.ts'
+import { addUsage, NO_USAGE } from '../../accounting/usage.ts'
+import { RfaasError, toRfaasError } from '../../errors.ts'
+import type { Dispatcher } from '../calls/dispatcher.ts'
+import { clientEvents, type ClientEvent } from '../events.ts'
 import { coresOf, discard, type Tenure } from './tenure.ts'
-import type { Bill, RetrievalNotice } from './types.ts'
+import type { Bill, RetrievalNotice } from '../types.ts'
 
 /** How workers that are gone are replaced. */
 export interface Replacement {

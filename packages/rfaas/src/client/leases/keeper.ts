@@ -1,17 +1,17 @@
-import type { Clock } from '../clock.ts'
-import type { ExecutorManagerClient, ManagerClient } from '../control/client.ts'
-import { LeaseEnd, LeaseState, type LeaseInfo } from '../control/gen/rfaas_pb.ts'
-import { usageFromProto } from '../accounting/usage.ts'
-import { RfaasError, toRfaasError, type ErrorCode } from '../errors.ts'
-import { codeOfEnd } from '../lease/lease.ts'
+import type { Clock } from '../../clock.ts'
+import type { ExecutorManagerClient, ManagerClient } from '../../control/client.ts'
+import { LeaseEnd, LeaseState, type LeaseInfo } from '../../control/gen/rfaas_pb.ts'
+import { usageFromProto } from '../../accounting/usage.ts'
+import { RfaasError, toRfaasError, type ErrorCode } from '../../errors.ts'
+import { codeOfEnd } from '../../lease/lease.ts'
 import {
   CONTROL_CALL_TIMEOUT_MS,
   LEASE_LISTEN_DELAY_MS,
   LEASE_LOSS_REASON_MS,
   LEASE_RENEW_PATIENCE_MS_MIN,
   LEASE_RENEW_RETRY_MS,
-} from '../limits.ts'
-import type { Bill, RetrievalNotice } from './types.ts'
+} from '../../limits.ts'
+import type { Bill, RetrievalNotice } from '../types.ts'
 
 /** What the keeper starts from. */
 export interface LeaseGrant {

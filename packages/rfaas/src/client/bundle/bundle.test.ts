@@ -7,8 +7,8 @@ import { dirname, join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { RfaasError } from '../errors.ts'
-import { isRaw } from '../functions.ts'
+import { RfaasError } from '../../errors.ts'
+import { isRaw } from '../../functions.ts'
 import { bundle } from './bundle.ts'
 
 const run = promisify(execFile)
@@ -88,7 +88,7 @@ describe('bundle', () => {
 
   it('bundles rfaas/functions: raw functions are known as raw to another copy of rfaas', async () => {
     await mkdir(join(folder, 'c/node_modules'), { recursive: true })
-    await symlink(resolve(import.meta.dirname, '../..'), join(folder, 'c/node_modules/rfaas'))
+    await symlink(resolve(import.meta.dirname, '../../..'), join(folder, 'c/node_modules/rfaas'))
     const path = await file(
       'c/main.ts',
       `import { raw } from 'rfaas/functions'

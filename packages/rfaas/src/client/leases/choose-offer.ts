@@ -1,8 +1,8 @@
 import { hostIdentity, isNeighbour, linkAddresses, rdmaDevices, reasonAgainstVerbs } from '@rfaas/fabric'
 import type { LinkAddress } from '@rfaas/fabric'
 
-import type { NodeInfo } from '../control/gen/rfaas_pb.ts'
-import type { FabricChoice } from './types.ts'
+import type { NodeInfo } from '../../control/gen/rfaas_pb.ts'
+import type { FabricChoice } from '../types.ts'
 
 /** Best first: over the first nothing is copied, over the second nothing but the network card copies. */
 const BEST_FIRST: readonly FabricChoice[] = ['local', 'verbs', 'tcp']

@@ -1,4 +1,4 @@
-import { RfaasError, toRfaasError } from '../errors.ts'
+import { RfaasError, toRfaasError } from '../../errors.ts'
 import { onAbort } from './abort.ts'
 import type { Channel, RemoteFunction, Waiter } from './channel.ts'
 

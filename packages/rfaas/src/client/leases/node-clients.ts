@@ -1,5 +1,5 @@
-import { executorManagerClient, type ExecutorManagerClient } from '../control/client.ts'
-import { NODE_CLIENTS_IDLE_MAX } from '../limits.ts'
+import { executorManagerClient, type ExecutorManagerClient } from '../../control/client.ts'
+import { NODE_CLIENTS_IDLE_MAX } from '../../limits.ts'
 
 interface Known {
   readonly client: ExecutorManagerClient

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 
 import { create } from '@bufbuild/protobuf'
 
-import { NodeInfoSchema, type NodeInfo } from '../control/gen/rfaas_pb.ts'
+import { NodeInfoSchema, type NodeInfo } from '../../control/gen/rfaas_pb.ts'
 import { chooseOffer, type Standpoint } from './choose-offer.ts'
 
 const RDMA = { link: 'ib0', address: '10.9.0.1', cidr: '10.9.0.1/24' }

@@ -1,6 +1,6 @@
 import { yieldProcessor } from '@rfaas/fabric'
 
-import { RfaasError } from '../errors.ts'
+import { RfaasError } from '../../errors.ts'
 import { abortedError, onAbort } from './abort.ts'
 import { Call } from './call.ts'
 import { POLLS_BEFORE_YIELD, POLLS_PER_LOOK, type Channel, type RemoteFunction } from './channel.ts'

@@ -1,8 +1,8 @@
-import { RfaasError } from '../errors.ts'
+import { RfaasError } from '../../errors.ts'
 import type { RemoteFunction } from './channel.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Slot } from './slot.ts'
-import type { AnyModule, Calls, Maps, RawFunctionNames } from './types.ts'
+import type { AnyModule, Calls, Maps, RawFunctionNames } from '../types.ts'
 
 /** The functions of a lease's module, by name. */
 export class FunctionTable {

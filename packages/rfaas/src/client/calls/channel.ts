@@ -1,6 +1,6 @@
 import { yieldProcessor, type Connection } from '@rfaas/fabric'
 
-import { RfaasError, toRfaasError } from '../errors.ts'
+import { RfaasError, toRfaasError } from '../../errors.ts'
 import {
   HEADER_BYTES,
   HEADER_FUNCTION,
@@ -9,8 +9,8 @@ import {
   HEADER_STATUS,
   PayloadViews,
   type SlotLayout,
-} from '../protocol/slots.ts'
-import { decodeFailure, STATUS_OK } from '../protocol/status.ts'
+} from '../../protocol/slots.ts'
+import { decodeFailure, STATUS_OK } from '../../protocol/status.ts'
 
 /** Empty polls between two looks at the peer. */
 export const POLLS_PER_LOOK = 64

@@ -1,7 +1,7 @@
-import type { RfaasError } from '../errors.ts'
-import type { Channel } from './channel.ts'
+import type { RfaasError } from '../../errors.ts'
+import type { Channel } from '../calls/channel.ts'
 import type { LeaseKeeper } from './keeper.ts'
-import type { FabricChoice, LeaseTimings } from './types.ts'
+import type { FabricChoice, LeaseTimings } from '../types.ts'
 
 /** One grant of a manager, with the workers of one node. */
 export interface Tenure {

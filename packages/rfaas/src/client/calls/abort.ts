@@ -1,4 +1,4 @@
-import { RfaasError } from '../errors.ts'
+import { RfaasError } from '../../errors.ts'
 
 /** The error of an invocation whose signal has fired. What was sent may have run, or may run yet. */
 export function abortedError(action: string, signal: AbortSignal): RfaasError {

@@ -8,12 +8,12 @@ import {
   managerClient,
   type ExecutorManagerClient,
   type ManagerClient,
-} from '../control/client.ts'
-import { ExecutorManagerService, LeaseEnd, LeaseState, type WatchLeaseResponse } from '../control/gen/rfaas_pb.ts'
-import { serveControl, type ControlServer } from '../control/server.ts'
-import { systemClock } from '../clock.ts'
-import { RfaasError } from '../errors.ts'
-import { startResourceManager, type ResourceManager } from '../resource-manager/manager.ts'
+} from '../../control/client.ts'
+import { ExecutorManagerService, LeaseEnd, LeaseState, type WatchLeaseResponse } from '../../control/gen/rfaas_pb.ts'
+import { serveControl, type ControlServer } from '../../control/server.ts'
+import { systemClock } from '../../clock.ts'
+import { RfaasError } from '../../errors.ts'
+import { startResourceManager, type ResourceManager } from '../../resource-manager/manager.ts'
 import { LeaseKeeper } from './keeper.ts'
 
 type News = Pick<WatchLeaseResponse, 'end' | 'message'>

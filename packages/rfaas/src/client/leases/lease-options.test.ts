@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import fc from 'fast-check'
 
 import { checkLeaseOptions } from './lease-options.ts'
-import type { LeaseOptions } from './types.ts'
+import type { LeaseOptions } from '../types.ts'
 
 const functions = './pricing.ts'
 

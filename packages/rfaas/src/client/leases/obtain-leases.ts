@@ -1,10 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 
-import type { Clock } from '../clock.ts'
-import type { ExecutorManagerClient, ManagerClient } from '../control/client.ts'
-import type { NodeInfo, RequestLeaseRequestSchema } from '../control/gen/rfaas_pb.ts'
-import { RfaasError } from '../errors.ts'
-import { CONTROL_CALL_TIMEOUT_MS } from '../limits.ts'
+import type { Clock } from '../../clock.ts'
+import type { ExecutorManagerClient, ManagerClient } from '../../control/client.ts'
+import type { NodeInfo, RequestLeaseRequestSchema } from '../../control/gen/rfaas_pb.ts'
+import { RfaasError } from '../../errors.ts'
+import { CONTROL_CALL_TIMEOUT_MS } from '../../limits.ts'
 import { LeaseKeeper } from './keeper.ts'
 
 /** Where a lease comes from. */

@@ -1,11 +1,11 @@
 import { inspect } from 'node:util'
 
-import { RfaasError } from '../errors.ts'
-import { labelsProblem, NO_LABELS, resourcesProblem } from '../lease/labels.ts'
-import type { Labels } from '../lease/labels.ts'
-import type { PlacementPolicy } from '../lease/lease.ts'
-import { NO_RESOURCES } from '../lease/resources.ts'
-import type { Resources } from '../lease/resources.ts'
+import { RfaasError } from '../../errors.ts'
+import { labelsProblem, NO_LABELS, resourcesProblem } from '../../lease/labels.ts'
+import type { Labels } from '../../lease/labels.ts'
+import type { PlacementPolicy } from '../../lease/lease.ts'
+import { NO_RESOURCES } from '../../lease/resources.ts'
+import type { Resources } from '../../lease/resources.ts'
 import {
   LEASE_MEMORY_MIB_BESIDE_WINDOWS,
   LEASE_MEMORY_MIB_DEFAULT,
@@ -13,9 +13,9 @@ import {
   LEASE_PRIORITY_MAX,
   LEASE_WAIT_MS_MAX,
   QUEUE_MAX_DEFAULT,
-} from '../limits.ts'
-import { slotLayout, windowsMib, windowsSentence } from '../protocol/slots.ts'
-import type { FabricChoice, LeaseOptions } from './types.ts'
+} from '../../limits.ts'
+import { slotLayout, windowsMib, windowsSentence } from '../../protocol/slots.ts'
+import type { FabricChoice, LeaseOptions } from '../types.ts'
 
 /** Options with their defaults, checked at the door and trusted from here on. */
 export interface CheckedLeaseOptions {

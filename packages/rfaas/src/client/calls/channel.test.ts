@@ -3,8 +3,8 @@ import { test } from 'node:test'
 
 import { attach, MemoryFabric } from '@rfaas/fabric'
 
-import { RfaasError } from '../errors.ts'
-import { slotLayout } from '../protocol/slots.ts'
+import { RfaasError } from '../../errors.ts'
+import { slotLayout } from '../../protocol/slots.ts'
 import { Channel } from './channel.ts'
 import { Dispatcher } from './dispatcher.ts'
 

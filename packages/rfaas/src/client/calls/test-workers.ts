@@ -1,9 +1,9 @@
 import { attach, MemoryFabric, type Connection } from '@rfaas/fabric'
 
-import type { LoadedFunction } from '../executor/load.ts'
-import { InvocationServer } from '../executor/server.ts'
-import { isRaw } from '../functions.ts'
-import { slotLayout, type SlotLayout } from '../protocol/slots.ts'
+import type { LoadedFunction } from '../../executor/load.ts'
+import { InvocationServer } from '../../executor/server.ts'
+import { isRaw } from '../../functions.ts'
+import { slotLayout, type SlotLayout } from '../../protocol/slots.ts'
 import { Channel, type RemoteFunction } from './channel.ts'
 
 type Module = Record<string, (...args: never[]) => unknown>
