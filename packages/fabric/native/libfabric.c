@@ -8,7 +8,7 @@ NAPI_MODULE_INIT() {
       EXPORT(ofiReject),   EXPORT(ofiAccept),
       EXPORT(ofiConnect),  EXPORT(ofiEstablish), EXPORT(ofiAttach), EXPORT(ofiDescriptor),
       EXPORT(ofiOutbound), EXPORT(ofiInbound),   EXPORT(ofiBatch),      EXPORT(ofiClose),
-      EXPORT(ofiWrite),    EXPORT(ofiPoll),      EXPORT(ofiWait),       EXPORT(ofiArm),  EXPORT(ofiDisarm),
+      EXPORT(ofiWrite),    EXPORT(ofiFinish),    EXPORT(ofiFinished),   EXPORT(ofiPoll),      EXPORT(ofiWait),       EXPORT(ofiArm),  EXPORT(ofiDisarm),
       EXPORT(ofiInterrupt), EXPORT(ofiTakeInterrupt),
   };
   napi_define_properties(env, exports, sizeof names / sizeof *names, names);

@@ -64,6 +64,7 @@ typedef struct {
   atomic_bool attached;
   bool posts_receives;
   bool lists_waits; // the queue lists what it waits for, instead of having one descriptor of its own
+  bool finished; // the last write of this side, and with it every one before, has left the provider
   bool lost;
 } connection;
 
@@ -107,6 +108,6 @@ function ofiListen, ofiListenerDescriptor, ofiListenerRequest, ofiListenerClose,
 // ofi_connection.c
 function ofiConnect, ofiEstablish, ofiAttach, ofiDescriptor, ofiOutbound, ofiInbound, ofiBatch, ofiClose;
 // ofi_data.c
-function ofiWrite, ofiPoll;
+function ofiWrite, ofiFinish, ofiFinished, ofiPoll;
 // ofi_sleep.c
 function ofiWait, ofiArm, ofiDisarm, ofiInterrupt, ofiTakeInterrupt;

@@ -49,6 +49,7 @@ static int drain(connection* c, uint32_t* to, uint32_t room) {
   }
   for (ssize_t i = 0; i < got; i++) {
     if (entries[i].flags & FI_REMOTE_CQ_DATA) to[count++] = (uint32_t)entries[i].data;
+    else if (entries[i].flags & FI_WRITE) c->finished = true; // ofiFinish alone asks for a completion
   }
   // Each immediate used up a receive. They are posted again when there is nothing better to do, or a batch is owed.
   if (c->posts_receives) {
@@ -58,8 +59,9 @@ static int drain(connection* c, uint32_t* to, uint32_t room) {
   return count;
 }
 
-static ssize_t post(connection* c, uint8_t* from, size_t bytes, uint64_t to, uint32_t immediate) {
-  if (bytes <= c->info->tx_attr->inject_size) {
+// A write that reports its completion is never injected: an injected one reports nothing.
+static ssize_t post(connection* c, uint8_t* from, size_t bytes, uint64_t to, uint32_t immediate, bool reports) {
+  if (bytes <= c->info->tx_attr->inject_size && !reports) {
     return fi_inject_writedata(c->ep, from, bytes, immediate, 0, to, c->remote.key);
   }
   struct iovec local = {from, bytes};
@@ -67,7 +69,23 @@ static ssize_t post(connection* c, uint8_t* from, size_t bytes, uint64_t to, uin
   struct fi_rma_iov remote = {.addr = to, .len = bytes, .key = c->remote.key};
   struct fi_msg_rma message = {
       .msg_iov = &local, .desc = &description, .iov_count = 1, .rma_iov = &remote, .rma_iov_count = 1, .data = immediate};
-  return fi_writemsg(c->ep, &message, FI_REMOTE_CQ_DATA);
+  return fi_writemsg(c->ep, &message, FI_REMOTE_CQ_DATA | (reports ? FI_COMPLETION : 0));
+}
+
+// 0, -EAGAIN when the send queue is full, or an error, with which the connection is lost.
+static ssize_t write_range(connection* c, size_t offset, size_t bytes, uint32_t immediate, bool reports) {
+  if (c->lost) return -FI_ENOTCONN;
+  uint8_t* from = (uint8_t*)c->outbound->data + offset;
+  uint64_t to = c->remote.base + offset;
+  ssize_t error = post(c, from, bytes, to, immediate, reports);
+  if (error == -FI_EAGAIN && c->held_count < BATCH) {
+    // Reading completions makes room: finished writes give their places in the send queue back. Immediates that are
+    // found on the way wait for the next poll.
+    c->held_count += (uint32_t)drain(c, c->held + c->held_count, BATCH - c->held_count);
+    error = post(c, from, bytes, to, immediate, reports);
+  }
+  if (error && error != -FI_EAGAIN) c->lost = true;
+  return error;
 }
 
 // (connection, offset, bytes, immediate) → 0, -EAGAIN when the send queue is full, or an error. The range was checked.
@@ -75,21 +93,21 @@ napi_value ofiWrite(napi_env env, napi_callback_info info) {
   ARGS(4);
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
   if (!c) return number(env, -EBADF);
-  if (c->lost) return number(env, -FI_ENOTCONN);
-  int64_t offset = int_of(env, arg[1]);
-  size_t bytes = (size_t)int_of(env, arg[2]);
-  uint32_t immediate = (uint32_t)int_of(env, arg[3]);
-  uint8_t* from = (uint8_t*)c->outbound->data + offset;
-  uint64_t to = c->remote.base + (uint64_t)offset;
-  ssize_t error = post(c, from, bytes, to, immediate);
-  if (error == -FI_EAGAIN && c->held_count < BATCH) {
-    // Reading completions makes room: writes that are done give their places in the send queue back, unseen by us.
-    // What else it finds waits for the next poll.
-    c->held_count += (uint32_t)drain(c, c->held + c->held_count, BATCH - c->held_count);
-    error = post(c, from, bytes, to, immediate);
-  }
-  if (error && error != -FI_EAGAIN) c->lost = true;
-  return number(env, error);
+  return number(env, write_range(c, (size_t)int_of(env, arg[1]), (size_t)int_of(env, arg[2]), (uint32_t)int_of(env, arg[3]), false));
+}
+
+// (connection, immediate) → as ofiWrite; no bytes. The last write of this side: ofiFinished tells of its completion.
+napi_value ofiFinish(napi_env env, napi_callback_info info) {
+  ARGS(2);
+  connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
+  return number(env, c ? write_range(c, 0, 0, (uint32_t)int_of(env, arg[1]), true) : -EBADF);
+}
+
+// (connection) → 1 once a poll has found the completion of ofiFinish: writes complete in order, so all have left. Else 0.
+napi_value ofiFinished(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
+  return number(env, c && c->finished);
 }
 
 // (connection) → how many immediates are in the batch now, or -ENOTCONN when there are none and the peer is lost.

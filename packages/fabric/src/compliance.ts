@@ -5,6 +5,7 @@ import { testClosing } from './compliance/closing.ts'
 import { testConnecting } from './compliance/connecting.ts'
 import { testDying } from './compliance/dying.ts'
 import { testEchoing } from './compliance/echoing.ts'
+import { testFinishing } from './compliance/finishing.ts'
 import type { Harness } from './compliance/harness.ts'
 import { testHeaders } from './compliance/headers.ts'
 import { testRacing } from './compliance/racing.ts'
@@ -29,6 +30,7 @@ export function testCompliance(harness: Harness): void {
   describe(`${name}: racing`, options, () => testRacing(harness))
   describe(`${name}: echoing`, options, () => testEchoing(harness))
   describe(`${name}: dying`, options, () => testDying(harness))
+  describe(`${name}: finishing`, options, () => testFinishing(harness))
   describe(`${name}: closing`, options, () => testClosing(harness))
   describe(`${name}: threading`, options, () => testThreading(harness))
 }

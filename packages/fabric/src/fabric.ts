@@ -120,6 +120,21 @@ export interface Connection {
    * @throws {FabricError} `invalid_argument` when the range leaves the window or a number is no integer, `lost`, `closed`
    */
   write(offset: number, byteLength: number, immediate: number): boolean
+  /**
+   * The last write of this side: an immediate without bytes, after all writes before it. Then {@link isDelivered} tells
+   * when this side may close and lose nothing.
+   *
+   * @returns false as `write` does: poll and try again
+   * @throws {FabricError} as `write`
+   */
+  finish(immediate: number): boolean
+  /**
+   * After `finish`: whether everything that this side has written is out of its hands. `local` and `memory`: at once, for
+   * the peer has it. `verbs`: the peer's card has confirmed it. `tcp`: the kernel has it, and sends it on after a close
+   * unless the peer resets the connection; who must be sure waits for the peer's word. Changes while this side polls or
+   * waits.
+   */
+  readonly isDelivered: boolean
   /** How often a write has found the peer asleep and woken it. Stays 0 over libfabric, where the peer's kernel does that. */
   readonly wakes: number
   /**

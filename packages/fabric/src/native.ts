@@ -67,6 +67,8 @@ export interface LibfabricNative {
   ofiBatch(connection: number): ArrayBuffer | null
   ofiClose(connection: number): number
   ofiWrite(connection: number, offset: number, byteLength: number, immediate: number): number
+  ofiFinish(connection: number, immediate: number): number
+  ofiFinished(connection: number): number
   ofiPoll(connection: number): number
   ofiWait(connection: number, timeoutMs: number): number
   ofiArm(connection: number): number

@@ -80,7 +80,20 @@ export class LibfabricConnection implements Connection {
   write(offset: number, byteLength: number, immediate: number): boolean {
     if (this.#state !== 'open') this.#refuse('write')
     checkWrite(offset, byteLength, this.#windowBytes, immediate)
-    const result = this.#native.ofiWrite(this.#id, offset, byteLength, immediate)
+    return this.#sent(this.#native.ofiWrite(this.#id, offset, byteLength, immediate))
+  }
+
+  finish(immediate: number): boolean {
+    if (this.#state !== 'open') this.#refuse('finish')
+    checkWrite(0, 0, this.#windowBytes, immediate)
+    return this.#sent(this.#native.ofiFinish(this.#id, immediate))
+  }
+
+  get isDelivered(): boolean {
+    return this.#native.ofiFinished(this.#id) === 1
+  }
+
+  #sent(result: number): boolean {
     if (result === 0) {
       if (this.#armed && !this.#rearming) this.#rearm()
       return true

@@ -112,6 +112,15 @@ export class LocalConnection implements Connection {
     return true
   }
 
+  finish(immediate: number): boolean {
+    return this.write(0, 0, immediate)
+  }
+
+  /** What is written lies in the peer's memory. */
+  get isDelivered(): boolean {
+    return true
+  }
+
   poll(): number {
     if (this.#closed) this.#refuseClosed('poll')
     const value = orderedLoad(this.#words, this.#cell(this.#readRing, this.#consumed))

@@ -95,6 +95,15 @@ export class MemoryConnection implements Connection {
     return true
   }
 
+  finish(immediate: number): boolean {
+    return this.write(0, 0, immediate)
+  }
+
+  /** What is written is with the peer, though it may not have arrived yet. */
+  get isDelivered(): boolean {
+    return true
+  }
+
   poll(): number {
     if (this.#state === 'closed') this.#refuse('poll')
     if (!this.#ready()) return -1
