@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'lease_denied'
   /** The lease is over, for it was released. */
   | 'lease_closed'
+  /** The lease was released, and this invocation had not finished when the grace of the release was over. It may have run. */
+  | 'cut_off'
   /** The lease is over, for it was not renewed in time. */
   | 'lease_expired'
   /** The lease is taken back, by an operator or because its node leaves; the message gives the reason. */
@@ -48,16 +50,41 @@ export type ErrorCode =
   | 'internal'
 
 /**
+ * What is known of an invocation that failed: its function `ran` (and threw, or its result could not be returned), it
+ * certainly did not (`not_run`), or it may have run, wholly or in part (`unknown`).
+ */
+export type Outcome = 'ran' | 'not_run' | 'unknown'
+
+export interface RfaasErrorOptions extends ErrorOptions {
+  /** Of the invocation that failed with this error. */
+  outcome?: Outcome
+}
+
+/**
  * The only error class that rfaas throws. Match on `code`; the message begins with it and says action, reason and
  * actual value.
  */
 export class RfaasError extends Error {
   readonly code: ErrorCode
+  /** What is known of the invocation that failed with this error; undefined where no invocation did. */
+  readonly outcome: Outcome | undefined
 
-  constructor(code: ErrorCode, sentence: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, sentence: string, options?: RfaasErrorOptions) {
     super(`${code}: ${sentence}`, options)
     this.name = 'RfaasError'
     this.code = code
+    this.outcome = options?.outcome
+  }
+
+  /** The message without its code. */
+  get sentence(): string {
+    return this.message.slice(this.code.length + 2)
+  }
+
+  /** The same error, for an invocation of this outcome. */
+  withOutcome(outcome: Outcome): RfaasError {
+    if (this.outcome === outcome) return this
+    return new RfaasError(this.code, this.sentence, { cause: this.cause, outcome })
   }
 }
 

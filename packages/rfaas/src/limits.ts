@@ -50,6 +50,15 @@ export const EXECUTOR_START_TIMEOUT_MS = 20_000
 /** How long an executor that was told to drain may finish what it runs; then it is killed. */
 export const EXECUTOR_DRAIN_GRACE_MS = 2_000
 
+/** How long a lease that its client releases may finish what is in flight, unless the client says otherwise. */
+export const RELEASE_GRACE_MS_DEFAULT = 2_000
+
+/** A drained worker looks this often whether its last answer is delivered. */
+export const FAREWELL_LOOK_MS = 5
+
+/** How long a drained worker waits for its client to confirm the farewell, once the kernel has everything that it sent. */
+export const FAREWELL_ACK_MS_MAX = 1_000
+
 /** What is kept of an executor's output, for error messages. */
 export const EXECUTOR_OUTPUT_BYTES: number = 16 * 1024
 
@@ -118,6 +127,7 @@ export const WINDOW_BYTES_MAX: number = 2 ** 31
 
 // The header of a slot takes less than this.
 assert(PAYLOAD_BYTES_MAX + 4096 <= WINDOW_BYTES_MAX, 'a window holds the largest payload')
+assert(FAREWELL_ACK_MS_MAX < EXECUTOR_DRAIN_GRACE_MS, 'a worker whose client is silent ends before it is killed')
 assert(EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'a client hears why an executor did not start')
 assert(
   KEPT_START_TIMEOUT_MS + EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS,
@@ -271,6 +281,12 @@ export const LEASE_LOSS_REASON_MS = 1_000
 
 /** Connections to nodes that a cluster keeps open though it has no lease there. */
 export const NODE_CLIENTS_IDLE_MAX = 16
+
+/** Immediates that a client takes from one worker in one go: more than a worker with all slots in flight can have sent. */
+export const ARRIVALS_PER_LOOK_MAX: number = 2 * SLOTS_MAX
+
+/** How long a synchronous invocation waits for room in its worker's queue, while no result comes, before the worker counts as broken. */
+export const SUBMIT_MS_MAX = 10_000
 
 /** Invocations that wait for a slot, unless the lease says otherwise. */
 export const QUEUE_MAX_DEFAULT = 1024

@@ -45,7 +45,7 @@ export class Cluster implements AsyncDisposable {
       this.#refuseClosed()
     }
     this.#leases.add(lease as Lease<never>)
-    void lease.closed.then((error) => error === null && this.#leases.delete(lease as Lease<never>))
+    void lease.closed.then(() => this.#leases.delete(lease as Lease<never>))
     return lease
   }
 

@@ -1,4 +1,7 @@
+import { inspect } from 'node:util'
+
 import { RfaasError } from '../errors.ts'
+import { RELEASE_GRACE_MS_DEFAULT, RETRIEVAL_GRACE_MS_MAX } from '../limits.ts'
 import type {
   AnyModule,
   Bill,
@@ -10,21 +13,29 @@ import type {
   RawFunctionNames,
   RetrievalNotice,
 } from './types.ts'
-import type { RemoteFunction } from './calls/channel.ts'
+import type { RemoteFunction } from './calls/wire.ts'
 import { Dispatcher } from './calls/dispatcher.ts'
 import { FunctionTable, Invoker, type InvokeOptions } from './calls/invoker.ts'
 import type { Slot } from './calls/slot.ts'
-import { Succession, type Replacement } from './leases/succession.ts'
+import { Succession, type OpenReplacement } from './leases/succession.ts'
 import { coresOf, type Tenure } from './leases/tenure.ts'
 
 /** What `cluster.lease()` has put together. @internal */
 export interface LeaseParts {
   /** One a node. */
   tenures: Tenure[]
-  replacement: Replacement | null
+  /** null: parts that are lost are not replaced. */
+  openReplacement: OpenReplacement | null
+  /** Whether a function may run twice for one call, when its worker is lost. */
+  isIdempotent: (name: string) => boolean
   functions: RemoteFunction[]
   queueMax: number
   spinMs: number
+}
+
+export interface ReleaseOptions {
+  /** How long what is in flight may still run. Default 2000; 0: not at all; at most an hour. */
+  graceMs?: number
 }
 
 /**
@@ -32,7 +43,7 @@ export interface LeaseParts {
  *
  * Every invocation can throw, besides what its function throws (`function_failed`): `unknown_function`,
  * `payload_too_large`, `result_too_large`, `queue_full`, `aborted`, and, when the lease is over, what has ended it:
- * `lease_closed` (it was released), `lease_expired`, `lease_retrieved` (also while what was sent before may finish),
+ * `lease_closed` (it was released), `cut_off` (it was released, and the grace was over), `lease_expired`, `lease_retrieved` (also while what was sent before may finish),
  * `executor_lost`, `node_lost`.
  */
 export class Lease<M = AnyModule> implements AsyncDisposable {
@@ -60,18 +71,18 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   #released: Promise<Bill> | null = null
 
   /** @internal */
-  constructor({ tenures, replacement, functions, queueMax, spinMs }: LeaseParts) {
+  constructor({ tenures, openReplacement, isIdempotent, functions, queueMax, spinMs }: LeaseParts) {
     this.closed = this.#closed.promise
     this.retrieved = this.#retrieved.promise
     this.#functions = new FunctionTable(functions)
     const channels = tenures.flatMap(({ channels }) => channels)
-    this.#dispatcher = new Dispatcher(channels, queueMax, spinMs)
+    this.#dispatcher = new Dispatcher(channels, queueMax, spinMs, isIdempotent)
     this.#invoker = this.with({})
     this.call = this.#invoker.call
     this.map = this.#invoker.map
     this.#succession = new Succession(tenures, {
       dispatcher: this.#dispatcher,
-      replacement,
+      openReplacement,
       onRetrieved: (notice) => this.#retrieved.resolve(notice),
       onOver: (error) => this.#over(error),
     })
@@ -175,13 +186,20 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   }
 
   /**
-   * Ends the lease: what is in flight finishes, what waits for a slot fails with `lease_closed`, the executor stops,
-   * the capacity goes back. Releasing twice gives the same bill.
+   * Ends the lease. What waits for a slot fails with `lease_closed`; what is in flight finishes within the grace, and is
+   * cut off after it: its executor is killed, and it fails with `cut_off`. Then the capacity goes back. Releasing again
+   * gives the same bill, and a grace that is over sooner counts.
    *
-   * @throws {RfaasError} `manager_unreachable`, when the bill cannot be had; the workers are stopped all the same
+   * @throws {RfaasError} `invalid_argument`; `manager_unreachable`, when the bill cannot be had; the workers are stopped
+   * all the same
    */
-  release(): Promise<Bill> {
-    this.#released ??= this.#release()
+  async release({ graceMs = RELEASE_GRACE_MS_DEFAULT }: ReleaseOptions = {}): Promise<Bill> {
+    if (!(graceMs >= 0 && graceMs <= RETRIEVAL_GRACE_MS_MAX)) {
+      const range = `a number from 0 to ${RETRIEVAL_GRACE_MS_MAX}`
+      throw new RfaasError('invalid_argument', `Cannot release: graceMs must be ${range}, not ${inspect(graceMs)}`)
+    }
+    if (this.#released === null) this.#released = this.#release(graceMs)
+    else this.#succession.hastenRelease(graceMs)
     return this.#released
   }
 
@@ -189,10 +207,10 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     await this.release()
   }
 
-  async #release(): Promise<Bill> {
+  async #release(graceMs: number): Promise<Bill> {
     const released = new RfaasError('lease_closed', `Lease ${this.id} was released`)
     try {
-      return await this.#succession.release(released)
+      return await this.#succession.release(released, graceMs)
     } finally {
       this.#over(null)
     }

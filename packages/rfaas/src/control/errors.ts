@@ -18,6 +18,7 @@ const CONNECT_CODES: Record<ErrorCode, Code> = {
   queue_full: Code.ResourceExhausted,
   lease_denied: Code.ResourceExhausted,
   lease_closed: Code.FailedPrecondition,
+  cut_off: Code.Aborted,
   lease_expired: Code.FailedPrecondition,
   lease_retrieved: Code.FailedPrecondition,
   node_lost: Code.Aborted,
@@ -36,8 +37,7 @@ const CONNECT_CODES: Record<ErrorCode, Code> = {
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error
   const ours = toRfaasError(error)
-  const sentence = ours.message.slice(ours.code.length + 2)
-  return new ConnectError(sentence, CONNECT_CODES[ours.code], { [CODE_HEADER]: ours.code }, undefined, error)
+  return new ConnectError(ours.sentence, CONNECT_CODES[ours.code], { [CODE_HEADER]: ours.code }, undefined, error)
 }
 
 /**

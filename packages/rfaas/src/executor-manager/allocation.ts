@@ -64,8 +64,6 @@ export interface StartedExecutor extends ReadyMessage {
 export interface AllocationEnd {
   readonly reason: LeaseEnd
   readonly message: string
-  /** All that its executor was sent has been answered: what was not answered has not run. */
-  readonly isDrained?: true
 }
 
 /** That a lease is taken back: what runs may still run until the grace is over. */
@@ -318,7 +316,7 @@ export class Allocation {
       return { reason: 'released', message: `Lease ${leaseId} was released: its client closed its connections` }
     }
     if (this.#retrieval !== null && code === 0) {
-      return { reason: 'retrieved', message: this.#retrieval.message, isDrained: true }
+      return { reason: 'retrieved', message: this.#retrieval.message }
     }
     const message = `The executor of lease ${leaseId} crashed: the process ${how}${this.#executor?.lastOutput ?? ''}`
     return { reason: 'executor_crashed', message }

@@ -4,7 +4,7 @@ import type { Usage } from '../accounting/usage.ts'
 import { RfaasError } from '../errors.ts'
 import { codeOfEnd } from '../lease/lease.ts'
 import type { LeaseClaims } from '../lease/token.ts'
-import { LEASE_REMEMBERED_MS } from '../limits.ts'
+import { EXECUTOR_DRAIN_GRACE_MS, LEASE_REMEMBERED_MS } from '../limits.ts'
 import { Allocation } from './allocation.ts'
 import type {
   AllocationContext,
@@ -119,14 +119,16 @@ export class NodeLeases {
   }
 
   /**
-   * Stops the executor. Again, and when there never was one, is fine.
+   * Stops the executor. Idempotent, also where there never was one.
    *
-   * @returns what the lease has used, all told
-   * @throws {RfaasError} `token_refused` when it is out of date
+   * @param graceMs how long what runs may still run; 0 kills it at once
+   * @returns what the lease has used in all
+   * @throws {RfaasError} `token_refused` when the token is out of date
    */
-  async release(claims: LeaseClaims): Promise<Usage> {
+  async release(claims: LeaseClaims, graceMs: number = EXECUTOR_DRAIN_GRACE_MS): Promise<Usage> {
     const { allocation } = this.#entryOf(claims)
-    await allocation?.stop({ reason: 'released', message: `Lease ${claims.leaseId} was released by its client` })
+    const message = `Lease ${claims.leaseId} was released by its client`
+    await allocation?.stop({ reason: 'released', message }, graceMs)
     return allocation?.usage ?? NO_USAGE
   }
 

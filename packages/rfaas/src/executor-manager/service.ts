@@ -2,6 +2,8 @@ import type { ConnectRouter } from '@connectrpc/connect'
 import { usageToProto } from '../accounting/usage.ts'
 import { ExecutorManagerService } from '../control/gen/rfaas_pb.ts'
 import type { FabricOffer } from '../control/gen/rfaas_pb.ts'
+import { RfaasError } from '../errors.ts'
+import { RETRIEVAL_GRACE_MS_MAX } from '../limits.ts'
 import type { BundleCache } from './bundle-cache.ts'
 import type { NodeLeases } from './node-leases.ts'
 import type { TokenGate } from './token-gate.ts'
@@ -14,6 +16,13 @@ export interface ServiceOptions {
   offers: readonly Pick<FabricOffer, 'fabric' | 'address'>[]
   /** Tells the resource manager what has changed, and resolves when it knows or cannot be told now. */
   report: () => Promise<unknown>
+}
+
+/** @throws {RfaasError} `invalid_argument` */
+function checkedGraceMs(graceMs: number | undefined): number | undefined {
+  if (graceMs === undefined || (graceMs >= 0 && graceMs <= RETRIEVAL_GRACE_MS_MAX)) return graceMs
+  const range = `from 0 to ${RETRIEVAL_GRACE_MS_MAX}`
+  throw new RfaasError('invalid_argument', `Cannot release the lease: graceMs must be ${range}, not ${graceMs}`)
 }
 
 /** What clients may ask of a node. Every call shows the token of its lease, and nothing is done before it is checked. */
@@ -39,8 +48,8 @@ export function executorManagerRoutes({ gate, leases, bundles, offers, report }:
         leases.extend(await gate.check(token))
         return {}
       },
-      async deallocate({ token }) {
-        const usage = await leases.release(await gate.check(token, isKnown))
+      async deallocate({ token, graceMs }) {
+        const usage = await leases.release(await gate.check(token, isKnown), checkedGraceMs(graceMs))
         await report()
         return { usage: usageToProto(usage) }
       },

@@ -100,7 +100,6 @@ export function newsToProto(news: LeaseNews): WatchLeaseResponse {
         state: LeaseState.CLOSED,
         end: ENDS[news.end.reason],
         message: news.end.message,
-        drained: news.end.isDrained === true,
       })
   }
 }

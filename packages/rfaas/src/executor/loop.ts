@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { FabricError, yieldProcessor, type Connection } from '@rfaas/fabric'
 
 import type { Meters } from '../accounting/meters.ts'
+import { sayFarewell } from './farewell.ts'
 import type { InvocationServer } from './server.ts'
 
 /** Empty polls between two looks at the clock, the peer and the supervisor. */
@@ -70,6 +71,8 @@ export class WorkerLoop {
           isWoken = true
           break
         case 'drained':
+          sayFarewell(this.#connection)
+          return pause
         case 'lost':
           return pause
       }

@@ -23,6 +23,12 @@ export const HEADER_FUNCTION = 1
 export const HEADER_STATUS = 1
 export const HEADER_PAYLOAD_BYTES = 2
 
+/**
+ * An immediate that names no slot. A worker sends it as its last word: all that it received is answered, and what is not
+ * answered did not run. The client sends it back to confirm that it has heard.
+ */
+export const FAREWELL: number = SLOTS_MAX
+
 export interface SlotLayout {
   slots: number
   payloadBytesMax: number

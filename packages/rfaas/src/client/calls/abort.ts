@@ -1,19 +1,35 @@
-import { RfaasError } from '../../errors.ts'
+import { RfaasError, type Outcome } from '../../errors.ts'
 
-/** The error of an invocation whose signal has fired. What was sent may have run, or may run yet. */
-export function abortedError(action: string, signal: AbortSignal): RfaasError {
+/** The error of an invocation whose signal has fired. */
+export function abortedError(action: string, signal: AbortSignal, outcome: Outcome): RfaasError {
   const reason: unknown = signal.reason
   const said = reason instanceof Error ? reason.message : String(reason)
-  return new RfaasError('aborted', `${action}: its signal fired: ${said}`, { cause: reason })
+  return new RfaasError('aborted', `${action}: its signal fired: ${said}`, { cause: reason, outcome })
 }
 
 /**
- * Calls `abort` when the signal fires.
+ * What to call when a signal fires. All that wait for one signal share one listener: adding a listener walks through
+ * those that are there, so that thousands of them would take seconds.
+ */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>()
+
+/**
+ * Calls `abort` when the signal fires, in the order of these calls.
  *
+ * @param abort a function of its own for each call
  * @returns takes that back; to be called when nothing is left to abort, or the signal would hold on to it
  */
-export function onAbort(signal: AbortSignal, action: string, abort: (error: RfaasError) => void): () => void {
-  const listener = (): void => abort(abortedError(action, signal))
-  signal.addEventListener('abort', listener, { once: true })
-  return () => signal.removeEventListener('abort', listener)
+export function onAbort(signal: AbortSignal, abort: () => void): () => void {
+  let callbacks = waiting.get(signal)
+  if (callbacks === undefined) waiting.set(signal, (callbacks = new Set()))
+  const all = callbacks
+  if (all.size === 0) signal.addEventListener('abort', callAll)
+  all.add(abort)
+  return () => {
+    if (all.delete(abort) && all.size === 0) signal.removeEventListener('abort', callAll)
+  }
+}
+
+function callAll(this: AbortSignal): void {
+  for (const abort of waiting.get(this) ?? []) abort()
 }

@@ -1,20 +1,23 @@
-import { RfaasError, toRfaasError } from '../../errors.ts'
+import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { decodeValue, encodeArguments } from '../../protocol/codec.ts'
-import { onAbort } from './abort.ts'
-import type { Channel, RemoteFunction, Waiter } from './channel.ts'
+import { abortedError, onAbort } from './abort.ts'
+import type { Queued } from './call-queue.ts'
+import type { Channel, Waiter } from './channel.ts'
+import type { RemoteFunction } from './wire.ts'
 
 /**
- * One asynchronous invocation that brings its own arguments: first in a queue, perhaps, then in a slot; and again, perhaps,
- * when its worker was lost and `sendAgain` says so.
+ * One asynchronous invocation that brings its own arguments: first in the queue, perhaps, then in a slot; and again,
+ * perhaps, when its worker is gone and `sendAgain` says that it may run elsewhere.
  */
-export class Call implements Waiter {
+export class Call implements Waiter, Queued<Call> {
+  next: Call | null = null
+  previous: Call | null = null
+  isQueued = false
   readonly f: RemoteFunction
-  /** It was in flight on a worker that is gone, and was sent to another. */
-  isResent = false
   readonly #args: unknown[]
   readonly #resolve: (value: unknown) => void
   readonly #reject: (error: RfaasError) => void
-  readonly #sendAgain: (call: Call) => boolean
+  readonly #sendAgain: (call: Call, outcome: Outcome) => boolean
   #channel: Channel | null = null
   #slot = -1
   #unlisten: (() => void) | null = null
@@ -25,7 +28,7 @@ export class Call implements Waiter {
     args: unknown[],
     resolve: (value: unknown) => void,
     reject: (error: RfaasError) => void,
-    sendAgain: (call: Call) => boolean,
+    sendAgain: (call: Call, outcome: Outcome) => boolean,
   ) {
     this.f = f
     this.#args = args
@@ -42,10 +45,12 @@ export class Call implements Waiter {
   abortOn(signal: AbortSignal, forget: () => void): void {
     // A worker that is gone has perhaps ended it already.
     if (this.#isOver) return
-    this.#unlisten = onAbort(signal, `Cannot await ${this.f.name}`, (error) => {
+    this.#unlisten = onAbort(signal, () => {
       forget()
+      this.#channel?.abandon(this.#slot)
+      const outcome = this.#channel === null ? 'not_run' : 'unknown'
       this.#end()
-      this.#reject(error)
+      this.#reject(abortedError(`Cannot await ${this.f.name}`, signal, outcome))
     })
   }
 
@@ -56,7 +61,7 @@ export class Call implements Waiter {
     try {
       channel.invoke(this.f, slot, encode(this.f, this.#args, channel.input(slot)), this)
     } catch (error) {
-      this.failed(toRfaasError(error))
+      this.failed(toRfaasError(error).withOutcome('not_run'))
     }
   }
 
@@ -67,21 +72,31 @@ export class Call implements Waiter {
         // Taken before the slot is given to somebody else.
         this.#resolve(this.f.raw ? payload.slice() : decodeValue(payload))
       } catch (error) {
-        this.#reject(toRfaasError(error))
+        this.#reject(toRfaasError(error).withOutcome('ran'))
       }
     }
     this.#channel!.give(this.#slot)
   }
 
   failed(error: RfaasError): void {
-    if (this.#channel !== null && !this.#isOver && this.#sendAgain(this)) {
-      // Its slot is gone with the worker.
-      this.#channel = null
-      return
-    }
     this.#end()
     this.#reject(error)
     this.#channel?.give(this.#slot)
+  }
+
+  lost(error: RfaasError): void {
+    if (!this.#goesElsewhere(error.outcome ?? 'unknown')) this.failed(error)
+  }
+
+  takeBack(): boolean {
+    return this.#goesElsewhere('not_run')
+  }
+
+  #goesElsewhere(outcome: Outcome): boolean {
+    if (this.#isOver || !this.#sendAgain(this, outcome)) return false
+    // The slot is gone with its worker.
+    this.#channel = null
+    return true
   }
 
   #end(): void {
@@ -90,7 +105,6 @@ export class Call implements Waiter {
     this.#unlisten = null
   }
 }
-
 function encode(f: RemoteFunction, args: unknown[], room: Uint8Array): number {
   if (!f.raw) {
     const byteLength = encodeArguments(args, room)

@@ -1,89 +1,103 @@
 import { yieldProcessor, type Connection } from '@rfaas/fabric'
 
-import { RfaasError, toRfaasError } from '../../errors.ts'
-import {
-  HEADER_BYTES,
-  HEADER_FUNCTION,
-  HEADER_ID,
-  HEADER_PAYLOAD_BYTES,
-  HEADER_STATUS,
-  PayloadViews,
-  type SlotLayout,
-} from '../../protocol/slots.ts'
-import { decodeFailure, STATUS_OK } from '../../protocol/status.ts'
+import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
+import { ARRIVALS_PER_LOOK_MAX, SUBMIT_MS_MAX } from '../../limits.ts'
+import { FAREWELL, type SlotLayout } from '../../protocol/slots.ts'
+import { Wire, type RemoteFunction } from './wire.ts'
 
-/** Empty polls between two looks at the peer. */
+export type { RemoteFunction } from './wire.ts'
+
+/** Empty polls between two looks at the worker's connection. */
 export const POLLS_PER_LOOK = 64
 
-/** A hot worker has answered by then, over any fabric; any other may need the processor that we poll on. */
+/** A hot worker has answered by then, over any fabric. Any other may need the processor on which we poll. */
 export const POLLS_BEFORE_YIELD = 256
 
-/** A function as its executor numbers it. */
-export interface RemoteFunction {
-  readonly name: string
-  readonly index: number
-  readonly raw: boolean
+/** Attempts to fall asleep in one turn of the event loop, each of which finds that something has arrived. */
+const ARM_ATTEMPTS_PER_TURN = 8
+
+/** Who waits for the result of a slot. */
+export interface Waiter {
+  /** @param payload the result in the slot's own memory, valid during the call only */
+  settled(payload: Uint8Array): void
+  /** The function threw, or its result cannot be read. */
+  failed(error: RfaasError): void
+  /** The worker is gone without an answer. `error.outcome` says what is known of the invocation. */
+  lost(error: RfaasError): void
+  /**
+   * The worker has drained and did not run the invocation. Returns whether it goes to another worker; if not, it stays in
+   * flight here until the channel is closed, with a reason.
+   */
+  takeBack(): boolean
 }
 
-/** Who waits for the result of a slot. The payload is the slot's own memory, valid during the call only. */
-export interface Waiter {
-  settled(payload: Uint8Array): void
-  failed(error: RfaasError): void
+/** An invocation that the fabric had no room for yet. */
+interface Unsent {
+  readonly f: RemoteFunction
+  readonly slot: number
+  readonly byteLength: number
 }
 
 /**
- * The client's side of one worker: its slots, what is in flight in them, and their results, for which one can spin or
- * sleep on the event loop. From submit to result nothing is allocated or copied here.
+ * The client's side of one worker: which slots are free and what is in flight in them, and how their results are heard:
+ * by spinning, or asleep on the event loop. From submit to result nothing is allocated or copied here.
  */
 export class Channel {
   readonly layout: SlotLayout
-  /** Called once, when the worker is gone; the invocations in flight are then the owner's to fail. */
+  /** Called once when the worker is gone without a farewell. The owner then closes the channel. */
   onLost: (() => void) | null = null
+  /** Called once when the worker has said farewell: everything that it answered is settled, and it runs nothing more. */
+  onDrained: (() => void) | null = null
   /** Called whenever a slot has become free. */
   onFree: (() => void) | null = null
-  /** Called on the event loop after a sleep, when what came has settled and something is still awaited. */
+  /** Called whenever no asynchronous invocation is in flight any more. */
+  onIdle: (() => void) | null = null
+  /** Called on the event loop after a sleep, when what arrived has settled and something is still awaited. */
   onWoken: (() => void) | null = null
 
   readonly #connection: Connection
-  readonly #slotBytes: number
-  readonly #payloadBytesMax: number
+  readonly #wire: Wire
   readonly #whom: string
-  readonly #headersOut: Int32Array
-  readonly #headersIn: Int32Array
-  readonly #inputs: PayloadViews
-  readonly #outputs: PayloadViews
   readonly #free: Int32Array
   #freeCount: number
+  #reserved = 0
+  /** Of the asynchronous invocation in each slot. */
   readonly #waiters: (Waiter | null)[]
   readonly #inFlight: (RemoteFunction | null)[]
-  /** Of the asynchronous invocation in each slot: what was sent must come back, and the peer cannot write here. */
-  readonly #ids: Int32Array
   #waiting = 0
+  /** Slots whose caller has given up, and whose answer the worker still owes. */
+  readonly #abandoned = new Set<number>()
+  #unsent: Unsent[] = []
   #armed = false
   #watching = false
-  #id = 0
+  #isDrained = false
+  #isBroken = false
 
   /** @param whom what the worker is called in error sentences */
   constructor(connection: Connection, layout: SlotLayout, whom: string) {
     this.layout = layout
-    this.#slotBytes = layout.slotBytes
-    this.#payloadBytesMax = layout.payloadBytesMax
-    this.#whom = whom
     this.#connection = connection
-    this.#headersOut = connection.headersOut
-    this.#headersIn = connection.headersIn
-    this.#inputs = new PayloadViews(connection.outbound, layout)
-    this.#outputs = new PayloadViews(connection.inbound, layout)
+    this.#wire = new Wire(connection, layout)
+    this.#whom = whom
     this.#free = Int32Array.from({ length: layout.slots }, (_, i) => layout.slots - 1 - i)
     this.#freeCount = layout.slots
     this.#waiters = new Array<Waiter | null>(layout.slots).fill(null)
     this.#inFlight = new Array<RemoteFunction | null>(layout.slots).fill(null)
-    this.#ids = new Int32Array(layout.slots)
     connection.onReady = () => this.#ready()
+  }
+
+  /** Slots that the next invocations can take: none while the worker owes the answer to one that was given up. */
+  get room(): number {
+    return this.#abandoned.size > 0 ? 0 : this.#freeCount
   }
 
   get freeSlots(): number {
     return this.#freeCount
+  }
+
+  /** Slots that {@link reserve} has given and that are not given back. */
+  get reservedSlots(): number {
+    return this.#reserved
   }
 
   /** Asynchronous invocations in flight. */
@@ -91,8 +105,9 @@ export class Channel {
     return this.#waiting
   }
 
+  /** Whether the worker still takes invocations, as far as we know. */
   get isOpen(): boolean {
-    return this.#connection.state === 'open'
+    return this.#connection.state === 'open' && !this.#isDrained && !this.#isBroken
   }
 
   /** Whether {@link close} was called, perhaps by a waiter that has just settled. */
@@ -100,7 +115,7 @@ export class Channel {
     return this.#connection.state === 'closed'
   }
 
-  /** Takes a slot, or gives -1 when all are taken. The one that was given back last is the likeliest in the cache. */
+  /** Takes a slot, or gives -1 when all are taken. The slot given back last is the likeliest in the cache. */
   take(): number {
     return this.#freeCount === 0 ? -1 : this.#free[--this.#freeCount]!
   }
@@ -110,11 +125,24 @@ export class Channel {
     this.onFree?.()
   }
 
-  /** Where the input of a slot goes, all of its room. */
-  input(slot: number): Uint8Array {
-    return this.#inputs.whole(slot)
+  /** Takes a slot for a program, as {@link take}, until {@link unreserve}. */
+  reserve(): number {
+    const slot = this.take()
+    if (slot >= 0) this.#reserved++
+    return slot
   }
 
+  unreserve(slot: number): void {
+    this.#reserved--
+    this.give(slot)
+  }
+
+  /** Where the input of a slot goes, all of its room. */
+  input(slot: number): Uint8Array {
+    return this.#wire.input(slot)
+  }
+
+  /** Whether an asynchronous invocation is in flight in the slot, though its caller may have given up on it. */
   isInFlight(slot: number): boolean {
     return this.#inFlight[slot] !== null
   }
@@ -128,45 +156,50 @@ export class Channel {
   invokeSync(f: RemoteFunction, slot: number, byteLength: number): Uint8Array {
     const connection = this.#connection
     const { wakes } = connection
-    const id = this.#nextId()
-    this.#submit(f, slot, id, byteLength)
-    // The kernel may have put whom we woke behind us on this processor, where we are about to poll for it.
+    this.#submit(f, slot, byteLength)
+    // The kernel may have put the worker that we woke behind us on this processor, where we are about to poll for it.
     if (connection.wakes !== wakes) yieldProcessor()
     this.#spinFor(slot)
-    this.#inFlight[slot] = null
-    return this.#result(f, slot, id)
+    return this.#wire.result(f, slot)
   }
 
   /**
-   * Sends the invocation whose input is in the slot. The waiter hears of the result from whoever polls. When the worker
-   * is gone already, it hears the reason from {@link close}, as those do that were in flight.
+   * Sends the invocation whose input is in the slot, as soon as the fabric has room for it. The waiter hears of the result
+   * from whoever polls. When the worker is gone already, it hears the reason from {@link close}.
    */
   invoke(f: RemoteFunction, slot: number, byteLength: number, waiter: Waiter): void {
-    const id = (this.#ids[slot] = this.#nextId())
+    let isSent = false
     try {
-      this.#submit(f, slot, id, byteLength)
+      isSent = this.#unsent.length === 0 && this.#wire.submit(f, slot, byteLength)
     } catch (error) {
-      if (this.isOpen || this.isClosed) throw error
-      this.#inFlight[slot] = f
+      if (this.isOpen || this.isClosed) throw toRfaasError(error)
     }
+    if (!isSent) this.#unsent.push({ f, slot, byteLength })
+    this.#inFlight[slot] = f
     this.#waiters[slot] = waiter
     if (this.#waiting++ === 0) this.#connection.ref()
     if (!this.isOpen) this.#lost()
   }
 
-  /** Settles one invocation whose result has come; false when none has. */
+  /** The caller of the invocation in this slot has given up. The slot stays taken until the worker has answered. */
+  abandon(slot: number): void {
+    if (this.isInFlight(slot)) this.#abandoned.add(slot)
+  }
+
+  /** Settles one invocation whose result has arrived; false when none has. */
   poll(): boolean {
-    if (this.isClosed) return false
-    const done = this.#connection.poll()
-    if (done < 0) return false
-    this.#settle(done)
+    if (this.isClosed || this.#isBroken) return false
+    const slot = this.#connection.poll()
+    if (slot < 0) return false
+    this.#settle(slot)
     return true
   }
 
-  /** Settles all whose results have come; how many. */
+  /** Settles all whose results have arrived, up to a bound that only a broken worker reaches; how many. */
   drain(): number {
     let count = 0
-    while (this.poll()) count++
+    while (count < ARRIVALS_PER_LOOK_MAX && this.poll()) count++
+    if (this.#unsent.length > 0) this.#flush()
     return count
   }
 
@@ -177,124 +210,161 @@ export class Channel {
     this.#connection.disarm()
   }
 
-  /** Sleeps on the event loop until there is something to hear of; the process is kept alive while somebody waits. */
+  /** Sleeps on the event loop until there is something to hear; the process is kept alive while somebody waits. */
   sleep(): void {
-    while (!this.#armed && (this.#waiting > 0 || this.#watching) && !this.isClosed) {
+    for (let attempt = 1; this.#mustArm(); attempt++) {
       this.#armed = this.#connection.arm()
       if (this.#armed) return
+      // Something has arrived meanwhile.
       this.drain()
+      if (this.isClosed) return
       if (!this.isOpen) return this.#lost()
+      // A worker that never stops sending must not hold the event loop.
+      if (attempt === ARM_ATTEMPTS_PER_TURN) return void setImmediate(() => this.#ready())
     }
   }
 
-  /** Has {@link onLost} called as soon as the worker is gone, though nothing is in flight. */
+  /** Calls {@link onLost} or {@link onDrained} as soon as the worker is gone, though nothing is in flight. */
   watchForLoss(): void {
     this.#watching = true
     this.sleep()
   }
 
-  /** Gives up on an invocation in flight, for its worker is gone. */
-  forsake(slot: number): void {
-    const waiter = this.#waiters[slot]
-    if (!waiter) return
-    this.#inFlight[slot] = null
-    this.#waiters[slot] = null
-    if (--this.#waiting === 0) this.#connection.unref()
-    waiter.failed(this.#lostError())
+  /** Of a worker that has drained: lets everything in flight go elsewhere that can. */
+  takeBack(): void {
+    for (let slot = 0; slot < this.#waiters.length; slot++) if (this.#waiters[slot]?.takeBack()) this.#clear(slot)
   }
 
-  /** Fails everything in flight and gives the connection back. Closing twice is fine. */
-  close(error: RfaasError): void {
+  /** Gives up on the invocation in a slot, when its worker is gone and the last answers are settled. */
+  failInFlight(slot: number): void {
+    this.#fail(slot, this.#lostError())
+  }
+
+  /**
+   * Settles what has arrived, fails everything else in flight and gives the connection back. Closing twice is fine.
+   *
+   * @param reason for invocations that certainly did not run
+   * @param cutOff for those that may have run. Default: the same
+   */
+  close(reason: RfaasError, cutOff: RfaasError = reason): void {
+    this.onFree = this.onWoken = null
+    if (!this.isClosed) this.drain()
     this.#connection.close()
-    this.#waiting = 0
+    const unsent = new Set(this.#unsent.map(({ slot }) => slot))
+    this.#unsent = []
     for (let slot = 0; slot < this.#waiters.length; slot++) {
-      this.#inFlight[slot] = null
-      const waiter = this.#waiters[slot]
-      this.#waiters[slot] = null
-      waiter?.failed(error)
+      const hasNotRun = this.#isDrained || unsent.has(slot)
+      if (this.#waiters[slot])
+        this.#fail(slot, hasNotRun ? reason.withOutcome('not_run') : cutOff.withOutcome('unknown'))
     }
   }
 
-  #nextId(): number {
-    return (this.#id = (this.#id + 1) | 0)
+  #mustArm(): boolean {
+    return !this.#armed && !this.#isDrained && !this.isClosed && (this.#waiting > 0 || this.#watching)
   }
 
-  #submit(f: RemoteFunction, slot: number, id: number, byteLength: number): void {
+  #submit(f: RemoteFunction, slot: number, byteLength: number): void {
     try {
-      // There are no more slots than immediates may be on their way, but a full send queue may need a few polls.
-      while (!this.#write(f.index, slot, id, byteLength)) this.poll()
+      if (this.#unsent.length > 0 || !this.#wire.submit(f, slot, byteLength)) this.#submitSlowly(f, slot, byteLength)
     } catch (error) {
-      throw this.isOpen ? toRfaasError(error) : this.#lostError()
+      throw this.isOpen ? toRfaasError(error) : this.#lostError('not_run')
     }
-    this.#inFlight[slot] = f
   }
 
-  #write(index: number, slot: number, id: number, byteLength: number): boolean {
-    const offset = slot * this.#slotBytes
-    const headers = this.#headersOut
-    const header = this.#connection.headerOut(offset)
-    headers[header + HEADER_ID] = id
-    headers[header + HEADER_FUNCTION] = index
-    headers[header + HEADER_PAYLOAD_BYTES] = byteLength
-    return this.#connection.write(offset, HEADER_BYTES + byteLength, slot)
+  /** A full send queue needs a few polls. A worker that never makes room is broken. */
+  #submitSlowly(f: RemoteFunction, slot: number, byteLength: number): void {
+    let endMs = performance.now() + SUBMIT_MS_MAX
+    for (;;) {
+      if (this.drain() > 0) endMs = performance.now() + SUBMIT_MS_MAX
+      if (this.#unsent.length === 0 && this.#wire.submit(f, slot, byteLength)) return
+      if (performance.now() > endMs) this.#isBroken = true
+      if (!this.isOpen) throw this.#lostError('not_run')
+      yieldProcessor()
+    }
   }
 
-  /** Settles what comes, until it is of this slot. */
+  /** Sends what the fabric had no room for. */
+  #flush(): void {
+    try {
+      while (this.isOpen && this.#unsent.length > 0) {
+        const { f, slot, byteLength } = this.#unsent[0]!
+        if (!this.#wire.submit(f, slot, byteLength)) return
+        this.#unsent.shift()
+      }
+    } catch {
+      // The worker is gone: whoever looks at the state learns that, and closes the channel.
+    }
+  }
+
+  /** Settles what arrives, until it is the result of this slot. */
   #spinFor(slot: number): void {
-    for (let empty = 0; ;) {
+    for (let empty = 0, isGone = false; ;) {
       const done = this.#connection.poll()
       if (done === slot) return
-      if (done >= 0) this.#settle(done)
-      else if (++empty % POLLS_PER_LOOK === 0) this.#linger(slot, empty)
+      if (done >= 0) {
+        this.#settle(done)
+        if (this.#isBroken) throw this.#lostError()
+      }
+      // The answer may have arrived between the last poll and the end of the worker: one more poll has told.
+      else if (isGone) throw this.#lostError()
+      else if (++empty % POLLS_PER_LOOK === 0) isGone = this.#linger(empty)
     }
   }
 
-  /** Now and then while a result is long in coming: looks whether it can still come, and lets others run. */
-  #linger(slot: number, empty: number): void {
-    if (!this.isOpen) {
-      this.#inFlight[slot] = null
-      throw this.#lostError()
-    }
+  /** Now and then while a result is long in coming: lets others run, and says whether the worker is gone. */
+  #linger(empty: number): boolean {
+    if (this.#unsent.length > 0) this.#flush()
     if (empty > POLLS_BEFORE_YIELD) yieldProcessor()
-  }
-
-  /** Checks the header that came with the last immediate, then gives the payload in place. */
-  #result(f: RemoteFunction, slot: number, id: number): Uint8Array {
-    const headers = this.#headersIn
-    const header = this.#connection.headerIn(slot * this.#slotBytes)
-    const isOurs = headers[header + HEADER_ID] === id
-    const status = headers[header + HEADER_STATUS]!
-    const bytes = headers[header + HEADER_PAYLOAD_BYTES]!
-    if (!isOurs || status !== STATUS_OK || bytes >>> 0 > this.#payloadBytesMax)
-      this.#refuse(f, slot, isOurs, status, bytes)
-    return this.#outputs.first(slot, bytes)
-  }
-
-  /** Says what is wrong with a result: the function threw, or the worker is broken. */
-  #refuse(f: RemoteFunction, slot: number, isOurs: boolean, status: number, bytes: number): never {
-    if (!isOurs) throw new RfaasError('internal', `Cannot read the result of ${f.name}: it answers another invocation`)
-    if (bytes < 0 || bytes > this.#payloadBytesMax) {
-      throw new RfaasError('internal', `Cannot read the result of ${f.name}: it claims ${bytes} bytes`)
-    }
-    throw decodeFailure(status, this.#outputs.first(slot, bytes), f.name)
+    return !this.isOpen
   }
 
   #settle(slot: number): void {
     const f = this.#inFlight[slot]
     const waiter = this.#waiters[slot]
-    // Only a broken worker answers what nobody asked.
-    if (!f || !waiter) return
-    this.#inFlight[slot] = null
-    this.#waiters[slot] = null
-    if (--this.#waiting === 0) this.#connection.unref()
+    if (!f || !waiter) return this.#hear(slot)
+    this.#clear(slot)
     let payload: Uint8Array
     try {
-      payload = this.#result(f, slot, this.#ids[slot]!)
+      payload = this.#wire.result(f, slot)
     } catch (error) {
       waiter.failed(toRfaasError(error))
       return
     }
     waiter.settled(payload)
+  }
+
+  /** An immediate that answers nothing: the farewell, or the word of a broken worker, which is heard no further. */
+  #hear(immediate: number): void {
+    if (immediate !== FAREWELL || this.#isDrained) {
+      this.#isBroken = true
+      return
+    }
+    this.#isDrained = true
+    try {
+      this.#connection.write(0, 0, FAREWELL)
+    } catch {
+      // It has not waited for us to confirm.
+    }
+    this.onDrained?.()
+  }
+
+  #fail(slot: number, error: RfaasError): void {
+    const waiter = this.#waiters[slot]
+    if (!waiter) return
+    this.#clear(slot)
+    waiter.lost(error)
+  }
+
+  /** Nothing is in flight in this slot any more. */
+  #clear(slot: number): void {
+    this.#inFlight[slot] = null
+    this.#waiters[slot] = null
+    if (--this.#waiting === 0) {
+      this.#connection.unref()
+      this.onIdle?.()
+    }
+    // The worker owes nothing more: it takes invocations again.
+    if (this.#abandoned.size > 0 && this.#abandoned.delete(slot) && this.#abandoned.size === 0) this.onFree?.()
   }
 
   #ready(): void {
@@ -308,12 +378,13 @@ export class Channel {
   }
 
   #lost(): void {
+    if (this.#isDrained) return
     const { onLost } = this
     this.onLost = null
     onLost?.()
   }
 
-  #lostError(): RfaasError {
-    return new RfaasError('executor_lost', `${this.#whom} went away during the invocation`)
+  #lostError(outcome: Outcome = this.#isDrained ? 'not_run' : 'unknown'): RfaasError {
+    return new RfaasError('executor_lost', `${this.#whom} went away during the invocation`, { outcome })
   }
 }

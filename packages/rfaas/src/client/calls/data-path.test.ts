@@ -101,13 +101,35 @@ describe('data path', () => {
     assert.throws(() => slot.check(4), { code: 'invalid_argument' })
   })
 
-  test('a slot in flight can neither be invoked again nor released', async () => {
+  test('a slot in flight cannot be invoked again; released, it is given back with the answer, of which there is a copy', async () => {
     const slot = dispatcher.reserve(4, undefined)
+    slot.input.set([1, 2, 3, 4])
     const first = dispatcher.invoke(f('echo'), slot, 4)
     await assert.rejects(dispatcher.invoke(f('echo'), slot, 4), { code: 'invalid_argument' })
-    assert.throws(() => slot.release(), { code: 'invalid_argument' })
-    await first
     slot.release()
+    slot.release()
+    assert.equal(channel.freeSlots, 1)
+    const result = await first
+    assert.equal(channel.freeSlots, 2)
+    using other = dispatcher.reserve(4, undefined)
+    other.input.fill(9)
+    await dispatcher.invoke(f('echo'), other, 4)
+    assert.deepEqual(result, Uint8Array.of(1, 2, 3, 4))
+  })
+
+  test('using a slot and aborting, again and again, loses no slot and hides no error', async () => {
+    for (let times = 0; times < 5; times++) {
+      const stop = new AbortController()
+      const use = async (): Promise<void> => {
+        using slot = dispatcher.reserve(4, undefined)
+        const result = dispatcher.invoke(f('echo'), slot, 4, stop.signal)
+        stop.abort(new Error('enough'))
+        await result
+      }
+      await assert.rejects(use(), { code: 'aborted', message: /enough/ })
+      // The worker answers all the same, and the slot is back.
+      while (channel.freeSlots < 2) await new Promise((resolve) => setImmediate(resolve))
+    }
   })
 
   test('a failing function gives its message; the next invocation is served', async () => {
@@ -174,13 +196,13 @@ describe('data path', () => {
     const inFlight = alone.call(f('add'), [1, 1])
     await heard.promise
     const late = alone.call(f('add'), [2, 2])
-    const outcomes = Promise.allSettled([inFlight, late])
-    const reason = new RfaasError('lease_closed', 'the lease expired')
-    broken.close(reason)
-    assert.deepEqual(await outcomes, [
-      { status: 'rejected', reason },
-      { status: 'rejected', reason },
-    ])
+    const reason = { code: 'lease_closed', message: 'lease_closed: the lease expired' }
+    const failed = [
+      assert.rejects(inFlight, { ...reason, outcome: 'unknown' }),
+      assert.rejects(late, { ...reason, outcome: 'not_run' }),
+    ]
+    broken.close(new RfaasError('lease_closed', 'the lease expired'))
+    await Promise.all(failed)
   })
 
   test('end refuses what waits and what comes', async () => {

@@ -9,8 +9,10 @@ import { remote, startTestWorker, type TestWorker } from './test-workers.ts'
 let gate = Promise.withResolvers<void>()
 const MODULE = {
   held: () => gate.promise,
+  never: () => new Promise(() => {}),
   same: (value: number) => value,
 }
+const never = remote(MODULE, 'never')
 const held = remote(MODULE, 'held')
 const same = remote(MODULE, 'same')
 
@@ -62,12 +64,73 @@ describe('Dispatcher, of two workers with three slots each', () => {
   })
 
   test('a slot that is given back is used by who waits for one', async () => {
-    const slots = [0, 0, 0, 1, 1, 1].map((worker) => dispatcher.reserve(1, worker))
+    const slots = [0, 0, 1, 1, 1].map((worker) => dispatcher.reserve(1, worker))
+    const inFlight = dispatcher.call(held, [])
     const waiting = [dispatcher.call(same, [1]), dispatcher.call(same, [2])]
     await assert.rejects(dispatcher.call(same, [3]), { code: 'queue_full', message: /6 are in flight and 2 wait/ })
-    slots[4]!.release()
+    slots[3]!.release()
     assert.deepEqual(await Promise.all(waiting), [1, 2])
     assert.deepEqual(free(), [0, 1])
+    gate.resolve()
+    await inFlight
+  })
+
+  test('a call is refused when all slots are reserved: its own program would have to give one back', async () => {
+    const slots = [0, 0, 0, 1, 1, 1].map((worker) => dispatcher.reserve(1, worker))
+    await assert.rejects(dispatcher.call(same, [1]), {
+      code: 'queue_full',
+      outcome: 'not_run',
+      message: /all 6 slots are reserved; release one, or lease with more slots/,
+    })
+    slots[0]!.release()
+    assert.equal(await dispatcher.call(same, [2]), 2)
+  })
+
+  test('a worker that owes the answer to an aborted invocation gets nothing new until it has answered', async () => {
+    const stop = new AbortController()
+    const aborted = assert.rejects(dispatcher.call(held, [], stop.signal), { code: 'aborted', outcome: 'unknown' })
+    stop.abort()
+    await aborted
+    const calls = [1, 2, 3, 4, 5].map((value) => dispatcher.call(same, [value]))
+    assert.deepEqual(await Promise.all(calls), [1, 2, 3, 4, 5])
+    assert.deepEqual([workers[0]!.served(), workers[1]!.served()], [1, 5])
+    assert.throws(() => dispatcher.reserve(1, 0), { code: 'queue_full', message: /still runs .* that was aborted/ })
+    gate.resolve()
+    while (workers[0]!.channel.freeSlots < 3) await new Promise(setImmediate)
+    using _slot = dispatcher.reserve(1, 0)
+  })
+
+  test('100,000 calls at once, and 20,000 that are aborted while they wait, take time in proportion to their number', async () => {
+    // The in-process fabric answers once a millisecond: with so many slots that does not count.
+    const wide = await startTestWorker(MODULE, 1_000)
+    workers.push(wide)
+    const long = new Dispatcher([wide.channel], 1_000_000, 0)
+    const msOf = async (work: () => Promise<unknown>): Promise<number> => {
+      const startMs = performance.now()
+      await work()
+      return performance.now() - startMs
+    }
+    const callMany = (count: number) => () => Promise.all(Array.from({ length: count }, () => long.call(same, [1])))
+    await callMany(10_000)()
+    const tenth = await msOf(callMany(10_000))
+    const all = await msOf(callMany(100_000))
+    // Linear is 10; with a queue that moves all when one leaves it was hundreds.
+    assert.ok(all < 25 * tenth, `ten times as many calls took ${(all / tenth).toFixed(1)} times as long`)
+
+    const abortMany = (count: number) => async () => {
+      const stop = new AbortController()
+      const busy = Array.from({ length: 1_000 }, () => long.call(held, []))
+      const waiting = Array.from({ length: count }, () => long.call(same, [1], stop.signal))
+      stop.abort()
+      for (const { status } of await Promise.allSettled(waiting)) assert.equal(status, 'rejected')
+      gate.resolve()
+      await Promise.all(busy)
+      gate = Promise.withResolvers()
+    }
+    await abortMany(2_000)()
+    const fewMs = await msOf(abortMany(2_000))
+    const manyMs = await msOf(abortMany(20_000))
+    assert.ok(manyMs < 25 * fewMs, `ten times as many aborts took ${(manyMs / fewMs).toFixed(1)} times as long`)
   })
 
   test('a fabric without room for a moment sends each invocation once, and none is forgotten', async () => {
@@ -107,13 +170,16 @@ describe('Dispatcher, of two workers with three slots each', () => {
     const reason = new RfaasError('executor_lost', 'it went away')
     dispatcher.end(reason)
     for (const { channel } of workers) channel.close(reason)
-    for (const outcome of await Promise.allSettled(calls)) {
-      assert.equal(outcome.status === 'rejected' && outcome.reason, reason)
+    const outcomes = await Promise.allSettled(calls)
+    for (const [index, outcome] of outcomes.entries()) {
+      assert.ok(outcome.status === 'rejected')
+      const { code, message, outcome: known } = outcome.reason as RfaasError
+      assert.deepEqual([code, message, known], [reason.code, reason.message, index < 6 ? 'unknown' : 'not_run'])
     }
-    await assert.rejects(dispatcher.call(same, [1]), reason)
+    await assert.rejects(dispatcher.call(same, [1]), { message: reason.message, outcome: 'not_run' })
     assert.throws(() => dispatcher.reserve(1, undefined), reason)
     dispatcher.end(new RfaasError('lease_closed', 'a later reason'))
-    await assert.rejects(dispatcher.call(same, [1]), reason)
+    await assert.rejects(dispatcher.call(same, [1]), { message: reason.message })
   })
 
   test('whatever one turn of the event loop sends is on its way before anybody spins', async () => {
@@ -130,13 +196,12 @@ describe('Dispatcher, of two workers with three slots each', () => {
 
   describe('of which one is lost', () => {
     const gone = new RfaasError('executor_lost', 'it went away')
-    const nothing = { hasNotRun: false, isIdempotent: () => false }
     const channel = (worker: number) => workers[worker]!.channel
 
     test('what was in flight fails, what waits goes to those that are left or come', async () => {
       const calls = [dispatcher.call(held, [1]), dispatcher.call(held, [2])]
       const failed = assert.rejects(calls[0]!, { code: 'executor_lost' })
-      dispatcher.lose([channel(0)], gone, nothing)
+      dispatcher.removeLost([channel(0)], gone)
       await failed
       assert.equal(dispatcher.width, 3)
       calls.push(dispatcher.call(held, [3]), dispatcher.call(held, [4]), dispatcher.call(same, [5]))
@@ -150,26 +215,46 @@ describe('Dispatcher, of two workers with three slots each', () => {
       await Promise.all(calls.slice(1))
     })
 
-    test('what may run twice, or has not run, is sent again, before what waits; what has not run only once', async () => {
-      for (const [rule, times] of [
-        [{ hasNotRun: false, isIdempotent: (name: string) => name === 'held' }, 3],
-        [{ hasNotRun: true, isIdempotent: () => false }, 1],
-      ] as const) {
-        let channels = workers.map(({ channel }) => channel)
-        const call = dispatcher.call(held, [])
-        call.catch(() => {})
-        for (let time = 1; time <= 3; time++) {
-          const other = await startTestWorker(MODULE, 1)
-          workers.push(other)
-          dispatcher.lose(channels, gone, rule)
-          dispatcher.add([other.channel])
-          channels = [other.channel]
-          assert.equal(other.channel.waiting, time <= times ? 1 : 0, `${time} of ${times}`)
-        }
-        gate.resolve()
-        if (times === 1) await assert.rejects(call, { code: 'executor_lost' })
-        else await call
+    test('what may run twice is sent again, before what waits; nothing else that may have run is', async () => {
+      const careless = new Dispatcher([], 10, 0, (name) => name === 'held')
+      let current = await startTestWorker(MODULE, 2)
+      careless.add([current.channel])
+      const again = careless.call(held, [])
+      const other = assert.rejects(careless.call(never, []), { code: 'executor_lost', outcome: 'unknown' })
+      for (let time = 1; time <= 3; time++) {
+        const next = await startTestWorker(MODULE, 2)
+        careless.removeLost([current.channel], gone)
+        careless.add([next.channel])
+        await other
+        assert.equal(next.channel.waiting, 1)
+        current = next
       }
+      gate.resolve()
+      await again
+      current.channel.close(gone)
+    })
+
+    test('an answer that has arrived before its worker was lost counts', async () => {
+      const call = dispatcher.call(same, [7])
+      // The worker answers; nobody polls meanwhile.
+      await workers[0]!.answered()
+      dispatcher.removeLost([channel(0)], gone)
+      assert.equal(await call, 7)
+    })
+
+    test('a worker that has said farewell did not run what it has not answered: that goes elsewhere', async () => {
+      const ran = dispatcher.call(same, [1])
+      await workers[0]!.answered()
+      workers[0]!.drain()
+      const late = dispatcher.call(same, [2])
+      assert.equal(channel(0).waiting + channel(1).waiting, 2)
+      using slot = dispatcher.reserve(0, 0)
+      const inSlot = dispatcher.invoke({ ...same, raw: true }, slot, 0)
+      assert.deepEqual(await Promise.all([ran, late]), [1, 2])
+      assert.equal(workers[0]!.served(), 1)
+      const failed = assert.rejects(inSlot, { code: 'executor_lost', outcome: 'not_run' })
+      dispatcher.removeLost([channel(0)], gone)
+      await failed
     })
 
     test('one that retires finishes what it has and takes no more', async () => {
@@ -183,7 +268,7 @@ describe('Dispatcher, of two workers with three slots each', () => {
     })
 
     test('while there is none, calls wait, up to the queue’s bound, and no slot is to be had', async () => {
-      dispatcher.lose([channel(0), channel(1)], gone, nothing)
+      dispatcher.removeLost([channel(0), channel(1)], gone)
       const waiting = [dispatcher.call(same, [1]), dispatcher.call(same, [2])]
       await assert.rejects(dispatcher.call(same, [3]), { code: 'queue_full' })
       assert.throws(() => dispatcher.reserve(1, undefined), { code: 'queue_full', message: /others not there yet/ })
@@ -201,9 +286,15 @@ describe('Dispatcher, of two workers with three slots each', () => {
       await call
       const other = await startTestWorker(MODULE, 1)
       workers.push(other)
-      dispatcher.lose([channel(0), channel(1)], gone, { hasNotRun: true, isIdempotent: () => true })
-      dispatcher.add([other.channel])
-      assert.equal(await dispatcher.call(same, [1]), 1)
+      const careless = new Dispatcher([], 10, 0, () => true)
+      careless.add([channel(1)])
+      const second = new AbortController()
+      const gaveUp = assert.rejects(careless.call(held, [], second.signal), { code: 'aborted' })
+      second.abort()
+      await gaveUp
+      careless.removeLost([channel(1)], gone)
+      careless.add([other.channel])
+      assert.equal(await careless.call(same, [1]), 1)
       assert.equal(other.served(), 1)
     })
   })

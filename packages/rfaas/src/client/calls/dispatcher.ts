@@ -1,19 +1,13 @@
 import { yieldProcessor } from '@rfaas/fabric'
 
-import { RfaasError } from '../../errors.ts'
+import { RfaasError, type Outcome } from '../../errors.ts'
 import { abortedError, onAbort } from './abort.ts'
 import { Call } from './call.ts'
-import { POLLS_BEFORE_YIELD, POLLS_PER_LOOK, type Channel, type RemoteFunction } from './channel.ts'
+import { CallQueue } from './call-queue.ts'
+import { POLLS_BEFORE_YIELD, POLLS_PER_LOOK, type Channel } from './channel.ts'
 import { Progress } from './progress.ts'
 import { Batch, Slot } from './slot.ts'
-
-/** Of a worker that is gone: what of it may be sent to another. */
-export interface ResendRule {
-  /** What was in flight there has not run. */
-  readonly hasNotRun: boolean
-  /** Functions that may run twice. */
-  readonly isIdempotent: (name: string) => boolean
-}
+import type { RemoteFunction } from './wire.ts'
 
 /**
  * Spreads asynchronous invocations over the workers of a lease: to the worker with the most free slots; when none is
@@ -22,22 +16,30 @@ export interface ResendRule {
 export class Dispatcher {
   /** Those that take invocations. */
   #channels: readonly Channel[] = []
-  /** Those and the ones that only finish what they have. */
+  /** Those, and the ones that only finish what they have. */
   #open: readonly Channel[] = []
   readonly #queueMax: number
   readonly #progress: Progress
-  readonly #queue: Call[] = []
-  #advancing = false
+  readonly #isIdempotent: (name: string) => boolean
+  readonly #queue = new CallQueue<Call>()
+  #isAdvancing = false
   #ended: RfaasError | null = null
   #width = 0
-  /** While channels are closed whose invocations may be sent again. */
-  #rule: ResendRule | null = null
-  readonly #again: Call[] = []
-  readonly #sendAgain = (call: Call): boolean => this.#maySendAgain(call)
+  /** While workers that are gone are given up: their calls that may run elsewhere, in their order. */
+  #again: Call[] | null = null
+  readonly #idle = new Set<() => void>()
+  readonly #sendAgain = (call: Call, outcome: Outcome): boolean => this.#maySendAgain(call, outcome)
 
-  constructor(channels: readonly Channel[], queueMax: number, spinMs: number) {
+  /** @param isIdempotent whether a function may run twice for one call, when its worker is lost */
+  constructor(
+    channels: readonly Channel[],
+    queueMax: number,
+    spinMs: number,
+    isIdempotent: (name: string) => boolean = () => false,
+  ) {
     this.#queueMax = queueMax
     this.#progress = new Progress(spinMs)
+    this.#isIdempotent = isIdempotent
     this.add(channels)
   }
 
@@ -46,47 +48,62 @@ export class Dispatcher {
     return this.#width
   }
 
-  /** Has them take invocations, those that wait first. */
+  /** Gives invocations to these workers too, those that wait first. */
   add(channels: readonly Channel[]): void {
-    this.#take([...this.#channels, ...channels])
+    this.#use([...this.#channels, ...channels])
     this.#open = [...this.#open, ...channels]
     for (const channel of channels) {
       channel.onFree = () => this.#next()
+      channel.onIdle = () => this.#tellIdle()
+      channel.onDrained = () => this.#drained(channel)
       this.#progress.add(channel)
     }
     this.#next()
   }
 
-  /** Has them finish what they have, and take no more. */
+  /** Lets these workers finish what they have, and gives them no more. */
   retire(channels: readonly Channel[]): void {
-    this.#take(this.#channels.filter((channel) => !channels.includes(channel)))
+    this.#use(this.#channels.filter((channel) => !channels.includes(channel)))
   }
 
-  /** Closes them, for their workers are gone. What was in flight fails, or waits to be sent again where the rule says so. */
-  lose(channels: readonly Channel[], error: RfaasError, rule: ResendRule): void {
+  /**
+   * Closes the channels of workers that are gone. Answers that have arrived count; a call that did not run, or whose
+   * function is idempotent, goes back to the front of the queue; everything else in flight fails.
+   *
+   * @param cutOff what fails that may have run. Default: `reason`
+   */
+  removeLost(channels: readonly Channel[], reason: RfaasError, cutOff: RfaasError = reason): void {
     this.retire(channels)
     this.#open = this.#open.filter((channel) => !channels.includes(channel))
-    this.#rule = rule
-    for (const channel of channels) {
-      this.#progress.remove(channel)
-      channel.close(error)
-    }
-    this.#rule = null
-    this.#queue.unshift(...this.#again.splice(0))
-    this.#next()
+    this.#collectAgain(() => {
+      for (const channel of channels) {
+        this.#progress.remove(channel)
+        channel.close(reason, cutOff)
+      }
+    })
+    this.#tellIdle()
+  }
+
+  /** Resolves when nothing is in flight on any worker. */
+  whenIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idle.add(resolve)
+      this.#tellIdle()
+    })
   }
 
   /** Arguments are encoded, the result is decoded or copied: the caller owns both. */
   call(f: RemoteFunction, args: unknown[], signal?: AbortSignal): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.#ended) return reject(this.#ended)
-      if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal))
+      if (this.#ended) return reject(this.#ended.withOutcome('not_run'))
+      if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
       const call = new Call(f, args, resolve, reject, this.#sendAgain)
       if (this.#queue.length > 0 || !this.#start(call)) {
+        if (this.#areAllReserved()) return reject(this.#allReserved(f))
         if (this.#queue.length >= this.#queueMax) return reject(this.#queueFull(f))
         this.#queue.push(call)
       }
-      if (signal) call.abortOn(signal, () => this.#forget(call))
+      if (signal) call.abortOn(signal, () => this.#queue.remove(call))
     })
   }
 
@@ -110,9 +127,9 @@ export class Dispatcher {
       const sentence = `Cannot reserve ${byteLength} bytes: the lease's payloadBytesMax is ${payloadBytesMax}`
       throw new RfaasError('payload_too_large', sentence)
     }
-    const index = channel.take()
+    const index = channel.room === 0 ? -1 : channel.reserve()
     if (index < 0) {
-      const sentence = `Cannot reserve a slot: all ${this.width} are taken; release one, or lease with more slots`
+      const sentence = `Cannot reserve a slot: ${this.#whyNoRoom(channel)}; release one, or lease with more slots`
       throw new RfaasError('queue_full', sentence)
     }
     return new Slot(this, channel, index, byteLength)
@@ -129,7 +146,7 @@ export class Dispatcher {
     let result: Promise<Uint8Array>
     try {
       this.#check(slot, byteLength)
-      if (signal?.aborted) throw abortedError(`Cannot invoke ${f.name}`, signal)
+      if (signal?.aborted) throw abortedError(`Cannot invoke ${f.name}`, signal, 'not_run')
       result = slot.invoke(f, byteLength, signal)
     } catch (error) {
       return Promise.reject(error as RfaasError)
@@ -146,7 +163,12 @@ export class Dispatcher {
     for (let round = 1; batch.left > 0; round++) {
       for (const channel of this.#open) if (channel.waiting > 0) channel.drain()
       if (round % POLLS_PER_LOOK !== 0) continue
-      for (const { channel, index } of slots) if (!channel.isOpen) channel.forsake(index)
+      for (const { channel, index } of slots) {
+        if (channel.isOpen || channel.isClosed) continue
+        // Answers that arrived before the worker was gone count.
+        channel.drain()
+        channel.failInFlight(index)
+      }
       if (round > POLLS_BEFORE_YIELD) yieldProcessor()
     }
     if (batch.error) throw batch.error
@@ -155,10 +177,15 @@ export class Dispatcher {
   /** As {@link invokeAllSync}, awaited. */
   invokeAll(f: RemoteFunction, slots: readonly Slot[], signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) throw abortedError(`Cannot invoke ${f.name}`, signal)
+      if (signal?.aborted) throw abortedError(`Cannot invoke ${f.name}`, signal, 'not_run')
       // Before anybody listens: what is thrown here would leave the signal its listener.
       this.#checkAll(slots)
-      const unlisten = signal && onAbort(signal, `Cannot await ${f.name}`, reject)
+      const abort = (): void => {
+        for (const slot of slots) slot.abandon()
+        unlisten?.()
+        reject(abortedError(`Cannot await ${f.name}`, signal!, 'unknown'))
+      }
+      const unlisten = signal && onAbort(signal, abort)
       const batch = new Batch((error) => {
         unlisten?.()
         if (error) reject(error)
@@ -172,7 +199,10 @@ export class Dispatcher {
   /** Refuses everything from now on with `error`, also what is still waiting for a slot. */
   end(error: RfaasError): void {
     this.#ended ??= error
-    for (const call of this.#queue.splice(0)) call.failed(error)
+    for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
+      this.#queue.remove(call)
+      call.failed(error.withOutcome('not_run'))
+    }
   }
 
   #checkAll(slots: readonly Slot[]): void {
@@ -192,55 +222,95 @@ export class Dispatcher {
   }
 
   #refuse(): never {
-    throw this.#ended ?? new RfaasError('invalid_argument', 'Cannot invoke: the slot is of another lease')
+    if (this.#ended) throw this.#ended.withOutcome('not_run')
+    throw new RfaasError('invalid_argument', 'Cannot invoke: the slot is of another lease', { outcome: 'not_run' })
   }
 
   #freest(): Channel | undefined {
     let best = this.#channels[0]
-    for (const channel of this.#channels) if (channel.freeSlots > best!.freeSlots) best = channel
+    for (const channel of this.#channels) if (channel.room > best!.room) best = channel
     return best
   }
 
-  #take(channels: readonly Channel[]): void {
+  #use(channels: readonly Channel[]): void {
     this.#channels = channels
     if (channels.length > 0) this.#width = channels.reduce((sum, channel) => sum + channel.layout.slots, 0)
   }
 
-  #maySendAgain(call: Call): boolean {
-    const rule = this.#rule
-    if (rule === null || this.#ended !== null) return false
-    if (!rule.isIdempotent(call.f.name) && (!rule.hasNotRun || call.isResent)) return false
-    call.isResent = true
+  /** The worker has answered what it ran; the rest goes elsewhere. */
+  #drained(channel: Channel): void {
+    this.retire([channel])
+    this.#collectAgain(() => channel.takeBack())
+  }
+
+  #maySendAgain(call: Call, outcome: Outcome): boolean {
+    if (this.#again === null || this.#ended !== null) return false
+    if (outcome !== 'not_run' && !this.#isIdempotent(call.f.name)) return false
     this.#again.push(call)
     return true
   }
 
+  /** Puts the calls that `work` takes from workers back into the queue, before those that have waited less. */
+  #collectAgain(work: () => void): void {
+    const again: Call[] = (this.#again = [])
+    work()
+    this.#again = null
+    for (const call of again.reverse()) this.#queue.unshift(call)
+    this.#next()
+  }
+
   #next(): void {
     // A start that fails gives its slot back, and one on a full fabric settles others: both come back here.
-    if (this.#advancing) return
-    this.#advancing = true
-    while (this.#queue.length > 0 && this.#start(this.#queue[0]!)) this.#queue.shift()
-    this.#advancing = false
+    if (this.#isAdvancing) return
+    this.#isAdvancing = true
+    for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
+      const channel = this.#freest()
+      if (channel === undefined || channel.room === 0) break
+      this.#queue.remove(call)
+      this.#startOn(channel, call)
+    }
+    this.#isAdvancing = false
   }
 
   /** False when no slot is free. */
   #start(call: Call): boolean {
     const channel = this.#freest()
-    const slot = channel?.take() ?? -1
-    if (channel === undefined || slot < 0) return false
-    call.start(channel, slot)
-    this.#progress.expect()
+    if (channel === undefined || channel.room === 0) return false
+    this.#startOn(channel, call)
     return true
   }
 
-  /** Nobody awaits it any more: what waits for a slot need not be sent. */
-  #forget(call: Call): void {
-    const at = this.#queue.indexOf(call)
-    if (at >= 0) this.#queue.splice(at, 1)
+  #startOn(channel: Channel, call: Call): void {
+    call.start(channel, channel.take())
+    this.#progress.expect()
+  }
+
+  #tellIdle(): void {
+    if (this.#idle.size === 0 || this.#open.some(({ waiting }) => waiting > 0)) return
+    for (const resolve of this.#idle) resolve()
+    this.#idle.clear()
+  }
+
+  /** A call that waits then would wait for its own program, for ever where that awaits the call. */
+  #areAllReserved(): boolean {
+    return (
+      this.#channels.length > 0 && this.#channels.every(({ layout, reservedSlots }) => reservedSlots === layout.slots)
+    )
+  }
+
+  #allReserved(f: RemoteFunction): RfaasError {
+    const reason = `all ${this.width} slots are reserved; release one, or lease with more slots`
+    return new RfaasError('queue_full', `Cannot invoke ${f.name}: ${reason}`, { outcome: 'not_run' })
+  }
+
+  #whyNoRoom(channel: Channel): string {
+    if (channel.freeSlots === 0) return `all ${this.width} are taken`
+    return 'its worker still runs an invocation that was aborted'
   }
 
   #queueFull(f: RemoteFunction): RfaasError {
     const reason = `${this.width} are in flight and ${this.#queue.length} wait, queueMax is ${this.#queueMax}`
-    return new RfaasError('queue_full', `Cannot invoke ${f.name}: ${reason}`)
+    const next = 'raise queueMax, or await some calls first'
+    return new RfaasError('queue_full', `Cannot invoke ${f.name}: ${reason}; ${next}`, { outcome: 'not_run' })
   }
 }

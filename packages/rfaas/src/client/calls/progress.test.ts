@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
-import { Progress, type Heard } from './progress.ts'
+import { Progress, type PolledChannel } from './progress.ts'
 
 /** A channel with invocations in flight whose results come after so many looks. */
-class ScriptedChannel implements Heard {
+class ScriptedChannel implements PolledChannel {
   waiting = 0
   onWoken: (() => void) | null = null
   sleeps = 0
@@ -32,7 +32,7 @@ class ScriptedChannel implements Heard {
   }
 }
 
-function progressOf(channel: Heard, spinMs: number): Progress {
+function progressOf(channel: PolledChannel, spinMs: number): Progress {
   const progress = new Progress(spinMs)
   progress.add(channel)
   return progress
@@ -64,6 +64,33 @@ describe('Progress', () => {
     progress.expect()
     await microtasks()
     assert.deepEqual([channel.looks, channel.wakes, channel.sleeps], [1, 0, 1])
+  })
+
+  test('a program that computes for long between two calls leaves the event loop its turns', async () => {
+    const channel = new ScriptedChannel()
+    const progress = progressOf(channel, 1000)
+    let turns = 0
+    const count = (): void => {
+      turns++
+      immediate = setImmediate(count)
+    }
+    let immediate = setImmediate(count)
+    const CALLS = 20
+    for (let call = 0; call < CALLS; call++) {
+      const heard = Promise.withResolvers<void>()
+      channel.onHeard = heard.resolve
+      channel.waiting = 1
+      channel.looksNeeded = 1
+      progress.expect()
+      for (const endMs = performance.now() + 3; performance.now() < endMs;);
+      await heard.promise
+    }
+    clearImmediate(immediate)
+    // A pass whose program then computes is followed by one on the event loop: every second call.
+    assert.ok(
+      turns >= CALLS / 2,
+      `${turns} turns in ${CALLS} calls that each computed three times as long as a turn may take`,
+    )
   })
 
   test('a result that comes while it spins is heard without sleep', async () => {

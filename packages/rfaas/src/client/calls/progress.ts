@@ -1,7 +1,7 @@
 import { yieldProcessor } from '@rfaas/fabric'
 
 /** What a pass needs of a channel. */
-export interface Heard {
+export interface PolledChannel {
   /** Asynchronous invocations in flight. */
   readonly waiting: number
   /** Called on the event loop after a sleep, when something is still awaited. */
@@ -20,6 +20,12 @@ const QUICK_POLLS = 256
 const POLLS_PER_LOOK = 16
 /** So many passes may follow each other; then the event loop has its turn, though each was quick. */
 const PASSES_PER_TURN = 32
+/** It also has its turn when the last one is longer ago, for the program may compute for long between two calls. */
+const TURN_EVERY_MS = 1
+/** A look at the clock takes a tenth of a call. While the program calls in such quick succession… */
+const QUICK_PASS_MS = 0.02
+/** …so many passes go by without a look. */
+const PASSES_PER_CLOCK = 8
 /** After spins in vain up to so many passes do not spin at all. */
 const SKIPPED_MAX = 64
 
@@ -30,12 +36,17 @@ const SKIPPED_MAX = 64
  * functions take long or the workers sleep, fewer and fewer passes spin, until one succeeds.
  */
 export class Progress {
-  readonly #channels: Heard[] = []
+  readonly #channels: PolledChannel[] = []
   readonly #spinMs: number
   /** Of the time that we may hold the event loop, what is left in this turn of it. */
   #budgetMs: number
   #passesLeft = PASSES_PER_TURN
   #scheduled = false
+  /** When the event loop had its last turn that we know of, and when we looked at the clock last. */
+  #turnedMs = 0
+  #clockMs = 0
+  #passesSinceClock = 0
+  #passesPerClock = 1
   #skipped = 0
   #toSkip = 0
   readonly #pass = (): void => this.#run()
@@ -50,7 +61,7 @@ export class Progress {
   }
 
   /** Hears it, too. */
-  add(channel: Heard): void {
+  add(channel: PolledChannel): void {
     this.#channels.push(channel)
     channel.onWoken = () => {
       this.#begin()
@@ -59,7 +70,7 @@ export class Progress {
   }
 
   /** Of one that is closed, or about to be. */
-  remove(channel: Heard): void {
+  remove(channel: PolledChannel): void {
     const at = this.#channels.indexOf(channel)
     if (at >= 0) this.#channels.splice(at, 1)
   }
@@ -78,15 +89,27 @@ export class Progress {
   #begin(): void {
     this.#budgetMs = this.#spinMs
     this.#passesLeft = PASSES_PER_TURN
+    this.#turnedMs = performance.now()
   }
 
   #run(): void {
     this.#scheduled = false
     this.#passesLeft--
+    if (++this.#passesSinceClock >= this.#passesPerClock) this.#lookAtClock()
     const heard = this.#drain() || this.#spin()
     // What has settled may go on with the next invocation now; then there is more to hear.
     if (heard && this.#isWaiting()) this.expect()
     else for (const channel of this.#channels) channel.sleep()
+  }
+
+  /** Ends the turn when it takes too long, and decides when to look next. */
+  #lookAtClock(): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#turnedMs > TURN_EVERY_MS) this.#passesLeft = 0
+    const isQuick = nowMs - this.#clockMs < QUICK_PASS_MS * this.#passesSinceClock
+    this.#passesPerClock = isQuick ? PASSES_PER_CLOCK : 1
+    this.#passesSinceClock = 0
+    this.#clockMs = nowMs
   }
 
   #isWaiting(): boolean {

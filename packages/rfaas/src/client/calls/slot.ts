@@ -1,6 +1,7 @@
 import { RfaasError, toRfaasError } from '../../errors.ts'
-import { onAbort } from './abort.ts'
-import type { Channel, RemoteFunction, Waiter } from './channel.ts'
+import { abortedError, onAbort } from './abort.ts'
+import type { Channel, Waiter } from './channel.ts'
+import type { RemoteFunction } from './wire.ts'
 
 /** Several invocations that are waited for together. */
 export class Batch {
@@ -38,7 +39,7 @@ export class Slot implements Disposable {
   /** @internal */
   readonly index: number
   readonly #waiter: SlotWaiter
-  #released = false
+  #isReleased = false
 
   /** @internal */
   constructor(owner: object, channel: Channel, index: number, byteLength: number) {
@@ -49,10 +50,15 @@ export class Slot implements Disposable {
     this.#waiter = new SlotWaiter(this)
   }
 
+  /** @internal Whether {@link release} was called. */
+  get isReleased(): boolean {
+    return this.#isReleased
+  }
+
   /** @internal Refuses what cannot be sent now. */
   check(byteLength: number): void {
     const isWhole = byteLength >>> 0 === byteLength
-    const isFree = !this.#released && !this.channel.isInFlight(this.index)
+    const isFree = !this.#isReleased && !this.channel.isInFlight(this.index)
     if (!isWhole || byteLength > this.input.length || !isFree) this.#refuse(byteLength)
   }
 
@@ -71,7 +77,7 @@ export class Slot implements Disposable {
     const waiter = this.#waiter
     const result = new Promise(waiter.take)
     this.channel.invoke(f, this.index, byteLength, waiter)
-    if (signal) waiter.unlisten = onAbort(signal, `Cannot await ${f.name}`, (error) => waiter.abort(error))
+    if (signal) waiter.abortOn(signal, f)
     return result
   }
 
@@ -83,22 +89,23 @@ export class Slot implements Disposable {
       this.check(this.input.length)
       this.channel.invoke(f, this.index, this.input.length, this.#waiter.of(batch))
     } catch (error) {
-      batch.done(toRfaasError(error))
+      batch.done(toRfaasError(error).withOutcome('not_run'))
     }
   }
 
+  /** @internal Nobody awaits the invocation in flight any more; the slot stays taken until the worker has answered. */
+  abandon(): void {
+    this.channel.abandon(this.index)
+  }
+
   /**
-   * Gives the slot back. Releasing twice is fine.
-   *
-   * @throws {RfaasError} `invalid_argument` while an invocation is in flight in it
+   * Gives the slot back: at once, or, while an invocation is in flight in it (one that was aborted, for instance), when the
+   * worker has answered. Whoever still awaits that invocation gets a copy of its result. Releasing twice is fine.
    */
   release(): void {
-    if (this.#released) return
-    if (this.channel.isInFlight(this.index)) {
-      throw new RfaasError('invalid_argument', 'Cannot release a slot that is in flight')
-    }
-    this.#released = true
-    this.channel.give(this.index)
+    if (this.#isReleased) return
+    this.#isReleased = true
+    if (!this.channel.isInFlight(this.index)) this.channel.unreserve(this.index)
   }
 
   [Symbol.dispose](): void {
@@ -106,20 +113,22 @@ export class Slot implements Disposable {
   }
 
   #refuse(byteLength: number): never {
-    if (this.#released) throw new RfaasError('invalid_argument', 'Cannot invoke: the slot is released')
+    const outcome = 'not_run'
+    if (this.#isReleased) throw new RfaasError('invalid_argument', 'Cannot invoke: the slot is released', { outcome })
     if (this.channel.isInFlight(this.index)) {
-      throw new RfaasError('invalid_argument', 'Cannot invoke: the slot is in flight; reserve one slot per invocation')
+      const sentence = 'Cannot invoke: the slot is in flight; reserve one slot per invocation'
+      throw new RfaasError('invalid_argument', sentence, { outcome })
     }
     const sentence = `Cannot invoke with ${byteLength} bytes: the slot was reserved for ${this.input.length}`
-    throw new RfaasError('payload_too_large', sentence)
+    throw new RfaasError('payload_too_large', sentence, { outcome })
   }
 }
 
 /** Hears of a slot's invocations; made once, so that an invocation allocates nothing but its promise. */
 class SlotWaiter implements Waiter {
-  /** Set while the invocation can be aborted. */
-  unlisten: (() => void) | null = null
   readonly #slot: Slot
+  /** Set while the invocation can be aborted. */
+  #unlisten: (() => void) | null = null
   #batch: Batch | null = null
   #resolve: (output: Uint8Array) => void = () => {}
   #reject: (error: RfaasError) => void = () => {}
@@ -140,28 +149,47 @@ class SlotWaiter implements Waiter {
     return this
   }
 
-  settled(output: Uint8Array): void {
-    this.#slot.output = output
-    this.#unlisten()
+  /** Rejects as soon as the signal fires; the slot is in flight until the worker has answered. */
+  abortOn(signal: AbortSignal, f: RemoteFunction): void {
+    this.#unlisten = onAbort(signal, () => {
+      this.#stopListening()
+      this.#slot.abandon()
+      this.#reject(abortedError(`Cannot await ${f.name}`, signal, 'unknown'))
+    })
+  }
+
+  settled(payload: Uint8Array): void {
+    // A released slot goes to somebody else now.
+    const output = this.#slot.isReleased ? payload.slice() : payload
+    this.#end(output)
     if (this.#batch) this.#batch.done(null)
     else this.#resolve(output)
   }
 
   failed(error: RfaasError): void {
-    this.#slot.output = NOTHING
-    this.#unlisten()
+    this.#end(NOTHING)
     if (this.#batch) this.#batch.done(error)
     else this.#reject(error)
   }
 
-  /** Whoever waits hears of it now; the slot is in flight until the worker has answered. */
-  abort(error: RfaasError): void {
-    this.#unlisten()
-    this.#reject(error)
+  lost(error: RfaasError): void {
+    this.failed(error)
   }
 
-  #unlisten(): void {
-    this.unlisten?.()
-    this.unlisten = null
+  /** The slot is part of this worker's memory: its invocation goes nowhere else. */
+  takeBack(): boolean {
+    return false
+  }
+
+  #end(output: Uint8Array): void {
+    const { channel, index, isReleased } = this.#slot
+    this.#slot.output = output
+    this.#stopListening()
+    if (isReleased) channel.unreserve(index)
+  }
+
+  #stopListening(): void {
+    this.#unlisten?.()
+    this.#unlisten = null
   }
 }

@@ -1,6 +1,7 @@
 import { attach, MemoryFabric, type Connection } from '@rfaas/fabric'
 
 import type { LoadedFunction } from '../../executor/load.ts'
+import { sayFarewell } from '../../executor/farewell.ts'
 import { InvocationServer } from '../../executor/server.ts'
 import { isRaw } from '../../functions.ts'
 import { slotLayout, type SlotLayout } from '../../protocol/slots.ts'
@@ -13,6 +14,10 @@ export interface TestWorker {
   channel: Channel
   /** Invocations that the worker was sent. */
   served(): number
+  /** Resolves when the worker has served everything that it was sent. */
+  answered(): Promise<void>
+  /** The worker says farewell, and serves nothing from then on. */
+  drain(): void
 }
 
 /**
@@ -36,8 +41,10 @@ export async function startTestWorker(
   const loaded = Object.entries(module).map(([name, call]) => ({ name, raw: isRaw(call), call })) as LoadedFunction[]
   const server = new InvocationServer(far, layout, loaded)
   let served = 0
+  let isDrained = false
   far.ref()
   far.onReady = () => {
+    if (isDrained) return
     do {
       for (let slot = far.poll(); slot >= 0; slot = far.poll()) {
         served++
@@ -47,7 +54,17 @@ export async function startTestWorker(
     if (far.state === 'lost') far.close()
   }
   far.arm()
-  return { channel: new Channel(withWrite(near, mayWrite), layout, 'The worker'), served: () => served }
+  return {
+    channel: new Channel(withWrite(near, mayWrite), layout, 'The worker'),
+    served: () => served,
+    answered: async () => {
+      for (const before = served; served === before;) await new Promise(setImmediate)
+    },
+    drain: () => {
+      isDrained = true
+      sayFarewell(far)
+    },
+  }
 }
 
 /** A function of the module, as the client knows it. */

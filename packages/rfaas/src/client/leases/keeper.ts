@@ -71,7 +71,6 @@ export class LeaseKeeper {
   #phase: 'granted' | 'allocating' | 'active' = 'granted'
   #over = false
   #retrieved = false
-  #isDrained = false
 
   constructor(grant: LeaseGrant) {
     this.#grant = grant
@@ -86,11 +85,6 @@ export class LeaseKeeper {
   /** When the lease ends unless it is renewed; an answer's way to us is taken off. */
   get expires(): Date {
     return this.#expires
-  }
-
-  /** Once it is over: whether all that the workers were sent has been answered, so that what was not has not run. */
-  get isDrained(): boolean {
-    return this.#isDrained
   }
 
   /** Shows the node that the lease is ours. */
@@ -130,11 +124,18 @@ export class LeaseKeeper {
     return reason
   }
 
-  /** @throws {RfaasError} `manager_unreachable` */
-  async release(): Promise<Bill> {
+  /**
+   * Has the node stop the executor, and gives the lease back.
+   *
+   * @param graceMs how long what runs may still run; default: the node's; 0: it is killed at once
+   * @throws {RfaasError} `manager_unreachable`
+   */
+  async release(graceMs?: number): Promise<Bill> {
     this.#stop()
+    const { node } = this.#grant
+    const order = { token: this.#token, ...(graceMs === undefined ? {} : { graceMs }) }
     // An unreachable node has no executor of ours for longer than the lease; the manager gets the lease back anyway.
-    if (this.#phase !== 'granted') await this.#grant.node.rpc.deallocate({ token: this.#token }).catch(() => {})
+    if (this.#phase !== 'granted') await node.rpc.deallocate(order).catch(() => {})
     this.#grant.node.close()
     const { lease } = await this.#grant.manager.rpc.releaseLease({ leaseId: this.leaseId, token: this.#token })
     return { usage: usageFromProto(lease?.usage), cost: lease?.cost ?? 0 }
@@ -199,11 +200,10 @@ export class LeaseKeeper {
     const { node } = this.#grant
     try {
       const changes = node.rpc.watchLease({ token: this.#token }, { signal: this.#watch.signal })
-      for await (const { state, end, message, graceMs, drained } of changes) {
+      for await (const { state, end, message, graceMs } of changes) {
         if (end === LeaseEnd.UNSPECIFIED) continue
         const { code, sentence } = ENDS[end] ?? ENDS[LeaseEnd.UNSPECIFIED]
         const detail = message === '' ? sentence : message
-        this.#isDrained = drained
         if (state === LeaseState.TERMINATING) this.#retrieve({ message: detail, graceMs })
         else this.#close(new RfaasError(code, `Lease ${this.leaseId} on node ${this.nodeId} is over: ${detail}`))
       }

@@ -69,7 +69,7 @@ export async function openLease(office: LeaseOffice, options: LeaseOptions): Pro
     const ask = { cores: lost, coresMin: coresMin < cores ? 1 : lost, avoidNodeIds }
     return (await openTenures(plan, ask, () => Promise.resolve(code))).tenures
   }
-  return { tenures, functions, queueMax, spinMs: spinUs / 1000, replacement: replace ? { isIdempotent, open } : null }
+  return { tenures, functions, queueMax, spinMs: spinUs / 1000, openReplacement: replace ? open : null, isIdempotent }
 }
 
 /** Runs the cold path: grant and bundle at once, then on each node allocate, connect. */

@@ -2,44 +2,42 @@ import { addUsage, NO_USAGE } from '../../accounting/usage.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import type { Dispatcher } from '../calls/dispatcher.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
-import { coresOf, discard, type Tenure } from './tenure.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
+import { coresOf, discard, type Tenure } from './tenure.ts'
 
-/** How workers that are gone are replaced. */
-export interface Replacement {
-  /** Functions that may run twice for one invocation. */
-  readonly isIdempotent: (name: string) => boolean
-  /** Leases so many workers again, of the same functions. @param avoidNodeId not there; empty: anywhere */
-  readonly open: (cores: number, avoidNodeId: string) => Promise<Tenure[]>
-}
+/** Leases so many workers again, of the same functions. @param avoidNodeId not there; empty: anywhere */
+export type OpenReplacement = (cores: number, avoidNodeId: string) => Promise<Tenure[]>
 
 /** What becomes of a succession. */
 export interface SuccessionOptions {
   readonly dispatcher: Dispatcher
-  /** null: the first tenures are the only ones. */
-  readonly replacement: Replacement | null
+  /** null: workers that are gone are not replaced. */
+  readonly openReplacement: OpenReplacement | null
   readonly onRetrieved: (notice: RetrievalNotice) => void
-  /** Called once, when it is over though nobody has released it. */
+  /** Called once, when the lease is over though nobody has released it. */
   readonly onOver: (error: RfaasError) => void
 }
 
 /**
- * What stands behind one lease of a program: tenures, each the part of one node, and where that is wanted others after
- * one that is taken back, expires or is lost. It is over when none is left.
+ * What stands behind one lease of a program: the parts of it that single nodes have granted. A part that is taken back,
+ * expires or is lost is replaced where that is wanted. The lease is over when no part is left.
  */
 export class Succession {
   readonly #options: SuccessionOptions
-  /** What those that are over have used. */
-  readonly #bills: Promise<Bill>[] = []
-  /** Those that take invocations; while one is replaced and no other is there, that one. */
+  /** Ask what each part that is over has used. */
+  readonly #bills: (() => Promise<Bill>)[] = []
+  /** Those that take invocations; while the only one is replaced, that one. */
   #parts: readonly Tenure[]
   /** Those that take invocations, and those that still finish what they have. */
   readonly #open = new Set<Tenure>()
-  /** Those that do not take invocations any more, each until others are in its place. */
+  /** Those that take no more invocations, each until others are in its place. */
   readonly #replacing = new Map<Tenure, Promise<void>>()
-  /** Why there are no next ones. */
+  /** Why nothing replaced the last part. */
   #failure: RfaasError | null = null
+  #isReleasing = false
   #isEnded = false
+  readonly #grace = Promise.withResolvers<void>()
+  readonly #graceTimers: NodeJS.Timeout[] = []
 
   /** @param first at least one */
   constructor(first: readonly Tenure[], options: SuccessionOptions) {
@@ -48,23 +46,49 @@ export class Succession {
     for (const tenure of first) this.#follow(tenure)
   }
 
-  /** Those that were there last, when it is over. */
+  /** Those that were there last, when the lease is over. */
   get parts(): readonly [Tenure, ...Tenure[]] {
     return this.#parts as [Tenure, ...Tenure[]]
   }
 
-  /** @throws {RfaasError} `manager_unreachable`, when the bill cannot be had */
-  async release(released: RfaasError): Promise<Bill> {
+  /**
+   * Ends the lease when nothing is in flight any more, at the latest after the grace: what is in flight then is killed, and
+   * fails with `cut_off`.
+   *
+   * @param released the error of everything that was not sent
+   * @throws {RfaasError} `manager_unreachable`, when the bill cannot be had
+   */
+  async release(released: RfaasError, graceMs: number): Promise<Bill> {
     const { dispatcher } = this.#options
     dispatcher.end(released)
-    this.#isEnded = true
+    this.#isReleasing = true
     await Promise.all(this.#replacing.values())
+    const isIdle = await this.#idleWithin(graceMs)
+    this.#isEnded = true
+    // So that workers over a network need not wait until we have heard their farewell.
+    for (const { channels } of this.#open) for (const channel of channels) channel.watchForLoss()
+    const sentence = `${released.sentence}, and the invocation had not finished after the grace of ${graceMs} ms; it may have run`
+    const cutOff = new RfaasError('cut_off', sentence)
     try {
-      const last = Array.from(this.#open, ({ keeper }) => keeper.release())
-      return (await Promise.all([...this.#bills, ...last])).reduce(addBills, NO_BILL)
+      const last = Array.from(this.#open, ({ keeper }) => keeper.release(isIdle ? undefined : 0))
+      return (await Promise.all([...this.#bills.map((ask) => ask()), ...last])).reduce(addBills, NO_BILL)
     } finally {
-      this.#closeAll(released)
+      this.#closeAll(released, cutOff)
     }
+  }
+
+  /** Of the graces of a release that is under way the one that is over first counts. */
+  hastenRelease(graceMs: number): void {
+    this.#graceTimers.push(setTimeout(this.#grace.resolve, graceMs))
+  }
+
+  /** Whether nothing is in flight any more, at once or within this time. */
+  async #idleWithin(graceMs: number): Promise<boolean> {
+    this.hastenRelease(graceMs)
+    const idle = this.#options.dispatcher.whenIdle().then(() => true)
+    const isIdle = await Promise.race([idle, this.#grace.promise.then(() => false)])
+    for (const timer of this.#graceTimers) clearTimeout(timer)
+    return isIdle
   }
 
   #follow(tenure: Tenure): void {
@@ -78,10 +102,10 @@ export class Succession {
     keeper.onClosed = (error) => this.#over(tenure, error)
   }
 
-  /** A worker is gone. The node knows why, and has told or is about to; a lost node cannot. */
+  /** A worker is gone. Its node knows why, and has told or is about to; a lost node cannot. */
   async #lost({ keeper, channels }: Tenure): Promise<void> {
     // Where there is nothing else to go to, whoever invokes hears the reason, too.
-    if (this.#options.replacement !== null || this.#open.size > 1) this.#options.dispatcher.retire(channels)
+    if (this.#options.openReplacement !== null || this.#open.size > 1) this.#options.dispatcher.retire(channels)
     await keeper.reasonForLoss()
   }
 
@@ -91,48 +115,55 @@ export class Succession {
     const { message, graceMs } = notice
     const sentence = `${message}; what is in flight may finish within ${Math.round(graceMs)} ms`
     dispatcher.retire(tenure.channels)
-    this.#leave(tenure, new RfaasError('lease_retrieved', sentence))
+    // So that its workers need not wait until we have heard their farewell.
+    for (const channel of tenure.channels) channel.watchForLoss()
+    if (!this.#isReleasing) this.#replace(tenure, new RfaasError('lease_retrieved', sentence))
     clientEvents.publish({ kind: 'lease-retrieved', leaseId, nodeId, ...notice } satisfies ClientEvent)
     onRetrieved(notice)
   }
 
   #over(tenure: Tenure, error: RfaasError): void {
-    const { dispatcher, replacement } = this.#options
+    const { dispatcher, openReplacement } = this.#options
     const isLast = this.#open.size === 1 && this.#replacing.size === 0
-    if (this.#isEnded || (replacement === null && isLast)) return this.#end(error)
-    this.#open.delete(tenure)
-    const { keeper, channels } = tenure
-    this.#bills.push(keeper.release().catch(() => NO_BILL))
-    // Who asked for no replacement has nothing sent again, though other parts could take it.
-    const hasNotRun = replacement !== null && keeper.isDrained
-    dispatcher.lose(channels, error, { hasNotRun, isIdempotent: replacement?.isIdempotent ?? (() => false) })
+    if (!this.#isReleasing && openReplacement === null && isLast) return this.#end(error)
+    this.#giveBack(tenure)
+    dispatcher.removeLost(tenure.channels, error)
+    if (this.#isReleasing) return
     if (this.#failure !== null) {
       if (this.#open.size === 0) this.#end(this.#failure)
     }
     // It may have been replaced while it finished what it had, or be about to.
-    else if (this.#parts.includes(tenure) && !this.#replacing.has(tenure)) this.#leave(tenure, error)
+    else if (this.#parts.includes(tenure) && !this.#replacing.has(tenure)) this.#replace(tenure, error)
   }
 
-  /** It takes no more invocations: others do, or none. */
-  #leave(tenure: Tenure, cause: RfaasError): void {
-    if (this.#options.replacement === null) return this.#goOnWithout(tenure, cause)
+  /** Lets go of everything that a part has which is over. Its bill is asked for now, and again where that failed. */
+  #giveBack(tenure: Tenure): void {
+    this.#open.delete(tenure)
+    const { keeper } = tenure
+    const bill = keeper.release()
+    bill.catch(() => {})
+    this.#bills.push(() => bill.catch(() => keeper.release()))
+  }
+
+  /** The part takes no more invocations: others in its place do, or none. */
+  #replace(tenure: Tenure, cause: RfaasError): void {
+    if (this.#options.openReplacement === null) return this.#goOnWithout(tenure, cause)
     const replacing = this.#openNext(tenure, cause).finally(() => this.#replacing.delete(tenure))
     this.#replacing.set(tenure, replacing)
   }
 
   async #openNext(tenure: Tenure, cause: RfaasError): Promise<void> {
-    const { dispatcher, replacement } = this.#options
+    const { dispatcher, openReplacement } = this.#options
     const { leaseId: formerLeaseId, nodeId: formerNodeId } = tenure.keeper
     let next: Tenure[]
     try {
       const avoidNodeId = cause.code === 'lease_retrieved' ? formerNodeId : ''
-      next = await replacement!.open(tenure.channels.length, avoidNodeId)
+      next = await openReplacement!(tenure.channels.length, avoidNodeId)
     } catch (thrown) {
-      const { message } = toRfaasError(thrown)
-      const sentence = `${cause.message.slice(cause.code.length + 2)}; there is none in its place: ${message}`
+      const sentence = `${cause.sentence}; there is none in its place: ${toRfaasError(thrown).message}`
       return this.#goOnWithout(tenure, new RfaasError(cause.code, sentence, { cause: thrown }))
     }
-    if (this.#isEnded) return void (await Promise.all(next.map((each) => discard(each, cause))))
+    if (this.#isReleasing || this.#isEnded) return void (await Promise.all(next.map((each) => discard(each, cause))))
     this.#parts = this.#parts.flatMap((part) => (part === tenure ? next : [part]))
     for (const each of next) {
       this.#follow(each)
@@ -143,7 +174,7 @@ export class Succession {
     dispatcher.add(next.flatMap(({ channels }) => channels))
   }
 
-  /** There is nothing in its place. */
+  /** Nothing is in the place of this part. */
   #goOnWithout(tenure: Tenure, reason: RfaasError): void {
     const others = this.#parts.filter((part) => part !== tenure)
     if (others.length > 0) {
@@ -159,16 +190,21 @@ export class Succession {
     if (this.#open.size === 0) this.#end(reason)
   }
 
-  #closeAll(error: RfaasError): void {
-    for (const { channels } of this.#open) for (const channel of channels) channel.close(error)
+  #closeAll(reason: RfaasError, cutOff: RfaasError = reason): void {
+    this.#options.dispatcher.removeLost(
+      Array.from(this.#open).flatMap(({ channels }) => channels),
+      reason,
+      cutOff,
+    )
   }
 
   #end(error: RfaasError): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
     const { dispatcher, onOver } = this.#options
     dispatcher.end(error)
     this.#closeAll(error)
-    if (this.#isEnded) return
-    this.#isEnded = true
+    for (const tenure of this.#open) this.#giveBack(tenure)
     onOver(error)
   }
 }

@@ -1,0 +1,93 @@
+import type { Connection } from '@rfaas/fabric'
+
+import { RfaasError } from '../../errors.ts'
+import {
+  HEADER_BYTES,
+  HEADER_FUNCTION,
+  HEADER_ID,
+  HEADER_PAYLOAD_BYTES,
+  HEADER_STATUS,
+  PayloadViews,
+  type SlotLayout,
+} from '../../protocol/slots.ts'
+import { decodeFailure, STATUS_OK } from '../../protocol/status.ts'
+
+/** A function as its executor numbers it. */
+export interface RemoteFunction {
+  readonly name: string
+  readonly index: number
+  readonly raw: boolean
+}
+
+/** Writes invocations into the slots of one worker and reads their results, in place. Never waits, allocates nothing. */
+export class Wire {
+  readonly #connection: Connection
+  readonly #slotBytes: number
+  readonly #payloadBytesMax: number
+  readonly #headersOut: Int32Array
+  readonly #headersIn: Int32Array
+  readonly #inputs: PayloadViews
+  readonly #outputs: PayloadViews
+  /** Of the last invocation of each slot. Its result must bear the same id, and the worker cannot write here. */
+  readonly #ids: Int32Array
+  #id = 0
+
+  constructor(connection: Connection, layout: SlotLayout) {
+    this.#connection = connection
+    this.#slotBytes = layout.slotBytes
+    this.#payloadBytesMax = layout.payloadBytesMax
+    this.#headersOut = connection.headersOut
+    this.#headersIn = connection.headersIn
+    this.#inputs = new PayloadViews(connection.outbound, layout)
+    this.#outputs = new PayloadViews(connection.inbound, layout)
+    this.#ids = new Int32Array(layout.slots)
+  }
+
+  /** Where the input of a slot goes, all of its room. */
+  input(slot: number): Uint8Array {
+    return this.#inputs.whole(slot)
+  }
+
+  /**
+   * Sends the invocation whose input lies in the slot.
+   *
+   * @returns false when the fabric has no room for it now; nothing was sent
+   * @throws {FabricError} `lost`, `closed`
+   */
+  submit(f: RemoteFunction, slot: number, byteLength: number): boolean {
+    const offset = slot * this.#slotBytes
+    const headers = this.#headersOut
+    const header = this.#connection.headerOut(offset)
+    headers[header + HEADER_ID] = this.#ids[slot] = this.#id = (this.#id + 1) | 0
+    headers[header + HEADER_FUNCTION] = f.index
+    headers[header + HEADER_PAYLOAD_BYTES] = byteLength
+    return this.#connection.write(offset, HEADER_BYTES + byteLength, slot)
+  }
+
+  /**
+   * The result whose immediate was polled last, in place, valid until the slot is used again.
+   *
+   * @throws {RfaasError} what the function threw; `internal` when the worker is broken
+   */
+  result(f: RemoteFunction, slot: number): Uint8Array {
+    const headers = this.#headersIn
+    const header = this.#connection.headerIn(slot * this.#slotBytes)
+    const isOurs = headers[header + HEADER_ID] === this.#ids[slot]
+    const status = headers[header + HEADER_STATUS]!
+    const bytes = headers[header + HEADER_PAYLOAD_BYTES]!
+    if (!isOurs || status !== STATUS_OK || bytes >>> 0 > this.#payloadBytesMax)
+      this.#refuse(f, slot, isOurs, status, bytes)
+    return this.#outputs.first(slot, bytes)
+  }
+
+  /** Says what is wrong with a result: the function threw, or the worker is broken. */
+  #refuse(f: RemoteFunction, slot: number, isOurs: boolean, status: number, bytes: number): never {
+    const action = `Cannot read the result of ${f.name}`
+    const outcome = 'unknown'
+    if (!isOurs) throw new RfaasError('internal', `${action}: it answers another invocation`, { outcome })
+    if (bytes < 0 || bytes > this.#payloadBytesMax) {
+      throw new RfaasError('internal', `${action}: it claims ${bytes} bytes`, { outcome })
+    }
+    throw decodeFailure(status, this.#outputs.first(slot, bytes), f.name)
+  }
+}
