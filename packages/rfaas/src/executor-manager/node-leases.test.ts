@@ -220,7 +220,7 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     assert.deepEqual(setup.capacity.free, TOTAL)
     const [report] = setup.leases.reports()
     const message = 'Lease a was retrieved: kernel update'
-    assert.deepEqual(report?.end, { reason: 'retrieved', message, isDrained: true })
+    assert.deepEqual(report?.end, { reason: 'retrieved', message })
     // Said again until the resource manager has heard of the end.
     setup.leases.retrieve([{ leaseId: 'a', message: 'kernel update', graceMs: 0 }])
     assert.throws(() => setup.leases.extend(claims), { code: 'lease_retrieved', message: /kernel update/ })

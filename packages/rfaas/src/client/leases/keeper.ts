@@ -124,6 +124,12 @@ export class LeaseKeeper {
     return reason
   }
 
+  /** Stops keeping it and holds no connection any more. `release` is still possible. Idempotent. */
+  letGo(): void {
+    this.#stop()
+    this.#grant.node.close()
+  }
+
   /**
    * Has the node stop the executor, and gives the lease back.
    *

@@ -136,13 +136,21 @@ export class Succession {
     else if (this.#parts.includes(tenure) && !this.#replacing.has(tenure)) this.#replace(tenure, error)
   }
 
-  /** Lets go of everything that a part has which is over. Its bill is asked for now, and again where that failed. */
+  /** The manager knows why the part is over, or finds out; the bill is for who releases the lease. */
+  #letGo(tenure: Tenure): void {
+    this.#open.delete(tenure)
+    const { keeper } = tenure
+    keeper.letGo()
+    this.#bills.push(() => keeper.release())
+  }
+
+  /** Gives a part back that is over while the lease goes on. Its bill is asked for now, and again where that failed. */
   #giveBack(tenure: Tenure): void {
     this.#open.delete(tenure)
     const { keeper } = tenure
     const bill = keeper.release()
     bill.catch(() => {})
-    this.#bills.push(() => bill.catch(() => keeper.release()))
+    this.#bills.push(() => bill.catch(() => keeper.release()).catch(() => NO_BILL))
   }
 
   /** The part takes no more invocations: others in its place do, or none. */
@@ -204,7 +212,7 @@ export class Succession {
     const { dispatcher, onOver } = this.#options
     dispatcher.end(error)
     this.#closeAll(error)
-    for (const tenure of this.#open) this.#giveBack(tenure)
+    for (const tenure of this.#open) this.#letGo(tenure)
     onOver(error)
   }
 }

@@ -1,0 +1,62 @@
+/** No invocation runs twice, and none fails without a code that says what is known of it. */
+import { strict as assert } from 'node:assert'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { Cluster } from 'rfaas'
+
+import { managerClient } from '../packages/rfaas/src/control/client.ts'
+import { attack, MODULE } from './harness/at-most-once/attack.ts'
+import { MARK_BYTES } from './harness/at-most-once/functions.ts'
+import type * as Functions from './harness/at-most-once/functions.ts'
+import { Random } from './harness/chaos/random.ts'
+import { Scene, type Started } from './harness/scene.ts'
+
+const INVOCATIONS = 50_000
+const PER_ROUND = 2_500
+const seed = Number(process.env['RFAAS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+
+const LARGE_BYTES = 32 * 2 ** 20
+
+describe('under kills, retrievals and releases at random moments', () => {
+  let scene: Scene
+  let manager: Started
+  let cluster: Cluster
+
+  before(async () => {
+    scene = new Scene()
+    manager = await scene.manager()
+    await scene.node(manager.url, 'node-1', '--cores', '4', '--pool', '2')
+    cluster = await scene.connect(manager.url)
+  })
+  after(() => scene[Symbol.asyncDispose]())
+
+  for (const fabric of ['local', 'tcp'] as const) {
+    test(`over ${fabric}, ${INVOCATIONS} invocations: none runs twice, none is lost without a word (seed ${seed})`, async (t) => {
+      const random = new Random(seed)
+      const options = { scene, cluster, managerUrl: manager.url, fabric, perRound: PER_ROUND, random }
+      const report = await attack({ ...options, invocations: INVOCATIONS })
+      t.diagnostic(JSON.stringify(report))
+      assert.ok(report.resolved > INVOCATIONS / 4, JSON.stringify(report))
+    })
+
+    test(`over ${fabric}, an answer of ${LARGE_BYTES} bytes arrives though its lease is taken back meanwhile, and runs once`, async () => {
+      const path = join(scene.folder, `large-${fabric}`)
+      await using lease = await cluster.lease<typeof Functions>({
+        functions: MODULE,
+        fabric,
+        payloadBytesMax: LARGE_BYTES + 1024,
+        slots: 1,
+        replace: true,
+      })
+      const large = lease.call.countLarge(path, 7, LARGE_BYTES)
+      const asks = managerClient(manager.url)
+      await asks.rpc.retrieveLease({ leaseId: lease.id, graceMs: 30_000, reason: '' }).finally(() => asks.close())
+      await lease.retrieved
+      // A program that computes leaves the answer where it is.
+      for (const endMs = performance.now() + 200; performance.now() < endMs;);
+      assert.equal((await large).length, LARGE_BYTES)
+      assert.equal((await stat(path)).size, MARK_BYTES, 'one run')
+    })
+  }
+})
