@@ -2,6 +2,8 @@
 import { strict as assert } from 'node:assert'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { LeaseEnd, LeaseState, NodeState, type Cluster, type Lease, type LeaseOptions } from 'rfaas'
@@ -131,6 +133,25 @@ describe('when a process is killed', () => {
     await scene.idle(cluster)
     await using _all = await lease({ cores: 2 })
     await assert.rejects(lease(), error('lease_denied', /largest free 0 on node-1; 2 in all/))
+  })
+
+  test('a lease that is over is held on to by nobody but its program', async () => {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    const lost = async (): Promise<WeakRef<Lease<typeof Functions>>> => {
+      const workers = await lease()
+      assert.equal(await workers.call.add(1, 2), 3)
+      for (const pid of scene.executorPids()) process.kill(pid, 'SIGKILL')
+      await within(NOTICED_MS_MAX, 'noticed', workers.closed)
+      return new WeakRef(workers)
+    }
+    const former = await lost()
+    const isGone = (): boolean => {
+      collectGarbage()
+      return former.deref() === undefined
+    }
+    await becomes(true, isGone)
+    await scene.idle(cluster)
   })
 
   test('the node: its executors go with it, clients hear of it, and it can come back', async () => {

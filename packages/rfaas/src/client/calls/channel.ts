@@ -277,7 +277,10 @@ export class Channel {
     for (;;) {
       if (this.drain() > 0) endMs = performance.now() + SUBMIT_MS_MAX
       if (this.#unsent.length === 0 && this.#wire.submit(f, slot, byteLength)) return
-      if (performance.now() > endMs) this.#isBroken = true
+      if (performance.now() > endMs) {
+        this.#isBroken = true
+        this.#lost()
+      }
       if (!this.isOpen) throw this.#lostError('not_run')
       yieldProcessor()
     }
@@ -337,7 +340,7 @@ export class Channel {
   #hear(immediate: number): void {
     if (immediate !== FAREWELL || this.#isDrained) {
       this.#isBroken = true
-      return
+      return this.#lost()
     }
     this.#isDrained = true
     try {
@@ -378,7 +381,7 @@ export class Channel {
   }
 
   #lost(): void {
-    if (this.#isDrained) return
+    if (this.#isDrained && !this.#isBroken) return
     const { onLost } = this
     this.onLost = null
     onLost?.()
