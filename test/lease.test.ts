@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../packages/rfaas/src/clock.ts'
@@ -84,6 +85,39 @@ describe('a lease', () => {
     await assert.rejects(waiting, error('lease_closed'))
     assert.deepEqual(await Promise.all(inFlight), ['a', 'b'])
     assert.equal((await released).usage.invocations, 2)
+  })
+
+  for (const fabric of ['local', 'tcp'] as const) {
+    test(`over ${fabric}: a release waits for what is in flight as long as it was told, and cuts off the rest`, async () => {
+      // Far longer than the lease: it is renewed while it waits.
+      const patient = await lease({ fabric, durationMs: 500 })
+      const gate = scene.gate()
+      const inFlight = patient.call.whileShut(gate.path, 'finished')
+      const released = patient.release({ graceMs: 60_000 })
+      await assert.rejects(patient.call.add(1, 2), { code: 'lease_closed', outcome: 'not_run' })
+      await delay(1_500)
+      gate.open()
+      assert.equal(await inFlight, 'finished')
+      assert.equal((await released).usage.invocations, 1)
+
+      const impatient = await lease({ fabric })
+      const cutOff = assert.rejects(impatient.call.never(), { code: 'cut_off', outcome: 'unknown' })
+      const releasing = impatient.release({ graceMs: 60_000 })
+      // A second release that is less patient counts.
+      await impatient.release({ graceMs: 0 })
+      await Promise.all([releasing, cutOff])
+    })
+  }
+
+  test('a release refuses a grace that is none', async () => {
+    await using workers = await lease()
+    for (const graceMs of [-1, NaN, Infinity, '5' as unknown as number]) {
+      await assert.rejects(
+        workers.release({ graceMs }),
+        error('invalid_argument', /graceMs must be a number from 0 to/),
+      )
+    }
+    assert.equal(await workers.call.add(1, 2), 3)
   })
 
   test('an unknown function is refused with the names of those that there are', async () => {

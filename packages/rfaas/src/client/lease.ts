@@ -194,7 +194,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
    * all the same
    */
   async release({ graceMs = RELEASE_GRACE_MS_DEFAULT }: ReleaseOptions = {}): Promise<Bill> {
-    if (!(graceMs >= 0 && graceMs <= RETRIEVAL_GRACE_MS_MAX)) {
+    if (typeof graceMs !== 'number' || !(graceMs >= 0 && graceMs <= RETRIEVAL_GRACE_MS_MAX)) {
       const range = `a number from 0 to ${RETRIEVAL_GRACE_MS_MAX}`
       throw new RfaasError('invalid_argument', `Cannot release: graceMs must be ${range}, not ${inspect(graceMs)}`)
     }
