@@ -13,12 +13,12 @@ import { Random } from './harness/chaos/random.ts'
 import { Scene, type Started } from './harness/scene.ts'
 
 const INVOCATIONS = 50_000
-const PER_ROUND = 2_500
+const PER_ROUND = 4_000
 const seed = Number(process.env['RFAAS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
 const LARGE_BYTES = 32 * 2 ** 20
 
-describe('under kills, retrievals and releases at random moments', () => {
+describe('under kills, retrievals and releases at random moments', { timeout: 600_000 }, () => {
   let scene: Scene
   let manager: Started
   let cluster: Cluster
@@ -32,13 +32,17 @@ describe('under kills, retrievals and releases at random moments', () => {
   after(() => scene[Symbol.asyncDispose]())
 
   for (const fabric of ['local', 'tcp'] as const) {
-    test(`over ${fabric}, ${INVOCATIONS} invocations: none runs twice, none is lost without a word (seed ${seed})`, async (t) => {
-      const random = new Random(seed)
-      const options = { scene, cluster, managerUrl: manager.url, fabric, perRound: PER_ROUND, random }
-      const report = await attack({ ...options, invocations: INVOCATIONS })
-      t.diagnostic(JSON.stringify(report))
-      assert.ok(report.resolved > INVOCATIONS / 4, JSON.stringify(report))
-    })
+    test(
+      `over ${fabric}, ${INVOCATIONS} invocations: none runs twice, none is lost without a word (seed ${seed})`,
+      { timeout: 300_000 },
+      async (t) => {
+        const random = new Random(seed)
+        const options = { scene, cluster, managerUrl: manager.url, fabric, perRound: PER_ROUND, random }
+        const report = await attack({ ...options, invocations: INVOCATIONS })
+        t.diagnostic(JSON.stringify(report))
+        assert.ok(report.resolved > INVOCATIONS / 4, JSON.stringify(report))
+      },
+    )
 
     test(`over ${fabric}, an answer of ${LARGE_BYTES} bytes arrives though its lease is taken back meanwhile, and runs once`, async () => {
       const path = join(scene.folder, `large-${fabric}`)

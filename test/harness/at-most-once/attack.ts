@@ -93,7 +93,7 @@ async function playRound(
 function invoke(lease: Lease<typeof Functions>, path: string, id: number, random: Random): Promise<unknown> {
   const dice = random.next()
   if (dice < 0.02) return lease.call.countLarge(path, id, random.whole(1, 500_000))
-  if (dice < 0.05) return lease.call.countLater(path, id, random.whole(0, 5))
+  if (dice < 0.1) return lease.call.countLater(path, id, random.whole(0, 5))
   return lease.call.count(path, id)
 }
 
