@@ -33,10 +33,10 @@ napi_value memoryMap(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
-// (ArrayBuffer): its length becomes 0 at once, and its memory is unmapped when nothing refers to it.
+// (ArrayBuffer): its length becomes 0 and its memory goes back at once; late reads and writes of other threads hit nothing.
 napi_value memoryDetach(napi_env env, napi_callback_info info) {
   ARGS(1);
-  napi_detach_arraybuffer(env, arg[0]);
+  block_detach(env, arg[0]);
   return number(env, 0);
 }
 

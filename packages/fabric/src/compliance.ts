@@ -10,6 +10,7 @@ import { testHeaders } from './compliance/headers.ts'
 import { testRacing } from './compliance/racing.ts'
 import { testSleeping } from './compliance/sleeping.ts'
 import { testThreading } from './compliance/threading.ts'
+import { testViewing } from './compliance/viewing.ts'
 import { testWriting } from './compliance/writing.ts'
 
 export type { Harness } from './compliance/harness.ts'
@@ -30,5 +31,6 @@ export function testCompliance(harness: Harness): void {
   describe(`${name}: echoing`, options, () => testEchoing(harness))
   describe(`${name}: dying`, options, () => testDying(harness))
   describe(`${name}: closing`, options, () => testClosing(harness))
+  describe(`${name}: viewing`, options, () => testViewing(harness))
   describe(`${name}: threading`, options, () => testThreading(harness))
 }

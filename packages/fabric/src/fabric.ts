@@ -164,7 +164,9 @@ export interface Connection {
   ref(): void
   unref(): void
   /**
-   * Gives everything back; the windows become empty (`byteLength` 0). What the peer has not received yet may be lost.
+   * Gives everything back; the windows become empty (`byteLength` 0). Work in Node's thread pool that reads or writes a
+   * view of one meanwhile (zlib, fs, crypto) is harmless, and so is memory that was moved out of one
+   * (`ArrayBuffer.prototype.transfer`): both find other bytes from then on. What the peer has not received yet may be lost.
    * Closing twice is fine.
    */
   close(): void

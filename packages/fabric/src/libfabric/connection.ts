@@ -168,10 +168,11 @@ export class LibfabricConnection implements Connection {
     this.#state = 'closed'
     this.#batchCount = 0
     this.#unwatch()
+    // First, because the provider must not send or receive what is in the windows afterwards.
+    this.#native.ofiClose(this.#id)
     for (const buffer of [this.outbound, this.inbound, this.#batch.buffer as ArrayBuffer]) {
       this.#loop.memoryDetach(buffer)
     }
-    this.#native.ofiClose(this.#id)
   }
 
   /** Whether there is something to poll, looked up without taking it. */
