@@ -55,9 +55,9 @@ NAPI_MODULE_INIT() {
       EXPORT(memoryCreate),   EXPORT(memoryMap),    EXPORT(memoryDetach),
       EXPORT(socketListen),   EXPORT(socketAccept), EXPORT(socketConnect),
       EXPORT(socketSend),     EXPORT(socketReceive),
-      EXPORT(eventCreate),    EXPORT(descriptorClose),
-      EXPORT(channelOpen),    EXPORT(channelAttach), EXPORT(channelRing), EXPORT(channelWait),
-      EXPORT(channelInterrupt), EXPORT(channelClose),
+      EXPORT(descriptorClose),
+      EXPORT(channelOpen),    EXPORT(channelAttach), EXPORT(channelFlags), EXPORT(channelRing), EXPORT(channelHear),
+      EXPORT(channelWait),    EXPORT(channelWatch), EXPORT(channelInterrupt), EXPORT(channelClose),
       EXPORT(watchStart),     EXPORT(watchReference), EXPORT(watchStop),
       EXPORT(processorYield), EXPORT(dieWithParent),
   };

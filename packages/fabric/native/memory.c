@@ -1,15 +1,22 @@
 #include "memory.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static const napi_type_tag BLOCK_TAG = {0x72666161735f626cULL, 0x6f636b5f76310001ULL};
 
+// Of huge pages and other kinds of memory, holes that a peer makes cannot always be filled again, which is a SIGBUS too.
 static bool is_whole(int fd, int64_t end) {
+  struct stat file;
+  struct statfs system;
   int seals = fcntl(fd, F_GET_SEALS);
-  return seals >= 0 && (seals & F_SEAL_SHRINK) && lseek(fd, 0, SEEK_END) >= end;
+  return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size >= end &&
+         fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
 }
 
 block* block_map(int fd, int64_t offset, size_t bytes) {

@@ -13,8 +13,8 @@ typedef struct {
   bool stays;       // its addresses are never unmapped
 } block;
 
-// Maps anonymous memory (fd -1), or a descriptor whose memory is there in full and cannot shrink: else our next read
-// could be a SIGBUS. One owner. NULL with errno set on failure.
+// Maps anonymous memory (fd -1), or a memfd whose memory is there in full and cannot shrink: else our next read could be a
+// SIGBUS. One owner. NULL with errno set on failure.
 block* block_map(int fd, int64_t offset, size_t bytes);
 // The addresses are unmapped with the last owner.
 void block_release(block* b);

@@ -90,6 +90,10 @@ export type WaitResult = 'ready' | 'timeout' | 'interrupted' | 'lost'
  * After `close` every call throws `closed`, but for `close`, `ref` and `unref`, which do nothing then.
  *
  * Over libfabric a long write goes on only while its writer polls, waits or is armed.
+ *
+ * A peer may lie. Whatever it does, each call here comes back (`wait` within its timeout), immediates are in range, and
+ * `state`, `takeInterrupt` and what is lost are our own process's to say. But a peer can keep `write` giving false, `poll`
+ * giving immediates and `arm` giving false for as long as it likes: whoever calls them in a loop bounds the loop.
  */
 export interface Connection {
   readonly fabric: FabricName

@@ -140,7 +140,7 @@ export class LibfabricConnection implements Connection {
     if (this.#watch === 0) {
       const descriptor = this.#native.ofiDescriptor(this.#id)
       this.#watch = checked(
-        this.#loop.watchStart(descriptor, 0, () => this.#readable()),
+        this.#loop.watchStart(descriptor, () => this.#readable()),
         'Cannot watch a connection',
       )
     }

@@ -31,7 +31,7 @@ export class LibfabricListener implements Listener {
     this.#id = checked(native.ofiListen(provider, host, address), `Cannot listen on ${host} over ${provider}`)
     this.address = new TextDecoder().decode(address.subarray(0, address.indexOf(0)))
     this.#watch = checked(
-      localNative().watchStart(native.ofiListenerDescriptor(this.#id), 0, () => this.#requests()),
+      localNative().watchStart(native.ofiListenerDescriptor(this.#id), () => this.#requests()),
       'Cannot watch a listener',
     )
     localNative().watchReference(this.#watch, 1)

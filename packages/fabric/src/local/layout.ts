@@ -6,8 +6,7 @@ import type { Geometry } from '../fabric.ts'
  *
  *     line of side 0 | line of side 1 | ring 0→1 | ring 1→0 | spare cells | … page … | window 0→1 | … page … | window 1→0
  *
- * A line is two cache lines: SLEEP, LOST and INTERRUPTED in the first (native/channel.c has the same words), CONSUMED
- * alone in the second. A ring has one cell per immediate on its way. Its first word is the immediate, shifted left, and
+ * A line is two cache lines: SLEEP alone in the first (native/channel.c has the same word), CONSUMED alone in the second. A ring has one cell per immediate on its way. Its first word is the immediate, shifted left, and
  * a phase bit that changes with every lap, as the completion queues of network cards have it: the reader knows a new
  * word from an old one without ever writing to the ring. The words after it are the header, so a message without a
  * payload moves one cache line. A cell is two cache lines long, though it uses one: processors fetch lines in pairs, and
@@ -18,14 +17,17 @@ import type { Geometry } from '../fabric.ts'
 export const LINE_WORDS = 32
 export const CELL_WORDS = 32
 export const SLEEP = 0
-export const LOST = 1
-export const INTERRUPTED = 2
 export const CONSUMED = 16
 
 /** Values of SLEEP. */
 export const AWAKE = 0
 export const BLOCKED = 1
 export const ON_LOOP = 2
+
+/** The flags of a channel, in memory of this process that no peer can write (native/channel.c has the same words). */
+export const LOST = 0
+export const INTERRUPTED = 1
+export const FLAG_WORDS = 2
 
 export type Side = 0 | 1
 
