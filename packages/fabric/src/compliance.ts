@@ -7,6 +7,7 @@ import { testDying } from './compliance/dying.ts'
 import { testEchoing } from './compliance/echoing.ts'
 import type { Harness } from './compliance/harness.ts'
 import { testHeaders } from './compliance/headers.ts'
+import { testLacking } from './compliance/lacking.ts'
 import { testRacing } from './compliance/racing.ts'
 import { testSleeping } from './compliance/sleeping.ts'
 import { testThreading } from './compliance/threading.ts'
@@ -32,5 +33,6 @@ export function testCompliance(harness: Harness): void {
   describe(`${name}: dying`, options, () => testDying(harness))
   describe(`${name}: closing`, options, () => testClosing(harness))
   describe(`${name}: viewing`, options, () => testViewing(harness))
+  describe(`${name}: lacking descriptors`, options, () => testLacking(harness))
   describe(`${name}: threading`, options, () => testThreading(harness))
 }

@@ -152,7 +152,7 @@ export interface Connection {
    * Arms the wake-up of the event loop: `onReady` is called once, later, when there is something to poll, the peer is
    * lost or `interrupt` was called.
    *
-   * @returns false when there is something already, in which case nothing is armed
+   * @returns false when there is something already, or the fabric has to be polled once more: then nothing is armed
    * @throws {FabricError} `closed`, `system`
    */
   arm(): boolean
