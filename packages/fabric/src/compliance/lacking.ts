@@ -45,8 +45,8 @@ export function testLacking(harness: Harness): void {
     const connecting = fabric.connect(address, { ...SMALL, secret: SECRET, timeoutMs: PATIENCE_MS })
     connecting.catch(() => undefined)
     const [{ loops }] = (await once(child, 'message')) as [{ loops: number }]
-    // 50 ms between two tries, and what else a process does.
-    assert.ok(loops < 100, `${loops} turns of the event loop in 400 ms`)
+    // 50 ms between two tries, each of a few turns, and what else a process does.
+    assert.ok(loops < 1000, `${loops} turns of the event loop in 400 ms`)
     const accepted = once(child, 'message')
     const end = await connecting
     await Promise.race([accepted, delay(PATIENCE_MS).then(() => assert.fail('was not accepted'))])

@@ -12,7 +12,7 @@ const ESTABLISH_TIMEOUT_MS = 5000
  * So many looks in a row that find no request: the provider cannot accept its peer, as when descriptors are out, which it
  * tells nobody. A peer that can be accepted takes two or three.
  */
-const VAIN_LOOKS_MAX = 32
+const VAIN_LOOKS_MAX = 16
 const ADDRESS_BYTES_MAX = 64
 
 /** Waits for peers on a passive endpoint; the secret is checked before anything is accepted. */
