@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { closeSync, ftruncateSync, openSync, readdirSync, unlinkSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { setImmediate, setTimeout as delay } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 
 import fc from 'fast-check'
 
-import { NOTICE_MS } from '../compliance/harness.ts'
+import { NOTICE_MS, PATIENCE_MS } from '../compliance/harness.ts'
 import { seeded } from '../compliance/stress.ts'
 import { FabricError } from '../errors.ts'
 import { IMMEDIATE_MAX, type Connection } from '../fabric.ts'
@@ -25,12 +27,18 @@ const OURS = LAYOUT.lineWord[1]
 const THEIRS = LAYOUT.lineWord[0]
 
 interface Attack extends Disposable {
-  /** The honest end. */
+  /** The honest end, and the number of its channel. */
   end: Connection
+  id: number
+  /** The descriptors of the peer. */
+  memory: number
+  socket: number
   /** The whole control page, as the peer has it. */
   words: Int32Array
   /** Sends a byte over the connection's socket; whether there was room for it. */
   ring(): boolean
+  /** Somebody else has ended the socket. */
+  died(): void
   /** Ends the socket, which is all that the kernel does for a peer that is killed. */
   die(): void
 }
@@ -48,13 +56,14 @@ async function attack(): Promise<Attack> {
   const listener = await new LocalFabric().listen(GEOMETRY)
   const socket = checked(native.socketConnect(listener.address), 'Cannot connect')
   native.socketSend(socket, encodeHello(GEOMETRY), null)
-  const end = attach(await listener.accept())
+  const handle = await listener.accept()
+  const end = attach(handle)
   listener.close()
   const descriptors = new Int32Array(1)
   assert.equal(native.socketReceive(socket, new Uint8Array(1), descriptors), 1)
   const page = native.memoryMap(descriptors[0]!, 0, LAYOUT.controlBytes)
   assert.ok(page)
-  native.descriptorClose(descriptors[0]!)
+  const memory = descriptors[0]!
   let alive = true
   const die = (): void => {
     if (alive) native.descriptorClose(socket)
@@ -62,12 +71,17 @@ async function attack(): Promise<Attack> {
   }
   return {
     end,
+    id: handle.id,
+    memory,
+    socket,
     words: new Int32Array(page),
     ring: () => native.socketSend(socket, Uint8Array.of(1), null) === 1,
+    died: () => void (alive = false),
     die,
     [Symbol.dispose]() {
       end.close()
       die()
+      native.descriptorClose(memory)
       native.memoryDetach(page)
     },
   }
@@ -241,6 +255,41 @@ describe('a hostile peer that wants us to hang', () => {
       assert.equal(end.arm(), false)
       assert.equal(end.wait(), 'lost')
     }
+  })
+
+  it('that takes our sleep back without a ring, and is killed: who is blocked wakes', async () => {
+    using attacked = await attack()
+    const { id, words, memory, socket } = attacked
+    const killer = new Worker(
+      `const { memory, socket, bytes, word, native } = require('node:worker_threads').workerData
+       import(native).then(({ localNative }) => {
+         const words = new Int32Array(localNative().memoryMap(memory, 0, bytes))
+         require('node:worker_threads').parentPort.postMessage('ready')
+         // Between publishing that it sleeps and sleeping, a thread takes a moment.
+         const look = () => (words[word] === ${BLOCKED} ? setTimeout(kill, 50) : setTimeout(look, 1))
+         const kill = () => {
+           words[word] = ${AWAKE}
+           localNative().descriptorClose(socket)
+         }
+         look()
+       })`,
+      {
+        eval: true,
+        workerData: {
+          memory,
+          socket,
+          bytes: LAYOUT.controlBytes,
+          word: OURS + SLEEP,
+          native: import.meta.resolve('../native.ts'),
+        },
+      },
+    )
+    await once(killer, 'message')
+    words[OURS + SLEEP] = BLOCKED
+    assert.equal(native.channelWait(id, PATIENCE_MS), 0)
+    attacked.died()
+    await killer.terminate()
+    assert.equal(attacked.end.wait(), 'lost')
   })
 })
 
