@@ -1,82 +1,100 @@
-// Sleep and wake between two processes that share a control page. Each side has a line of three words in it; the side
-// that sleeps publishes how, the other looks after every publication of its own. One thread per process watches the
-// sockets, so that a peer's death is a word in memory to everyone who polls, and wakes everyone who sleeps.
+// Sleep and wake between two processes that share a control page. Each side has a sleep word in it; the side that sleeps
+// publishes how, the other looks after every publication of its own. The peer can write all of that page, so what only this
+// process may say (that the peer is lost, that we were interrupted) is in memory of our own. Nothing here can block on the
+// peer: a ring is a futex or a byte into a socket that is dropped when there is no room, because then the peer has bytes to
+// read already. One thread per process watches the sockets, so that a peer's death is a word in memory to everyone who
+// polls, and wakes everyone who sleeps.
 #include "local.h"
 #include "memory.h"
 #include "table.h"
+#include "watch.h"
 #include <errno.h>
 #include <linux/futex.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { SLEEP, LOST, INTERRUPTED, LINE_WORDS = 32 };
+enum { SLEEP, LINE_WORDS = 32 };
 enum { AWAKE, BLOCKED, ON_LOOP };
+enum { LOST, INTERRUPTED, FLAGS };
 
 typedef struct {
   block* control;
+  block* flags; // uint32_t[FLAGS]
   uint32_t* own;
   uint32_t* peer;
-  int memory; // until somebody attaches, then -1
+  waker* waker; // of the thread whose event loop watches the socket, or NULL
+  int memory;   // until somebody attaches, then -1
   int socket;
-  int own_event;
-  int peer_event;
   int64_t id;
 } channel;
 
 static table channels = TABLE_INIT;
-static pthread_once_t watcher_once = PTHREAD_ONCE_INIT;
-static int watcher_epoll = -1;
 
-static void wake(uint32_t* line, int event) {
-  uint32_t was = __atomic_exchange_n(&line[SLEEP], AWAKE, __ATOMIC_SEQ_CST);
-  if (was == BLOCKED) syscall(SYS_futex, &line[SLEEP], FUTEX_WAKE, 1, NULL, NULL, 0);
-  else if (was == ON_LOOP) eventfd_write(event, 1);
-}
+static void wake_blocked(uint32_t* line) { syscall(SYS_futex, &line[SLEEP], FUTEX_WAKE, 1, NULL, NULL, 0); }
 
-// Sets a flag of our own line and wakes whoever sleeps on it. The lock keeps the channel from being closed meanwhile.
-static int flag_and_wake(int64_t id, int flag) {
+static void flag(channel* c, int which) { __atomic_store_n((uint32_t*)c->flags->data + which, 1, __ATOMIC_SEQ_CST); }
+
+// Sets a flag and wakes whoever sleeps, whatever the sleep word says: the peer may have changed it and died before its
+// ring. The lock keeps the channel from being closed meanwhile. A sleeper on the event loop hears by itself that the socket
+// has ended.
+static int flag_and_wake(int64_t id, int which) {
   pthread_mutex_lock(&channels.lock);
   channel* c = table_get(&channels, id);
   if (c) {
-    __atomic_store_n(&c->own[flag], 1, __ATOMIC_SEQ_CST);
-    wake(c->own, c->own_event);
+    flag(c, which);
+    __atomic_store_n(&c->own[SLEEP], AWAKE, __ATOMIC_SEQ_CST);
+    wake_blocked(c->own);
+    if (c->waker && which == INTERRUPTED) waker_send(c->waker);
   }
   pthread_mutex_unlock(&channels.lock);
   return c ? 0 : -EBADF;
 }
 
-static void* watch_for_death(void* unused) {
+static void* watch_for_death(void* epoll) {
   for (;;) {
     struct epoll_event event;
-    if (epoll_wait(watcher_epoll, &event, 1, -1) == 1) flag_and_wake((int64_t)event.data.u64, LOST);
+    if (epoll_wait((int)(intptr_t)epoll, &event, 1, -1) == 1) flag_and_wake((int64_t)event.data.u64, LOST);
   }
   return NULL;
 }
 
-static void start_watcher(void) {
+// The epoll descriptor of the thread that watches for deaths, or -errno. What cannot be started now is tried again.
+static int death_watcher(void) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static int started = -1;
   pthread_t thread;
   pthread_attr_t attributes;
-  watcher_epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (watcher_epoll < 0) return;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, 128 * 1024);
-  if (pthread_create(&thread, &attributes, watch_for_death, NULL) != 0) {
-    close(watcher_epoll);
-    watcher_epoll = -1;
+  pthread_mutex_lock(&lock);
+  int result = started;
+  if (result < 0) {
+    result = epoll_create1(EPOLL_CLOEXEC);
+    if (result < 0) result = -errno;
   }
-  pthread_attr_destroy(&attributes);
+  if (result >= 0 && started < 0) {
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, 128 * 1024);
+    int error = pthread_create(&thread, &attributes, watch_for_death, (void*)(intptr_t)result);
+    pthread_attr_destroy(&attributes);
+    if (error) {
+      close(result);
+      result = -error;
+    } else {
+      started = result;
+    }
+  }
+  pthread_mutex_unlock(&lock);
+  return result;
 }
 
 static void channel_free(channel* c) {
   if (c->memory >= 0) close(c->memory);
   close(c->socket);
-  close(c->own_event);
-  close(c->peer_event);
   if (c->control) block_release(c->control);
+  if (c->flags) block_release(c->flags);
   free(c);
 }
 
@@ -86,36 +104,34 @@ static void on_thread_end(void* c) {
   channel_free(c);
 }
 
-// (memory descriptor, control bytes, side: 0 or 1, socket, own event, peer's event) → number of the channel, or -errno.
-// Takes the four descriptors over, also when it fails.
+// (memory descriptor, control bytes, side: 0 or 1, socket) → number of the channel, or -errno. Takes both descriptors over,
+// also when it fails.
 napi_value channelOpen(napi_env env, napi_callback_info info) {
-  ARGS(6);
+  ARGS(4);
   int side = (int)int_of(env, arg[2]);
-  channel made = {
-      .memory = (int)int_of(env, arg[0]),
-      .socket = (int)int_of(env, arg[3]),
-      .own_event = (int)int_of(env, arg[4]),
-      .peer_event = (int)int_of(env, arg[5]),
-  };
-  channel* c = malloc(sizeof *c);
+  channel* c = calloc(1, sizeof *c);
   if (!c) abort();
-  *c = made;
+  c->memory = (int)int_of(env, arg[0]);
+  c->socket = (int)int_of(env, arg[3]);
   c->control = block_map(c->memory, 0, (size_t)int_of(env, arg[1]));
-  int error = c->control ? 0 : errno;
+  int error = c->control ? 0 : -errno;
+  if (!error) c->flags = block_map(-1, 0, FLAGS * sizeof(uint32_t));
+  if (!error && !c->flags) error = -errno;
+  int watcher = error ? error : death_watcher();
+  if (!error && watcher < 0) error = watcher;
   if (!error) {
     uint32_t* words = c->control->data;
     c->own = words + (side == 0 ? 0 : LINE_WORDS);
     c->peer = words + (side == 0 ? LINE_WORDS : 0);
-    pthread_once(&watcher_once, start_watcher);
     c->id = table_add(&channels, c);
     struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = (uint64_t)c->id};
-    if (c->id == 0) error = ENOMEM;
-    else if (epoll_ctl(watcher_epoll, EPOLL_CTL_ADD, c->socket, &event) < 0) error = errno;
+    if (c->id == 0) error = -ENOMEM;
+    else if (epoll_ctl(watcher, EPOLL_CTL_ADD, c->socket, &event) < 0) error = -errno;
   }
   if (!error) return number(env, c->id);
   table_remove(&channels, c->id);
   channel_free(c);
-  return number(env, -error);
+  return number(env, error);
 }
 
 // (channel) → the descriptor of its memory, for the caller to map and close, or -EBADF when the channel is closed or was
@@ -135,13 +151,37 @@ napi_value channelAttach(napi_env env, napi_callback_info info) {
   return number(env, memory);
 }
 
+// (channel) → ArrayBuffer of the flags, LOST and INTERRUPTED, or null.
+napi_value channelFlags(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  channel* c = table_get(&channels, int_of(env, arg[0]));
+  return c ? block_buffer(env, c->flags) : null_value(env);
+}
+
 // (channel): wakes the peer. Called only when its sleep word is not 0.
 napi_value channelRing(napi_env env, napi_callback_info info) {
   ARGS(1);
   channel* c = table_get(&channels, int_of(env, arg[0]));
   if (!c) return number(env, -EBADF);
-  wake(c->peer, c->peer_event);
+  uint32_t was = __atomic_exchange_n(&c->peer[SLEEP], AWAKE, __ATOMIC_SEQ_CST);
+  uint8_t byte = 1;
+  if (was == BLOCKED) wake_blocked(c->peer);
+  else if (was == ON_LOOP) send(c->socket, &byte, sizeof byte, MSG_DONTWAIT | MSG_NOSIGNAL);
   return number(env, 0);
+}
+
+// (channel) → 1 when the peer has rung, 0 when it has not, -ENOTCONN when the socket has ended, which LOST says from then
+// on. Takes one ring a call, because a peer that rings all the time must not hold the event loop up.
+napi_value channelHear(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  channel* c = table_get(&channels, int_of(env, arg[0]));
+  if (!c) return number(env, -EBADF);
+  uint8_t byte;
+  ssize_t heard = recv(c->socket, &byte, sizeof byte, MSG_DONTWAIT);
+  if (heard > 0) return number(env, 1);
+  if (heard < 0 && (errno == EAGAIN || errno == EINTR)) return number(env, 0);
+  flag(c, LOST);
+  return number(env, -ENOTCONN);
 }
 
 // (channel, milliseconds, negative for ever): blocks while our sleep word is BLOCKED. 0 or -ETIMEDOUT.
@@ -154,6 +194,25 @@ napi_value channelWait(napi_env env, napi_callback_info info) {
   timeout.tv_nsec = (long)((ms - (double)timeout.tv_sec * 1000) * 1e6);
   long result = syscall(SYS_futex, &c->own[SLEEP], FUTEX_WAIT, BLOCKED, ms < 0 ? NULL : &timeout, NULL, 0);
   return number(env, result < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0);
+}
+
+void channel_set_waker(int64_t id, waker* w) {
+  pthread_mutex_lock(&channels.lock);
+  channel* c = table_get(&channels, id);
+  if (c) c->waker = w;
+  pthread_mutex_unlock(&channels.lock);
+}
+
+// (channel, callback) → number of a watch (watch.c) that calls back when the peer rings or is lost, or when we are
+// interrupted; or -errno. Only by the thread that attached the channel, which stops the watch before it closes.
+napi_value channelWatch(napi_env env, napi_callback_info info) {
+  ARGS(2);
+  channel* c = table_get(&channels, int_of(env, arg[0]));
+  return number(env, c ? watch_start(env, c->socket, arg[1], c->id, c->flags) : -EBADF);
+}
+
+bool channel_is_interrupted(block* flags) {
+  return __atomic_load_n((uint32_t*)flags->data + INTERRUPTED, __ATOMIC_SEQ_CST) != 0;
 }
 
 // (channel): from any thread; the side that sleeps or polls sees the flag. 0 or -EBADF.

@@ -33,10 +33,10 @@ napi_value memoryMap(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
-// (ArrayBuffer): its length becomes 0 at once, and its memory is unmapped when nothing refers to it.
+// (ArrayBuffer): its length becomes 0 and its memory goes back at once; late reads and writes of other threads hit nothing.
 napi_value memoryDetach(napi_env env, napi_callback_info info) {
   ARGS(1);
-  napi_detach_arraybuffer(env, arg[0]);
+  block_detach(env, arg[0]);
   return number(env, 0);
 }
 
@@ -55,9 +55,9 @@ NAPI_MODULE_INIT() {
       EXPORT(memoryCreate),   EXPORT(memoryMap),    EXPORT(memoryDetach),
       EXPORT(socketListen),   EXPORT(socketAccept), EXPORT(socketConnect),
       EXPORT(socketSend),     EXPORT(socketReceive),
-      EXPORT(eventCreate),    EXPORT(descriptorClose),
-      EXPORT(channelOpen),    EXPORT(channelAttach), EXPORT(channelRing), EXPORT(channelWait),
-      EXPORT(channelInterrupt), EXPORT(channelClose),
+      EXPORT(descriptorClose),
+      EXPORT(channelOpen),    EXPORT(channelAttach), EXPORT(channelFlags), EXPORT(channelRing), EXPORT(channelHear),
+      EXPORT(channelWait),    EXPORT(channelWatch), EXPORT(channelInterrupt), EXPORT(channelClose),
       EXPORT(watchStart),     EXPORT(watchReference), EXPORT(watchStop),
       EXPORT(processorYield), EXPORT(dieWithParent),
   };

@@ -5,8 +5,9 @@
 // local.c
 function memoryCreate, memoryMap, memoryDetach, processorYield, dieWithParent;
 // socket.c
-function socketListen, socketAccept, socketConnect, socketSend, socketReceive, eventCreate, descriptorClose;
+function socketListen, socketAccept, socketConnect, socketSend, socketReceive, descriptorClose;
 // channel.c
-function channelOpen, channelAttach, channelRing, channelWait, channelInterrupt, channelClose;
+function channelOpen, channelAttach, channelFlags, channelRing, channelHear, channelWait, channelWatch;
+function channelInterrupt, channelClose;
 // watch.c
 function watchStart, watchReference, watchStop;

@@ -1,13 +1,22 @@
 #include "memory.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+static const napi_type_tag BLOCK_TAG = {0x72666161735f626cULL, 0x6f636b5f76310001ULL};
+
+// Of huge pages and other kinds of memory, holes that a peer makes cannot always be filled again, which is a SIGBUS too.
 static bool is_whole(int fd, int64_t end) {
+  struct stat file;
+  struct statfs system;
   int seals = fcntl(fd, F_GET_SEALS);
-  return seals >= 0 && (seals & F_SEAL_SHRINK) && lseek(fd, 0, SEEK_END) >= end;
+  return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size >= end &&
+         fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
 }
 
 block* block_map(int fd, int64_t offset, size_t bytes) {
@@ -28,20 +37,69 @@ block* block_map(int fd, int64_t offset, size_t bytes) {
   return b;
 }
 
+// Gives the memory back at once and leaves zeroes of our own at its addresses, for those who still read or write there.
+static void make_empty(block* b) {
+  if (b->is_empty) return;
+  b->is_empty = true;
+  // One step for all other threads: none of them can find the addresses unmapped. When the kernel refuses it, what was
+  // there stays, which is as harmless.
+  int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  (void)!mmap(b->data, b->bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+}
+
 void block_release(block* b) {
   if (atomic_fetch_sub(&b->owners, 1) > 1) return;
-  munmap(b->data, b->bytes);
+  if (b->stays) make_empty(b);
+  else munmap(b->data, b->bytes);
   free(b);
 }
 
-static void finalize(napi_env env, void* data, void* hint) { block_release(hint); }
+// Whether the thread has begun to end: Node refuses then whatever could run JavaScript.
+static bool is_ending(napi_env env) {
+  napi_value nothing;
+  bool same;
+  return napi_get_undefined(env, &nothing) != napi_ok || napi_strict_equals(env, nothing, nothing, &same) != napi_ok;
+}
+
+// The memory behind the buffer is gone, or its thread ends. Memory that was moved may live on in another thread then, and
+// Node tells us no more of it: so the addresses stay.
+static void on_memory_gone(napi_env env, void* data, void* hint) {
+  block* b = hint;
+  if (is_ending(env) && !b->is_detached) b->stays = true;
+  block_release(b);
+}
+
+// Nobody refers to the buffer any more, also no request in the thread pool: each refers to the view that it works in.
+static void on_buffer_gone(napi_env env, void* data, void* hint) {
+  block_release(data);
+}
 
 napi_value block_buffer(napi_env env, block* b) {
   napi_value buffer = NULL;
   atomic_fetch_add(&b->owners, 1);
-  if (napi_create_external_arraybuffer(env, b->data, b->bytes, finalize, b, &buffer) != napi_ok) {
+  if (napi_create_external_arraybuffer(env, b->data, b->bytes, on_memory_gone, b, &buffer) != napi_ok) {
     block_release(b);
     return null_value(env);
   }
+  atomic_fetch_add(&b->owners, 1);
+  if (napi_wrap(env, buffer, b, on_buffer_gone, NULL, NULL) != napi_ok) {
+    block_release(b);
+    napi_detach_arraybuffer(env, buffer);
+    return null_value(env);
+  }
+  napi_type_tag_object(env, buffer, &BLOCK_TAG);
   return buffer;
+}
+
+void block_detach(napi_env env, napi_value buffer) {
+  block* b;
+  bool is_ours = false, was_moved = true;
+  napi_check_object_type_tag(env, buffer, &BLOCK_TAG, &is_ours);
+  if (!is_ours || napi_unwrap(env, buffer, (void**)&b) != napi_ok) return;
+  napi_is_detached_arraybuffer(env, buffer, &was_moved);
+  if (!was_moved) {
+    b->is_detached = true;
+    napi_detach_arraybuffer(env, buffer);
+  }
+  make_empty(b);
 }

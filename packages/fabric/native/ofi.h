@@ -14,6 +14,9 @@
 
 #define OFI_VERSION FI_VERSION(1, 17)
 
+// The largest immediate; a peer can send larger numbers (src/fabric.ts).
+enum { IMMEDIATE_MAX = 0x7fffffff };
+
 // Immediates that one poll can give.
 enum { BATCH = 64 };
 
@@ -62,6 +65,7 @@ typedef struct {
   int interrupt_event;
   int64_t id;
   atomic_bool attached;
+  bool is_enabled;
   bool posts_receives;
   bool lists_waits; // the queue lists what it waits for, instead of having one descriptor of its own
   bool finished; // the last write of this side, and with it every one before, has left the provider

@@ -42,17 +42,19 @@ connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, 
   }
   struct fi_eq_attr eq_attr = {.size = 16, .wait_obj = FI_WAIT_FD};
   if (!*error) *error = fi_domain(fabric, info, &c->domain, NULL);
-  if (!*error) *error = fi_endpoint(c->domain, info, &c->ep, NULL);
-  if (!*error) info->handle = NULL; // the endpoint has it
   if (!*error) *error = fi_eq_open(fabric, &eq_attr, &c->eq, NULL);
   // Over verbs every write takes an entry until it is read, also one that asks for no completion.
   if (!*error) *error = ofi_open_queue(c, info->tx_attr->size + (size_t)receives);
+  if (!*error) *error = register_window(c, c->outbound, FI_WRITE, &c->outbound_mr);
+  if (!*error) *error = register_window(c, c->inbound, FI_REMOTE_WRITE, &c->inbound_mr);
+  // After all that takes descriptors and memory: what fails before can be tried again with the same request.
+  if (!*error) *error = fi_endpoint(c->domain, info, &c->ep, NULL);
+  if (!*error) info->handle = NULL; // the endpoint has it
   if (!*error) *error = fi_ep_bind(c->ep, &c->eq->fid, 0);
   // Writes complete silently, for none asks for a completion; what arrives always completes.
   if (!*error) *error = fi_ep_bind(c->ep, &c->cq->fid, FI_TRANSMIT | FI_RECV | FI_SELECTIVE_COMPLETION);
-  if (!*error) *error = register_window(c, c->outbound, FI_WRITE, &c->outbound_mr);
-  if (!*error) *error = register_window(c, c->inbound, FI_REMOTE_WRITE, &c->inbound_mr);
   if (!*error) *error = fi_enable(c->ep);
+  c->is_enabled = !*error;
   if (!*error && c->posts_receives) *error = ofi_post_receives(c, receives);
   if (!*error) *error = ofi_watch_events(c);
   if (!*error) return c;
@@ -62,10 +64,9 @@ connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, 
 }
 
 void ofi_connection_free(connection* c) {
-  if (c->ep) {
-    fi_shutdown(c->ep, 0);
-    fi_close(&c->ep->fid);
-  }
+  // The tcp provider crashes when an endpoint is shut down that has no queues yet.
+  if (c->is_enabled) fi_shutdown(c->ep, 0);
+  if (c->ep) fi_close(&c->ep->fid);
   if (c->outbound_mr) fi_close(&c->outbound_mr->fid);
   if (c->inbound_mr) fi_close(&c->inbound_mr->fid);
   if (c->cq) fi_close(&c->cq->fid);

@@ -48,7 +48,7 @@ static int drain(connection* c, uint32_t* to, uint32_t room) {
     c->lost = true;
   }
   for (ssize_t i = 0; i < got; i++) {
-    if (entries[i].flags & FI_REMOTE_CQ_DATA) to[count++] = (uint32_t)entries[i].data;
+    if (entries[i].flags & FI_REMOTE_CQ_DATA) to[count++] = (uint32_t)entries[i].data & IMMEDIATE_MAX;
     else if (entries[i].flags & FI_WRITE) c->finished = true; // ofiFinish alone asks for a completion
   }
   // Each immediate used up a receive. They are posted again when there is nothing better to do, or a batch is owed.

@@ -1,6 +1,7 @@
 // The side that waits for peers. A request is shown to TypeScript, which knows the secret, before anything is accepted.
 #include "ofi.h"
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,10 @@
 int ofi_turn_away(struct fid_pep* pep, struct fi_info* request) {
   uint8_t word = 1;
   return fi_reject(pep, request->handle, &word, sizeof word);
+}
+
+static bool is_shortage(int error) {
+  return error == -FI_ENOMEM || error == -ENFILE || error == -FI_EMFILE || error == -FI_ENOBUFS;
 }
 
 static void listener_free(listener* l) {
@@ -99,17 +104,19 @@ napi_value ofiReject(napi_env env, napi_callback_info info) {
   return number(env, error);
 }
 
-// (listener, outbound bytes, inbound bytes, depth) → number of the connection, to be established, or an error.
+// (listener, outbound bytes, inbound bytes, depth) → number of the connection, to be established, or an error. The request
+// stays after -ENOMEM, -ENFILE, -EMFILE and -ENOBUFS when it can be accepted later; -EINVAL when there is none.
 napi_value ofiAccept(napi_env env, napi_callback_info info) {
   ARGS(4);
   listener* l = table_get(&ofi_listeners, int_of(env, arg[0]));
   int error;
   if (!l || !l->request) return number(env, -FI_EINVAL);
   struct fi_info* request = l->request;
-  l->request = NULL;
   connection* c = ofi_connection_new(l->fabric, request, int_of(env, arg[1]), int_of(env, arg[2]), int_of(env, arg[3]), &error);
+  if (!c && request->handle && is_shortage(error)) return number(env, error);
+  l->request = NULL;
   if (!c) {
-    if (request->handle) ofi_turn_away(l->pep, request);
+    if (request->handle) fi_reject(l->pep, request->handle, NULL, 0);
     fi_freeinfo(request);
     return number(env, error);
   }

@@ -1,9 +1,8 @@
 // Unix sockets in the abstract namespace: no file, so a kill leaves nothing behind. They carry a greeting and
-// descriptors, once; afterwards an open socket means that the peer lives. All are non-blocking.
+// descriptors, once; afterwards the peer rings with it, and an open socket means that the peer lives. All are non-blocking.
 #include "local.h"
 #include <errno.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -74,15 +73,17 @@ napi_value socketSend(napi_env env, napi_callback_info info) {
   return number(env, sent < 0 ? -errno : sent);
 }
 
-// (descriptor, bytes, descriptors: Int32Array, filled; -1 where none came) → bytes received, 0 at the end, or -errno.
+// (descriptor, bytes, descriptors: Int32Array, filled; -1 where none came; or null) → bytes received, 0 at the end, or
+// -errno. More descriptors than asked for are -EPROTO, and -EMFILE when we have no room for them: then none stays open.
 napi_value socketReceive(napi_env env, napi_callback_info info) {
   ARGS(3);
   span bytes = span_of(env, arg[1]), fds = span_of(env, arg[2]);
-  memset(fds.data, 0xff, fds.bytes);
+  size_t room = fds.bytes / sizeof(int), count = 0;
+  int all[DESCRIPTORS_MAX];
   struct iovec vector = {bytes.data, bytes.bytes};
   union {
     struct cmsghdr header;
-    char space[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+    char space[CMSG_SPACE(sizeof all)];
   } control;
   struct msghdr message = {
       .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
@@ -90,22 +91,17 @@ napi_value socketReceive(napi_env env, napi_callback_info info) {
   if (received < 0) return number(env, -errno);
   for (struct cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-    size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; i++) {
-      int fd;
-      memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-      // What nobody asked for must not stay open.
-      if (i < fds.bytes / sizeof(int)) ((int*)fds.data)[i] = fd;
-      else close(fd);
-    }
+    size_t these = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    memcpy(all + count, CMSG_DATA(c), these * sizeof(int));
+    count += these;
   }
+  bool is_cut = message.msg_flags & MSG_CTRUNC;
+  if (count > room || is_cut) {
+    for (size_t i = 0; i < count; i++) close(all[i]);
+    return number(env, is_cut && count <= room ? -EMFILE : -EPROTO);
+  }
+  for (size_t i = 0; i < room; i++) ((int*)fds.data)[i] = i < count ? all[i] : -1;
   return number(env, received);
-}
-
-// () → descriptor of an event counter or -errno.
-napi_value eventCreate(napi_env env, napi_callback_info info) {
-  int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  return number(env, fd < 0 ? -errno : fd);
 }
 
 // (descriptor)

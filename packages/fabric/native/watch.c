@@ -1,4 +1,6 @@
-// Calls a function on the event loop when a descriptor becomes readable. Everything here belongs to one thread.
+// Calls a function on the event loop when a descriptor becomes readable. Everything here belongs to one thread, apart from
+// waker_send.
+#include "watch.h"
 #include "local.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -11,13 +13,31 @@ typedef struct watch {
   napi_ref callback;
   napi_async_context context;
   napi_async_cleanup_hook_handle cleanup;
-  int drain; // the descriptor of an event counter to reset, or -1
   int64_t id;
+  int64_t channel; // or 0
+  block* flags;    // of the channel
+  bool was_interrupted;
   struct watch* next;
 } watch;
 
+struct waker {
+  uv_async_t async; // first: a uv_handle_t* to it is a waker*
+  int watches;
+};
+
 static _Thread_local watch* watches;
 static _Thread_local int64_t last_id;
+static _Thread_local waker* own_waker;
+
+static void on_waker_closed(uv_handle_t* handle) { free(handle); }
+
+static void waker_release(int64_t channel) {
+  // First, because afterwards no other thread may use it.
+  channel_set_waker(channel, NULL);
+  if (--own_waker->watches > 0) return;
+  uv_close((uv_handle_t*)&own_waker->async, on_waker_closed);
+  own_waker = NULL;
+}
 
 static void on_closed(uv_handle_t* handle) {
   watch* w = (watch*)handle;
@@ -29,6 +49,10 @@ static void stop(watch* w) {
   for (watch** p = &watches; *p; p = &(*p)->next) {
     if (*p != w) continue;
     *p = w->next;
+    if (w->flags) {
+      waker_release(w->channel);
+      block_release(w->flags);
+    }
     napi_delete_reference(w->env, w->callback);
     napi_async_destroy(w->env, w->context);
     uv_poll_stop(&w->poll);
@@ -39,13 +63,10 @@ static void stop(watch* w) {
 
 static void on_thread_end(napi_async_cleanup_hook_handle handle, void* data) { stop(data); }
 
-static void on_readable(uv_poll_t* poll, int status, int events) {
-  watch* w = (watch*)poll;
+static void call_back(watch* w) {
   napi_env env = w->env;
   napi_handle_scope scope;
   napi_value receiver, callback, result;
-  uint64_t count;
-  if (w->drain >= 0 && read(w->drain, &count, sizeof count) < 0 && errno == EAGAIN) return;
   napi_open_handle_scope(env, &scope);
   napi_get_reference_value(env, w->callback, &callback);
   napi_get_global(env, &receiver);
@@ -57,39 +78,85 @@ static void on_readable(uv_poll_t* poll, int status, int events) {
   napi_close_handle_scope(env, scope);
 }
 
+static void on_readable(uv_poll_t* poll, int status, int events) { call_back((watch*)poll); }
+
 static watch* find(int64_t id) {
   watch* w = watches;
   while (w && w->id != id) w = w->next;
   return w;
 }
 
-// (descriptor, drain: whether it is an event counter to reset, callback) → number of the watch, or -errno. Does not
-// keep the process alive until watchReference says so.
-napi_value watchStart(napi_env env, napi_callback_info info) {
-  ARGS(3);
+// A callback may stop any watch: so all that are meant are marked first, and looked for anew after each call.
+static void on_woken(uv_async_t* async) {
+  watch* w;
+  for (w = watches; w; w = w->next) w->was_interrupted = w->flags && channel_is_interrupted(w->flags);
+  for (;;) {
+    for (w = watches; w && !w->was_interrupted; w = w->next) continue;
+    if (!w) return;
+    w->was_interrupted = false;
+    call_back(w);
+  }
+}
+
+// Makes the thread's waker where there is none yet. 0 or a negative error.
+static int waker_acquire(uv_loop_t* loop) {
+  if (!own_waker) {
+    waker* made = calloc(1, sizeof *made);
+    if (!made) return -ENOMEM;
+    int error = uv_async_init(loop, &made->async, on_woken);
+    if (error < 0) {
+      free(made);
+      return error;
+    }
+    uv_unref((uv_handle_t*)&made->async);
+    own_waker = made;
+  }
+  own_waker->watches++;
+  return 0;
+}
+
+void waker_send(waker* w) { uv_async_send(&w->async); }
+
+int64_t watch_start(napi_env env, int fd, napi_value callback, int64_t channel, block* flags) {
   uv_loop_t* loop;
   napi_value name;
   watch* w = calloc(1, sizeof *w);
-  if (!w) return number(env, -ENOMEM);
-  int fd = (int)int_of(env, arg[0]);
+  if (!w) return -ENOMEM;
   w->env = env;
-  w->drain = int_of(env, arg[1]) ? fd : -1;
   w->id = ++last_id;
+  w->channel = channel;
   napi_get_uv_event_loop(env, &loop);
-  int error = uv_poll_init(loop, &w->poll, fd);
+  int error = flags ? waker_acquire(loop) : 0;
+  if (error == 0) {
+    error = uv_poll_init(loop, &w->poll, fd);
+    if (error < 0 && flags) waker_release(channel);
+  }
   if (error < 0) {
     free(w);
-    return number(env, error);
+    return error;
+  }
+  if (flags) {
+    atomic_fetch_add(&flags->owners, 1);
+    w->flags = flags;
+    channel_set_waker(channel, own_waker);
   }
   napi_create_string_utf8(env, "rfaas.fabric", NAPI_AUTO_LENGTH, &name);
   napi_async_init(env, NULL, name, &w->context);
-  napi_create_reference(env, arg[2], 1, &w->callback);
+  napi_create_reference(env, callback, 1, &w->callback);
   napi_add_async_cleanup_hook(env, on_thread_end, w, &w->cleanup);
   w->next = watches;
   watches = w;
   uv_unref((uv_handle_t*)&w->poll);
-  uv_poll_start(&w->poll, UV_READABLE, on_readable);
-  return number(env, w->id);
+  error = uv_poll_start(&w->poll, UV_READABLE, on_readable);
+  if (error == 0) return w->id;
+  stop(w);
+  return error;
+}
+
+// (descriptor, callback) → number of the watch, or -errno. Does not keep the process alive until watchReference says so.
+napi_value watchStart(napi_env env, napi_callback_info info) {
+  ARGS(2);
+  return number(env, watch_start(env, (int)int_of(env, arg[0]), arg[1], 0, NULL));
 }
 
 // (watch, 1 or 0): whether it keeps the process alive.

@@ -8,9 +8,11 @@ import { testEchoing } from './compliance/echoing.ts'
 import { testFinishing } from './compliance/finishing.ts'
 import type { Harness } from './compliance/harness.ts'
 import { testHeaders } from './compliance/headers.ts'
+import { testLacking } from './compliance/lacking.ts'
 import { testRacing } from './compliance/racing.ts'
 import { testSleeping } from './compliance/sleeping.ts'
 import { testThreading } from './compliance/threading.ts'
+import { testViewing } from './compliance/viewing.ts'
 import { testWriting } from './compliance/writing.ts'
 
 export type { Harness } from './compliance/harness.ts'
@@ -32,5 +34,7 @@ export function testCompliance(harness: Harness): void {
   describe(`${name}: dying`, options, () => testDying(harness))
   describe(`${name}: finishing`, options, () => testFinishing(harness))
   describe(`${name}: closing`, options, () => testClosing(harness))
+  describe(`${name}: viewing`, options, () => testViewing(harness))
+  describe(`${name}: lacking descriptors`, options, () => testLacking(harness))
   describe(`${name}: threading`, options, () => testThreading(harness))
 }

@@ -90,6 +90,10 @@ export type WaitResult = 'ready' | 'timeout' | 'interrupted' | 'lost'
  * After `close` every call throws `closed`, but for `close`, `ref` and `unref`, which do nothing then.
  *
  * Over libfabric a long write goes on only while its writer polls, waits or is armed.
+ *
+ * A peer may lie. Whatever it does, each call here comes back (`wait` within its timeout), immediates are in range, and
+ * `state`, `takeInterrupt` and what is lost are our own process's to say. But a peer can keep `write` giving false, `poll`
+ * giving immediates and `arm` giving false for as long as it likes: whoever calls them in a loop bounds the loop.
  */
 export interface Connection {
   readonly fabric: FabricName
@@ -163,7 +167,7 @@ export interface Connection {
    * Arms the wake-up of the event loop: `onReady` is called once, later, when there is something to poll, the peer is
    * lost or `interrupt` was called.
    *
-   * @returns false when there is something already, in which case nothing is armed
+   * @returns false when there is something already, or the fabric has to be polled once more: then nothing is armed
    * @throws {FabricError} `closed`, `system`
    */
   arm(): boolean
@@ -179,7 +183,9 @@ export interface Connection {
   ref(): void
   unref(): void
   /**
-   * Gives everything back; the windows become empty (`byteLength` 0). What the peer has not received yet may be lost.
+   * Gives everything back; the windows become empty (`byteLength` 0). Work in Node's thread pool that reads or writes a
+   * view of one meanwhile (zlib, fs, crypto) is harmless, and so is memory that was moved out of one
+   * (`ArrayBuffer.prototype.transfer`): both find other bytes from then on. What the peer has not received yet may be lost.
    * Closing twice is fine.
    */
   close(): void

@@ -17,23 +17,18 @@ export interface LocalNative {
   socketAccept(descriptor: number): number
   socketConnect(name: string): number
   socketSend(descriptor: number, bytes: Uint8Array, descriptors: Int32Array | null): number
-  socketReceive(descriptor: number, bytes: Uint8Array, descriptors: Int32Array): number
-  eventCreate(): number
+  socketReceive(descriptor: number, bytes: Uint8Array, descriptors: Int32Array | null): number
   descriptorClose(descriptor: number): number
-  channelOpen(
-    memory: number,
-    controlBytes: number,
-    side: 0 | 1,
-    socket: number,
-    ownEvent: number,
-    peerEvent: number,
-  ): number
+  channelOpen(memory: number, controlBytes: number, side: 0 | 1, socket: number): number
   channelAttach(channel: number): number
+  channelFlags(channel: number): ArrayBuffer | null
   channelRing(channel: number): number
+  channelHear(channel: number): number
   channelWait(channel: number, timeoutMs: number): number
+  channelWatch(channel: number, onWoken: () => void): number
   channelInterrupt(channel: number): number
   channelClose(channel: number): number
-  watchStart(descriptor: number, drain: 0 | 1, onReadable: () => void): number
+  watchStart(descriptor: number, onReadable: () => void): number
   watchReference(watch: number, reference: 0 | 1): number
   watchStop(watch: number): number
   processorYield(): number
@@ -128,6 +123,14 @@ export function libfabricNative(): LibfabricNative {
 export function systemReason(code: number): string {
   const known = getSystemErrorMap().get(-Math.abs(code))
   return known === undefined ? `error ${Math.abs(code)}` : `${known[1]} (${known[0]})`
+}
+
+/** ENOMEM, ENFILE, EMFILE, ENOBUFS. */
+const SHORTAGES: readonly number[] = [-12, -23, -24, -105]
+
+/** Whether a code says that this machine or process lacks something for now: a later try may succeed. */
+export function isShortage(code: number): boolean {
+  return SHORTAGES.includes(code)
 }
 
 /** Native code reports, TypeScript throws: here. Gives back what is not an error. */

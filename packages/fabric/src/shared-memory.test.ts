@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { ftruncateSync, openSync, closeSync, readdirSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 
 import { createSharedMemory, mapSharedMemory } from './shared-memory.ts'
 
@@ -45,6 +46,19 @@ describe('createSharedMemory', () => {
     memory.close()
     assert.equal(memory.buffer.byteLength, 0)
     assert.equal(readdirSync('/proc/self/fd').length, before)
+  })
+
+  it('close leaves addresses behind that the garbage collector unmaps by itself', async () => {
+    const mappedMib = (): number => Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024
+    const before = mappedMib()
+    let most = 0
+    for (let times = 1; times <= 6000; times++) {
+      createSharedMemory(2 ** 20).close()
+      if (times % 100 !== 0) continue
+      await setImmediate()
+      most = Math.max(most, mappedMib())
+    }
+    assert.ok(most - before < 4000, `${most - before} of 6000 MiB`)
   })
 
   it('refuses sizes that are none', () => {

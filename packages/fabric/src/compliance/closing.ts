@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 
 import type { Connection } from '../fabric.ts'
 import { code } from './connecting.ts'
@@ -14,8 +16,19 @@ const MIB = 2 ** 20
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length
 
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+/** Addresses are given back when nobody can hold a view any more, which is the garbage collector's to know. */
 function mappedMib(): number {
-  const kib = /^VmSize:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+  collectGarbage()
+  return statusMib('VmSize')
+}
+
+const residentMib = (): number => statusMib('VmRSS')
+
+function statusMib(field: string): number {
+  const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))
   return Number(kib![1]) / 1024
 }
 
@@ -124,6 +137,23 @@ export function testClosing(harness: Harness): void {
     // A tenth of what a leak of one window would be.
     const allowedMib = (cycles * 4) / 10
     assert.ok((await settles(mappedMib, mappedBefore + allowedMib)) <= mappedBefore + allowedMib)
+  })
+
+  it('close: gives the memory back at once, also while somebody refers to a view', { skip: !separate }, async () => {
+    const windowMib = 64
+    const geometry = { outboundBytes: windowMib * MIB, inboundBytes: windowMib * MIB, depth: 16 }
+    const before = residentMib()
+    using ends = await pair(harness, geometry)
+    const views = [ends.near.outbound, ends.far.outbound].map((window) => new Uint8Array(window as ArrayBuffer))
+    for (const view of views) view.fill(1)
+    assert.ok(residentMib() > before + windowMib)
+    ends.near.close()
+    ends.far.close()
+    assert.ok(residentMib() < before + windowMib)
+    assert.deepEqual(
+      views.map((view) => view.length),
+      [0, 0],
+    )
   })
 
   it('connect: refused ones leave no descriptor behind', async () => {

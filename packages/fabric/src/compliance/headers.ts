@@ -53,4 +53,16 @@ export function testHeaders(harness: Harness): void {
       }
     }
   })
+
+  it('headers: what came last stays until the next poll, however many are written meanwhile', async () => {
+    using ends = await pair(harness, GEOMETRY)
+    let sent = 0
+    while (sent < DEPTH) assert.ok(send(ends.near, sent++))
+    for (let lap = 0; lap < 5 * DEPTH; lap++) {
+      const immediate = await receive(ends.far, ends.near)
+      // There is room for one more now; where writes are not counted it is as many as that all the same.
+      assert.ok(send(ends.near, sent++))
+      checkHeader(ends.far, immediate)
+    }
+  })
 }

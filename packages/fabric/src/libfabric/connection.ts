@@ -14,6 +14,8 @@ import { SLEEP_MS_MAX } from '../sleep.ts'
 const EAGAIN = -11
 const ENOTCONN = -107
 const ETIMEDOUT = -110
+/** How often `arm` looks again when the provider has something to do first. */
+const LOOKS_MAX = 64
 /** Words of a batch; the next word says that we were interrupted (native/ofi.h). */
 const BATCH = 64
 
@@ -142,18 +144,20 @@ export class LibfabricConnection implements Connection {
   arm(): boolean {
     if (this.#state === 'closed') this.#refuse('arm')
     this.#setArmed(false)
-    for (;;) {
+    for (let looks = 1; ; looks++) {
       if (this.#fill() || Atomics.load(this.#batch, BATCH) !== 0 || this.#state === 'lost') return false
       const result = this.#native.ofiArm(this.#id)
       if (result === 0) break
       if (result === ENOTCONN) this.#state = 'lost'
       else if (result !== EAGAIN) checked(result, 'Cannot arm a connection')
+      // A peer that sends on and on without an immediate must not hold us here.
+      else if (looks === LOOKS_MAX) return false
     }
     this.#ringing = true
     if (this.#watch === 0) {
       const descriptor = this.#native.ofiDescriptor(this.#id)
       this.#watch = checked(
-        this.#loop.watchStart(descriptor, 0, () => this.#readable()),
+        this.#loop.watchStart(descriptor, () => this.#readable()),
         'Cannot watch a connection',
       )
     }
@@ -181,10 +185,11 @@ export class LibfabricConnection implements Connection {
     this.#state = 'closed'
     this.#batchCount = 0
     this.#unwatch()
+    // First, because the provider must not send or receive what is in the windows afterwards.
+    this.#native.ofiClose(this.#id)
     for (const buffer of [this.outbound, this.inbound, this.#batch.buffer as ArrayBuffer]) {
       this.#loop.memoryDetach(buffer)
     }
-    this.#native.ofiClose(this.#id)
   }
 
   /** Whether there is something to poll, looked up without taking it. */

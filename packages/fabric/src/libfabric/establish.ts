@@ -32,7 +32,7 @@ export function establish(id: number, whom: string, timeoutMs: number): Promise<
       finish(new FabricError('unreachable', `Cannot connect to ${whom}: ${systemReason(result)}`))
     }
   }
-  const watch = loop.watchStart(native.ofiDescriptor(id), 0, look)
+  const watch = loop.watchStart(native.ofiDescriptor(id), look)
   const timer = setTimeout(() => {
     finish(new FabricError('unreachable', `Cannot connect to ${whom}: no answer in ${timeoutMs} ms`))
   }, timeoutMs)

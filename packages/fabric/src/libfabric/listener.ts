@@ -1,12 +1,18 @@
 import { AcceptQueue } from '../accept-queue.ts'
 import type { ConnectionHandle, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry } from '../geometry.ts'
-import { checked, libfabricNative, localNative } from '../native.ts'
+import { checked, isShortage, libfabricNative, localNative } from '../native.ts'
+import { RETRY_MS } from '../shortage.ts'
 import { establish } from './establish.ts'
 import { acceptsGreeting, GREETING_BYTES } from './greeting.ts'
 import { checkLockable } from './locked-memory.ts'
 
 const ESTABLISH_TIMEOUT_MS = 5000
+/**
+ * So many looks in a row that find no request: the provider cannot accept its peer, as when descriptors are out, which it
+ * tells nobody. A peer that can be accepted takes two or three.
+ */
+const VAIN_LOOKS_MAX = 16
 const ADDRESS_BYTES_MAX = 64
 
 /** Waits for peers on a passive endpoint; the secret is checked before anything is accepted. */
@@ -15,8 +21,10 @@ export class LibfabricListener implements Listener {
   readonly #provider: 'tcp' | 'verbs'
   readonly #options: ListenOptions
   readonly #id: number
-  readonly #watch: number
   readonly #queue = new AcceptQueue<ConnectionHandle>()
+  #watch = 0
+  #vainLooks = 0
+  #retry: NodeJS.Timeout | undefined
   #closed = false
 
   constructor(provider: 'tcp' | 'verbs', options: ListenOptions) {
@@ -30,11 +38,9 @@ export class LibfabricListener implements Listener {
     this.#options = options
     this.#id = checked(native.ofiListen(provider, host, address), `Cannot listen on ${host} over ${provider}`)
     this.address = new TextDecoder().decode(address.subarray(0, address.indexOf(0)))
-    this.#watch = checked(
-      localNative().watchStart(native.ofiListenerDescriptor(this.#id), 0, () => this.#requests()),
-      'Cannot watch a listener',
-    )
-    localNative().watchReference(this.#watch, 1)
+    const watch = this.#watchRequests()
+    if (watch < 0) native.ofiListenerClose(this.#id)
+    checked(watch, 'Cannot watch a listener')
     this.#requests()
   }
 
@@ -45,25 +51,61 @@ export class LibfabricListener implements Listener {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    clearTimeout(this.#retry)
     localNative().watchStop(this.#watch)
     libfabricNative().ofiListenerClose(this.#id)
     for (const handle of this.#queue.close()) libfabricNative().ofiClose(handle.id)
   }
 
+  #watchRequests(): number {
+    const descriptor = libfabricNative().ofiListenerDescriptor(this.#id)
+    this.#watch = descriptor < 0 ? descriptor : localNative().watchStart(descriptor, () => this.#requests())
+    if (this.#watch > 0) localNative().watchReference(this.#watch, 1)
+    return this.#watch
+  }
+
   #requests(): void {
     const native = libfabricNative()
     const greeting = new Uint8Array(GREETING_BYTES)
+    if (++this.#vainLooks > VAIN_LOOKS_MAX) return this.#pause(0)
     while (!this.#closed && native.ofiListenerRequest(this.#id, greeting) > 0) {
-      if (acceptsGreeting(greeting, this.#options)) void this.#accept()
-      else native.ofiReject(this.#id)
+      this.#vainLooks = 0
+      if (!acceptsGreeting(greeting, this.#options)) native.ofiReject(this.#id)
+      else if (!this.#accept(performance.now() + ESTABLISH_TIMEOUT_MS)) return
     }
   }
 
-  /** A peer that goes away before it is connected is no accepted peer; the listener goes on. */
-  async #accept(): Promise<void> {
+  /** Whether the next request can be looked at: what lacks descriptors or memory is tried again, until then. */
+  #accept(untilMs: number): boolean {
+    const native = libfabricNative()
     const { outboundBytes, inboundBytes, depth } = this.#options
-    const id = libfabricNative().ofiAccept(this.#id, outboundBytes, inboundBytes, depth)
-    if (id < 0) return
+    const id = native.ofiAccept(this.#id, outboundBytes, inboundBytes, depth)
+    if (id > 0) void this.#establish(id)
+    else if (isShortage(id) && performance.now() < untilMs) {
+      this.#pause(untilMs)
+      return false
+    } else {
+      // Of no use where there is no request any more.
+      native.ofiReject(this.#id)
+    }
+    return true
+  }
+
+  /** Others wait meanwhile; to watch for them would turn the event loop. */
+  #pause(untilMs: number): void {
+    localNative().watchStop(this.#watch)
+    this.#retry = setTimeout(() => {
+      this.#vainLooks = 0
+      // Nothing happens where no request has been read that could not be accepted.
+      if (!this.#accept(untilMs)) return
+      if (this.#watchRequests() < 0) this.#pause(untilMs)
+      else this.#requests()
+    }, RETRY_MS)
+  }
+
+  /** A peer that goes away before it is connected is no accepted peer; the listener goes on. */
+  async #establish(id: number): Promise<void> {
+    const { outboundBytes, inboundBytes, depth } = this.#options
     try {
       await establish(id, 'the peer', ESTABLISH_TIMEOUT_MS)
     } catch {

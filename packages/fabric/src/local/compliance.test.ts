@@ -17,14 +17,14 @@ testCompliance({
   },
 
   async sayGarbage(address) {
-    const event = checked(native.eventCreate(), 'Cannot create an event')
+    const memory = checked(native.memoryCreate(1), 'Cannot create memory')
     const garbage = [
       { bytes: new Uint8Array(0) },
       { bytes: new Uint8Array(1) },
       { bytes: new Uint8Array(HELLO_BYTES).fill(0xff) },
       { bytes: new Uint8Array(100_000) },
       // Descriptors that nobody asked for must be closed.
-      { bytes: new Uint8Array(HELLO_BYTES), descriptors: Int32Array.of(event, event, event, event) },
+      { bytes: new Uint8Array(HELLO_BYTES), descriptors: Int32Array.of(memory, memory, memory, memory) },
       null,
     ]
     for (const said of garbage) {
@@ -32,6 +32,6 @@ testCompliance({
       if (said) native.socketSend(socket, said.bytes, said.descriptors ?? null)
       native.descriptorClose(socket)
     }
-    native.descriptorClose(event)
+    native.descriptorClose(memory)
   },
 })

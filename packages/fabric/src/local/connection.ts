@@ -4,11 +4,13 @@ import { checkWrite } from '../geometry.ts'
 import { checked, type LocalNative } from '../native.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
 import { orderedLoad, publish } from './ordered.ts'
+import { freeCells, immediateIn, isAsleep } from './peer-memory.ts'
 import {
   AWAKE,
   BLOCKED,
   CELL_WORDS,
   CONSUMED,
+  FLAG_WORDS,
   INTERRUPTED,
   LOST,
   ON_LOOP,
@@ -21,10 +23,10 @@ import {
 export interface LocalParts {
   native: LocalNative
   channel: number
-  ownEvent: number
   side: Side
   layout: Layout
   depth: number
+  flags: ArrayBuffer
   control: ArrayBuffer
   outbound: ArrayBuffer
   inbound: ArrayBuffer
@@ -44,6 +46,8 @@ export class LocalConnection implements Connection {
   readonly #channel: number
   readonly #control: ArrayBuffer
   readonly #words: Int32Array
+  /** LOST and INTERRUPTED, which other threads of this process set. */
+  readonly #flags: Int32Array
   readonly #own: number
   readonly #peer: number
   readonly #writeRing: number
@@ -56,7 +60,6 @@ export class LocalConnection implements Connection {
   #free: number
   #consumed = 0
   #closed = false
-  readonly #ownEvent: number
   #watch = 0
   #armed = false
   #referenced = false
@@ -71,6 +74,7 @@ export class LocalConnection implements Connection {
     this.#channel = parts.channel
     this.#control = parts.control
     this.#words = this.headersOut = this.headersIn = new Int32Array(parts.control)
+    this.#flags = new Int32Array(parts.flags, 0, FLAG_WORDS)
     this.#own = layout.lineWord[side]
     this.#peer = layout.lineWord[peer]
     this.#writeRing = layout.ringWord[side]
@@ -80,12 +84,11 @@ export class LocalConnection implements Connection {
     this.#windowBytes = layout.windowBytes[side]
     this.#depth = parts.depth
     this.#free = parts.depth
-    this.#ownEvent = parts.ownEvent
   }
 
   get state(): ConnectionState {
     if (this.#closed) return 'closed'
-    return orderedLoad(this.#words, this.#own + LOST) === 0 ? 'open' : 'lost'
+    return orderedLoad(this.#flags, LOST) === 0 ? 'open' : 'lost'
   }
 
   headerOut(): number {
@@ -98,14 +101,14 @@ export class LocalConnection implements Connection {
 
   write(offset: number, byteLength: number, immediate: number): boolean {
     const words = this.#words
-    if (this.#closed || orderedLoad(words, this.#own + LOST) !== 0) this.#refuseWrite()
+    if (this.#closed || orderedLoad(this.#flags, LOST) !== 0) this.#refuseWrite()
     checkWrite(offset, byteLength, this.#windowBytes, immediate)
     if (this.#free === 0 && !this.#hasRoom()) return false
     this.#free--
     const cell = this.#cell(this.#writeRing, this.#written)
     publish(words, cell, (immediate << 1) | this.#phase(this.#written), this.#spare)
     this.#written = (this.#written + 1) | 0
-    if (orderedLoad(words, this.#peer + SLEEP) !== AWAKE) {
+    if (isAsleep(words, this.#peer)) {
       this.wakes++
       this.#native.channelRing(this.#channel)
     }
@@ -123,18 +126,19 @@ export class LocalConnection implements Connection {
 
   poll(): number {
     if (this.#closed) this.#refuseClosed('poll')
-    const value = orderedLoad(this.#words, this.#cell(this.#readRing, this.#consumed))
-    if ((value & 1) !== this.#phase(this.#consumed)) return -1
-    this.#consumed = (this.#consumed + 1) | 0
+    const consumed = this.#consumed
+    const immediate = immediateIn(this.#words, this.#cell(this.#readRing, consumed), this.#phase(consumed))
+    if (immediate < 0) return -1
+    this.#consumed = (consumed + 1) | 0
     // A plain store: nobody waits for it, and the writer reads it only when its ring looks full.
     this.#words[this.#own + CONSUMED] = this.#consumed
-    return value >>> 1
+    return immediate
   }
 
   takeInterrupt(): boolean {
     this.#refuseClosed('take an interrupt')
-    if (orderedLoad(this.#words, this.#own + INTERRUPTED) === 0) return false
-    Atomics.store(this.#words, this.#own + INTERRUPTED, 0)
+    if (orderedLoad(this.#flags, INTERRUPTED) === 0) return false
+    Atomics.store(this.#flags, INTERRUPTED, 0)
     return true
   }
 
@@ -154,16 +158,17 @@ export class LocalConnection implements Connection {
         result = this.#glance()
       }
       Atomics.store(words, sleep, AWAKE)
-      if (result === 'interrupted') Atomics.store(words, this.#own + INTERRUPTED, 0)
+      if (result === 'interrupted') Atomics.store(this.#flags, INTERRUPTED, 0)
       if (result !== 'timeout' || !(performance.now() < endMs)) return result
     }
   }
 
   arm(): boolean {
     this.#refuseClosed('arm')
-    if (this.#watch === 0) {
+    // Before we look: who interrupts us wakes what watches. An ended socket would be readable for ever.
+    if (this.#watch === 0 && orderedLoad(this.#flags, LOST) === 0) {
       this.#watch = checked(
-        this.#native.watchStart(this.#ownEvent, 1, () => this.#woken()),
+        this.#native.channelWatch(this.#channel, () => this.#woken()),
         'Cannot watch a connection',
       )
     }
@@ -195,11 +200,11 @@ export class LocalConnection implements Connection {
     if (this.#closed) return
     this.#closed = true
     this.#setArmed(false)
-    if (this.#watch !== 0) this.#native.watchStop(this.#watch)
+    this.#unwatch()
     this.#native.channelClose(this.#channel)
-    this.#native.memoryDetach(this.outbound)
-    this.#native.memoryDetach(this.inbound)
-    this.#native.memoryDetach(this.#control)
+    for (const buffer of [this.outbound, this.inbound, this.#control, this.#flags.buffer as ArrayBuffer]) {
+      this.#native.memoryDetach(buffer)
+    }
   }
 
   /** Index of the first word of the cell that the n-th immediate of a ring is in. */
@@ -207,11 +212,9 @@ export class LocalConnection implements Connection {
     return ring + (n & (this.#cells - 1)) * CELL_WORDS
   }
 
-  /** Looks up how much room there is, for what we knew of is spent. */
+  /** Looks up how much room there is, because what we knew of is spent. */
   #hasRoom(): boolean {
-    const free = this.#depth - ((this.#written - orderedLoad(this.#words, this.#peer + CONSUMED)) | 0)
-    // A peer that counts wrongly is no reason to overwrite anything.
-    this.#free = free > 0 && free <= this.#depth ? free : 0
+    this.#free = freeCells(this.#words, this.#peer, this.#written, this.#depth)
     return this.#free > 0
   }
 
@@ -221,22 +224,31 @@ export class LocalConnection implements Connection {
   }
 
   #arrived(): boolean {
-    const value = orderedLoad(this.#words, this.#cell(this.#readRing, this.#consumed))
-    return (value & 1) === this.#phase(this.#consumed)
+    const consumed = this.#consumed
+    return immediateIn(this.#words, this.#cell(this.#readRing, consumed), this.#phase(consumed)) >= 0
   }
 
   /** What a sleeper would wake for, without blocking; `timeout` when there is nothing. */
   #glance(): WaitResult {
     if (this.#arrived()) return 'ready'
-    if (orderedLoad(this.#words, this.#own + INTERRUPTED) !== 0) return 'interrupted'
+    if (orderedLoad(this.#flags, INTERRUPTED) !== 0) return 'interrupted'
     // A peer's last immediate may have come between the two looks.
-    if (orderedLoad(this.#words, this.#own + LOST) !== 0) return this.#arrived() ? 'ready' : 'lost'
+    if (orderedLoad(this.#flags, LOST) !== 0) return this.#arrived() ? 'ready' : 'lost'
     return 'timeout'
   }
 
-  /** The event may be an old one, for something polled since. */
+  /** The ring may be an old one, for something polled since, or a peer's that rings for nothing. */
   #woken(): void {
+    const heard = this.#native.channelHear(this.#channel)
+    // Watching on would only turn the loop: for an ended socket, or for rings that nobody waits for.
+    if (heard < 0 || (heard > 0 && !this.#armed)) this.#unwatch()
     if (this.#armed && !this.arm()) this.onReady?.()
+  }
+
+  #unwatch(): void {
+    if (this.#watch !== 0) this.#native.watchStop(this.#watch)
+    this.#watch = 0
+    this.#kept = false
   }
 
   #setArmed(armed: boolean): void {
@@ -245,7 +257,7 @@ export class LocalConnection implements Connection {
   }
 
   #keep(): void {
-    const keep = this.#armed && this.#referenced
+    const keep = this.#armed && this.#referenced && this.#watch !== 0
     if (keep === this.#kept) return
     this.#kept = keep
     this.#native.watchReference(this.#watch, keep ? 1 : 0)

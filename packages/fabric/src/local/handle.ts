@@ -8,27 +8,21 @@ import { layoutOf, type Side } from './layout.ts'
 export interface LocalDescriptors {
   memory: number
   socket: number
-  ownEvent: number
-  peerEvent: number
 }
 
 export interface LocalHandle extends ConnectionHandle {
   readonly fabric: 'local'
   readonly side: Side
-  readonly ownEvent: number
 }
 
 /** @throws {FabricError} `system`; the descriptors are closed then too */
 export function openLocal(geometry: Geometry, side: Side, descriptors: LocalDescriptors): LocalHandle {
   const native = localNative()
-  const { memory, socket, ownEvent, peerEvent } = descriptors
+  const { memory, socket } = descriptors
   const { outboundBytes, inboundBytes, depth } = geometry
   const { controlBytes } = layoutOf(geometry, side)
-  const id = checked(
-    native.channelOpen(memory, controlBytes, side, socket, ownEvent, peerEvent),
-    'Cannot open a shared-memory channel',
-  )
-  return { fabric: 'local', id, outboundBytes, inboundBytes, depth, side, ownEvent }
+  const id = checked(native.channelOpen(memory, controlBytes, side, socket), 'Cannot open a shared-memory channel')
+  return { fabric: 'local', id, outboundBytes, inboundBytes, depth, side }
 }
 
 /** Gives back a connection that nobody attached. */
@@ -44,23 +38,24 @@ export function attachLocal(handle: LocalHandle): LocalConnection {
   const memory = checked(native.channelAttach(id), `Cannot attach connection ${id}`, 'closed')
   const map = (offset: number, bytes: number): ArrayBuffer | null => native.memoryMap(memory, offset, bytes)
   const peer = side === 0 ? 1 : 0
+  const flags = native.channelFlags(id)
   const control = map(0, layout.controlBytes)
   const outbound = map(layout.windowOffset[side], layout.windowBytes[side])
   const inbound = map(layout.windowOffset[peer], layout.windowBytes[peer])
   // The mappings keep the memory; its descriptor has done its work.
   native.descriptorClose(memory)
-  if (control === null || outbound === null || inbound === null) {
-    for (const buffer of [control, outbound, inbound]) if (buffer !== null) native.memoryDetach(buffer)
+  if (flags === null || control === null || outbound === null || inbound === null) {
+    for (const buffer of [flags, control, outbound, inbound]) if (buffer !== null) native.memoryDetach(buffer)
     native.channelClose(id)
     throw new FabricError('system', `Cannot map ${layout.totalBytes} bytes of shared memory: the mapping was refused`)
   }
   return new LocalConnection({
     native,
     channel: id,
-    ownEvent: handle.ownEvent,
     side,
     layout,
     depth: handle.depth,
+    flags,
     control,
     outbound,
     inbound,

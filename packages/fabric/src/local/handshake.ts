@@ -4,17 +4,16 @@ import { SECRET_BYTES, type Geometry } from '../fabric.ts'
 
 /** The greeting: magic, version, secret, geometry as the connecting side sees it. All little-endian. */
 const MAGIC = 0x53616672 // "rfaS"
-const VERSION = 1
+const VERSION = 2
 export const HELLO_BYTES: number = 8 + SECRET_BYTES + 24
 
 export interface Hello extends Geometry {
   secret: Uint8Array
 }
 
-/** What the listener answers, in one byte; with ACCEPTED come three descriptors: memory, our event, the peer's event. */
+/** What the listener answers, in one byte; with ACCEPTED comes one descriptor, of the shared memory. */
 export const ACCEPTED = 1
 export const REFUSED = 2
-export const ANSWER_DESCRIPTORS = 3
 
 export function encodeHello(hello: Hello): Uint8Array {
   const bytes = new Uint8Array(HELLO_BYTES)

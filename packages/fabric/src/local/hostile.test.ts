@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { closeSync, ftruncateSync, openSync, readdirSync, unlinkSync } from 'node:fs'
 import { describe, it } from 'node:test'
+import { setImmediate, setTimeout as delay } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 
 import fc from 'fast-check'
 
+import { NOTICE_MS, PATIENCE_MS } from '../compliance/harness.ts'
 import { seeded } from '../compliance/stress.ts'
 import { FabricError } from '../errors.ts'
 import { IMMEDIATE_MAX, type Connection } from '../fabric.ts'
 import { attach } from '../index.ts'
 import { checked, localNative } from '../native.ts'
-import { ACCEPTED, encodeHello, HELLO_BYTES } from './handshake.ts'
-import { BLOCKED, CONSUMED, layoutOf, ON_LOOP, SLEEP } from './layout.ts'
+import { ACCEPTED, encodeHello, HELLO_BYTES, REFUSED } from './handshake.ts'
+import { AWAKE, BLOCKED, CONSUMED, layoutOf, LINE_WORDS, ON_LOOP, SLEEP } from './layout.ts'
 import { LocalFabric } from './local.ts'
 
 const native = localNative()
@@ -23,15 +27,25 @@ const OURS = LAYOUT.lineWord[1]
 const THEIRS = LAYOUT.lineWord[0]
 
 interface Attack extends Disposable {
-  /** The honest end. */
+  /** The honest end, and the number of its channel. */
   end: Connection
+  id: number
+  /** The descriptors of the peer. */
+  memory: number
+  socket: number
   /** The whole control page, as the peer has it. */
   words: Int32Array
+  /** Sends a byte over the connection's socket; whether there was room for it. */
+  ring(): boolean
+  /** Somebody else has ended the socket. */
+  died(): void
+  /** Ends the socket, which is all that the kernel does for a peer that is killed. */
+  die(): void
 }
 
 async function readable(socket: number): Promise<void> {
   const done = Promise.withResolvers<void>()
-  const watch = checked(native.watchStart(socket, 0, done.resolve), 'Cannot watch')
+  const watch = checked(native.watchStart(socket, done.resolve), 'Cannot watch')
   native.watchReference(watch, 1)
   await done.promise
   native.watchStop(watch)
@@ -42,19 +56,32 @@ async function attack(): Promise<Attack> {
   const listener = await new LocalFabric().listen(GEOMETRY)
   const socket = checked(native.socketConnect(listener.address), 'Cannot connect')
   native.socketSend(socket, encodeHello(GEOMETRY), null)
-  const end = attach(await listener.accept())
+  const handle = await listener.accept()
+  const end = attach(handle)
   listener.close()
-  const descriptors = new Int32Array(3)
+  const descriptors = new Int32Array(1)
   assert.equal(native.socketReceive(socket, new Uint8Array(1), descriptors), 1)
   const page = native.memoryMap(descriptors[0]!, 0, LAYOUT.controlBytes)
   assert.ok(page)
-  for (const descriptor of descriptors) native.descriptorClose(descriptor)
+  const memory = descriptors[0]!
+  let alive = true
+  const die = (): void => {
+    if (alive) native.descriptorClose(socket)
+    alive = false
+  }
   return {
     end,
+    id: handle.id,
+    memory,
+    socket,
     words: new Int32Array(page),
+    ring: () => native.socketSend(socket, Uint8Array.of(1), null) === 1,
+    died: () => void (alive = false),
+    die,
     [Symbol.dispose]() {
       end.close()
-      native.descriptorClose(socket)
+      die()
+      native.descriptorClose(memory)
       native.memoryDetach(page)
     },
   }
@@ -152,6 +179,120 @@ describe('a hostile peer', () => {
   })
 })
 
+describe('a hostile peer that wants us to hang', () => {
+  /** What `onReady` was called for, or null when it was not called in time. */
+  async function woken(end: Connection): Promise<true | null> {
+    const called = Promise.withResolvers<true>()
+    end.onReady = () => called.resolve(true)
+    return Promise.race([called.promise, delay(NOTICE_MS, null)])
+  }
+
+  it('cannot interrupt us, or make itself lost: arm and write go on whatever is in our line', async () => {
+    using attacked = await attack()
+    const { end, words } = attacked
+    for (let word = 0; word < LINE_WORDS; word++) {
+      words[OURS + word] = 1
+      assert.equal(end.state, 'open')
+      assert.equal(end.takeInterrupt(), false)
+      assert.equal(end.wait(0), 'timeout')
+      assert.equal(end.arm(), true)
+      end.disarm()
+    }
+    assert.equal(end.write(0, 1, 7), true)
+  })
+
+  it('whose CONSUMED never moves: write gives false, in no time', async () => {
+    using attacked = await attack()
+    let written = 0
+    while (attacked.end.write(0, 1, 7)) written++
+    assert.equal(written, GEOMETRY.depth)
+    for (let times = 0; times < 1000; times++) assert.equal(attacked.end.write(0, 1, 7), false)
+  })
+
+  it('that never hears its rings: each write comes back', async () => {
+    using attacked = await attack()
+    const { end, words } = attacked
+    // More than a socket has room for.
+    for (let written = 1; written <= 5000; written++) {
+      words[THEIRS + SLEEP] = ON_LOOP
+      assert.equal(end.write(0, 1, 7), true)
+      words[THEIRS + CONSUMED] = written
+    }
+    assert.equal(end.wakes, 5000)
+  })
+
+  it('that rings as often as it can: the event loop turns, armed or not, and a true immediate is heard', async () => {
+    using attacked = await attack()
+    const { end, words, ring } = attacked
+    end.onReady = () => assert.fail('called for nothing')
+    for (const armed of [true, false]) {
+      assert.ok(end.arm())
+      if (!armed) end.disarm()
+      while (ring()) continue
+      for (let turn = 0; turn < 20; turn++) {
+        await setImmediate()
+        ring()
+      }
+    }
+    assert.ok(end.arm())
+    const called = woken(end)
+    words[LAYOUT.ringWord[0]] = (9 << 1) | 1
+    ring()
+    assert.equal(await called, true)
+    assert.equal(end.poll(), 9)
+  })
+
+  it('that takes our sleep back without a ring, and is killed: we wake all the same', async () => {
+    for (const sleep of [AWAKE, BLOCKED, ON_LOOP, 77]) {
+      using attacked = await attack()
+      const { end, words } = attacked
+      assert.ok(end.arm())
+      const called = woken(end)
+      words[OURS + SLEEP] = sleep
+      attacked.die()
+      assert.equal(await called, true)
+      assert.equal(end.state, 'lost')
+      assert.equal(end.arm(), false)
+      assert.equal(end.wait(), 'lost')
+    }
+  })
+
+  it('that takes our sleep back without a ring, and is killed: who is blocked wakes', async () => {
+    using attacked = await attack()
+    const { id, words, memory, socket } = attacked
+    const killer = new Worker(
+      `const { memory, socket, bytes, word, native } = require('node:worker_threads').workerData
+       import(native).then(({ localNative }) => {
+         const words = new Int32Array(localNative().memoryMap(memory, 0, bytes))
+         require('node:worker_threads').parentPort.postMessage('ready')
+         // Between publishing that it sleeps and sleeping, a thread takes a moment.
+         const look = () => (words[word] === ${BLOCKED} ? setTimeout(kill, 50) : setTimeout(look, 1))
+         const kill = () => {
+           words[word] = ${AWAKE}
+           localNative().descriptorClose(socket)
+         }
+         look()
+       })`,
+      {
+        eval: true,
+        workerData: {
+          memory,
+          socket,
+          bytes: LAYOUT.controlBytes,
+          word: OURS + SLEEP,
+          native: import.meta.resolve('../native.ts'),
+        },
+      },
+    )
+    await once(killer, 'message')
+    words[OURS + SLEEP] = BLOCKED
+    assert.equal(native.channelWait(id, PATIENCE_MS), 0)
+    attacked.died()
+    await killer.terminate()
+    assert.equal(attacked.end.wait(), 'lost')
+  })
+})
+
 describe('a hostile listener', () => {
   /** Connects to a listener that answers so; what comes of it, and whether a descriptor was left. */
   async function connectTo(answer: Uint8Array, descriptors: Int32Array | null): Promise<unknown> {
@@ -179,17 +320,19 @@ describe('a hostile listener', () => {
     assert.ok(codes.includes(error.code), error.message)
   }
 
-  it('gives no descriptors, too few, or an answer that is none', async () => {
-    const event = native.eventCreate()
+  it('gives no descriptor, too many, or an answer that is none', async () => {
+    const memory = native.memoryCreate(LAYOUT.totalBytes)
     failsWith(await connectTo(Uint8Array.of(ACCEPTED), null), 'unreachable')
-    failsWith(await connectTo(Uint8Array.of(ACCEPTED), Int32Array.of(event, event)), 'unreachable')
-    failsWith(await connectTo(Uint8Array.of(99), Int32Array.of(event, event, event)), 'unreachable')
+    failsWith(await connectTo(Uint8Array.of(ACCEPTED), Int32Array.of(memory, memory)), 'unreachable')
+    failsWith(await connectTo(Uint8Array.of(ACCEPTED), new Int32Array(4).fill(memory)), 'unreachable')
+    failsWith(await connectTo(Uint8Array.of(99), Int32Array.of(memory)), 'unreachable')
+    failsWith(await connectTo(Uint8Array.of(REFUSED), Int32Array.of(memory)), 'refused')
     failsWith(await connectTo(new Uint8Array(0), null), 'unreachable')
-    native.descriptorClose(event)
+    native.descriptorClose(memory)
   })
 
   it('gives memory that is too short, can shrink, or is none', async () => {
-    const event = native.eventCreate()
+    const socket = native.socketListen(`rfaas-test-none-${process.pid}`)
     const short = native.memoryCreate(LAYOUT.totalBytes - 4096)
     const shorter = native.memoryCreate(64)
     const whole = native.memoryCreate(LAYOUT.totalBytes)
@@ -197,11 +340,12 @@ describe('a hostile listener', () => {
     const unsealed = openSync(path, 'w+')
     unlinkSync(path)
     ftruncateSync(unsealed, LAYOUT.totalBytes)
-    for (const memory of [short, shorter, unsealed, event]) {
-      failsWith(await connectTo(Uint8Array.of(ACCEPTED), Int32Array.of(memory, event, event)), 'system')
+    const device = openSync('/dev/zero', 'r+')
+    for (const memory of [short, shorter, unsealed, socket, device]) {
+      failsWith(await connectTo(Uint8Array.of(ACCEPTED), Int32Array.of(memory)), 'system')
     }
-    assert.equal(await connectTo(Uint8Array.of(ACCEPTED), Int32Array.of(whole, event, event)), undefined)
-    for (const descriptor of [event, short, shorter, whole]) native.descriptorClose(descriptor)
-    closeSync(unsealed)
+    assert.equal(await connectTo(Uint8Array.of(ACCEPTED), Int32Array.of(whole)), undefined)
+    for (const descriptor of [socket, short, shorter, whole]) native.descriptorClose(descriptor)
+    for (const descriptor of [unsealed, device]) closeSync(descriptor)
   })
 })

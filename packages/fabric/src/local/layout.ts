@@ -6,10 +6,11 @@ import type { Geometry } from '../fabric.ts'
  *
  *     line of side 0 | line of side 1 | ring 0→1 | ring 1→0 | spare cells | … page … | window 0→1 | … page … | window 1→0
  *
- * A line is two cache lines: SLEEP, LOST and INTERRUPTED in the first (native/channel.c has the same words), CONSUMED
- * alone in the second. A ring has one cell per immediate on its way. Its first word is the immediate, shifted left, and
- * a phase bit that changes with every lap, as the completion queues of network cards have it: the reader knows a new
- * word from an old one without ever writing to the ring. The words after it are the header, so a message without a
+ * A line is two cache lines: SLEEP alone in the first (native/channel.c has the same word), CONSUMED alone in the second.
+ *
+ * A ring has one cell per immediate on its way, and at least one more. The first word of a cell is the immediate, shifted
+ * left, and a phase bit that changes with every lap, as the completion queues of network cards have it: the reader knows a
+ * new word from an old one without ever writing to the ring. The words after it are the header, so a message without a
  * payload moves one cache line. A cell is two cache lines long, though it uses one: processors fetch lines in pairs, and
  * the half of a pair that the reader polls would drag the half that is being written with it (0.16 against 0.13 µs there
  * and back). The writer looks at the reader's CONSUMED only when it has spent what it knew to be free, and puts the
@@ -18,8 +19,6 @@ import type { Geometry } from '../fabric.ts'
 export const LINE_WORDS = 32
 export const CELL_WORDS = 32
 export const SLEEP = 0
-export const LOST = 1
-export const INTERRUPTED = 2
 export const CONSUMED = 16
 
 /** Values of SLEEP. */
@@ -27,11 +26,19 @@ export const AWAKE = 0
 export const BLOCKED = 1
 export const ON_LOOP = 2
 
+/** The flags of a channel, in memory of this process that no peer can write (native/channel.c has the same words). */
+export const LOST = 0
+export const INTERRUPTED = 1
+export const FLAG_WORDS = 2
+
 export type Side = 0 | 1
 
 export interface Layout {
   controlBytes: number
-  /** Cells of each ring: a power of two. */
+  /**
+   * Cells of each ring: a power of two, more than `depth`. A writer that has `depth` immediates on their way then cannot
+   * reach the cell that was polled last, of which the reader still reads the header.
+   */
   cells: number
   /** Index of the first word of each side's line, and of the ring that each side writes. */
   lineWord: [number, number]
@@ -46,7 +53,7 @@ export interface Layout {
 
 /** The layout for a geometry given from `side`. Both sides come to the same one. */
 export function layoutOf(geometry: Geometry, side: Side): Layout {
-  const cells = 2 ** Math.ceil(Math.log2(geometry.depth))
+  const cells = 2 ** Math.ceil(Math.log2(geometry.depth + 1))
   const ringWords = cells * CELL_WORDS
   const windowBytes: [number, number] =
     side === 0 ? [geometry.outboundBytes, geometry.inboundBytes] : [geometry.inboundBytes, geometry.outboundBytes]

@@ -3,12 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { AcceptQueue } from '../accept-queue.ts'
 import type { ConnectionHandle, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry } from '../geometry.ts'
-import { checked, localNative, type LocalNative } from '../native.ts'
+import { checked, isShortage, localNative, type LocalNative } from '../native.ts'
+import { RETRY_MS } from '../shortage.ts'
 import { ACCEPTED, acceptsHello, HELLO_BYTES, REFUSED } from './handshake.ts'
 import { abandonLocal, openLocal, type LocalHandle } from './handle.ts'
 import { layoutOf } from './layout.ts'
 
-/** A peer that connects and then says nothing is turned away after this. */
+/** A peer that connects and then says nothing is turned away after this, and one that we lack something for. */
 const HELLO_TIMEOUT_MS = 2000
 
 /** Accepts peers on a Unix socket of the abstract namespace; the first with the secret gets the shared memory. */
@@ -17,9 +18,11 @@ export class LocalListener implements Listener {
   readonly #native: LocalNative
   readonly #options: ListenOptions
   readonly #socket: number
-  readonly #watch: number
-  readonly #greeting = new Map<number, () => void>()
   readonly #queue = new AcceptQueue<LocalHandle>()
+  /** The sockets of peers that have no connection yet; each with what ends it. */
+  readonly #greeting = new Map<number, () => void>()
+  #watch = 0
+  #retry: NodeJS.Timeout | undefined
   #closed = false
 
   constructor(options: ListenOptions) {
@@ -28,11 +31,9 @@ export class LocalListener implements Listener {
     this.#options = options
     this.address = `rfaas-${randomBytes(16).toString('hex')}`
     this.#socket = checked(this.#native.socketListen(this.address), 'Cannot listen on a Unix socket')
-    this.#watch = checked(
-      this.#native.watchStart(this.#socket, 0, () => this.#greet()),
-      'Cannot watch a Unix socket',
-    )
-    this.#native.watchReference(this.#watch, 1)
+    const watch = this.#watchPeers()
+    if (watch < 0) this.#native.descriptorClose(this.#socket)
+    checked(watch, 'Cannot watch a Unix socket')
   }
 
   accept(): Promise<ConnectionHandle> {
@@ -42,61 +43,86 @@ export class LocalListener implements Listener {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    clearTimeout(this.#retry)
     this.#native.watchStop(this.#watch)
     this.#native.descriptorClose(this.#socket)
-    for (const stop of this.#greeting.values()) stop()
+    for (const end of this.#greeting.values()) end()
     for (const handle of this.#queue.close()) abandonLocal(handle)
   }
 
-  #greet(): void {
+  #watchPeers(): number {
+    this.#watch = this.#native.watchStart(this.#socket, () => this.#acceptAll())
+    if (this.#watch > 0) this.#native.watchReference(this.#watch, 1)
+    return this.#watch
+  }
+
+  #acceptAll(): void {
     for (;;) {
       const socket = this.#native.socketAccept(this.#socket)
+      if (isShortage(socket)) this.#pause()
       if (socket < 0) return
-      const stop = (): void => {
-        clearTimeout(timer)
-        this.#native.watchStop(watch)
-        this.#greeting.delete(socket)
-        this.#native.descriptorClose(socket)
-      }
-      const timer = setTimeout(stop, HELLO_TIMEOUT_MS)
-      const watch = this.#native.watchStart(socket, 0, () => {
-        this.#native.watchStop(watch)
-        clearTimeout(timer)
-        this.#greeting.delete(socket)
-        this.#answer(socket)
-      })
-      this.#greeting.set(socket, stop)
+      this.#greet(socket)
     }
   }
 
-  #answer(socket: number): void {
+  /** The socket stays readable while we cannot accept: to watch on would turn the event loop. The peers wait in its queue. */
+  #pause(): void {
+    this.#native.watchStop(this.#watch)
+    this.#retry = setTimeout(() => {
+      if (this.#watchPeers() < 0) this.#pause()
+    }, RETRY_MS)
+  }
+
+  #greet(socket: number): void {
     const native = this.#native
-    const hello = new Uint8Array(HELLO_BYTES)
-    const none = new Int32Array(1)
-    const received = native.socketReceive(socket, hello, none)
-    if (none[0]! >= 0) native.descriptorClose(none[0]!)
-    if (received !== HELLO_BYTES || !acceptsHello(hello, this.#options)) {
-      native.socketSend(socket, Uint8Array.of(REFUSED), null)
+    const forget = (): void => {
+      clearTimeout(timer)
+      clearTimeout(retry)
+      native.watchStop(watch)
+      this.#greeting.delete(socket)
+    }
+    const end = (): void => {
+      forget()
       native.descriptorClose(socket)
-      return
     }
-    const layout = layoutOf(this.#options, 1)
-    const memory = native.memoryCreate(layout.totalBytes)
-    const ownEvent = native.eventCreate()
-    const peerEvent = native.eventCreate()
-    const fds = Int32Array.of(memory, peerEvent, ownEvent)
-    const complete = fds.every((fd) => fd >= 0)
-    if (!complete || native.socketSend(socket, Uint8Array.of(ACCEPTED), fds) !== 1) {
-      // The peer sees its socket end; it may try again.
-      for (const fd of [...fds, socket]) if (fd >= 0) native.descriptorClose(fd)
-      return
+    const admit = (): void => {
+      const memory = native.memoryCreate(layoutOf(this.#options, 1).totalBytes)
+      if (isShortage(memory)) {
+        retry = setTimeout(admit, RETRY_MS)
+      } else if (memory < 0) {
+        end()
+      } else {
+        forget()
+        this.#admit(socket, memory)
+      }
     }
+    let retry: NodeJS.Timeout | undefined
+    const timer = setTimeout(end, HELLO_TIMEOUT_MS)
+    const watch = native.watchStart(socket, () => {
+      native.watchStop(watch)
+      if (this.#isWelcome(socket)) return admit()
+      native.socketSend(socket, Uint8Array.of(REFUSED), null)
+      end()
+    })
+    if (watch < 0) end()
+    else this.#greeting.set(socket, end)
+  }
+
+  #isWelcome(socket: number): boolean {
+    const hello = new Uint8Array(HELLO_BYTES)
+    return this.#native.socketReceive(socket, hello, null) === HELLO_BYTES && acceptsHello(hello, this.#options)
+  }
+
+  /** Takes both descriptors over. When it fails, the peer sees its socket end, and may try again. */
+  #admit(socket: number, memory: number): void {
+    // First, because nobody can take back what is sent.
     let handle: LocalHandle
     try {
-      handle = openLocal(this.#options, 1, { memory, socket, ownEvent, peerEvent })
+      handle = openLocal(this.#options, 1, { memory, socket })
     } catch {
       return
     }
-    this.#queue.offer(handle)
+    if (this.#native.socketSend(socket, Uint8Array.of(ACCEPTED), Int32Array.of(memory)) === 1) this.#queue.offer(handle)
+    else abandonLocal(handle)
   }
 }

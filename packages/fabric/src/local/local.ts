@@ -1,9 +1,9 @@
 import { FabricError } from '../errors.ts'
 import type { Connection, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry, connectTimeoutMs } from '../geometry.ts'
-import { localNative, systemReason } from '../native.ts'
+import { isShortage, localNative, systemReason } from '../native.ts'
 import { attachLocal, openLocal } from './handle.ts'
-import { ACCEPTED, ANSWER_DESCRIPTORS, encodeHello, REFUSED } from './handshake.ts'
+import { ACCEPTED, encodeHello, REFUSED } from './handshake.ts'
 import { LocalListener } from './listener.ts'
 
 const EAGAIN = -11
@@ -21,43 +21,50 @@ export class LocalFabric implements Fabric {
     const timeoutMs = connectTimeoutMs(options)
     const native = localNative()
     const socket = native.socketConnect(address)
-    if (socket < 0) {
-      throw new FabricError('unreachable', `Cannot connect to ${address} on this host: ${systemReason(socket)}`)
-    }
-    const sent = native.socketSend(socket, encodeHello(options), null)
-    if (sent < 0) {
+    if (socket < 0) throw cannotConnect(address, socket)
+    const answer = await this.#answer(socket, encodeHello(options), timeoutMs)
+    if (answer.memory < 0) {
       native.descriptorClose(socket)
-      throw new FabricError('unreachable', `Cannot greet ${address}: ${systemReason(sent)}`)
+      throw cannotConnect(address, answer.code)
     }
-    const descriptors = new Int32Array(ANSWER_DESCRIPTORS).fill(-1)
-    const answer = await this.#answer(socket, descriptors, timeoutMs)
-    const [memory, ownEvent, peerEvent] = descriptors as unknown as [number, number, number]
-    if (answer !== ACCEPTED || descriptors.some((fd) => fd < 0)) {
-      for (const fd of [socket, ...descriptors]) if (fd >= 0) native.descriptorClose(fd)
-      if (answer === REFUSED) {
-        throw new FabricError('refused', `Cannot connect to ${address}: the secret or the geometry was not accepted`)
-      }
-      throw new FabricError('unreachable', `Cannot connect to ${address}: no answer`)
-    }
-    return attachLocal(openLocal(options, 0, { memory, socket, ownEvent, peerEvent }))
+    return attachLocal(openLocal(options, 0, { memory: answer.memory, socket }))
   }
 
-  /** The first byte of the answer, or 0 when the peer went away or kept silent. */
-  #answer(socket: number, descriptors: Int32Array, timeoutMs: number): Promise<number> {
+  /** What the listener answers. Code 0 when it kept silent or went away; below 0 what the system has against it. */
+  #answer(socket: number, hello: Uint8Array, timeoutMs: number): Promise<Answer> {
     const native = localNative()
-    const answered = Promise.withResolvers<number>()
-    const finish = (answer: number): void => {
+    const answered = Promise.withResolvers<Answer>()
+    const memory = new Int32Array(1).fill(-1)
+    const finish = (code: number): void => {
       clearTimeout(timer)
       native.watchStop(watch)
-      answered.resolve(answer)
+      // What comes with any other answer is nothing that we asked for.
+      if (code !== ACCEPTED && memory[0]! >= 0) native.descriptorClose(memory[0]!)
+      answered.resolve({ code, memory: code === ACCEPTED ? memory[0]! : -1 })
     }
-    const watch = native.watchStart(socket, 0, () => {
+    const watch = native.watchStart(socket, () => {
       const answer = new Uint8Array(1)
-      const received = native.socketReceive(socket, answer, descriptors)
-      if (received !== EAGAIN) finish(received === 1 ? answer[0]! : 0)
+      const received = native.socketReceive(socket, answer, memory)
+      if (received !== EAGAIN) finish(received === 1 ? answer[0]! : received)
     })
-    const timer = setTimeout(() => finish(0), watch < 0 ? 0 : timeoutMs)
-    native.watchReference(watch, 1)
+    const timer = setTimeout(() => finish(0), timeoutMs)
+    const sent = watch < 0 ? watch : native.socketSend(socket, hello, null)
+    if (sent < 0) finish(sent)
+    else native.watchReference(watch, 1)
     return answered.promise
   }
+}
+
+interface Answer {
+  code: number
+  memory: number
+}
+
+function cannotConnect(address: string, code: number): FabricError {
+  const reason = code < 0 ? systemReason(code) : 'no answer'
+  if (code === REFUSED) {
+    return new FabricError('refused', `Cannot connect to ${address}: the secret or the geometry was not accepted`)
+  }
+  if (isShortage(code)) return new FabricError('system', `Cannot connect to ${address}: ${reason}`)
+  return new FabricError('unreachable', `Cannot connect to ${address} on this host: ${reason}`)
 }

@@ -27,6 +27,9 @@ export function joined(geometry: Geometry, link: Link): [MemoryConnection, Memor
   return [near, far]
 }
 
+/** Holds the memory of closed windows, each as long as its empty buffer is referred to. */
+const emptied = new FinalizationRegistry<ArrayBuffer>(() => undefined)
+
 /**
  * One end. As between hosts, the two windows are different memory: bytes are taken at the write and land when they
  * arrive, so code that wrongly counts on shared memory fails here.
@@ -184,8 +187,9 @@ export class MemoryConnection implements Connection {
     this.onClose?.()
     clearTimeout(this.#timer)
     this.#arriving.length = 0
-    // Empties them and gives their memory back at once.
-    for (const buffer of [this.outbound, this.inbound]) buffer.transfer(0)
+    // A thread of Node's pool may be at work in a view of one: the memory stays until nobody refers to the empty buffer.
+    for (const buffer of [this.outbound, this.inbound])
+      if (!buffer.detached) emptied.register(buffer, buffer.transfer())
   }
 
   #ready(): boolean {
