@@ -1,3 +1,5 @@
+import { isInstance, reasonOf } from './thrown.ts'
+
 /** What went wrong, for programs. The list is closed: a new code is a new minor version. */
 export type ErrorCode =
   /** An argument or a file given by the caller is not valid. */
@@ -61,9 +63,8 @@ export class RfaasError extends Error {
   }
 }
 
-/** Turns anything thrown into an RfaasError: one of ours is returned as it is, the rest becomes `internal`. */
+/** Turns anything thrown into an RfaasError: one of ours is returned as it is, the rest gets `code`. Never throws. */
 export function toRfaasError(error: unknown, code: ErrorCode = 'internal', action = 'Unexpected failure'): RfaasError {
-  if (error instanceof RfaasError) return error
-  const reason = error instanceof Error ? error.message : String(error)
-  return new RfaasError(code, `${action}: ${reason}`, { cause: error })
+  if (isInstance(error, RfaasError)) return error
+  return new RfaasError(code, `${action}: ${reasonOf(error)}`, { cause: error })
 }

@@ -1,10 +1,10 @@
 import { RfaasError } from '../../errors.ts'
+import { reasonOf } from '../../thrown.ts'
 
 /** The error of an invocation whose signal has fired. What was sent may have run, or may run yet. */
 export function abortedError(action: string, signal: AbortSignal): RfaasError {
   const reason: unknown = signal.reason
-  const said = reason instanceof Error ? reason.message : String(reason)
-  return new RfaasError('aborted', `${action}: its signal fired: ${said}`, { cause: reason })
+  return new RfaasError('aborted', `${action}: its signal fired: ${reasonOf(reason)}`, { cause: reason })
 }
 
 /**
