@@ -116,8 +116,35 @@ export const PAYLOAD_BYTES_MAX: number = 1024 * 1024 * 1024
 /** All slots of one worker in one direction; no fabric has a larger window. */
 export const WINDOW_BYTES_MAX: number = 2 ** 31
 
+/**
+ * How deep objects in a value may be nested. V8 reads a value recursively: on the default stack of a main thread (984 KiB)
+ * it can read about 1,600 objects in each other, in a worker thread 6,500. Deeper values are refused by the sender.
+ */
+export const VALUE_DEPTH_MAX = 1_000
+
+/** Characters that an error's sentence shows of the path to what cannot be sent. */
+export const VALUE_PATH_CHARS_MAX = 120
+
+/** Errors in each other (`cause`, `errors`) that travel with an error which a function threw… */
+export const FAILURE_DEPTH_MAX = 8
+
+/** …how many of them altogether, the outermost first… */
+export const FAILURE_ERRORS_MAX = 32
+
+/** …own fields of each… */
+export const FAILURE_FIELDS_MAX = 32
+
+/** …the size of a field that travels, as encoded; larger ones are left out… */
+export const FAILURE_FIELD_BYTES_MAX: number = 16 * 1024
+
+/** …and characters of the name of an error or field, of a message, and of a stack; more are cut off. */
+export const FAILURE_NAME_CHARS_MAX = 256
+export const FAILURE_MESSAGE_CHARS_MAX: number = 64 * 1024
+export const FAILURE_STACK_CHARS_MAX: number = 32 * 1024
+
 // The header of a slot takes less than this.
 assert(PAYLOAD_BYTES_MAX + 4096 <= WINDOW_BYTES_MAX, 'a window holds the largest payload')
+assert(FAILURE_DEPTH_MAX < VALUE_DEPTH_MAX, 'a failure can be decoded')
 assert(EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'a client hears why an executor did not start')
 assert(
   KEPT_START_TIMEOUT_MS + EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS,
