@@ -2,6 +2,7 @@ import { RfaasError, toRfaasError } from '../../errors.ts'
 import { decodeValue, encodeArguments } from '../../protocol/codec.ts'
 import { onAbort } from './abort.ts'
 import type { Channel, RemoteFunction, Waiter } from './channel.ts'
+import { rejectWithFrames } from './reject.ts'
 
 /**
  * One asynchronous invocation that brings its own arguments: first in a queue, perhaps, then in a slot; and again, perhaps,
@@ -13,7 +14,6 @@ export class Call implements Waiter {
   isResent = false
   readonly #args: unknown[]
   readonly #resolve: (value: unknown) => void
-  readonly #reject: (error: RfaasError) => void
   readonly #sendAgain: (call: Call) => boolean
   #channel: Channel | null = null
   #slot = -1
@@ -24,13 +24,11 @@ export class Call implements Waiter {
     f: RemoteFunction,
     args: unknown[],
     resolve: (value: unknown) => void,
-    reject: (error: RfaasError) => void,
     sendAgain: (call: Call) => boolean,
   ) {
     this.f = f
     this.#args = args
     this.#resolve = resolve
-    this.#reject = reject
     this.#sendAgain = sendAgain
   }
 
@@ -82,6 +80,10 @@ export class Call implements Waiter {
     this.#end()
     this.#reject(error)
     this.#channel?.give(this.#slot)
+  }
+
+  #reject(error: RfaasError): void {
+    rejectWithFrames(this.#resolve, error)
   }
 
   #end(): void {

@@ -108,7 +108,7 @@ describe('Dispatcher, of two workers with three slots each', () => {
     dispatcher.end(reason)
     for (const { channel } of workers) channel.close(reason)
     for (const outcome of await Promise.allSettled(calls)) {
-      assert.equal(outcome.status === 'rejected' && outcome.reason, reason)
+      assert.deepEqual(outcome.status === 'rejected' && outcome.reason, reason)
     }
     await assert.rejects(dispatcher.call(same, [1]), reason)
     assert.throws(() => dispatcher.reserve(1, undefined), reason)

@@ -5,6 +5,7 @@ import { abortedError, onAbort } from './abort.ts'
 import { Call } from './call.ts'
 import { POLLS_BEFORE_YIELD, POLLS_PER_LOOK, type Channel, type RemoteFunction } from './channel.ts'
 import { Progress } from './progress.ts'
+import { rejectWithFrames } from './reject.ts'
 import { Batch, Slot } from './slot.ts'
 
 /** Of a worker that is gone: what of it may be sent to another. */
@@ -79,9 +80,9 @@ export class Dispatcher {
   /** Arguments are encoded, the result is decoded or copied: the caller owns both. */
   call(f: RemoteFunction, args: unknown[], signal?: AbortSignal): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.#ended) return reject(this.#ended)
+      if (this.#ended) return rejectWithFrames(resolve, this.#ended)
       if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal))
-      const call = new Call(f, args, resolve, reject, this.#sendAgain)
+      const call = new Call(f, args, resolve, this.#sendAgain)
       if (this.#queue.length > 0 || !this.#start(call)) {
         if (this.#queue.length >= this.#queueMax) return reject(this.#queueFull(f))
         this.#queue.push(call)
@@ -154,14 +155,14 @@ export class Dispatcher {
 
   /** As {@link invokeAllSync}, awaited. */
   invokeAll(f: RemoteFunction, slots: readonly Slot[], signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       if (signal?.aborted) throw abortedError(`Cannot invoke ${f.name}`, signal)
       // Before anybody listens: what is thrown here would leave the signal its listener.
       this.#checkAll(slots)
-      const unlisten = signal && onAbort(signal, `Cannot await ${f.name}`, reject)
+      const unlisten = signal && onAbort(signal, `Cannot await ${f.name}`, (error) => rejectWithFrames(resolve, error))
       const batch = new Batch((error) => {
         unlisten?.()
-        if (error) reject(error)
+        if (error) rejectWithFrames(resolve, error)
         else resolve()
       })
       this.#sendAll(f, slots, batch)

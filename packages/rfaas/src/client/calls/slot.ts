@@ -1,6 +1,7 @@
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { onAbort } from './abort.ts'
 import type { Channel, RemoteFunction, Waiter } from './channel.ts'
+import { rejectWithFrames } from './reject.ts'
 
 /** Several invocations that are waited for together. */
 export class Batch {
@@ -122,12 +123,10 @@ class SlotWaiter implements Waiter {
   readonly #slot: Slot
   #batch: Batch | null = null
   #resolve: (output: Uint8Array) => void = () => {}
-  #reject: (error: RfaasError) => void = () => {}
   /** What a promise is made with that waits for the next invocation. */
-  readonly take = (resolve: (output: Uint8Array) => void, reject: (error: RfaasError) => void): void => {
+  readonly take = (resolve: (output: Uint8Array) => void): void => {
     this.#batch = null
     this.#resolve = resolve
-    this.#reject = reject
   }
 
   constructor(slot: Slot) {
@@ -158,6 +157,10 @@ class SlotWaiter implements Waiter {
   abort(error: RfaasError): void {
     this.#unlisten()
     this.#reject(error)
+  }
+
+  #reject(error: RfaasError): void {
+    rejectWithFrames(this.#resolve, error)
   }
 
   #unlisten(): void {
