@@ -125,21 +125,33 @@ export const VALUE_DEPTH_MAX = 1_000
 /** Characters that an error's sentence shows of the path to what cannot be sent. */
 export const VALUE_PATH_CHARS_MAX = 120
 
-/** Errors in each other (`cause`, `errors`) that travel with an error which a function threw… */
+/** Characters of a value that an error's sentence shows. */
+export const PRINTED_CHARS_MAX = 1_000
+
+/*
+ * What travels of an error that a function has thrown. The rest is left out, so that an error with a large object in a
+ * field, or one that refers to itself, is told as well as any other.
+ */
+
+/** How deep errors in an error (`cause`, `errors`) travel. */
 export const FAILURE_DEPTH_MAX = 8
 
-/** …how many of them altogether, the outermost first… */
+/** How many errors travel altogether, the outermost first. */
 export const FAILURE_ERRORS_MAX = 32
 
-/** …own fields of each… */
+/** How many own fields of each error travel. */
 export const FAILURE_FIELDS_MAX = 32
 
-/** …the size of a field that travels, as encoded; larger ones are left out… */
+/** Size of the largest field that travels, as encoded. */
 export const FAILURE_FIELD_BYTES_MAX: number = 16 * 1024
 
-/** …and characters of the name of an error or field, of a message, and of a stack; more are cut off. */
+/** Characters of the name of an error or a field. */
 export const FAILURE_NAME_CHARS_MAX = 256
+
+/** Characters of an error's message. */
 export const FAILURE_MESSAGE_CHARS_MAX: number = 64 * 1024
+
+/** Characters of an error's stack. */
 export const FAILURE_STACK_CHARS_MAX: number = 32 * 1024
 
 // The header of a slot takes less than this.

@@ -1,5 +1,7 @@
 import { inspect, types } from 'node:util'
 
+import { PRINTED_CHARS_MAX } from './limits.ts'
+
 /*
  * How to look at a value that the user's code has thrown. It may be anything: no error at all, an error whose getters
  * throw, a revoked Proxy. `String(thrown)`, `thrown.message` and even `instanceof` throw for some of them, so whoever
@@ -34,11 +36,12 @@ export function isErrorLike(value: unknown): value is object {
   return typeof readSafely(value, 'message') === 'string' && typeof readSafely(value, 'stack') === 'string'
 }
 
-/** The value on one line, as `util.inspect` prints it. */
+/** The value on one line, as `util.inspect` prints it, shortened. */
 export function printed(value: unknown): string {
   try {
-    const options = { depth: 2, breakLength: Infinity, customInspect: false, maxStringLength: 1000, maxArrayLength: 20 }
-    return inspect(value, options)
+    const bounds = { depth: 2, maxStringLength: PRINTED_CHARS_MAX, maxArrayLength: 20 }
+    const text = inspect(value, { ...bounds, breakLength: Infinity, customInspect: false })
+    return text.length <= PRINTED_CHARS_MAX ? text : `${text.slice(0, PRINTED_CHARS_MAX)}…`
   } catch {
     return `a value of type ${typeof value} that cannot be printed`
   }

@@ -24,8 +24,9 @@ import { printed, reasonOf } from '../thrown.ts'
 import type { LoadedFunction } from './load.ts'
 
 /**
- * From a slot's number to its result: reads the header, calls the function on the payload in place, answers. For a
- * synchronous raw function nothing is allocated and nothing copied.
+ * Serves the invocation in a slot: reads its header, calls the function on the payload in place, and answers. For a
+ * synchronous raw function nothing is allocated and nothing copied. Whatever a function throws, returns or rejects with is
+ * answered; of exceptions only those of the connection leave this class.
  */
 export class InvocationServer {
   readonly #connection: Connection
@@ -39,7 +40,7 @@ export class InvocationServer {
   readonly #unsent: { slot: number; id: number; status: number; bytes: number }[] = []
   /** Called when an asynchronous function has answered. */
   onSettled: (() => void) | null = null
-  /** Asynchronous functions under way. */
+  /** Asynchronous functions that have not settled. */
   pending = 0
 
   constructor(connection: Connection, layout: SlotLayout, functions: LoadedFunction[]) {
@@ -124,8 +125,8 @@ export class InvocationServer {
   }
 
   /**
-   * Answers when the promise settles. `await` settles once whatever a thenable does, takes what its `then` throws, and
-   * goes on after it when it settles at once.
+   * Answers when the promise settles. `await` takes the first outcome of a thenable that settles twice, and what its
+   * `then` throws.
    */
   async #await(slot: number, id: number, raw: boolean, promise: unknown): Promise<void> {
     this.pending++
@@ -138,14 +139,14 @@ export class InvocationServer {
       isThrown = true
     }
     this.pending--
-    // The client may be gone by now, and its slots with it…
+    // When the client has gone meanwhile, its slots are gone too.
     if (this.#connection.state === 'open') {
       try {
         if (isThrown) this.#fail(slot, id, outcome)
         else if (raw) this.#returnRaw(slot, id, outcome)
         else this.#return(slot, id, outcome)
       } catch (error) {
-        // …or go just now. To notice that is for the loop.
+        // It has gone just now. The loop will notice it.
         if (!(error instanceof FabricError && error.code === 'lost')) throw error
       }
     }

@@ -101,9 +101,8 @@ class TakingApart {
   #aggregated(errors: unknown, depth: number): Thrown[] | null {
     if (!isArray(errors)) return null
     const taken: Thrown[] = []
-    for (let i = 0; i < FAILURE_ERRORS_MAX; i++) {
+    for (let i = 0; i < errors.length && i < FAILURE_ERRORS_MAX; i++) {
       const inner = readSafely(errors, i)
-      if (inner === undefined) break
       if (this.#mayTake(inner, depth)) taken.push(this.take(inner, depth + 1))
     }
     return taken

@@ -5,6 +5,9 @@ import { types } from 'node:util'
  * class (a Blob). JavaScript cannot read the mark, only structuredClone can, so it is asked.
  */
 
+/** Node's own: the functions' module may replace the global one. */
+const { structuredClone } = globalThis
+
 /** What a clone that V8 alone has made is an instance of. */
 const V8_MAKES: ReadonlySet<object> = new Set([
   ...[Object, Array, Map, Set, Date, RegExp, Boolean, Number, String, BigInt, ArrayBuffer].map(prototypeOf),

@@ -81,11 +81,11 @@ test('cause, the errors of an AggregateError and those of a SuppressedError come
     ['row not found', 'E_ROW', 'a text', row.stack],
   )
 
-  const any = causeOf(new AggregateError([row, 'text', { a: 1 }], 'none')) as AggregateError
+  const any = causeOf(new AggregateError([row, 'text', undefined, { a: 1 }], 'none')) as AggregateError
   assert.ok(any instanceof AggregateError)
   const [first, ...others] = any.errors as [typeof row, ...unknown[]]
   assert.equal(first.code, 'E_ROW')
-  assert.deepEqual(others, ['text', { a: 1 }])
+  assert.deepEqual(others, ['text', undefined, { a: 1 }])
 
   const both = causeOf(new SuppressedError(row, new RangeError('first'), 'twice')) as SuppressedError
   assert.ok(both instanceof SuppressedError)
@@ -116,6 +116,13 @@ test('a thrown value that is no error is the cause, and the sentence says so', (
   const error = failureOf(Symbol('s'))
   assert.equal(error.message, 'function_failed: price threw Symbol(s), which is no Error')
   assert.equal(error.cause, undefined)
+})
+
+test('a sentence shows no more of a value than it has room for', () => {
+  const fields = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`field${i}`, i]))
+  const error = failureOf(fields)
+  assert.ok(error.message.length < 1100, `${error.message.length}`)
+  assert.deepEqual(error.cause, fields)
 })
 
 test('no stack of ours is shown as if it were the function’s', () => {
