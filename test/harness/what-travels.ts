@@ -3,7 +3,7 @@ import { raw } from 'rfaas/functions'
 
 import { NASTY } from '../../packages/rfaas/src/test-thrown.ts'
 
-/* What test/thrown.test.ts invokes. */
+/* What test/what-travels.test.ts invokes. */
 
 export const count = (): number => NASTY.length
 
@@ -52,3 +52,14 @@ class HttpError extends Error {
 export const notFound = (): never => {
   throw new HttpError('no such order', { cause: new TypeError('row not found') })
 }
+
+export const link = (): unknown => ({ items: [1, { url: new URL('http://example.org') }] })
+
+export const nested = (depth: number): unknown =>
+  Array.from({ length: depth }).reduce((inner) => ({ inner }), undefined)
+
+/** As many a library does it: the bytes of an array are those of its buffer. */
+export const bytesOf = ({ samples }: { samples: Float32Array }): Uint8Array =>
+  new Uint8Array(samples.buffer as ArrayBuffer)
+
+export const same = (value: unknown): unknown => value

@@ -1,4 +1,4 @@
-/** A function may throw, return or reject with anything: its caller is told, and the worker lives on. */
+/** A function may throw, return or reject with anything: its caller is told, and the worker lives on. What is sent arrives whole. */
 import { strict as assert } from 'node:assert'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,14 +7,15 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Cluster, RfaasError } from 'rfaas'
 
+import { VALUE_DEPTH_MAX } from '../packages/rfaas/src/limits.ts'
 import { NASTY } from '../packages/rfaas/src/test-thrown.ts'
 import { error } from './harness/codes.ts'
 import { Scene } from './harness/scene.ts'
-import type * as Functions from './harness/thrown.ts'
+import type * as Functions from './harness/what-travels.ts'
 
-const MODULE = fileURLToPath(new URL('./harness/thrown.ts', import.meta.url))
+const MODULE = fileURLToPath(new URL('./harness/what-travels.ts', import.meta.url))
 
-describe('what functions throw', () => {
+describe('what travels', () => {
   let scene: Scene
   let cluster: Cluster
 
@@ -64,7 +65,32 @@ describe('what functions throw', () => {
       const { status, details, cause: inner } = cause as Error & { status: number; details: unknown }
       assert.deepEqual([status, details], [404, { id: 7 }])
       assert.ok(inner instanceof TypeError)
-      assert.match(inner.stack!, /thrown\.ts/)
+      assert.match(inner.stack!, /what-travels\.ts/)
+    })
+
+    test(`over ${fabric}: what cannot be sent is refused in both directions, the deepest that is sent arrives`, async () => {
+      await using workers = await cluster.lease<typeof Functions>({ functions: MODULE, fabric })
+      const url = /value\.items\[1\]\.url is a URL, which cannot be cloned/
+      await assert.rejects(workers.call.link(), error('function_failed', url))
+      const link = { items: [1, { url: new URL('http://example.org') }] }
+      await assert.rejects(workers.call.same(link), error('invalid_argument', url))
+      const deepest = await workers.call.nested(VALUE_DEPTH_MAX)
+      assert.deepEqual(await workers.call.same(deepest), deepest)
+      await assert.rejects(
+        workers.call.nested(VALUE_DEPTH_MAX + 1),
+        error('function_failed', /nested deeper than 1000/),
+      )
+      const deeper = { inner: deepest }
+      await assert.rejects(workers.call.same(deeper), error('invalid_argument', /nested deeper than 1000/))
+    })
+
+    test(`over ${fabric}: a typed array in a value has a buffer of its own, in both directions`, async () => {
+      await using workers = await cluster.lease<typeof Functions>({ functions: MODULE, fabric })
+      const samples = Float32Array.of(0.5, 0.25)
+      assert.deepEqual(await workers.call.bytesOf({ samples }), new Uint8Array(samples.buffer))
+      const back = (await workers.call.same({ samples, text: 'x'.repeat(100) })) as { samples: Float32Array }
+      assert.deepEqual(back.samples, samples)
+      assert.deepEqual([back.samples.byteOffset, back.samples.buffer.byteLength], [0, 8])
     })
 
     test(`over ${fabric}: a thenable that settles twice is answered once`, async () => {
