@@ -1,3 +1,5 @@
+import { isInstance, reasonOf } from './thrown.ts'
+
 /** What went wrong, for programs. The list is closed: a new code is a new minor version. */
 export type ErrorCode =
   /** An argument or a file given by the caller is not valid. */
@@ -10,7 +12,7 @@ export type ErrorCode =
   | 'payload_too_large'
   /** The result is larger than the lease's `payloadBytesMax`. */
   | 'result_too_large'
-  /** The function threw; its name, message and stack are in `cause`. */
+  /** The function threw: `cause` is what it threw. Or its result cannot be sent; then there is no `cause`. */
   | 'function_failed'
   /** The invocation did not finish in the time given to it. */
   | 'deadline_exceeded'
@@ -81,16 +83,22 @@ export class RfaasError extends Error {
     return this.message.slice(this.code.length + 2)
   }
 
+  /** A new error like this one, with a stack of its own. */
+  copy(outcome: Outcome | undefined = this.outcome): RfaasError {
+    return new RfaasError(this.code, this.sentence, {
+      ...(Object.hasOwn(this, 'cause') ? { cause: this.cause } : {}),
+      ...(outcome === undefined ? {} : { outcome }),
+    })
+  }
+
   /** The same error, for an invocation of this outcome. */
   withOutcome(outcome: Outcome): RfaasError {
-    if (this.outcome === outcome) return this
-    return new RfaasError(this.code, this.sentence, { cause: this.cause, outcome })
+    return this.outcome === outcome ? this : this.copy(outcome)
   }
 }
 
-/** Turns anything thrown into an RfaasError: one of ours is returned as it is, the rest becomes `internal`. */
+/** Turns anything thrown into an RfaasError: one of ours is returned as it is, the rest gets `code`. Never throws. */
 export function toRfaasError(error: unknown, code: ErrorCode = 'internal', action = 'Unexpected failure'): RfaasError {
-  if (error instanceof RfaasError) return error
-  const reason = error instanceof Error ? error.message : String(error)
-  return new RfaasError(code, `${action}: ${reason}`, { cause: error })
+  if (isInstance(error, RfaasError)) return error
+  return new RfaasError(code, `${action}: ${reasonOf(error)}`, { cause: error })
 }

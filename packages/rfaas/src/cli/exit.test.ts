@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { RfaasError } from '../errors.ts'
+import { NASTY } from '../test-thrown.ts'
 import { exitCodeOf, firstOf, fromText, Interrupted, sentenceOf, stackOf, UsageError } from './exit.ts'
 
 test('sentenceOf gives one line with the code at its end', () => {
@@ -40,6 +41,13 @@ test('fromText makes what a parser refuses bad usage', () => {
 test('stackOf follows the causes', () => {
   const text = stackOf(new RfaasError('internal', 'outer', { cause: new Error('inner') }))
   assert.match(text, /internal: outer\n +at .*\n(.*\n)*Caused by: Error: inner\n +at /)
+})
+
+test('stackOf and sentenceOf take whatever a function has thrown', () => {
+  for (const [what, thrown] of NASTY) {
+    assert.equal(typeof stackOf(new RfaasError('function_failed', 'outer', { cause: thrown })), 'string', what)
+    assert.equal(typeof sentenceOf(thrown), 'string', what)
+  }
 })
 
 test('firstOf gives what went wrong before cleaning up failed too', async () => {

@@ -1,10 +1,14 @@
 import { RfaasError } from '../errors.ts'
+import { isErrorLike, isInstance, nameOf, readSafely, reasonOf, stackOf as stackOfThrown } from '../thrown.ts'
 
 /** What the exit code of every command means. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
 /** The command line itself is wrong: exit code 2. */
 export class UsageError extends Error {}
+
+/** An error may be its own cause. */
+const CAUSES_SHOWN_MAX = 10
 
 /** The user pressed Ctrl-C before the command was done: exit code 130. */
 export class Interrupted extends Error {}
@@ -50,28 +54,30 @@ const ADVICE: Partial<Record<string, string>> = {
  * @param options.advise whether to end with what to do about it, where that is known. Default: not
  */
 export function sentenceOf(error: unknown, options: { advise?: boolean } = {}): string {
-  const text = error instanceof Error ? error.message || error.name : String(error)
+  const text = reasonOf(error) || (isErrorLike(error) ? nameOf(error) : '')
   const line = text.replace(/\s*\n\s*/g, ' ').trim()
-  if (error instanceof UsageError || error instanceof Interrupted) return line
+  if (isInstance(error, UsageError) || isInstance(error, Interrupted)) return line
   const code = codeOf(error)
   if (code === null) return line
   const sentence = line.startsWith(`${code}: `) ? line.slice(code.length + 2) : line
   const advice = options.advise ? (ADVICE[code] ?? '') : ''
   // A wrong argument has said all in its sentence.
-  return error instanceof RfaasError && code === 'invalid_argument' ? sentence : `${sentence}${advice} [${code}]`
+  return isInstance(error, RfaasError) && code === 'invalid_argument' ? sentence : `${sentence}${advice} [${code}]`
 }
 
 function codeOf(error: unknown): string | null {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
-  return error.code
+  const code = isErrorLike(error) ? readSafely(error, 'code') : null
+  return typeof code === 'string' ? code : null
 }
 
-/** The error with its stack and all its causes, for `RFAAS_DEBUG=1`. */
-export function stackOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (error instanceof SuppressedError) {
-    return `${stackOf(error.suppressed)}\nThen, while cleaning up: ${stackOf(error.error)}`
+/** The error with its stack and its causes, for `RFAAS_DEBUG=1`. */
+export function stackOf(error: unknown, depth = 1): string {
+  if (!isErrorLike(error)) return reasonOf(error)
+  if (isInstance(error, SuppressedError) && depth < CAUSES_SHOWN_MAX) {
+    return `${stackOf(error.suppressed, depth + 1)}\nThen, while cleaning up: ${stackOf(error.error, depth + 1)}`
   }
-  const stack = error.stack ?? sentenceOf(error)
-  return error.cause === undefined ? stack : `${stack}\nCaused by: ${stackOf(error.cause)}`
+  const stack = stackOfThrown(error) || sentenceOf(error)
+  const cause = readSafely(error, 'cause')
+  if (cause === undefined || depth >= CAUSES_SHOWN_MAX) return stack
+  return `${stack}\nCaused by: ${stackOf(cause, depth + 1)}`
 }

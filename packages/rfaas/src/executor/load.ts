@@ -2,6 +2,7 @@ import { pathToFileURL } from 'node:url'
 
 import { RfaasError } from '../errors.ts'
 import { isRaw, type RawFunction } from '../functions.ts'
+import { reasonOf } from '../thrown.ts'
 
 /** A function that clients can invoke. */
 export type LoadedFunction =
@@ -17,8 +18,7 @@ export async function loadFunctions(bundlePath: string): Promise<LoadedFunction[
   try {
     exports = (await import(pathToFileURL(bundlePath).href)) as Record<string, unknown>
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new RfaasError('module_failed', `Cannot load the functions: ${reason}`, { cause: error })
+    throw new RfaasError('module_failed', `Cannot load the functions: ${reasonOf(error)}`, { cause: error })
   }
   const functions: LoadedFunction[] = []
   for (const name of Object.keys(exports).sort()) {

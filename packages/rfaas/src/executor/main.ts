@@ -13,6 +13,7 @@ import { toRfaasError } from '../errors.ts'
 import { EXECUTOR_FAILURE_CHARS_MAX } from '../limits.ts'
 import { EXIT_CLIENT_GONE, MESSAGES_FD, type FailedMessage, type FromExecutor } from './messages.ts'
 import { encodeMessage, MessageReader, toExecutor } from './pipe.ts'
+import { reasonOf, stackOf } from '../thrown.ts'
 import { Supervisor } from './supervisor.ts'
 
 dieWithParent()
@@ -66,7 +67,7 @@ async function answer(work: () => Promise<FromExecutor>): Promise<void> {
       kind: 'failed',
       code: code === 'module_failed' || code === 'unsupported' ? code : 'executor_start_failed',
       reason: text.slice(code.length + 2, EXECUTOR_FAILURE_CHARS_MAX),
-      stack: ((cause instanceof Error ? cause.stack : stack) ?? '').slice(-EXECUTOR_FAILURE_CHARS_MAX),
+      stack: (stackOf(cause) || (stack ?? '')).slice(-EXECUTOR_FAILURE_CHARS_MAX),
     }
     const { promise: forever } = Promise.withResolvers<never>()
     pipe.write(encodeMessage(failed), () => process.exit(1))
@@ -76,6 +77,6 @@ async function answer(work: () => Promise<FromExecutor>): Promise<void> {
 
 /** The executor manager tells the client what we said last. Written at once, for nothing is flushed by exit. */
 function crash(error: unknown): never {
-  writeSync(2, `${error instanceof Error ? error.stack : String(error)}\n`)
+  writeSync(2, `${stackOf(error) || reasonOf(error)}\n`)
   process.exit(1)
 }

@@ -6,18 +6,23 @@ import { FabricError, type Connection } from '@rfaas/fabric'
 import fc from 'fast-check'
 
 import { raw } from '../functions.ts'
+import { decodeValue, encodeValue } from '../protocol/codec.ts'
 import { slotLayout } from '../protocol/slots.ts'
 import {
+  decodeFailure,
   STATUS_FUNCTION_FAILED,
   STATUS_MALFORMED,
   STATUS_OK,
+  STATUS_RESULT_REFUSED,
   STATUS_RESULT_TOO_LARGE,
   STATUS_UNKNOWN_FUNCTION,
 } from '../protocol/status.ts'
 import type { LoadedFunction } from './load.ts'
 import { InvocationServer } from './server.ts'
-import { TestPair } from './test-pair.ts'
+import { NASTY } from '../test-thrown.ts'
+import { TestPair, type RawResult } from './test-pair.ts'
 
+const seed = Date.now() & 0x7fffffff
 const gates: PromiseWithResolvers<number>[] = []
 
 const FUNCTIONS: LoadedFunction[] = [
@@ -66,7 +71,6 @@ describe('InvocationServer', () => {
     assert.equal(pair.result(), null)
   })
 
-  const seed = Date.now() & 0x7fffffff
   test(`whatever a header says, the answer is a status, and the next invocation is served (seed ${seed})`, () => {
     const anyWord = fc.oneof(fc.integer({ min: -3, max: 1030 }), fc.integer())
     fc.assert(
@@ -97,15 +101,17 @@ describe('InvocationServer', () => {
     const outcomes: [number, number][] = [
       [7, STATUS_OK],
       [1025, STATUS_RESULT_TOO_LARGE],
-      [-1, STATUS_FUNCTION_FAILED],
-      [NaN, STATUS_FUNCTION_FAILED],
+      [-1, STATUS_RESULT_REFUSED],
+      [NaN, STATUS_RESULT_REFUSED],
+      [undefined as never, STATUS_RESULT_REFUSED],
+      [Object.create(null) as never, STATUS_RESULT_REFUSED],
     ]
     for (const [bytes, status] of outcomes) {
       pair.invoke(0, GATED, new Uint8Array(0))
       serve()
       assert.equal(server.pending, 1)
       gates.shift()!.resolve(bytes)
-      assert.equal((await pair.nextResult()).status, status, `${bytes}`)
+      assert.equal((await pair.nextResult()).status, status, String(typeof bytes))
       assert.equal(server.pending, 0)
     }
   })
@@ -141,6 +147,157 @@ describe('InvocationServer', () => {
     gates[0]!.resolve(0)
     gates[1]!.reject(new Error('too late'))
     await settled
+  })
+})
+
+/** What a function does with a value; then what `settled` waits for. */
+const WAYS: Record<string, (value: unknown) => unknown> = {
+  throws: (value) => {
+    throw value
+  },
+  returns: (value) => value,
+  'promises to return': (value) => Promise.resolve(value),
+  rejects: (value) => Promise.reject(value as Error),
+  'rejects later': (value) => new Promise((_, reject) => setImmediate(reject, value)),
+  'has a thenable that rejects': (value) => ({
+    then: (_: unknown, reject: (reason: unknown) => void) => reject(value),
+  }),
+  'has a thenable that throws': (value) => ({
+    then: () => {
+      throw value
+    },
+  }),
+  'has a then getter that throws': (value) => ({
+    get then(): never {
+      throw value
+    },
+  }),
+  'has a result with a getter that throws': (value) => ({
+    get x(): never {
+      throw value
+    },
+  }),
+  'promises a result with a getter that throws': (value) =>
+    Promise.resolve({
+      get x(): never {
+        throw value
+      },
+    }),
+}
+
+describe('nothing that a function throws, returns or rejects with leaves InvocationServer as an exception:', () => {
+  const layout = slotLayout(1, 4096)
+  let pair: TestPair
+
+  beforeEach(async () => {
+    pair = await TestPair.open(layout)
+  })
+  afterEach(() => pair.close())
+
+  const nothing = new Uint8Array(1024)
+  const payload = nothing.subarray(0, encodeValue(undefined, nothing))
+
+  async function answered(call: () => unknown, isRaw: boolean): Promise<RawResult> {
+    const f = isRaw ? { name: 'f', raw: true, call: raw(call as () => number) } : { name: 'f', raw: false, call }
+    const server = new InvocationServer(pair.worker, layout, [f as LoadedFunction])
+    pair.invoke(0, 0, payload, payload.length, 5)
+    for (let slot = pair.worker.poll(); slot >= 0; slot = pair.worker.poll()) server.serve(slot)
+    const result = await pair.nextResult()
+    assert.equal(result.id, 5)
+    assert.equal(server.pending, 0)
+    return result
+  }
+
+  for (const [what, way] of Object.entries(WAYS)) {
+    for (const isRaw of [false, true]) {
+      test(`${isRaw ? 'raw' : 'typed'}: it ${what}: values that are hard to read`, async () => {
+        for (const [kind, value] of NASTY) {
+          const { status, payload } = await answered(() => way(value), isRaw)
+          const isFine = what.includes('return') || (isRaw && what.includes('result'))
+          if (!isFine) assert.equal(status, STATUS_FUNCTION_FAILED, kind)
+          if (status !== STATUS_OK) decodeFailure(status, payload, 'f')
+        }
+      })
+
+      test(`${isRaw ? 'raw' : 'typed'}: it ${what}: anything (seed ${seed})`, async () => {
+        const anything = fc.anything({
+          ...{ withBigInt: true, withBoxedValues: true, withDate: true, withMap: true, withNullPrototype: true },
+          ...{ withObjectString: true, withSet: true, withSparseArray: true, withTypedArray: true },
+        })
+        await fc.assert(
+          fc.asyncProperty(anything, async (value) => {
+            const { status, payload } = await answered(() => way(value), isRaw)
+            if (status !== STATUS_OK) decodeFailure(status, payload, 'f')
+          }),
+          { seed, numRuns: 100 },
+        )
+      })
+    }
+  }
+})
+
+describe('a thenable that settles more than once', () => {
+  const layout = slotLayout(2, 1024)
+  let pair: TestPair
+  let server: InvocationServer
+  type Settle = (value: unknown) => void
+  let thenable: unknown
+  const functions = [{ name: 'f', raw: false, call: () => thenable } as LoadedFunction]
+  const bytes = new Uint8Array(64)
+  const payload = bytes.subarray(0, encodeValue(undefined, bytes))
+
+  beforeEach(async () => {
+    pair = await TestPair.open(layout)
+    server = new InvocationServer(pair.worker, layout, functions)
+  })
+  afterEach(() => pair.close())
+
+  async function outcomeOf(id: number): Promise<unknown> {
+    pair.invoke(0, 0, payload, payload.length, id)
+    for (let slot = pair.worker.poll(); slot >= 0; slot = pair.worker.poll()) server.serve(slot)
+    const result = await pair.nextResult()
+    assert.equal(result.id, id)
+    return result.status === STATUS_OK
+      ? decodeValue(result.payload)
+      : decodeFailure(result.status, result.payload, 'f').cause
+  }
+
+  const refused = new Error('too late')
+  const CASES: [what: string, then: (resolve: Settle, reject: Settle) => void, expected: unknown][] = [
+    ['resolves twice at once', (resolve) => (resolve(1), resolve(2)), 1],
+    ['resolves twice, later', (resolve) => void setImmediate(() => (resolve(1), resolve(2))), 1],
+    ['resolves and rejects', (resolve, reject) => (resolve(1), reject(refused)), 1],
+    ['rejects and resolves', (resolve, reject) => (reject('r'), resolve(1)), 'r'],
+    ['throws after it has resolved', (resolve) => { resolve(1); throw refused }, 1], // prettier-ignore
+    ['resolves with a thenable', (resolve) => resolve({ then: (inner: Settle) => (inner(3), inner(4)) }), 3],
+    ['resolves with a promise', (resolve) => resolve(Promise.resolve(5)), 5],
+  ]
+  for (const [what, then, expected] of CASES) {
+    test(`${what}: the first counts, and the next invocation is answered once, by its own result`, async () => {
+      thenable = { then }
+      assert.equal(await outcomeOf(1), expected)
+      assert.equal(server.pending, 0)
+      thenable = 'the next'
+      assert.equal(await outcomeOf(2), 'the next')
+      // Time for a second answer to come, which there must not be.
+      for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate)
+      assert.equal(pair.result(), null)
+      assert.equal(server.pending, 0)
+    })
+  }
+
+  test('a function object with a then is a thenable, too', async () => {
+    thenable = Object.assign(() => {}, { then: (resolve: Settle) => resolve(7) })
+    assert.equal(await outcomeOf(1), 7)
+  })
+
+  test('one that never settles stays pending', async () => {
+    thenable = { then: () => {} }
+    pair.invoke(0, 0, payload)
+    for (let slot = pair.worker.poll(); slot >= 0; slot = pair.worker.poll()) server.serve(slot)
+    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate)
+    assert.equal(server.pending, 1)
+    assert.equal(pair.result(), null)
   })
 })
 

@@ -1,7 +1,8 @@
 import { FabricError, type Connection } from '@rfaas/fabric'
 
-import { RfaasError } from '../errors.ts'
-import { decodeArguments, encodeValue } from '../protocol/codec.ts'
+import type { RawFunction } from '../functions.ts'
+import { decodeArguments, encodeValue, NotCloneableError } from '../protocol/codec.ts'
+import { encodeSentence, encodeThrown } from '../protocol/failure-bytes.ts'
 import {
   HEADER_BYTES,
   HEADER_FUNCTION,
@@ -12,18 +13,20 @@ import {
   type SlotLayout,
 } from '../protocol/slots.ts'
 import {
-  encodeFailure,
   STATUS_FUNCTION_FAILED,
   STATUS_MALFORMED,
   STATUS_OK,
+  STATUS_RESULT_REFUSED,
   STATUS_RESULT_TOO_LARGE,
   STATUS_UNKNOWN_FUNCTION,
 } from '../protocol/status.ts'
+import { printed, reasonOf } from '../thrown.ts'
 import type { LoadedFunction } from './load.ts'
 
 /**
- * From a slot's number to its result: reads the header, calls the function on the payload in place, answers. For a
- * synchronous raw function nothing is allocated and nothing copied.
+ * Serves the invocation in a slot: reads its header, calls the function on the payload in place, and answers. For a
+ * synchronous raw function nothing is allocated and nothing copied. Whatever a function throws, returns or rejects with is
+ * answered; of exceptions only those of the connection leave this class.
  */
 export class InvocationServer {
   readonly #connection: Connection
@@ -37,7 +40,7 @@ export class InvocationServer {
   readonly #unsent: { slot: number; id: number; status: number; bytes: number }[] = []
   /** Called when an asynchronous function has answered. */
   onSettled: (() => void) | null = null
-  /** Asynchronous functions under way. */
+  /** Asynchronous functions that have not settled. */
   pending = 0
 
   constructor(connection: Connection, layout: SlotLayout, functions: LoadedFunction[]) {
@@ -65,23 +68,51 @@ export class InvocationServer {
     const bytes = this.#headersIn[header + HEADER_PAYLOAD_BYTES]!
     const f = this.#functions[index]
     if (f === undefined) {
-      this.#fail(slot, id, STATUS_UNKNOWN_FUNCTION, new Error(`the module has no function number ${index}`))
+      this.#refuse(slot, id, STATUS_UNKNOWN_FUNCTION, `the module has no function number ${index}`)
       return
     }
     if (bytes < 0 || bytes > this.#layout.payloadBytesMax) {
-      this.#fail(slot, id, STATUS_MALFORMED, new Error(`the payload cannot have ${bytes} bytes`))
+      this.#refuse(slot, id, STATUS_MALFORMED, `the payload cannot have ${bytes} bytes`)
       return
     }
+    const input = this.#inputs.first(slot, bytes)
+    if (f.raw) this.#serveRaw(f.call, slot, id, input)
+    else this.#serveTyped(f.call, slot, id, input)
+  }
+
+  #serveRaw(call: RawFunction, slot: number, id: number, input: Uint8Array): void {
+    let result: unknown
+    let isPromised: boolean
     try {
-      const result = f.raw
-        ? f.call(this.#inputs.first(slot, bytes), this.#outputs.whole(slot))
-        : f.call(...decodeArguments(this.#inputs.first(slot, bytes)))
-      if (f.raw && typeof result === 'number') this.#succeed(slot, id, result)
-      else if (isThenable(result)) this.#await(slot, id, f.raw, result)
-      else this.#return(slot, id, f.raw, result)
-    } catch (error) {
-      this.#fail(slot, id, STATUS_FUNCTION_FAILED, error)
+      result = call(input, this.#outputs.whole(slot))
+      isPromised = typeof result !== 'number' && isThenable(result)
+    } catch (thrown) {
+      this.#fail(slot, id, thrown)
+      return
     }
+    if (isPromised) void this.#await(slot, id, true, result)
+    else this.#returnRaw(slot, id, result)
+  }
+
+  #serveTyped(call: (...args: unknown[]) => unknown, slot: number, id: number, input: Uint8Array): void {
+    let args: unknown[]
+    try {
+      args = decodeArguments(input)
+    } catch (error) {
+      this.#refuse(slot, id, STATUS_MALFORMED, reasonOf(error))
+      return
+    }
+    let result: unknown
+    let isPromised: boolean
+    try {
+      result = call(...args)
+      isPromised = isThenable(result)
+    } catch (thrown) {
+      this.#fail(slot, id, thrown)
+      return
+    }
+    if (isPromised) void this.#await(slot, id, false, result)
+    else this.#return(slot, id, result)
   }
 
   /** Tries again to send what the fabric had no room for. */
@@ -93,55 +124,73 @@ export class InvocationServer {
     }
   }
 
-  #await(slot: number, id: number, raw: boolean, promise: PromiseLike<unknown>): void {
+  /**
+   * Answers when the promise settles. `await` takes the first outcome of a thenable that settles twice, and what its
+   * `then` throws.
+   */
+  async #await(slot: number, id: number, raw: boolean, promise: unknown): Promise<void> {
     this.pending++
-    const settle = (answer: () => void): void => {
-      this.pending--
+    let outcome: unknown
+    let isThrown = false
+    try {
+      outcome = await promise
+    } catch (thrown) {
+      outcome = thrown
+      isThrown = true
+    }
+    this.pending--
+    // When the client has gone meanwhile, its slots are gone too.
+    if (this.#connection.state === 'open') {
       try {
-        // The client may be gone by now, and its slots with it…
-        if (this.#connection.state === 'open') answer()
+        if (isThrown) this.#fail(slot, id, outcome)
+        else if (raw) this.#returnRaw(slot, id, outcome)
+        else this.#return(slot, id, outcome)
       } catch (error) {
-        // …or go just now. To notice that is for the loop.
+        // It has gone just now. The loop will notice it.
         if (!(error instanceof FabricError && error.code === 'lost')) throw error
       }
-      this.onSettled?.()
     }
-    promise.then(
-      (value) => settle(() => this.#return(slot, id, raw, value)),
-      (error: unknown) => settle(() => this.#fail(slot, id, STATUS_FUNCTION_FAILED, error)),
-    )
+    this.onSettled?.()
   }
 
-  #return(slot: number, id: number, raw: boolean, value: unknown): void {
-    if (raw) {
-      this.#succeed(slot, id, value as number)
-      return
-    }
+  #return(slot: number, id: number, value: unknown): void {
     let bytes: number
     try {
       bytes = encodeValue(value, this.#outputs.whole(slot))
     } catch (error) {
-      this.#fail(slot, id, STATUS_FUNCTION_FAILED, error)
+      // A getter of the result that throws is the function's failure.
+      if (error instanceof NotCloneableError && Object.hasOwn(error, 'cause')) this.#fail(slot, id, error.cause)
+      else this.#refuse(slot, id, STATUS_RESULT_REFUSED, `its result cannot be sent: ${reasonOf(error)}`)
       return
     }
     if (bytes > 0) this.#answer(slot, id, STATUS_OK, bytes)
-    else this.#fail(slot, id, STATUS_RESULT_TOO_LARGE, tooLarge(-bytes - 1, this.#layout.payloadBytesMax))
+    else this.#refuseTooLarge(slot, id, -bytes - 1)
   }
 
-  #succeed(slot: number, id: number, bytes: number): void {
+  #returnRaw(slot: number, id: number, bytes: unknown): void {
     // Written so that NaN, fractions and what is no number at all are refused too.
-    if (bytes >= 0 && bytes <= this.#layout.payloadBytesMax && (bytes | 0) === bytes)
+    if (typeof bytes === 'number' && bytes >= 0 && (bytes | 0) === bytes && bytes <= this.#layout.payloadBytesMax)
       this.#answer(slot, id, STATUS_OK, bytes)
-    else if (bytes > this.#layout.payloadBytesMax) {
-      this.#fail(slot, id, STATUS_RESULT_TOO_LARGE, tooLarge(bytes, this.#layout.payloadBytesMax))
-    } else {
-      const what = `a raw function returns how many bytes it wrote, not ${String(bytes)}`
-      this.#fail(slot, id, STATUS_FUNCTION_FAILED, new TypeError(what))
+    else if (typeof bytes === 'number' && bytes > this.#layout.payloadBytesMax) this.#refuseTooLarge(slot, id, bytes)
+    else {
+      const what = `a raw function returns how many bytes it wrote, not ${printed(bytes)}`
+      this.#refuse(slot, id, STATUS_RESULT_REFUSED, what)
     }
   }
 
-  #fail(slot: number, id: number, status: number, error: unknown): void {
-    this.#answer(slot, id, status, encodeFailure(error, this.#outputs.whole(slot)))
+  #refuseTooLarge(slot: number, id: number, bytes: number): void {
+    const sentence = `its result has ${bytes} bytes, the lease's payloadBytesMax is ${this.#layout.payloadBytesMax}`
+    this.#refuse(slot, id, STATUS_RESULT_TOO_LARGE, sentence)
+  }
+
+  /** Answers with what the function has thrown, which may be anything. */
+  #fail(slot: number, id: number, thrown: unknown): void {
+    this.#answer(slot, id, STATUS_FUNCTION_FAILED, encodeThrown(thrown, this.#outputs.whole(slot)))
+  }
+
+  /** Answers with a sentence of ours. */
+  #refuse(slot: number, id: number, status: number, sentence: string): void {
+    this.#answer(slot, id, status, encodeSentence(sentence, this.#outputs.whole(slot)))
   }
 
   #answer(slot: number, id: number, status: number, bytes: number): void {
@@ -160,11 +209,8 @@ export class InvocationServer {
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
-}
-
-function tooLarge(bytes: number, payloadBytesMax: number): RfaasError {
-  const sentence = `Cannot return ${bytes} bytes: the lease's payloadBytesMax is ${payloadBytesMax}`
-  return new RfaasError('result_too_large', sentence)
+/** @throws what a getter `then` of the value throws */
+function isThenable(value: unknown): boolean {
+  if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return false
+  return typeof (value as { then?: unknown }).then === 'function'
 }

@@ -10,6 +10,7 @@ import { attach, mapSharedMemory } from '@rfaas/fabric'
 import { METER_BYTES, Meters } from '../accounting/meters.ts'
 import { toRfaasError } from '../errors.ts'
 import { slotLayout } from '../protocol/slots.ts'
+import { stackOf } from '../thrown.ts'
 import { loadFunctions } from './load.ts'
 import { WorkerLoop } from './loop.ts'
 import { METER_PAGE_FD } from './messages.ts'
@@ -52,8 +53,7 @@ try {
   }
 } catch (error) {
   const { code, message, stack, cause } = toRfaasError(error, 'executor_start_failed', 'Cannot start a worker')
-  const origin = cause instanceof Error ? cause.stack : stack
-  say({ kind: 'failed', code, reason: message.slice(code.length + 2), stack: origin ?? '' })
+  say({ kind: 'failed', code, reason: message.slice(code.length + 2), stack: stackOf(cause) || (stack ?? '') })
   // The functions' module may have left timers or sockets open; nobody is served by them any more.
   supervisor.close()
 }

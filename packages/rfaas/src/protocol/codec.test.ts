@@ -64,8 +64,18 @@ test('encodeValue says how much room is missing and writes nothing', () => {
   }
 })
 
-test('encodeValue refuses what cannot be cloned', () => {
-  assert.throws(() => encodeValue(() => 1, room(64)), { code: 'invalid_argument' })
+test('encodeArguments refuses what cannot be cloned, and names it', () => {
+  const items = [1, { url: new URL('http://example.org') }]
+  for (const [args, sentence] of [
+    [[() => 1], 'value is a function, which cannot be cloned'],
+    [[1, { items }], 'arguments[1].items[1].url is a URL, which cannot be cloned'],
+    [[{ items }], 'value.items[1].url is a URL, which cannot be cloned'],
+  ] as const) {
+    assert.throws(() => encodeArguments([...args], room(64)), {
+      code: 'invalid_argument',
+      message: `invalid_argument: Cannot send a value: ${sentence}`,
+    })
+  }
 })
 
 test('a decoded value does not refer to the payload', () => {

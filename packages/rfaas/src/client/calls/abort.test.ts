@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 
 import { RfaasError } from '../../errors.ts'
 import { raw } from '../../functions.ts'
+import { NASTY } from '../../test-thrown.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { FunctionTable, Invoker } from './invoker.ts'
 import { remote, startTestWorker, type TestWorker } from './test-workers.ts'
@@ -81,6 +82,15 @@ describe('an AbortSignal', () => {
     assert.equal(worker.channel.freeSlots, 2)
     nobodyListens()
   })
+
+  for (const [what, reason] of NASTY) {
+    test(`in flight, with ${what} as the reason`, async () => {
+      const call = dispatcher.call(held, [], controller.signal)
+      controller.abort(reason)
+      await assert.rejects(call, { code: 'aborted' })
+      gate.resolve()
+    })
+  }
 
   test('in flight in a slot: it can be used again when the worker has answered', async () => {
     using slot = dispatcher.reserve(8, undefined)

@@ -1,10 +1,11 @@
 import { RfaasError, type Outcome } from '../../errors.ts'
+import { reasonOf } from '../../thrown.ts'
 
 /** The error of an invocation whose signal has fired. */
 export function abortedError(action: string, signal: AbortSignal, outcome: Outcome): RfaasError {
   const reason: unknown = signal.reason
-  const said = reason instanceof Error ? reason.message : String(reason)
-  return new RfaasError('aborted', `${action}: its signal fired: ${said}`, { cause: reason, outcome })
+  const sentence = `${action}: its signal fired: ${reasonOf(reason)}`
+  return new RfaasError('aborted', sentence, { cause: reason, outcome })
 }
 
 /**

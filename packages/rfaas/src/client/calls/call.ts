@@ -3,6 +3,7 @@ import { decodeValue, encodeArguments } from '../../protocol/codec.ts'
 import { abortedError, onAbort } from './abort.ts'
 import type { Queued } from './call-queue.ts'
 import type { Channel, Waiter } from './channel.ts'
+import { rejectWithFrames } from './reject.ts'
 import type { RemoteFunction } from './wire.ts'
 
 /**
@@ -16,7 +17,6 @@ export class Call implements Waiter, Queued<Call> {
   readonly f: RemoteFunction
   readonly #args: unknown[]
   readonly #resolve: (value: unknown) => void
-  readonly #reject: (error: RfaasError) => void
   readonly #sendAgain: (call: Call, outcome: Outcome) => boolean
   #channel: Channel | null = null
   #slot = -1
@@ -27,13 +27,11 @@ export class Call implements Waiter, Queued<Call> {
     f: RemoteFunction,
     args: unknown[],
     resolve: (value: unknown) => void,
-    reject: (error: RfaasError) => void,
     sendAgain: (call: Call, outcome: Outcome) => boolean,
   ) {
     this.f = f
     this.#args = args
     this.#resolve = resolve
-    this.#reject = reject
     this.#sendAgain = sendAgain
   }
 
@@ -97,6 +95,10 @@ export class Call implements Waiter, Queued<Call> {
     // The slot is gone with its worker.
     this.#channel = null
     return true
+  }
+
+  #reject(error: RfaasError): void {
+    rejectWithFrames(this.#resolve, error)
   }
 
   #end(): void {

@@ -147,7 +147,7 @@ describe('Dispatcher, of two workers with three slots each', () => {
   test('what cannot be sent takes no slot', async () => {
     await assert.rejects(dispatcher.call(same, [() => {}]), {
       code: 'invalid_argument',
-      message: /could not be cloned/,
+      message: /cannot be cloned/,
     })
     await assert.rejects(dispatcher.call(same, ['long'.repeat(100)]), { code: 'payload_too_large' })
     assert.deepEqual(free(), [3, 3])

@@ -6,6 +6,7 @@ import { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'
 import { POLLS_BEFORE_YIELD, POLLS_PER_LOOK, type Channel } from './channel.ts'
 import { Progress } from './progress.ts'
+import { rejectWithFrames } from './reject.ts'
 import { Batch, Slot } from './slot.ts'
 import type { RemoteFunction } from './wire.ts'
 
@@ -95,9 +96,9 @@ export class Dispatcher {
   /** Arguments are encoded, the result is decoded or copied: the caller owns both. */
   call(f: RemoteFunction, args: unknown[], signal?: AbortSignal): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.#ended) return reject(this.#ended.withOutcome('not_run'))
+      if (this.#ended) return rejectWithFrames(resolve, this.#ended.withOutcome('not_run'))
       if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
-      const call = new Call(f, args, resolve, reject, this.#sendAgain)
+      const call = new Call(f, args, resolve, this.#sendAgain)
       if (this.#queue.length > 0 || !this.#start(call)) {
         if (this.#areAllReserved()) return reject(this.#allReserved(f))
         if (this.#queue.length >= this.#queueMax) return reject(this.#queueFull(f))
@@ -176,19 +177,19 @@ export class Dispatcher {
 
   /** As {@link invokeAllSync}, awaited. */
   invokeAll(f: RemoteFunction, slots: readonly Slot[], signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       if (signal?.aborted) throw abortedError(`Cannot invoke ${f.name}`, signal, 'not_run')
       // Before anybody listens: what is thrown here would leave the signal its listener.
       this.#checkAll(slots)
       const abort = (): void => {
         for (const slot of slots) slot.abandon()
         unlisten?.()
-        reject(abortedError(`Cannot await ${f.name}`, signal!, 'unknown'))
+        rejectWithFrames(resolve, abortedError(`Cannot await ${f.name}`, signal!, 'unknown'))
       }
       const unlisten = signal && onAbort(signal, abort)
       const batch = new Batch((error) => {
         unlisten?.()
-        if (error) reject(error)
+        if (error) rejectWithFrames(resolve, error)
         else resolve()
       })
       this.#sendAll(f, slots, batch)

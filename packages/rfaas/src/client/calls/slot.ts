@@ -1,6 +1,7 @@
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { abortedError, onAbort } from './abort.ts'
 import type { Channel, Waiter } from './channel.ts'
+import { rejectWithFrames } from './reject.ts'
 import type { RemoteFunction } from './wire.ts'
 
 /** Several invocations that are waited for together. */
@@ -131,12 +132,10 @@ class SlotWaiter implements Waiter {
   #unlisten: (() => void) | null = null
   #batch: Batch | null = null
   #resolve: (output: Uint8Array) => void = () => {}
-  #reject: (error: RfaasError) => void = () => {}
   /** What a promise is made with that waits for the next invocation. */
-  readonly take = (resolve: (output: Uint8Array) => void, reject: (error: RfaasError) => void): void => {
+  readonly take = (resolve: (output: Uint8Array) => void): void => {
     this.#batch = null
     this.#resolve = resolve
-    this.#reject = reject
   }
 
   constructor(slot: Slot) {
@@ -179,6 +178,10 @@ class SlotWaiter implements Waiter {
   /** The slot is part of this worker's memory: its invocation goes nowhere else. */
   takeBack(): boolean {
     return false
+  }
+
+  #reject(error: RfaasError): void {
+    rejectWithFrames(this.#resolve, error)
   }
 
   #end(output: Uint8Array): void {

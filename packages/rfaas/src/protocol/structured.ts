@@ -1,0 +1,87 @@
+import { Deserializer, Serializer } from 'node:v8'
+
+/*
+ * Values in the structured clone format of V8, with one difference to `v8.serialize`: a view (typed array, DataView,
+ * Buffer) travels as exactly its bytes and arrives with an ArrayBuffer of its own, at offset 0. What `v8.deserialize`
+ * gives are views of the whole message: `samples.buffer` then has the bytes of everything else too, and keeps them all
+ * in memory.
+ */
+
+type ViewConstructor = new (buffer: ArrayBuffer) => ArrayBufferView
+
+/** The kinds of views; the number of one in a message is its index here. Only ever add to the end. */
+const VIEW_NAMES = [
+  ...['Buffer', 'DataView', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array'],
+  ...['Uint32Array', 'Float16Array', 'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array'],
+]
+const BUFFER = VIEW_NAMES.indexOf('Buffer')
+const DATA_VIEW = VIEW_NAMES.indexOf('DataView')
+const CONSTRUCTORS = VIEW_NAMES.map((name) => (globalThis as Record<string, unknown>)[name] as ViewConstructor)
+
+/** `%TypedArray%.prototype[Symbol.toStringTag]`: the kind of a typed array, which a subclass cannot misstate. */
+const kindOfTypedArray = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype) as object,
+  Symbol.toStringTag,
+)!.get!
+
+/** What `node:v8` calls, and its types leave out. */
+interface Hooks {
+  _setTreatArrayBufferViewsAsHostObjects(on: boolean): void
+}
+
+class ValueSerializer extends Serializer {
+  constructor() {
+    super()
+    ;(this as unknown as Hooks)._setTreatArrayBufferViewsAsHostObjects(true)
+  }
+
+  /** Called for each view, and for objects of Node's native code. */
+  _writeHostObject(value: object): void {
+    if (!ArrayBuffer.isView(value)) throw new TypeError('An object of native code could not be cloned.')
+    // As structuredClone: the bytes are gone, and a view of no bytes would hide it.
+    if (value.buffer instanceof ArrayBuffer && value.buffer.detached) {
+      throw new TypeError('A view of a detached ArrayBuffer could not be cloned.')
+    }
+    this.writeUint32(kindOf(value))
+    this.writeUint32(value.byteLength)
+    this.writeRawBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+  }
+}
+
+class ValueDeserializer extends Deserializer {
+  /** Called for each view. */
+  _readHostObject(): ArrayBufferView {
+    const kind = this.readUint32()
+    // Refused here when there are not so many bytes.
+    const bytes = this.readRawBytes(this.readUint32())
+    const make = CONSTRUCTORS[kind]
+    if (make === undefined) throw new TypeError(`There is no view of kind ${kind}`)
+    const buffer = new ArrayBuffer(bytes.length)
+    new Uint8Array(buffer).set(bytes)
+    return kind === BUFFER ? Buffer.from(buffer) : new make(buffer)
+  }
+}
+
+function kindOf(view: ArrayBufferView): number {
+  if (Buffer.isBuffer(view)) return BUFFER
+  const kind = kindOfTypedArray.call(view) as string | undefined
+  return kind === undefined ? DATA_VIEW : VIEW_NAMES.indexOf(kind)
+}
+
+/** @throws what V8 throws for what it cannot clone, and what getters of the value throw */
+export function serializeStructured(value: unknown): Uint8Array {
+  const serializer = new ValueSerializer()
+  serializer.writeHeader()
+  serializer.writeValue(value)
+  return serializer.releaseBuffer()
+}
+
+/**
+ * @param bytes must not change meanwhile, see peer-bytes.ts; the value keeps none of it
+ * @throws when the bytes are no such value
+ */
+export function deserializeStructured(bytes: Uint8Array<ArrayBuffer>): unknown {
+  const deserializer = new ValueDeserializer(bytes)
+  deserializer.readHeader()
+  return deserializer.readValue()
+}
