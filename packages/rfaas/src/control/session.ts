@@ -55,7 +55,7 @@ class Session {
   constructor(authority: string) {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.connected = promise
-    this.#http2 = http2.connect(authority, { createConnection: openSocket })
+    this.#http2 = http2.connect(authority, { createConnection: openSocket, settings: { enablePush: false } })
     this.#http2.once('connect', () => resolve())
     // Stays for the life of the session: after `connected` has settled, the requests tell their callers of an error.
     this.#http2.on('error', reject)
