@@ -3,7 +3,7 @@
 
 NAPI_MODULE_INIT() {
   napi_property_descriptor names[] = {
-      EXPORT(ofiVersion),  EXPORT(ofiProbe),
+      EXPORT(ofiVersion),  EXPORT(ofiReason), EXPORT(ofiProbe),
       EXPORT(ofiListen),   EXPORT(ofiListenerDescriptor), EXPORT(ofiListenerRequest), EXPORT(ofiListenerClose),
       EXPORT(ofiReject),   EXPORT(ofiAccept),
       EXPORT(ofiConnect),  EXPORT(ofiEstablish), EXPORT(ofiAttach), EXPORT(ofiDescriptor),

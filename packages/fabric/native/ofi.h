@@ -101,7 +101,7 @@ void ofi_read_events(connection* c);
 int ofi_watch_events(connection* c);
 
 // ofi_provider.c
-function ofiVersion, ofiProbe;
+function ofiVersion, ofiReason, ofiProbe;
 // ofi_listen.c
 function ofiListen, ofiListenerDescriptor, ofiListenerRequest, ofiListenerClose, ofiReject, ofiAccept;
 // ofi_connection.c
