@@ -10,6 +10,7 @@ NAPI_MODULE_INIT() {
       EXPORT(ofiOutbound), EXPORT(ofiInbound),   EXPORT(ofiBatch),      EXPORT(ofiClose),
       EXPORT(ofiWrite),    EXPORT(ofiPoll),      EXPORT(ofiWait),       EXPORT(ofiArm),  EXPORT(ofiDisarm),
       EXPORT(ofiInterrupt), EXPORT(ofiTakeInterrupt),
+      EXPORT(ofiPeer),
   };
   napi_define_properties(env, exports, sizeof names / sizeof *names, names);
   return exports;

@@ -3,10 +3,10 @@
 #include "napi.h"
 
 // local.c
-function memoryCreate, memoryMap, memoryDetach, processorYield, dieWithParent;
+function memoryCreate, memoryMap, memoryDetach, processorYield, dieWithParent, processExit;
 // socket.c
 function socketListen, socketAccept, socketConnect, socketSend, socketReceive, eventCreate, descriptorClose;
 // channel.c
-function channelOpen, channelAttach, channelRing, channelWait, channelInterrupt, channelClose;
+function channelOpen, channelAttach, channelRing, channelWait, channelInterrupt, channelClose, channelPeer;
 // watch.c
 function watchStart, watchReference, watchStop;

@@ -110,3 +110,5 @@ function ofiConnect, ofiEstablish, ofiAttach, ofiDescriptor, ofiOutbound, ofiInb
 function ofiWrite, ofiPoll;
 // ofi_sleep.c
 function ofiWait, ofiArm, ofiDisarm, ofiInterrupt, ofiTakeInterrupt;
+// ofi_peer.c
+function ofiPeer;

@@ -7,6 +7,7 @@ import { testDying } from './compliance/dying.ts'
 import { testEchoing } from './compliance/echoing.ts'
 import type { Harness } from './compliance/harness.ts'
 import { testHeaders } from './compliance/headers.ts'
+import { testPeerWatching } from './compliance/peer-watching.ts'
 import { testRacing } from './compliance/racing.ts'
 import { testSleeping } from './compliance/sleeping.ts'
 import { testThreading } from './compliance/threading.ts'
@@ -29,6 +30,7 @@ export function testCompliance(harness: Harness): void {
   describe(`${name}: racing`, options, () => testRacing(harness))
   describe(`${name}: echoing`, options, () => testEchoing(harness))
   describe(`${name}: dying`, options, () => testDying(harness))
+  describe(`${name}: watching the peer`, options, () => testPeerWatching(harness))
   describe(`${name}: closing`, options, () => testClosing(harness))
   describe(`${name}: threading`, options, () => testThreading(harness))
 }

@@ -33,11 +33,13 @@ export interface LocalNative {
   channelWait(channel: number, timeoutMs: number): number
   channelInterrupt(channel: number): number
   channelClose(channel: number): number
+  channelPeer(channel: number): number
   watchStart(descriptor: number, drain: 0 | 1, onReadable: () => void): number
   watchReference(watch: number, reference: 0 | 1): number
   watchStop(watch: number): number
   processorYield(): number
   dieWithParent(signal: number, parent: number): number
+  processExit(code: number): never
 }
 
 /** The `libfabric` addon: what native/libfabric.c registers, in its order. Numbers below 0 are `-fi_errno`. */
@@ -74,6 +76,7 @@ export interface LibfabricNative {
   ofiDisarm(connection: number): number
   ofiInterrupt(connection: number): number
   ofiTakeInterrupt(connection: number): number
+  ofiPeer(connection: number): number
 }
 
 const require = createRequire(import.meta.url)
