@@ -72,6 +72,15 @@ export const EXECUTOR_FAILURE_CHARS_MAX: number = 64 * 1024
 /** An executor whose pipe has ended is about to be gone; one that is not after this is killed. */
 export const EXECUTOR_GONE_GRACE_MS = 500
 
+/** How long a worker that computes may go on after the clients of all workers of its executor have gone. */
+export const EXECUTOR_ORPHANED_MS = 250
+
+/** How long processes that an executor's functions have started are signalled, again and again while there are some… */
+export const MARKED_MS_MAX = 2_000
+
+/** …and how long to wait between two looks. */
+export const MARKED_LOOK_MS = 10
+
 /** Every thread of an executor gets a heap of at least this; less, and Node does not start. */
 export const EXECUTOR_HEAP_MIB_MIN = 16
 
@@ -130,6 +139,7 @@ assert(
   KEPT_START_TIMEOUT_MS + EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS,
   'a lease whose kept executor does not start again gets another one in time',
 )
+assert(MARKED_LOOK_MS * 10 < MARKED_MS_MAX, 'processes that start others are looked for many times')
 assert(POOL_REFILL_DELAY_MS < POOL_BUSY_MS_MAX, 'it is looked for an idle core more than once')
 assert(POOL_WORKERS_MAX <= POOL_LEASE_WORKERS_MAX, 'an executor of the pool has meters for all of its workers')
 assert(BUNDLE_TOUCH_INTERVAL_MS * 2 < BUNDLE_SPARE_MS, 'a bundle in use survives one missed mark')
@@ -255,7 +265,10 @@ export const ALARM_SLEEP_MS_MAX = 60_000
 export const ALARM_RETRY_MS = 1_000
 
 assert(NODE_LOST_AFTER_MS > 3 * HEARTBEAT_INTERVAL_MS, 'a node survives two heartbeats that are lost or late')
-assert(LEASE_TERMINATING_MS_MAX > NODE_LOST_AFTER_MS + EXECUTOR_DRAIN_GRACE_MS, 'a node has time to stop an executor')
+assert(
+  LEASE_TERMINATING_MS_MAX > NODE_LOST_AFTER_MS + EXECUTOR_DRAIN_GRACE_MS + MARKED_MS_MAX,
+  'a node has time to stop an executor',
+)
 // In JSON a character takes six bytes at most; a secret of 32 bytes takes 44 characters and what is around them.
 assert(2 * 6 * EXECUTOR_FAILURE_CHARS_MAX < EXECUTOR_MESSAGE_BYTES_MAX, 'an executor can say why it failed')
 // A number of a unit takes four digits and a comma; Linux takes no variable of more than 128 KiB.
