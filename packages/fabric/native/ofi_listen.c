@@ -60,6 +60,7 @@ napi_value ofiListen(napi_env env, napi_callback_info info) {
     listener_free(l);
     return number(env, error ? error : -FI_ENOMEM);
   }
+  ofi_bound_greetings((struct sockaddr*)&name, name_bytes);
   format_address((struct sockaddr*)&name, address);
   return number(env, id);
 }
