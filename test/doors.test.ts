@@ -4,13 +4,14 @@ import { once } from 'node:events'
 import * as http2 from 'node:http2'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Cluster } from 'rfaas'
+import type { Cluster, RfaasError } from 'rfaas'
 
-import { executorManagerClient } from '../packages/rfaas/src/control/client.ts'
+import { executorManagerClient, managerClient } from '../packages/rfaas/src/control/client.ts'
 import { ExecutorManagerService, ResourceManagerService } from '../packages/rfaas/src/control/gen/rfaas_pb.ts'
 import { Random } from './harness/chaos/random.ts'
 import { error } from './harness/codes.ts'
 import { ATTACKS, type Door } from './harness/doors/attacks.ts'
+import { anyMessage } from './harness/doors/messages.ts'
 import type * as Functions from './harness/functions.ts'
 import { Scene, type Started } from './harness/scene.ts'
 import { NOTICED_MS_MAX, within } from './harness/waiting.ts'
@@ -75,6 +76,24 @@ describe('the ports of a manager and a node', () => {
       }
       await isWell()
       assert.equal(service.service.child.exitCode, null)
+    })
+
+    test(`the ${name}: nonsense in good form, ${ROUNDS} times each method (RFAAS_SEED=${seed})`, async () => {
+      const { service, isWell } = doors[index]!
+      const random = new Random(seed)
+      const { rpc, close } = index === 0 ? managerClient(service.url) : executorManagerClient(service.url)
+      const calls = rpc as unknown as Record<string, (request: object, options: object) => Promise<unknown>>
+      const { methods } = index === 0 ? ResourceManagerService : ExecutorManagerService
+      for (const { localName, methodKind, input } of methods.filter((method) => method.methodKind === 'unary')) {
+        for (let round = 0; round < ROUNDS; round++) {
+          const call = calls[localName]!(anyMessage(input, random), { timeoutMs: 100 })
+          // Whatever it is, it is told to the caller; none of it is a failure of ours.
+          await call.catch((error: unknown) => assert.notEqual((error as RfaasError).code, 'internal', String(error)))
+        }
+        await within(NOTICED_MS_MAX, `a good call after ${methodKind} ${localName}`, isWell())
+        assert.equal(service.service.child.exitCode, null)
+      }
+      close()
     })
 
     for (const [kind, attack] of Object.entries(ATTACKS)) {
