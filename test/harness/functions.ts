@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process'
 import { appendFileSync, existsSync, readlinkSync } from 'node:fs'
 import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
@@ -148,4 +149,23 @@ export const ticked = (): number => ticks
 export function note(path: string, line: string): string {
   appendFileSync(path, `${line}\n`)
   return line
+}
+
+/** Never returns, and says by a file that it has begun. */
+export function computeForever(begun: string): never {
+  appendFileSync(begun, '')
+  for (;;);
+}
+
+/** The same, but in native code, where neither a terminated thread nor process.exit ends it. */
+export function blockForever(begun: string): void {
+  appendFileSync(begun, '')
+  execFileSync('sleep', ['1000'])
+}
+
+/** Starts a process in a session of its own; its pid. */
+export function detach(): number {
+  const child = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' })
+  child.unref()
+  return child.pid!
 }

@@ -16,7 +16,7 @@
         [
           "\"<!(test -e /usr/include/rdma/fabric.h || pkg-config --exists libfabric && echo yes || echo no)\"==\"yes\"",
           {
-            "sources": ["libfabric.c", "memory.c", "ofi_provider.c", "ofi_listen.c", "ofi_connection.c", "ofi_data.c", "ofi_sleep.c"],
+            "sources": ["libfabric.c", "memory.c", "ofi_provider.c", "ofi_listen.c", "ofi_connection.c", "ofi_data.c", "ofi_sleep.c", "ofi_peer.c", "ofi_patience.c"],
             "libraries": ["-lfabric"],
           },
           {"type": "none"},

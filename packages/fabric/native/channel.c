@@ -4,6 +4,7 @@
 // peer: a ring is a futex or a byte into a socket that is dropped when there is no room, because then the peer has bytes to
 // read already. One thread per process watches the sockets, so that a peer's death is a word in memory to everyone who
 // polls, and wakes everyone who sleeps.
+#include "hangup.h"
 #include "local.h"
 #include "memory.h"
 #include "table.h"
@@ -229,4 +230,15 @@ napi_value channelClose(napi_env env, napi_callback_info info) {
   if (c->memory < 0) napi_remove_env_cleanup_hook(env, on_thread_end, c);
   channel_free(c);
   return number(env, 0);
+}
+
+// (channel) → a descriptor that becomes readable when the peer has closed its socket, or -errno. The caller closes it.
+napi_value channelPeer(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  int result = -EBADF;
+  pthread_mutex_lock(&channels.lock);
+  channel* c = table_get(&channels, int_of(env, arg[0]));
+  if (c) result = hangup_descriptor(c->socket, EPOLLRDHUP);
+  pthread_mutex_unlock(&channels.lock);
+  return number(env, result);
 }

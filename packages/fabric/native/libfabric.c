@@ -3,13 +3,14 @@
 
 NAPI_MODULE_INIT() {
   napi_property_descriptor names[] = {
-      EXPORT(ofiVersion),  EXPORT(ofiProbe),
+      EXPORT(ofiVersion),  EXPORT(ofiReason), EXPORT(ofiProbe),
       EXPORT(ofiListen),   EXPORT(ofiListenerDescriptor), EXPORT(ofiListenerRequest), EXPORT(ofiListenerClose),
       EXPORT(ofiReject),   EXPORT(ofiAccept),
       EXPORT(ofiConnect),  EXPORT(ofiEstablish), EXPORT(ofiAttach), EXPORT(ofiDescriptor),
       EXPORT(ofiOutbound), EXPORT(ofiInbound),   EXPORT(ofiBatch),      EXPORT(ofiClose),
       EXPORT(ofiWrite),    EXPORT(ofiFinish),    EXPORT(ofiFinished),   EXPORT(ofiPoll),      EXPORT(ofiWait),       EXPORT(ofiArm),  EXPORT(ofiDisarm),
       EXPORT(ofiInterrupt), EXPORT(ofiTakeInterrupt),
+      EXPORT(ofiPeer),
   };
   napi_define_properties(env, exports, sizeof names / sizeof *names, names);
   return exports;

@@ -50,6 +50,12 @@ napi_value dieWithParent(napi_env env, napi_callback_info info) {
   return number(env, getppid() == int_of(env, arg[1]) ? 0 : -ESRCH);
 }
 
+// (code): ends this process at once (_exit(2)). Node's own exit waits for threads that are blocked in native code.
+napi_value processExit(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  _exit((int)int_of(env, arg[0]));
+}
+
 NAPI_MODULE_INIT() {
   napi_property_descriptor names[] = {
       EXPORT(memoryCreate),   EXPORT(memoryMap),    EXPORT(memoryDetach),
@@ -58,8 +64,9 @@ NAPI_MODULE_INIT() {
       EXPORT(descriptorClose),
       EXPORT(channelOpen),    EXPORT(channelAttach), EXPORT(channelFlags), EXPORT(channelRing), EXPORT(channelHear),
       EXPORT(channelWait),    EXPORT(channelWatch), EXPORT(channelInterrupt), EXPORT(channelClose),
+      EXPORT(channelPeer),
       EXPORT(watchStart),     EXPORT(watchReference), EXPORT(watchStop),
-      EXPORT(processorYield), EXPORT(dieWithParent),
+      EXPORT(processorYield), EXPORT(dieWithParent), EXPORT(processExit),
   };
   napi_define_properties(env, exports, sizeof names / sizeof *names, names);
   return exports;

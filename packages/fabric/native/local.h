@@ -3,11 +3,11 @@
 #include "napi.h"
 
 // local.c
-function memoryCreate, memoryMap, memoryDetach, processorYield, dieWithParent;
+function memoryCreate, memoryMap, memoryDetach, processorYield, dieWithParent, processExit;
 // socket.c
 function socketListen, socketAccept, socketConnect, socketSend, socketReceive, descriptorClose;
 // channel.c
 function channelOpen, channelAttach, channelFlags, channelRing, channelHear, channelWait, channelWatch;
-function channelInterrupt, channelClose;
+function channelInterrupt, channelClose, channelPeer;
 // watch.c
 function watchStart, watchReference, watchStop;

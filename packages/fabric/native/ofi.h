@@ -11,6 +11,7 @@
 #include <rdma/fi_errno.h>
 #include <rdma/fi_rma.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #define OFI_VERSION FI_VERSION(1, 17)
 
@@ -96,6 +97,8 @@ connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, 
                                int64_t inbound_bytes, int64_t depth, int* error);
 void ofi_connection_free(connection* c);
 remote_window ofi_own_window(connection* c);
+// Bounds how long what a peer says first may keep a listener at this address waiting.
+void ofi_bound_greetings(const struct sockaddr* name, size_t name_bytes);
 // Turns the peer of a request away with a word that tells this from a connection that failed by itself.
 int ofi_turn_away(struct fid_pep* pep, struct fi_info* request);
 // Posts so many receives, for the immediates that the provider wants one for.
@@ -106,7 +109,7 @@ void ofi_read_events(connection* c);
 int ofi_watch_events(connection* c);
 
 // ofi_provider.c
-function ofiVersion, ofiProbe;
+function ofiVersion, ofiReason, ofiProbe;
 // ofi_listen.c
 function ofiListen, ofiListenerDescriptor, ofiListenerRequest, ofiListenerClose, ofiReject, ofiAccept;
 // ofi_connection.c
@@ -115,3 +118,5 @@ function ofiConnect, ofiEstablish, ofiAttach, ofiDescriptor, ofiOutbound, ofiInb
 function ofiWrite, ofiFinish, ofiFinished, ofiPoll;
 // ofi_sleep.c
 function ofiWait, ofiArm, ofiDisarm, ofiInterrupt, ofiTakeInterrupt;
+// ofi_peer.c
+function ofiPeer;

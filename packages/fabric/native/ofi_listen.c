@@ -15,6 +15,20 @@ static bool is_shortage(int error) {
   return error == -FI_ENOMEM || error == -ENFILE || error == -FI_EMFILE || error == -FI_ENOBUFS;
 }
 
+// "IP:port", with brackets around an IPv6 address.
+static void format_address(const struct sockaddr* name, span out) {
+  char ip[INET6_ADDRSTRLEN];
+  if (name->sa_family == AF_INET6) {
+    const struct sockaddr_in6* six = (const struct sockaddr_in6*)name;
+    inet_ntop(AF_INET6, &six->sin6_addr, ip, sizeof ip);
+    snprintf(out.data, out.bytes, "[%s]:%u", ip, ntohs(six->sin6_port));
+  } else {
+    const struct sockaddr_in* four = (const struct sockaddr_in*)name;
+    inet_ntop(AF_INET, &four->sin_addr, ip, sizeof ip);
+    snprintf(out.data, out.bytes, "%s:%u", ip, ntohs(four->sin_port));
+  }
+}
+
 static void listener_free(listener* l) {
   if (l->request) {
     ofi_turn_away(l->pep, l->request);
@@ -26,7 +40,7 @@ static void listener_free(listener* l) {
   free(l);
 }
 
-// (provider, host, address: Uint8Array, filled with "IP:port" and a zero) → number of the listener or an error.
+// (provider, host, address: Uint8Array, filled with "IP:port" or "[IP]:port" and a zero) → number of the listener or an error.
 napi_value ofiListen(napi_env env, napi_callback_info info) {
   ARGS(3);
   char provider[64], host[128];
@@ -37,7 +51,7 @@ napi_value ofiListen(napi_env env, napi_callback_info info) {
   listener* l = calloc(1, sizeof *l);
   if (!l) return number(env, -FI_ENOMEM);
   struct fi_eq_attr eq_attr = {.size = 64, .wait_obj = FI_WAIT_FD};
-  struct sockaddr_in name;
+  struct sockaddr_storage name;
   size_t name_bytes = sizeof name;
   l->info = ofi_info(provider, host, NULL, FI_SOURCE, &error);
   if (!error) l->fabric = ofi_fabric(l->info, &error);
@@ -51,9 +65,8 @@ napi_value ofiListen(napi_env env, napi_callback_info info) {
     listener_free(l);
     return number(env, error ? error : -FI_ENOMEM);
   }
-  char ip[INET_ADDRSTRLEN];
-  inet_ntop(AF_INET, &name.sin_addr, ip, sizeof ip);
-  snprintf(address.data, address.bytes, "%s:%u", ip, ntohs(name.sin_port));
+  ofi_bound_greetings((struct sockaddr*)&name, name_bytes);
+  format_address((struct sockaddr*)&name, address);
   return number(env, id);
 }
 

@@ -22,7 +22,8 @@ struct fi_info* ofi_info(const char* provider, const char* host, const char* por
   // The thread that uses a connection drives it, and nobody else does: no thread of the provider has to wake us.
   hints->domain_attr->control_progress = hints->domain_attr->data_progress = FI_PROGRESS_MANUAL;
   hints->domain_attr->cq_data_size = 4;
-  hints->addr_format = FI_SOCKADDR_IN;
+  // An IPv6 address has colons; without a host any address will do.
+  hints->addr_format = host && strchr(host, ':') ? FI_SOCKADDR_IN6 : FI_SOCKADDR_IN;
   hints->fabric_attr->prov_name = strdup(provider);
   *error = fi_getinfo(OFI_VERSION, host, port, flags, hints, &info);
   fi_freeinfo(hints);
@@ -63,6 +64,14 @@ struct fid_fabric* ofi_fabric(struct fi_info* info, int* error) {
 
 // () → libfabric's version: major × 65536 + minor.
 napi_value ofiVersion(napi_env env, napi_callback_info info) { return number(env, fi_version()); }
+
+// (error, positive; text: Uint8Array, filled and ended with a zero) → 0. libfabric's words for an error of its own.
+napi_value ofiReason(napi_env env, napi_callback_info info) {
+  ARGS(2);
+  span text = span_of(env, arg[1]);
+  snprintf(text.data, text.bytes, "%s", fi_strerror((int)int_of(env, arg[0])));
+  return number(env, 0);
+}
 
 // (provider) → 0 when it can be used here, else a negative error.
 napi_value ofiProbe(napi_env env, napi_callback_info info) {

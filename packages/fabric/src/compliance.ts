@@ -9,6 +9,7 @@ import { testFinishing } from './compliance/finishing.ts'
 import type { Harness } from './compliance/harness.ts'
 import { testHeaders } from './compliance/headers.ts'
 import { testLacking } from './compliance/lacking.ts'
+import { testPeerWatching } from './compliance/peer-watching.ts'
 import { testRacing } from './compliance/racing.ts'
 import { testSleeping } from './compliance/sleeping.ts'
 import { testThreading } from './compliance/threading.ts'
@@ -33,6 +34,7 @@ export function testCompliance(harness: Harness): void {
   describe(`${name}: echoing`, options, () => testEchoing(harness))
   describe(`${name}: dying`, options, () => testDying(harness))
   describe(`${name}: finishing`, options, () => testFinishing(harness))
+  describe(`${name}: watching the peer`, options, () => testPeerWatching(harness))
   describe(`${name}: closing`, options, () => testClosing(harness))
   describe(`${name}: viewing`, options, () => testViewing(harness))
   describe(`${name}: lacking descriptors`, options, () => testLacking(harness))

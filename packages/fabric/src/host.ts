@@ -30,6 +30,14 @@ export function yieldProcessor(): void {
   localNative().processorYield()
 }
 
+/**
+ * Ends this process at once, whatever its threads do. `process.exit` waits for threads that are blocked in native code.
+ * Exit listeners are not called, and output that is not written yet is lost.
+ */
+export function exitNow(code: number): never {
+  return localNative().processExit(code)
+}
+
 const parentAtStart = process.ppid
 
 /**

@@ -11,8 +11,9 @@ export { FabricError, type FabricErrorCode } from './errors.ts'
 export { fabricFacts, likelyFabrics, reasonAgainstVerbs, type FabricFact, type FabricFacts } from './facts.ts'
 export * from './fabric.ts'
 export { DEPTH_MAX, WINDOW_BYTES_MAX } from './geometry.ts'
-export { dieWithParent, hostIdentity, yieldProcessor } from './host.ts'
+export { dieWithParent, exitNow, hostIdentity, yieldProcessor } from './host.ts'
 export { MemoryFabric, type MemoryFabricOptions } from './memory/memory.ts'
+export { watchPeer } from './peer-watch.ts'
 export { createSharedMemory, mapSharedMemory, type SharedMemory } from './shared-memory.ts'
 
 /** The fabric of that name. `memory` gives a new one at each call, without latency or loss. */

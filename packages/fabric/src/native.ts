@@ -28,16 +28,19 @@ export interface LocalNative {
   channelWatch(channel: number, onWoken: () => void): number
   channelInterrupt(channel: number): number
   channelClose(channel: number): number
+  channelPeer(channel: number): number
   watchStart(descriptor: number, onReadable: () => void): number
   watchReference(watch: number, reference: 0 | 1): number
   watchStop(watch: number): number
   processorYield(): number
   dieWithParent(signal: number, parent: number): number
+  processExit(code: number): never
 }
 
 /** The `libfabric` addon: what native/libfabric.c registers, in its order. Numbers below 0 are `-fi_errno`. */
 export interface LibfabricNative {
   ofiVersion(): number
+  ofiReason(error: number, textOut: Uint8Array): number
   ofiProbe(provider: string): number
   ofiListen(provider: string, host: string, addressOut: Uint8Array): number
   ofiListenerDescriptor(listener: number): number
@@ -70,6 +73,7 @@ export interface LibfabricNative {
   ofiDisarm(connection: number): number
   ofiInterrupt(connection: number): number
   ofiTakeInterrupt(connection: number): number
+  ofiPeer(connection: number): number
 }
 
 const require = createRequire(import.meta.url)
@@ -119,10 +123,21 @@ export function libfabricNative(): LibfabricNative {
   ) as LibfabricNative
 }
 
-/** The operating system's words for a code that a native function returned. */
+/** libfabric's own errors are numbered from here on, above all of the operating system's. */
+const FABRIC_ERRNO_MIN = 256
+const REASON_BYTES = 128
+
+/** The operating system's words for a code that a native function returned, or libfabric's for one of its own. */
 export function systemReason(code: number): string {
-  const known = getSystemErrorMap().get(-Math.abs(code))
-  return known === undefined ? `error ${Math.abs(code)}` : `${known[1]} (${known[0]})`
+  const error = Math.abs(code)
+  const known = getSystemErrorMap().get(-error)
+  if (known !== undefined) return `${known[1]} (${known[0]})`
+  // Only libfabric gives such a code, so it is loaded.
+  const libfabric = loaded.get('rfaas_libfabric') as LibfabricNative | undefined
+  if (error < FABRIC_ERRNO_MIN || libfabric === undefined) return `error ${error}`
+  const text = new Uint8Array(REASON_BYTES)
+  libfabric.ofiReason(error, text)
+  return `${new TextDecoder().decode(text.subarray(0, text.indexOf(0))).toLowerCase()} (libfabric error ${error})`
 }
 
 /** ENOMEM, ENFILE, EMFILE, ENOBUFS. */

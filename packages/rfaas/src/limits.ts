@@ -11,14 +11,20 @@ export const BUNDLE_BYTES_MAX: number = 32 * 1024 * 1024
 /** Bundles that a client keeps, not to make them again for the next lease. */
 export const BUNDLES_KEPT_MAX = 8
 
-/** Largest message of the control plane, in both directions. */
+/** Largest message of the control plane: a request with a bundle, or a list of all nodes or leases. */
 export const CONTROL_MESSAGE_BYTES_MAX: number = BUNDLE_BYTES_MAX + 1024 * 1024
+
+/** Largest of all other messages. Small, because decoded messages take up to a hundred times as much memory. */
+export const CONTROL_PLAIN_MESSAGE_BYTES_MAX: number = 4 * 1024 * 1024
 
 /** How long a TCP connection to a manager may take to open. */
 export const CONTROL_CONNECT_TIMEOUT_MS = 5_000
 
 /** How long an answer of the control plane may take, unless the caller says otherwise. Streams have no such end. */
 export const CONTROL_CALL_TIMEOUT_MS = 30_000
+
+/** Longest timeout that a server sets for a call: the longest timer of Node.js. A call with a longer one has none. */
+export const CONTROL_TIMEOUT_MS_MAX: number = 2 ** 31 - 1
 
 /** A connection with calls under way that is silent for this long is asked whether it lives. */
 export const CONTROL_PING_INTERVAL_MS = 1_000
@@ -33,6 +39,7 @@ export const CONTROL_KEEP_ALIVE_MS = 10_000
 export const CONTROL_CLOSE_GRACE_MS = 500
 
 assert(CONTROL_MESSAGE_BYTES_MAX > BUNDLE_BYTES_MAX, 'a bundle and its token fit into one control message')
+assert(CONTROL_PLAIN_MESSAGE_BYTES_MAX < CONTROL_MESSAGE_BYTES_MAX, 'few messages may be large')
 assert(CONTROL_CONNECT_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'an unreachable server is told apart from a slow one')
 
 /** What a node's cache of bundles may hold on disk. */
@@ -73,6 +80,15 @@ export const EXECUTOR_FAILURE_CHARS_MAX: number = 64 * 1024
 
 /** An executor whose pipe has ended is about to be gone; one that is not after this is killed. */
 export const EXECUTOR_GONE_GRACE_MS = 500
+
+/** How long a worker that computes may go on after the clients of all workers of its executor have gone. */
+export const EXECUTOR_ORPHANED_MS = 250
+
+/** How long processes that an executor's functions have started are signalled, again and again while there are some… */
+export const MARKED_MS_MAX = 2_000
+
+/** …and how long to wait between two looks. */
+export const MARKED_LOOK_MS = 10
 
 /** Every thread of an executor gets a heap of at least this; less, and Node does not start. */
 export const EXECUTOR_HEAP_MIB_MIN = 16
@@ -172,6 +188,7 @@ assert(
   KEPT_START_TIMEOUT_MS + EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS,
   'a lease whose kept executor does not start again gets another one in time',
 )
+assert(MARKED_LOOK_MS * 10 < MARKED_MS_MAX, 'processes that start others are looked for many times')
 assert(POOL_REFILL_DELAY_MS < POOL_BUSY_MS_MAX, 'it is looked for an idle core more than once')
 assert(POOL_WORKERS_MAX <= POOL_LEASE_WORKERS_MAX, 'an executor of the pool has meters for all of its workers')
 assert(BUNDLE_TOUCH_INTERVAL_MS * 2 < BUNDLE_SPARE_MS, 'a bundle in use survives one missed mark')
@@ -251,6 +268,9 @@ export const TENANT_CHARS_MAX = 64
 /** Leases that a node reports at once: all that it can run, and as many that have just ended. */
 export const LEASE_REPORTS_MAX: number = 2 * NODE_CORES_MAX
 
+// A report takes less than this many bytes: an id, nine numbers and an end.
+assert(256 * LEASE_REPORTS_MAX < CONTROL_PLAIN_MESSAGE_BYTES_MAX, 'a node can report all of its leases at once')
+
 /** Longest time that what runs under a lease which is taken back may go on. */
 export const RETRIEVAL_GRACE_MS_MAX: number = 60 * 60_000
 
@@ -294,7 +314,10 @@ export const ALARM_SLEEP_MS_MAX = 60_000
 export const ALARM_RETRY_MS = 1_000
 
 assert(NODE_LOST_AFTER_MS > 3 * HEARTBEAT_INTERVAL_MS, 'a node survives two heartbeats that are lost or late')
-assert(LEASE_TERMINATING_MS_MAX > NODE_LOST_AFTER_MS + EXECUTOR_DRAIN_GRACE_MS, 'a node has time to stop an executor')
+assert(
+  LEASE_TERMINATING_MS_MAX > NODE_LOST_AFTER_MS + EXECUTOR_DRAIN_GRACE_MS + MARKED_MS_MAX,
+  'a node has time to stop an executor',
+)
 // In JSON a character takes six bytes at most; a secret of 32 bytes takes 44 characters and what is around them.
 assert(2 * 6 * EXECUTOR_FAILURE_CHARS_MAX < EXECUTOR_MESSAGE_BYTES_MAX, 'an executor can say why it failed')
 // A number of a unit takes four digits and a comma; Linux takes no variable of more than 128 KiB.
@@ -304,6 +327,7 @@ assert(
   'the largest executor can be told its secrets and its resources',
 )
 assert(LEASE_CORES_MAX <= NODE_CORES_MAX && LEASE_MEMORY_MIB_MAX <= NODE_MEMORY_MIB_MAX, 'a lease is on one node')
+assert(LEASE_WAIT_MS_MAX < CONTROL_TIMEOUT_MS_MAX, 'a caller can give every wait for a lease a timeout')
 assert(LEASE_DURATION_MS_MIN < LEASE_DURATION_MS_MAX, 'there are leases')
 
 /** How long a client waits before it tries again to renew a lease whose manager or node did not answer. */

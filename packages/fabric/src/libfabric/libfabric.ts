@@ -8,8 +8,9 @@ import { establish } from './establish.ts'
 import { greetingOf } from './greeting.ts'
 import { checkLockable } from './locked-memory.ts'
 import { LibfabricListener } from './listener.ts'
+import { parseAddress } from './parse-address.ts'
 
-/** Connections over a libfabric provider: `verbs` is RDMA, `tcp` works everywhere. Addresses are `IP:port`. */
+/** Connections over a libfabric provider: `verbs` is RDMA, `tcp` works everywhere. Addresses are `IP:port` or `[IPv6]:port`. */
 export class LibfabricFabric implements Fabric {
   readonly name: 'tcp' | 'verbs'
 
@@ -25,12 +26,7 @@ export class LibfabricFabric implements Fabric {
     checkGeometry(options)
     const timeoutMs = connectTimeoutMs(options)
     const { outboundBytes, inboundBytes, depth } = options
-    const colon = address.lastIndexOf(':')
-    const host = address.slice(0, colon)
-    const port = address.slice(colon + 1)
-    if (colon < 1 || !/^\d+$/.test(port)) {
-      throw new FabricError('invalid_argument', `Cannot connect: the address must be IP:port, not '${address}'`)
-    }
+    const { host, port } = parseAddress(address)
     if (this.name === 'verbs') checkLockable(outboundBytes + inboundBytes)
     const greeting = greetingOf(options)
     const id = await connectAside(this.name, host, port, greeting, outboundBytes, inboundBytes, depth)

@@ -4,9 +4,10 @@ import { createConnectTransport } from '@connectrpc/connect-node'
 import type { DescMethodUnary, DescService } from '@bufbuild/protobuf'
 import { RfaasError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
-import { CONTROL_CALL_TIMEOUT_MS, CONTROL_MESSAGE_BYTES_MAX } from '../limits.ts'
+import { CONTROL_CALL_TIMEOUT_MS, CONTROL_PLAIN_MESSAGE_BYTES_MAX } from '../limits.ts'
 import { fromConnectError } from './errors.ts'
 import { ExecutorManagerService, ResourceManagerService } from './gen/rfaas_pb.ts'
+import { READ_OPTIONS } from './message-limits.ts'
 import { ControlSession } from './session.ts'
 import { callUnary } from './unary-call.ts'
 
@@ -48,7 +49,8 @@ function controlClient<T extends DescService>(
     httpVersion: '2',
     sessionManager: session,
     acceptCompression: [],
-    readMaxBytes: CONTROL_MESSAGE_BYTES_MAX,
+    readMaxBytes: CONTROL_PLAIN_MESSAGE_BYTES_MAX,
+    binaryOptions: READ_OPTIONS,
   })
   let closed = false
 

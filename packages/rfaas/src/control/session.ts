@@ -16,11 +16,14 @@ const PING_TICKS = 12
  */
 export class ControlSession {
   readonly authority: string
+  /** Host and port. Node.js would leave the brackets of an IPv6 address out, and not every server takes that. */
+  readonly #host: string
   #session: Session | null = null
 
   /** @param authority origin of the server, such as `http://127.0.0.1:7070` */
   constructor(authority: string) {
     this.authority = authority
+    this.#host = new URL(authority).host
   }
 
   async request(
@@ -32,7 +35,7 @@ export class ControlSession {
     if (this.#session === null || this.#session.isOver) this.#session = new Session(this.authority)
     const session = this.#session
     await session.connected
-    return session.request({ ...headers, ':method': method, ':path': path }, options)
+    return session.request({ ...headers, ':method': method, ':path': path, ':authority': this.#host }, options)
   }
 
   notifyResponseByteRead(): void {
@@ -55,7 +58,7 @@ class Session {
   constructor(authority: string) {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.connected = promise
-    this.#http2 = http2.connect(authority, { createConnection: openSocket })
+    this.#http2 = http2.connect(authority, { createConnection: openSocket, settings: { enablePush: false } })
     this.#http2.once('connect', () => resolve())
     // Stays for the life of the session: after `connected` has settled, the requests tell their callers of an error.
     this.#http2.on('error', reject)

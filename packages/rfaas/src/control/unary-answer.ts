@@ -3,8 +3,8 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { DescMethodUnary } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect'
-import { CONTROL_MESSAGE_BYTES_MAX } from '../limits.ts'
 import { CODE_HEADER, toConnectError } from './errors.ts'
+import { READ_OPTIONS, requestBytesMax } from './message-limits.ts'
 import { collect, PROTO } from './unary-message.ts'
 
 /** A unary method and what answers it, which has no need to know more of a call than its message. */
@@ -18,11 +18,13 @@ export function isPlainUnary(headers: IncomingHttpHeaders): boolean {
   return headers[':method'] === 'POST' && headers['content-type'] === PROTO && headers['content-encoding'] === undefined
 }
 
-/** Answers a unary call of the Connect protocol, as the library's server would. See `callUnary` for why. */
+/**
+ * Answers a unary call of the Connect protocol, as the library's server would. See `callUnary` for why. The stream's
+ * errors are the caller's to hear.
+ */
 export function answerUnary(stream: ServerHttp2Stream, { method, answer }: UnaryHandler): void {
-  // Its caller went away: nobody is left to be told.
-  stream.on('error', () => {})
-  collect(stream, CONTROL_MESSAGE_BYTES_MAX, (bytes) => void respond(bytes))
+  const bytesMax = requestBytesMax(method)
+  collect(stream, bytesMax, (bytes) => void respond(bytes).catch(() => stream.destroy()))
 
   const respond = async (bytes: Uint8Array | null): Promise<void> => {
     let body: Uint8Array
@@ -45,10 +47,10 @@ export function answerUnary(stream: ServerHttp2Stream, { method, answer }: Unary
 
   const read = (bytes: Uint8Array | null): object => {
     if (bytes === null) {
-      throw new ConnectError(`it has more than ${CONTROL_MESSAGE_BYTES_MAX} bytes`, Code.ResourceExhausted)
+      throw new ConnectError(`it has more than ${bytesMax} bytes`, Code.ResourceExhausted)
     }
     try {
-      return fromBinary(method.input, bytes)
+      return fromBinary(method.input, bytes, READ_OPTIONS)
     } catch (error) {
       throw new ConnectError(`it is no ${method.input.name}: ${(error as Error).message}`, Code.InvalidArgument)
     }

@@ -4,8 +4,8 @@ import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } fro
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { CallOptions } from '@connectrpc/connect'
 import { codeFromHttpStatus, errorFromJsonBytes } from '@connectrpc/connect/protocol-connect'
-import { CONTROL_MESSAGE_BYTES_MAX } from '../limits.ts'
 import { CODE_HEADER } from './errors.ts'
+import { answerBytesMax, READ_OPTIONS } from './message-limits.ts'
 import type { ControlSession } from './session.ts'
 import { collect, pathOf, PROTO } from './unary-message.ts'
 
@@ -24,6 +24,7 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
 ): Promise<MessageShape<O>> {
   if (signal?.aborted) throw new ConnectError('the call was aborted', Code.Canceled)
   const body = toBinary(method.input, create(method.input, input))
+  const bytesMax = answerBytesMax(method)
   const answer = Promise.withResolvers<Uint8Array>()
   let stream: ClientHttp2Stream | null = null
   let isOver = false
@@ -36,13 +37,13 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
     stream = opened
     let headers: Headers = {}
     opened.once('response', (received) => (headers = received))
-    opened.once('error', answer.reject)
+    opened.on('error', answer.reject)
     // Most often after the answer, and then it says nothing.
     opened.once('close', () => {
       answer.reject(new ConnectError(`the call was ended with HTTP/2 error ${opened.rstCode}`, Code.Unavailable))
     })
-    collect(opened, CONTROL_MESSAGE_BYTES_MAX, (bytes) => {
-      if (bytes === null) giveUp(`the answer has more than ${CONTROL_MESSAGE_BYTES_MAX} bytes`, Code.Internal)
+    collect(opened, bytesMax, (bytes) => {
+      if (bytes === null) giveUp(`the answer has more than ${bytesMax} bytes`, Code.Internal)
       else if (isMessage(headers)) answer.resolve(bytes)
       else answer.reject(errorOf(headers, bytes))
     })
@@ -57,7 +58,7 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
   const headers = { 'content-type': PROTO, 'content-length': body.byteLength, 'connect-protocol-version': '1' }
   session.request('POST', pathOf(method), headers, {}).then(begin, answer.reject)
   try {
-    return fromBinary(method.output, await answer.promise)
+    return fromBinary(method.output, await answer.promise, READ_OPTIONS)
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', onAbort)
@@ -76,5 +77,10 @@ function errorOf(headers: Headers, body: Uint8Array): ConnectError {
   const fallback = new ConnectError(`HTTP ${status} with ${type ?? 'no content'}`, codeFromHttpStatus(status))
   if (type !== 'application/json') return fallback
   const code = headers[CODE_HEADER]
-  return errorFromJsonBytes(body, typeof code === 'string' ? { [CODE_HEADER]: code } : undefined, fallback)
+  try {
+    return errorFromJsonBytes(body, typeof code === 'string' ? { [CODE_HEADER]: code } : undefined, fallback)
+  } catch {
+    // It throws when the body is not an error of the Connect protocol. We are in a listener: nobody would catch that.
+    return fallback
+  }
 }

@@ -6,7 +6,7 @@ import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import type { ConnectRouter } from '@connectrpc/connect'
 import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node'
 import { RfaasError } from '../errors.ts'
-import { CONTROL_MESSAGE_BYTES_MAX } from '../limits.ts'
+import { CONTROL_MESSAGE_BYTES_MAX, CONTROL_PLAIN_MESSAGE_BYTES_MAX } from '../limits.ts'
 import { executorManagerClient, managerClient } from './client.ts'
 import { CODE_HEADER } from './errors.ts'
 import { ExecutorManagerService, ResourceManagerService } from './gen/rfaas_pb.ts'
@@ -88,6 +88,36 @@ describe('answerUnary', () => {
     const code = new Uint8Array(CONTROL_MESSAGE_BYTES_MAX + 1)
     await assert.rejects(client.rpc.putBundle({ code }), hasCode('invalid_argument', /refused.*more than \d+ bytes/))
     await client.rpc.putBundle({ code: code.subarray(0, 1000) })
+  })
+
+  test('only a bundle may be large: any other message is refused before it is decoded', async () => {
+    const url = await ours((router) => router.service(ResourceManagerService, { heartbeat: () => ({}) }))
+    const client = manager(url)
+    const nodeId = 'x'.repeat(CONTROL_PLAIN_MESSAGE_BYTES_MAX)
+    await assert.rejects(client.heartbeat({ nodeId }), hasCode('invalid_argument', /refused.*more than \d+ bytes/))
+    await client.heartbeat({ nodeId: nodeId.slice(10) })
+  })
+
+  test('what a message has beside the fields that we know is not kept', async () => {
+    let kept: unknown
+    const url = await ours((router) =>
+      router.service(ResourceManagerService, {
+        listNodes: (request) => {
+          kept = request.$unknown
+          return {}
+        },
+      }),
+    )
+    const session = http2.connect(url)
+    closing.defer(() => session.destroy())
+    for (const type of ['application/proto', 'application/grpc']) {
+      const path = `/${ResourceManagerService.typeName}/ListNodes`
+      const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': type })
+      const envelope = type === 'application/proto' ? [] : [0, 0, 0, 0, 2]
+      stream.end(Uint8Array.of(...envelope, 0x78, 1))
+      await stream.toArray()
+      assert.equal(kept, undefined)
+    }
   })
 
   test('a message that is none is refused', async () => {

@@ -141,27 +141,30 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
   it('parks what says that it can stay: neither it nor what it has started runs until it starts again', async () => {
     const executor = await start(`
       import { spawn } from 'node:child_process'
-      let child
+      let pids
       on.start = ({ secrets }) => {
-        child ??= spawn('sleep', ['1000'])
+        pids ??= [false, true].map((detached) => spawn('sleep', ['1000'], { detached }).pid).join()
         console.error('started')
-        say({ kind: 'ready', addresses: secrets.map(() => String(child.pid)), functions: [], loadMs: 0 })
+        say({ kind: 'ready', addresses: secrets.map(() => pids), functions: [], loadMs: 0 })
       }
       on.park = () => say({ kind: 'parked' })
       on.drain = () => process.exit(0)`)
     const { addresses } = await executor.ready(10_000)
     const stateOf = async (pid: number | string | undefined): Promise<string> =>
       /\) (\w)/.exec(await readFile(`/proc/${pid}/stat`, 'utf8'))![1]!
+    const all = [executor.pid, ...addresses[0]!.split(',')]
     for (let lease = 0; lease < 2; lease++) {
       assert.equal(await executor.park(10_000), true)
-      for (const pid of [executor.pid, addresses[0]]) while ((await stateOf(pid)) !== 'T') await setImmediate()
+      for (const pid of all) while ((await stateOf(pid)) !== 'T') await setImmediate()
       // What it said belongs to the lease that is over.
       assert.equal(executor.lastOutput, '')
       executor.start({ ...ORDER, secrets: [new Uint8Array(32)] })
       assert.deepEqual((await executor.ready(10_000)).addresses, [addresses[0]])
+      for (const pid of all) while ((await stateOf(pid)) === 'T') await setImmediate()
     }
     assert.equal(await executor.park(10_000), true)
     assert.equal((await executor.stop(0)).how, 'was ended by signal SIGKILL')
+    for (const pid of all) assert.match(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z'), /\) [ZX]/)
   })
 
   it('does not park what ends instead, is gone, takes too long or says something else; tells who wants to know', async () => {
@@ -252,11 +255,26 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
     assert.equal((await stopping).how, 'ended with code 7')
   })
 
-  it('does not wait for output of a process that was left behind in another group', async () => {
+  it('ends what it has started in another session, however it ended itself', async () => {
+    for (const end of ['process.exit(0)', 'process.kill(process.pid, "SIGKILL")', 'setInterval(() => {}, 1000)']) {
+      const executor = await start(`
+        import { spawn } from 'node:child_process'
+        on.start = () => {
+          const child = spawn('sleep', ['1000'], { stdio: 'inherit', detached: true })
+          say({ kind: 'ready', addresses: ['', String(child.pid)], functions: [], loadMs: 0 }, () => { ${end} })
+        }`)
+      const { addresses } = await executor.ready(10_000)
+      if (end.startsWith('setInterval')) await executor.stop(0)
+      await executor.exited
+      assert.match(await readFile(`/proc/${addresses[1]}/stat`, 'utf8').catch(() => ') Z'), /\) [ZX]/)
+    }
+  })
+
+  it('does not wait for output of a process that has left its group and its environment', async () => {
     const executor = await start(`
       import { spawn } from 'node:child_process'
       on.start = () => {
-        const child = spawn('sleep', ['1000'], { stdio: 'inherit', detached: true })
+        const child = spawn('/bin/sleep', ['1000'], { stdio: 'inherit', detached: true, env: {} })
         say({ kind: 'ready', addresses: ['', String(child.pid)], functions: [], loadMs: 0 })
         setInterval(() => {}, 1000)
       }`)

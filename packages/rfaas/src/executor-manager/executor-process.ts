@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { RfaasError } from '../errors.ts'
@@ -16,6 +17,7 @@ import { encodeMessage, MessageReader } from '../executor/pipe.ts'
 import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from '../limits.ts'
 import { readMessage } from './executor-message.ts'
 import type { Executor } from './executors.ts'
+import { continueMarked, endMarked, EXECUTOR_MARK, stopMarked } from './marked-processes.ts'
 import { OutputRing } from './output-ring.ts'
 
 /** After the process is gone, its output pipes may still be held open by a process that it left behind. */
@@ -56,6 +58,12 @@ export class ExecutorProcess implements Executor {
   readonly #reader = new MessageReader()
   readonly #heapMib: number
   #workerCount = 0
+  /** In its environment, by which we find what its functions have started, in whatever group or session. */
+  readonly #mark = randomUUID()
+  /** Stopping and continuing what has the mark, one after the other. */
+  #marking: Promise<unknown> = Promise.resolve()
+  /** Whether functions of a tenant may have run in it. */
+  #wasStarted = false
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
   readonly #preparation = Promise.withResolvers<FailedMessage | null>()
   #answer = Promise.withResolvers<FailedMessage | ReadyMessage>()
@@ -80,7 +88,7 @@ export class ExecutorProcess implements Executor {
     const flags = [`--max-old-space-size=${heapMib}`, '--enable-source-maps', '--disable-warning=ExperimentalWarning']
     this.#child = spawn(process.execPath, [...flags, executorPath], {
       stdio,
-      env: executorEnvironment(process.env),
+      env: executorEnvironment(process.env, this.#mark),
       cwd: '/',
       // A group of its own: Ctrl-C at a terminal is for us, who then drain; and what a function started goes with it.
       detached: true,
@@ -115,6 +123,7 @@ export class ExecutorProcess implements Executor {
   start(order: StartOrder): void {
     if (this.#isStopped) this.#resume()
     this.#workerCount = order.secrets.length
+    this.#wasStarted = true
     this.#owed.push('answer')
     this.#send({ kind: 'start', heapMib: this.#heapMib, ...order })
   }
@@ -273,6 +282,7 @@ export class ExecutorProcess implements Executor {
     if (this.pid === undefined) return exit
     // Whatever its functions started goes too. Then the pipes close, and all that was said has been read.
     this.#killGroup()
+    const ended = this.#wasStarted ? this.#marking.then(() => endMarked(this.#mark)) : null
     const giveUp = setTimeout(() => {
       this.#child.stdout?.destroy()
       this.#child.stderr?.destroy()
@@ -280,6 +290,7 @@ export class ExecutorProcess implements Executor {
     }, OUTPUT_CLOSE_MS_MAX)
     await closed.promise
     clearTimeout(giveUp)
+    await ended
     return this.#offence === null ? exit : { code: null, how: `was killed: ${this.#offence}` }
   }
 
@@ -289,12 +300,14 @@ export class ExecutorProcess implements Executor {
     this.#signalGroup('SIGSTOP')
     this.#output.clear()
     this.#answer = Promise.withResolvers()
-    this.#parking.resolve(true)
+    this.#marking = stopMarked(this.#mark, this.pid!).then(() => this.#parking.resolve(true))
   }
 
   #resume(): void {
     this.#isStopped = false
-    if (!this.#isGone) this.#signalGroup('SIGCONT')
+    if (this.#isGone) return
+    this.#signalGroup('SIGCONT')
+    this.#marking = this.#marking.then(() => continueMarked(this.#mark, this.pid!))
   }
 
   #killGroup(): void {
@@ -322,9 +335,11 @@ function startFailed(code: ErrorCode, reason: string): RfaasError {
 }
 
 /** Functions of a tenant run there: what this process was told in its environment is not for them. */
-function executorEnvironment(own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+function executorEnvironment(own: NodeJS.ProcessEnv, mark: string): NodeJS.ProcessEnv {
   const passed = /^(PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|NODE_V8_COVERAGE|NODE_COMPILE_CACHE|FI_\w+)$/
-  return Object.fromEntries(Object.entries(own).filter(([name]) => passed.test(name)))
+  // A node may itself run in an executor: what goes with that one has its mark, too.
+  const marks = [own[EXECUTOR_MARK], mark].filter(Boolean).join()
+  return { ...Object.fromEntries(Object.entries(own).filter(([name]) => passed.test(name))), [EXECUTOR_MARK]: marks }
 }
 
 /** The lines of a stack that name places; the sentence before them is in the reason. */

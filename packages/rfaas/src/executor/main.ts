@@ -7,7 +7,7 @@ import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 
-import { dieWithParent } from '@rfaas/fabric'
+import { dieWithParent, exitNow } from '@rfaas/fabric'
 
 import { toRfaasError } from '../errors.ts'
 import { EXECUTOR_FAILURE_CHARS_MAX } from '../limits.ts'
@@ -23,7 +23,8 @@ setFlagsFromString('--max-inlined-bytecode-size-cumulative=3000')
 // Ctrl-C reaches the whole process group; when to stop is for the executor manager to say.
 process.on('SIGINT', () => {})
 
-const supervisor = new Supervisor()
+// A function that computes hears nothing, and one that is blocked in native code would hold up process.exit.
+const supervisor = new Supervisor(() => exitNow(EXIT_CLIENT_GONE))
 const pipe = new Socket({ fd: MESSAGES_FD, readable: true, writable: true })
 const reader = new MessageReader()
 /** What we were told before, for it is done in order. */
@@ -53,7 +54,7 @@ pipe.once('end', () => process.exit(1))
 pipe.once('close', () => process.exit(1))
 
 supervisor.ended.then(
-  (end) => process.exit(end === 'drained' ? 0 : EXIT_CLIENT_GONE),
+  (end) => (end === 'drained' ? process.exit(0) : exitNow(EXIT_CLIENT_GONE)),
   (error: unknown) => void told.then(() => crash(error)),
 )
 
@@ -75,8 +76,11 @@ async function answer(work: () => Promise<FromExecutor>): Promise<void> {
   }
 }
 
-/** The executor manager tells the client what we said last. Written at once, for nothing is flushed by exit. */
+/**
+ * The executor manager tells the client what we said last, so it is written before we exit. process.exit would wait for
+ * the other workers, which may be blocked in native code.
+ */
 function crash(error: unknown): never {
   writeSync(2, `${stackOf(error) || reasonOf(error)}\n`)
-  process.exit(1)
+  return exitNow(1)
 }

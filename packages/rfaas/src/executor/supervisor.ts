@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { FabricError, interrupt, openFabric, type ConnectionHandle, type Listener } from '@rfaas/fabric'
 
 import { slotLayout } from '../protocol/slots.ts'
+import { ClientWatch } from './client-watch.ts'
 import type { LoopEnd } from './loop.ts'
 import type { PrepareMessage, ReadyMessage, StartMessage } from './messages.ts'
 import { rehearse } from './rehearsal.ts'
@@ -14,6 +15,7 @@ import { WorkerThread } from './worker-thread.ts'
  */
 export class Supervisor {
   readonly #ended = Promise.withResolvers<LoopEnd>()
+  readonly #clients: ClientWatch
   /** Started before anybody has asked for them, or parked. */
   #prepared: WorkerThread[] = []
   /** Those of the lease, in their order. */
@@ -29,7 +31,9 @@ export class Supervisor {
   /** `lost` when the clients of all workers went away, `drained` after {@link drain}; rejects when a worker crashes. */
   readonly ended: Promise<LoopEnd> = this.#ended.promise
 
-  constructor() {
+  /** @param onOrphaned called when the clients of all workers are gone and a worker does not end, because it computes */
+  constructor(onOrphaned: () => void) {
+    this.#clients = new ClientWatch(onOrphaned)
     // Whoever awaits it is told; before that nobody needs to be.
     this.ended.catch(() => {})
   }
@@ -139,8 +143,10 @@ export class Supervisor {
     listener.close()
     this.#handles.push(handle)
     this.#running++
+    const ended = this.#clients.watch(handle)
     void worker.serve(handle).then(
       ({ end, isIdle }) => {
+        ended()
         this.#areIdle &&= isIdle
         if (--this.#running === 0) this.#over(end)
       },

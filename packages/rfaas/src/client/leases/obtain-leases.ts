@@ -5,6 +5,7 @@ import type { ExecutorManagerClient, ManagerClient } from '../../control/client.
 import type { NodeInfo, RequestLeaseRequestSchema } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../../errors.ts'
 import { CONTROL_CALL_TIMEOUT_MS } from '../../limits.ts'
+import { checkGrants } from './check-answers.ts'
 import { LeaseKeeper } from './keeper.ts'
 
 /** Where a lease comes from. */
@@ -34,7 +35,7 @@ export async function obtainLeases(
   waitMs: number,
 ): Promise<ObtainedLease[]> {
   let askedMs = clock.nowMonotonicMs()
-  const { grants, nowUnixMs } = await manager.rpc.requestLease(request).catch(async (error: unknown) => {
+  const answer = await manager.rpc.requestLease(request).catch(async (error: unknown) => {
     if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
     const timeoutMs = waitMs + CONTROL_CALL_TIMEOUT_MS
     const granted = await manager.rpc.awaitLease({ request, waitMs }, { timeoutMs })
@@ -43,8 +44,8 @@ export async function obtainLeases(
     return granted
   })
   const { durationMs } = request
-  return grants.map(({ lease, token, node: nodeInfo }) => {
-    if (!lease || !nodeInfo) throw new RfaasError('internal', 'Cannot lease: the resource manager gave no lease')
+  const { nowUnixMs } = answer
+  return checkGrants(answer).map(({ lease, token, node: nodeInfo }) => {
     const node = nodeAt(nodeInfo.controlUrl)
     const keeper = new LeaseKeeper({ manager, node, clock, lease, token, durationMs, askedMs, nowUnixMs })
     return { keeper, node, nodeInfo }

@@ -18,6 +18,7 @@ import { RfaasError, toRfaasError } from '../../errors.ts'
 import { slotLayout, type SlotLayout } from '../../protocol/slots.ts'
 import { bundle, type Bundle } from '../bundle/bundle.ts'
 import { Channel, type RemoteFunction } from '../calls/channel.ts'
+import { checkAllocated } from './check-answers.ts'
 import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from './choose-offer.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
 import type { LeaseKeeper } from './keeper.ts'
@@ -123,6 +124,7 @@ async function openTenure(
     const { fabric } = offer
     const { allocated, uploadMs, allocateMs } = await allocate(node, keeper, code, offer, checked)
     const whom = `The executor of lease ${keeper.leaseId} on node ${keeper.nodeId}`
+    checkAllocated(allocated, whom)
     const [channels, connectMs] = await timed(openChannels(allocated, fabric, layout, whom))
     const timings: LeaseTimings = {
       bundleMs,
