@@ -92,7 +92,7 @@ describe('LeaseKeeper', () => {
   })
 
   async function grant(durationMs = 60_000, asked = manager): Promise<LeaseKeeper> {
-    const askedMs = performance.now()
+    const askedMs = systemClock.nowMonotonicMs()
     const { grants, nowUnixMs } = await manager.rpc.requestLease({
       cores: 1,
       memoryMib: 256,
