@@ -281,6 +281,9 @@ export const NODE_CLIENTS_IDLE_MAX = 16
 /** Invocations that wait for a slot, unless the lease says otherwise. */
 export const QUEUE_MAX_DEFAULT = 1024
 
+/** How long a program that ends waits for the thread of its local cluster to read nothing more. */
+export const LOCAL_HALT_MS_MAX = 500
+
 /** How often the clock of a local cluster looks whether it goes on… */
 export const AWAKE_TICK_MS = 100
 

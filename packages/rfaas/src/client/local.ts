@@ -2,6 +2,7 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
 import { RfaasError, toRfaasError } from '../errors.ts'
+import { LOCAL_HALT_MS_MAX } from '../limits.ts'
 import { connectWith, type Cluster } from './cluster.ts'
 import { clientEvents, type ClientEvent } from './events.ts'
 import type { FromLocalThread, ToLocalThread } from './local-messages.ts'
@@ -39,7 +40,7 @@ export async function local(options: LocalOptions = {}): Promise<Cluster> {
     const url = await thread.up
     return await connectWith(url, {}, () => thread.close())
   } catch (error) {
-    await thread.end()
+    await thread.close().catch(() => {})
     throw error
   }
 }
@@ -50,6 +51,7 @@ class LocalThread {
   readonly up: Promise<string>
   readonly #worker: Worker
   readonly #closed = Promise.withResolvers<void>()
+  #isUp = false
   #isClosing = false
 
   /** @throws {RfaasError} `unsupported` when this process may start no thread, `invalid_argument` */
@@ -57,27 +59,32 @@ class LocalThread {
     const up = Promise.withResolvers<string>()
     this.up = up.promise
     this.#worker = startThread(options)
-    let url: string | null = null
+    let url = ''
     let failure: RfaasError | null = null
     this.#worker.on('message', (message: FromLocalThread) => {
-      if (message.kind === 'up') up.resolve((url = message.url))
-      else if (message.kind === 'closed') this.#closed.resolve()
+      if (message.kind === 'up') {
+        this.#isUp = true
+        up.resolve((url = message.url))
+      } else if (message.kind === 'closed') this.#closed.resolve()
       else failure = new RfaasError(message.code, message.sentence)
     })
     // Followed by `exit`. The program is not ended by it: its leases end, as with a node that is lost.
     this.#worker.on('error', (error) => {
       failure ??= toRfaasError(error, 'internal', 'The thread of the local cluster failed')
     })
+    const halt = (): void => this.#halt()
+    process.on('exit', halt)
     this.#worker.once('exit', () => {
+      process.off('exit', halt)
       const reason = failure ?? new RfaasError('internal', 'The thread of the local cluster ended by itself')
       up.reject(reason)
       if (this.#isClosing) return failure === null ? this.#closed.resolve() : this.#closed.reject(failure)
-      if (url !== null) clientEvents.publish({ kind: 'local-cluster-lost', url, reason } satisfies ClientEvent)
+      if (this.#isUp) clientEvents.publish({ kind: 'local-cluster-lost', url, reason } satisfies ClientEvent)
     })
     this.#closed.promise.catch(() => {})
   }
 
-  /** Drains: resolves when the executors, the node, the manager and the thread are gone. */
+  /** Drains: resolves when the executors, the node, the manager and the thread are gone. Of one that failed, too. */
   async close(): Promise<void> {
     this.#isClosing = true
     if (this.#worker.threadId === -1) return
@@ -85,14 +92,16 @@ class LocalThread {
     try {
       await this.#closed.promise
     } finally {
-      await this.end()
+      await this.#worker.terminate()
     }
   }
 
-  /** Ends the thread, with all that it has started. */
-  async end(): Promise<void> {
-    this.#isClosing = true
-    await this.#worker.terminate()
+  /** The process is about to end the thread, which must be ready for it: see there. */
+  #halt(): void {
+    if (!this.#isUp) return
+    const done = new Int32Array(new SharedArrayBuffer(4))
+    this.#worker.postMessage({ kind: 'halt', done } satisfies ToLocalThread)
+    Atomics.wait(done, 0, 0, LOCAL_HALT_MS_MAX)
   }
 }
 
