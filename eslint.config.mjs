@@ -102,8 +102,8 @@ export default defineConfig(
   { files: [`${SOURCES}/**/*.ts`], ignores: [TESTS, `${SOURCES}/cli/**`], rules: wallRules([noMains]) },
   {
     files: [`${SOURCES}/{client,executor}/**/*.ts`],
-    // local.ts is the embedded default: it starts a manager and a node in this process, and so must know both.
-    ignores: [TESTS, `${SOURCES}/client/local.ts`],
+    // local-thread.ts is the embedded default: it starts a manager and a node in this process, and so must know both.
+    ignores: [TESTS, `${SOURCES}/client/local-thread.ts`],
     rules: wallRules([noManagers, noMains]),
   },
   { files: [`${SOURCES}/{accounting,lease,protocol}/**/*.ts`], ignores: [TESTS], rules: pureRules },

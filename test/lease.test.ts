@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../packages/rfaas/src/clock.ts'
-import { local, type Cluster, type Lease, type LeaseOptions } from 'rfaas'
+import { type Cluster, type Lease, type LeaseOptions } from 'rfaas'
 
 import { error } from './harness/codes.ts'
 import type * as Functions from './harness/functions.ts'
@@ -281,16 +281,6 @@ test('closing a cluster releases all of its leases; closing it twice is fine, us
   await assert.rejects(cluster.lease({ functions }), error('closed'))
   await assert.rejects(cluster.nodes(), error('closed'))
   await assert.rejects(cluster.leases(), error('closed'))
-})
-
-test('local() is a cluster of this machine that ends with its block', async () => {
-  await using _ = new Scene()
-  await using cluster = await local({ cores: 1, memoryMib: 1024 })
-  const [node] = await cluster.nodes()
-  assert.deepEqual([node?.cores, node?.memoryMib], [1, 1024])
-  await using lease = await cluster.lease<typeof Functions>({ functions })
-  assert.equal(lease.fabric, 'local')
-  assert.equal(await lease.call.add(1, 2), 3)
 })
 
 describe('clocks that are hours apart', () => {

@@ -47,10 +47,10 @@ describe('rooms', () => {
     })
   }
 
-  it('client/local.ts alone starts a manager and a node', async () => {
+  it('client/local-thread.ts alone starts a manager and a node', async () => {
     const code = `import '../resource-manager/manager.ts'\nimport '../executor-manager/node.ts'`
-    assert.deepEqual(await brokenIn(`${SOURCES}/client/local.ts`, code), [])
-    assert.deepEqual(await brokenIn(`${SOURCES}/client/local.ts`, `import 'pino'`), ['no-restricted-imports'])
+    assert.deepEqual(await brokenIn(`${SOURCES}/client/local-thread.ts`, code), [])
+    assert.deepEqual(await brokenIn(`${SOURCES}/client/local-thread.ts`, `import 'pino'`), ['no-restricted-imports'])
   })
 
   for (const room of ['accounting', 'lease', 'protocol']) {

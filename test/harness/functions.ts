@@ -67,6 +67,12 @@ export const spin = raw(() => {
   for (;;);
 })
 
+/** Keeps the core busy for as many milliseconds as its first four bytes say. */
+export const computeInPlace = raw((input) => {
+  compute(new DataView(input.buffer, input.byteOffset).getUint32(0, true))
+  return 0
+})
+
 /** Never settles: what is in flight when something is lost. */
 export const never = (): Promise<never> => new Promise(() => {})
 

@@ -2,7 +2,7 @@
 export interface Clock {
   /** Compared with the expiry of leases, which the resource manager set. */
   nowUnixMs(): number
-  /** Never steps; durations are measured with it. */
+  /** Never steps; durations are measured with it. The system's is the same in all threads of a process. */
   nowMonotonicMs(): number
   /**
    * Calls `f` once after `delayMs`. Gives what calls it off.
@@ -14,7 +14,8 @@ export interface Clock {
 
 export const systemClock: Clock = {
   nowUnixMs: () => Date.now(),
-  nowMonotonicMs: () => performance.now(),
+  // Not performance.now(), which begins at 0 in every thread.
+  nowMonotonicMs: () => Number(process.hrtime.bigint()) / 1e6,
   after: (delayMs, f, keepsAlive = false) => {
     const timer = setTimeout(f, delayMs)
     if (!keepsAlive) timer.unref()

@@ -339,6 +339,12 @@ export const LEASE_RENEW_PATIENCE_MS_MIN = 50
 /** How long a client leaves a new lease to its first invocations before it asks the node what becomes of it. */
 export const LEASE_LISTEN_DELAY_MS = 10
 
+/** The keeper thread of a client begins with a rest of at most this, while its first lease makes its first calls. */
+export const KEEPER_REST_MS_MAX = 200
+
+/** How long a client that hears from its keeper thread that a lease is over leaves the node to say more of it. */
+export const LEASE_NEWS_DELAY_MS = 10
+
 /** How long a client whose worker is gone waits for the node to say why. */
 export const LEASE_LOSS_REASON_MS = 1_000
 
@@ -354,8 +360,18 @@ export const SUBMIT_MS_MAX = 10_000
 /** Invocations that wait for a slot, unless the lease says otherwise. */
 export const QUEUE_MAX_DEFAULT = 1024
 
+/** How long a program that ends waits for the thread of its local cluster to read nothing more. */
+export const LOCAL_HALT_MS_MAX = 500
+
+/** How often the clock of a local cluster looks whether it goes on… */
+export const AWAKE_TICK_MS = 100
+
+/** …and how long it must not have looked to take that for a standstill of the whole process. */
+export const STANDSTILL_MS_MIN = 250
+
 /** How long a node waits for the answer to a heartbeat; then the resource manager counts as away. */
 export const HEARTBEAT_TIMEOUT_MS = 2_000
 
+assert(STANDSTILL_MS_MIN > 2 * AWAKE_TICK_MS, 'a tick that is late is no standstill')
 assert(LEASE_LISTEN_DELAY_MS < LEASE_LOSS_REASON_MS, 'a client hears why a worker was lost that was lost at once')
 assert(HEARTBEAT_TIMEOUT_MS + HEARTBEAT_INTERVAL_MS < NODE_LOST_AFTER_MS, 'one heartbeat that hangs loses no node')

@@ -1,9 +1,15 @@
-import { managerClient, type ManagerClient } from '../control/client.ts'
+import {
+  executorManagerClient,
+  managerClient,
+  type ExecutorManagerClient,
+  type ManagerClient,
+} from '../control/client.ts'
 import type { LeaseInfo, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
+import { NODE_CLIENTS_IDLE_MAX } from '../limits.ts'
 import { Lease } from './lease.ts'
 import { openLease } from './leases/open-lease.ts'
-import { NodeClients } from './leases/node-clients.ts'
+import { SharedClients } from './leases/shared-clients.ts'
 import type { AnyModule, LeaseOptions } from './types.ts'
 
 export interface ConnectOptions {
@@ -15,7 +21,7 @@ export interface ConnectOptions {
 export class Cluster implements AsyncDisposable {
   readonly url: string
   readonly #manager: ManagerClient
-  readonly #nodes = new NodeClients()
+  readonly #nodes = new SharedClients<ExecutorManagerClient>(executorManagerClient, NODE_CLIENTS_IDLE_MAX)
   readonly #tenant: string
   readonly #leases = new Set<Lease<never>>()
   readonly #onClose: () => Promise<void>
@@ -38,7 +44,7 @@ export class Cluster implements AsyncDisposable {
    */
   async lease<M = AnyModule>(options: LeaseOptions): Promise<Lease<M>> {
     this.#refuseClosed()
-    const office = { manager: this.#manager, nodes: this.#nodes, tenant: this.#tenant }
+    const office = { manager: this.#manager, managerUrl: this.url, nodes: this.#nodes, tenant: this.#tenant }
     const lease = new Lease<M>(await openLease(office, options))
     if (this.#closed) {
       await lease.release()

@@ -4,7 +4,7 @@ import type { RfaasError } from '../errors.ts'
 import type { FabricChoice, RetrievalNotice } from './types.ts'
 
 /** What a client has done or seen. */
-export type ClientEvent = FabricChosen | LeaseRetrieved | LeaseReplaced | LeasePartLost
+export type ClientEvent = FabricChosen | LeaseRetrieved | LeaseReplaced | LeasePartLost | LocalClusterLost
 
 /** How it reaches the workers of a new lease, and why by none of the better fabrics. */
 export interface FabricChosen {
@@ -42,6 +42,13 @@ export interface LeasePartLost {
   readonly reason: RfaasError
   /** Workers that are left. */
   readonly cores: number
+}
+
+/** The thread with the manager and the node of a `local()` cluster has failed: its leases end, and there are no new ones. */
+export interface LocalClusterLost {
+  readonly kind: 'local-cluster-lost'
+  readonly url: string
+  readonly reason: RfaasError
 }
 
 /** Where the clients of this process publish their {@link ClientEvent}s. */

@@ -152,8 +152,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   /**
    * Invokes a raw function on the slot's input and spins until the result is there: the fastest way, about as fast as
-   * the memory. The event loop stands still meanwhile: in a `local()` cluster manager and node live on it too, and a call
-   * of several seconds makes them silent, which ends the lease.
+   * the memory. The event loop stands still meanwhile; the lease is renewed all the same.
    *
    * @param byteLength how much of the input to send. Default: all of it
    * @returns the result in place: the function's own output bytes, valid until the slot is used again or released

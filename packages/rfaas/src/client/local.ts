@@ -1,6 +1,14 @@
-import { startNode } from '../executor-manager/node.ts'
-import { startResourceManager } from '../resource-manager/manager.ts'
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+
+import { RfaasError, toRfaasError } from '../errors.ts'
+import { LOCAL_HALT_MS_MAX } from '../limits.ts'
 import { connectWith, type Cluster } from './cluster.ts'
+import { clientEvents, type ClientEvent } from './events.ts'
+import type { FromLocalThread, ToLocalThread } from './local-messages.ts'
+
+/** The thread program beside us, in the form in which we run: TypeScript from src/, JavaScript from dist/. */
+const THREAD_FILE = new URL(`./local-thread${extname(import.meta.filename)}`, import.meta.url)
 
 export interface LocalOptions {
   /** Cores to lease from. Default: as many as the machine has. */
@@ -20,21 +28,93 @@ export interface LocalOptions {
 }
 
 /**
- * A cluster of one machine, for the life of this program: a resource manager (in memory) and a node in this process,
- * on loopback. Executors are processes of their own and end with this one, however it ends.
+ * A cluster of one machine, for the life of this program: a resource manager (in memory) and a node in a thread of this
+ * process, on loopback. They run on while the caller's thread computes. Executors are processes of their own and end with
+ * this one, however it ends. When this process stands still as a whole, so do its leases.
  *
  * @throws {RfaasError} `invalid_argument`, `unsupported`
  */
 export async function local(options: LocalOptions = {}): Promise<Cluster> {
-  const manager = await startResourceManager({ port: 0 })
+  const thread = new LocalThread(options)
   try {
-    const node = await startNode({ managerUrl: manager.url, ...options })
-    return await connectWith(manager.url, {}, async () => {
-      await node.close()
-      await manager.close()
-    })
+    const url = await thread.up
+    return await connectWith(url, {}, () => thread.close())
   } catch (error) {
-    await manager.close()
+    await thread.close().catch(() => {})
     throw error
+  }
+}
+
+/** The thread with manager and node. Like a server, it keeps the process alive until it is closed. */
+class LocalThread {
+  /** The manager's URL. Rejects with the reason why there is none. */
+  readonly up: Promise<string>
+  readonly #worker: Worker
+  readonly #closed = Promise.withResolvers<void>()
+  #isUp = false
+  #isClosing = false
+
+  /** @throws {RfaasError} `unsupported` when this process may start no thread, `invalid_argument` */
+  constructor(options: LocalOptions) {
+    const up = Promise.withResolvers<string>()
+    this.up = up.promise
+    this.#worker = startThread(options)
+    let url = ''
+    let failure: RfaasError | null = null
+    this.#worker.on('message', (message: FromLocalThread) => {
+      if (message.kind === 'up') {
+        this.#isUp = true
+        up.resolve((url = message.url))
+      } else if (message.kind === 'closed') this.#closed.resolve()
+      else failure = new RfaasError(message.code, message.sentence)
+    })
+    // Followed by `exit`. The program is not ended by it: its leases end, as with a node that is lost.
+    this.#worker.on('error', (error) => {
+      failure ??= toRfaasError(error, 'internal', 'The thread of the local cluster failed')
+    })
+    const halt = (): void => this.#halt()
+    process.on('exit', halt)
+    this.#worker.once('exit', () => {
+      process.off('exit', halt)
+      const reason = failure ?? new RfaasError('internal', 'The thread of the local cluster ended by itself')
+      up.reject(reason)
+      if (this.#isClosing) return failure === null ? this.#closed.resolve() : this.#closed.reject(failure)
+      if (this.#isUp) clientEvents.publish({ kind: 'local-cluster-lost', url, reason } satisfies ClientEvent)
+    })
+    this.#closed.promise.catch(() => {})
+  }
+
+  /** Drains: resolves when the executors, the node, the manager and the thread are gone. Of one that failed, too. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    if (this.#worker.threadId === -1) return
+    this.#worker.postMessage({ kind: 'close' } satisfies ToLocalThread)
+    try {
+      await this.#closed.promise
+    } finally {
+      await this.#worker.terminate()
+    }
+  }
+
+  /** The process is about to end the thread, which must be ready for it: see there. */
+  #halt(): void {
+    if (!this.#isUp) return
+    const done = new Int32Array(new SharedArrayBuffer(4))
+    this.#worker.postMessage({ kind: 'halt', done } satisfies ToLocalThread)
+    Atomics.wait(done, 0, 0, LOCAL_HALT_MS_MAX)
+  }
+}
+
+function startThread(options: LocalOptions): Worker {
+  try {
+    // Nothing of the program's own is for this thread: no --import, no --eval.
+    return new Worker(THREAD_FILE, { workerData: options, execArgv: [], name: 'rfaas-local' })
+  } catch (error) {
+    const { name, code } = error as Error & { code?: string }
+    if (name === 'DataCloneError') {
+      throw toRfaasError(error, 'invalid_argument', 'Cannot start a local cluster: its options must be numbers')
+    }
+    const hint = code === 'ERR_ACCESS_DENIED' ? '; run node with --allow-worker' : ''
+    throw toRfaasError(error, 'unsupported', `Cannot start a thread for the local cluster${hint}`)
   }
 }

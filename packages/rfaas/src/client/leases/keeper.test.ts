@@ -1,7 +1,9 @@
 /** A keeper between a real resource manager and a node whose answers the test decides. */
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, test } from 'node:test'
+import { once } from 'node:events'
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Worker } from 'node:worker_threads'
 
 import {
   executorManagerClient,
@@ -14,7 +16,8 @@ import { serveControl, type ControlServer } from '../../control/server.ts'
 import { systemClock } from '../../clock.ts'
 import { RfaasError } from '../../errors.ts'
 import { startResourceManager, type ResourceManager } from '../../resource-manager/manager.ts'
-import { LeaseKeeper } from './keeper.ts'
+import { keepAside } from './keep-aside.ts'
+import { LeaseKeeper, type KeepAside } from './keeper.ts'
 
 type News = Pick<WatchLeaseResponse, 'end' | 'message'>
 
@@ -64,7 +67,7 @@ class TestNode {
   }
 }
 
-describe('LeaseKeeper', () => {
+describe('LeaseKeeper', { timeout: 60_000 }, () => {
   let resourceManager: ResourceManager
   let node: TestNode
   let manager: ManagerClient
@@ -79,7 +82,7 @@ describe('LeaseKeeper', () => {
     manager = managerClient(resourceManager.url)
     nodeClient = executorManagerClient(node.server.url)
     const fabrics = [{ fabric: 'tcp', address: '127.0.0.1' }]
-    const described = { nodeId: 'node-1', controlUrl: node.server.url, cores: 1, memoryMib: 1024, fabrics }
+    const described = { nodeId: 'node-1', controlUrl: node.server.url, cores: 64, memoryMib: 65_536, fabrics }
     await manager.rpc.registerNode({ node: described, leases: [] })
   })
 
@@ -91,8 +94,8 @@ describe('LeaseKeeper', () => {
     await resourceManager.close()
   })
 
-  async function grant(durationMs = 60_000, asked = manager): Promise<LeaseKeeper> {
-    const askedMs = performance.now()
+  async function grant(durationMs = 60_000, asked = manager, aside?: KeepAside): Promise<LeaseKeeper> {
+    const askedMs = systemClock.nowMonotonicMs()
     const { grants, nowUnixMs } = await manager.rpc.requestLease({
       cores: 1,
       memoryMib: 256,
@@ -102,13 +105,15 @@ describe('LeaseKeeper', () => {
     const { lease, token } = grants[0]!
     keeper = new LeaseKeeper({
       manager: asked,
-      node: nodeClient,
+      // Of several leases: each has it closed.
+      node: { rpc: nodeClient.rpc, close: () => {} },
       clock: systemClock,
       lease: lease!,
       token,
       durationMs,
       askedMs,
       nowUnixMs,
+      ...(aside && { aside }),
     })
     return keeper
   }
@@ -234,4 +239,100 @@ describe('LeaseKeeper', () => {
     assert.deepEqual((await other.release()).usage, bill.usage)
     keeper = null
   })
+
+  const threads: Worker[] = []
+  const onWorker = (worker: Worker): void => void threads.push(worker)
+  /** What we were given by the manager ourselves. */
+  const ownTokens = new Set<string>()
+
+  before(() => void process.on('worker', onWorker))
+  after(() => void process.off('worker', onWorker))
+
+  /** A lease that the thread may renew. */
+  function grantAside(durationMs: number): Promise<LeaseKeeper> {
+    const renewLease: ManagerClient['rpc']['renewLease'] = async (...args) => {
+      const answer = await manager.rpc.renewLease(...args)
+      ownTokens.add(answer.token)
+      return answer
+    }
+    const aside: KeepAside = (lease, listener) =>
+      keepAside({ ...lease, managerUrl: resourceManager.url, nodeUrl: node.server.url }, listener)
+    return grant(durationMs, { ...manager, rpc: { ...manager.rpc, renewLease } }, aside)
+  }
+
+  const extendedBy = (who: 'us' | 'thread'): string[] =>
+    node.extended.filter((token) => ownTokens.has(token) === (who === 'us'))
+
+  /** Until the node has been told of so many more renewals of theirs. */
+  function renewedBy(who: 'us' | 'thread', more: number): Promise<void> {
+    const enough = extendedBy(who).length + more
+    return new Promise((resolve) => (node.onExtend = () => extendedBy(who).length >= enough && resolve()))
+  }
+
+  test('the thread renews, we do not, and are told of it', async () => {
+    const kept = await grantAside(900)
+    const firstUnixMs = kept.expires.getTime()
+    kept.start()
+    await renewedBy('thread', 1)
+    const ours = extendedBy('us').length
+    await renewedBy('thread', 3)
+    assert.equal(extendedBy('us').length, ours)
+    assert.ok(kept.expires.getTime() > firstUnixMs)
+    await kept.release()
+    assert.equal(threads.length, 1)
+  })
+
+  test('release shows the node no older token than it has seen, whenever it comes', async () => {
+    const first = await grantAside(600)
+    first.start()
+    await renewedBy('thread', 1)
+    await first.release()
+    await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const kept = await grantAside(600)
+        kept.start()
+        await delay(1500 * Math.random())
+        await kept.release().catch(() => {})
+      }),
+    )
+    assert.ok(extendedBy('thread').length > 0, 'the thread has renewed')
+    const highest = new Map<string, number>()
+    for (const { leaseId, fence } of node.extended.map(claimsOf)) {
+      highest.set(leaseId, Math.max(fence, highest.get(leaseId) ?? 0))
+    }
+    for (const { leaseId, fence } of node.deallocated.map(claimsOf)) {
+      assert.ok(fence >= (highest.get(leaseId) ?? 0), `${leaseId}: ${fence} after ${highest.get(leaseId)}`)
+    }
+    assert.equal(node.deallocated.length, 13)
+  })
+
+  test('when the thread dies its leases are renewed here, and the next one has a thread again', async () => {
+    const kept = await grantAside(900)
+    let closed: RfaasError | null = null
+    kept.onClosed = (error) => (closed = error)
+    kept.start()
+    await renewedBy('thread', 1)
+    const gone = once(threads.at(-1)!, 'exit')
+    await threads.at(-1)!.terminate()
+    await gone
+    await renewedBy('us', 3)
+    assert.equal(closed, null)
+    await kept.release()
+    assert.deepEqual(claimsOf(node.deallocated.at(-1)!), claimsOf(kept.token))
+
+    const threadsBefore = threads.length
+    const next = await grantAside(900)
+    next.start()
+    await renewedBy('thread', 1)
+    assert.equal(threads.length, threadsBefore + 1)
+    await next.release()
+  })
 })
+
+function claimsOf(token: string): { leaseId: string; fence: number } {
+  const { sub, fence } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Record<
+    string,
+    unknown
+  >
+  return { leaseId: String(sub), fence: Number(fence) }
+}

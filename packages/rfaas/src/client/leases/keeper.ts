@@ -4,14 +4,13 @@ import { LeaseEnd, LeaseState, type LeaseInfo } from '../../control/gen/rfaas_pb
 import { usageFromProto } from '../../accounting/usage.ts'
 import { RfaasError, toRfaasError, type ErrorCode } from '../../errors.ts'
 import { codeOfEnd } from '../../lease/lease.ts'
-import {
-  CONTROL_CALL_TIMEOUT_MS,
-  LEASE_LISTEN_DELAY_MS,
-  LEASE_LOSS_REASON_MS,
-  LEASE_RENEW_PATIENCE_MS_MIN,
-  LEASE_RENEW_RETRY_MS,
-} from '../../limits.ts'
+import { LEASE_LISTEN_DELAY_MS, LEASE_LOSS_REASON_MS, LEASE_NEWS_DELAY_MS } from '../../limits.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
+import type { AsideLeaseHandle, AsideListener } from './keep-aside.ts'
+import { expiryOf, Renewals, type LeasePhase, type LeaseTerms } from './renewals.ts'
+
+/** Has a lease renewed by another thread; null when none can. */
+export type KeepAside = (lease: LeaseTerms, listener: AsideListener) => AsideLeaseHandle | null
 
 /** What the keeper starts from. */
 export interface LeaseGrant {
@@ -19,6 +18,8 @@ export interface LeaseGrant {
   /** Closed when the lease is released. */
   node: ExecutorManagerClient
   clock: Clock
+  /** Default: the keeper renews the lease itself, on the event loop that it is on. */
+  aside?: KeepAside
   lease: LeaseInfo
   token: string
   durationMs: number
@@ -38,16 +39,12 @@ const ENDS: Record<LeaseEnd, { code: ErrorCode; sentence: string }> = {
   [LeaseEnd.DENIED]: { code: codeOfEnd('denied'), sentence: 'it was denied' },
 }
 
-/** What a manager or node says of a lease that has ended; all else may be different at the next try. */
-const FINAL: ReadonlySet<ErrorCode> = new Set([
-  ...Object.values(ENDS).map(({ code }) => code),
-  'not_found',
-  'token_refused',
-])
-
 /**
- * Keeps one lease: renews it well before it expires, listens to what its node tells of it, releases it. Nothing here
- * is on the path of an invocation. Like an open connection, an open lease keeps the process alive.
+ * Keeps one lease: has it renewed, listens to what its node tells of it, releases it. Nothing here is on the path of an
+ * invocation. Like an open connection, an open lease keeps the process alive.
+ *
+ * While the lease is being opened, and where there is no other thread, the lease is renewed here; else by the keeper
+ * thread as soon as that runs, which also renews it while our event loop stands still.
  */
 export class LeaseKeeper {
   readonly leaseId: string
@@ -66,9 +63,9 @@ export class LeaseKeeper {
   #expiresMs = 0
   /** The same for people, by our wall clock as it was when we heard of it. */
   #expires = new Date(0)
-  #cancelTimer: () => void = () => {}
-  #renewing: Promise<void> = Promise.resolve()
-  #phase: 'granted' | 'allocating' | 'active' = 'granted'
+  /** Ours; where the keeper thread has taken its turn, they do nothing. */
+  #renewals: Renewals
+  #aside: AsideLeaseHandle | null = null
   #over = false
   #retrieved = false
 
@@ -79,7 +76,7 @@ export class LeaseKeeper {
     this.nodeId = grant.lease.nodeId
     this.#expireAt(expiryOf(grant.lease, grant))
     // At once: on a busy node the start of an executor can take longer than the lease was granted for.
-    this.#renewIn(grant.durationMs / 3)
+    this.#renewals = this.#renewHere('granted')
   }
 
   /** When the lease ends unless it is renewed; an answer's way to us is taken off. */
@@ -95,14 +92,15 @@ export class LeaseKeeper {
   /** The token to allocate with. From now on the node is told of every renewal. */
   async tokenToAllocate(): Promise<string> {
     // The node refuses a token when it has seen a later one: none may be on its way now.
-    await this.#renewing
-    this.#phase = 'allocating'
+    await this.#renewals.underWay
+    this.#renewals.phase = 'allocating'
     return this.#token
   }
 
   /** Begins to listen, and to take for final what node and manager say; once the node has allocated. */
   start(): void {
-    this.#phase = 'active'
+    this.#renewals.phase = 'active'
+    this.#aside = this.#grant.aside?.(this.#terms, this.#listener()) ?? null
     // Not before the first invocation: whatever happens meanwhile, the node tells also those who ask later.
     const listen = (): void => {
       if (!this.#over) void this.#listen()
@@ -141,7 +139,7 @@ export class LeaseKeeper {
     const { node } = this.#grant
     const order = { token: this.#token, ...(graceMs === undefined ? {} : { graceMs }) }
     // An unreachable node has no executor of ours for longer than the lease; the manager gets the lease back anyway.
-    if (this.#phase !== 'granted') await node.rpc.deallocate(order).catch(() => {})
+    if (this.#renewals.phase !== 'granted') await node.rpc.deallocate(order).catch(() => {})
     this.#grant.node.close()
     const { lease } = await this.#grant.manager.rpc.releaseLease({ leaseId: this.leaseId, token: this.#token })
     return { usage: usageFromProto(lease?.usage), cost: lease?.cost ?? 0 }
@@ -153,59 +151,45 @@ export class LeaseKeeper {
     this.#expires = new Date(clock.nowUnixMs() + expiresMs - clock.nowMonotonicMs())
   }
 
-  #renewIn(delayMs: number): void {
-    if (this.#retrieved) return
-    this.#cancelTimer = this.#grant.clock.after(delayMs, () => void (this.#renewing = this.#renew()))
+  get #terms(): LeaseTerms {
+    const { durationMs } = this.#grant
+    return { leaseId: this.leaseId, token: this.#token, durationMs, expiresMs: this.#expiresMs }
   }
 
-  async #renew(): Promise<void> {
-    const { manager, node, clock, durationMs } = this.#grant
-    const askedMs = clock.nowMonotonicMs()
-    try {
-      const { lease, token, nowUnixMs } = await manager.rpc.renewLease(
-        { leaseId: this.leaseId, token: this.#token, durationMs },
-        { timeoutMs: this.#renewTimeoutMs() },
-      )
-      if (this.#over) return
-      this.#token = token
-      if (this.#phase !== 'granted') await node.rpc.extend({ token }, { timeoutMs: this.#renewTimeoutMs() })
-      if (lease) this.#expireAt(expiryOf(lease, { askedMs, nowUnixMs }))
-      if (!this.#over) this.#renewIn(durationMs / 3)
-    } catch (thrown) {
-      const error = toRfaasError(thrown)
-      if (this.#over) return
-      const retryMs = Math.min(LEASE_RENEW_RETRY_MS, durationMs / 3, this.#shareOfLeftMs())
-      // While a manager or the node cannot be reached the lease goes on; it may be back before the lease expires. And
-      // while the lease is still being opened, that fails with a better reason than ours.
-      if (this.#phase !== 'active') this.#renewIn(retryMs)
-      // The node is about to say the same, with the time that is left.
-      else if (error.code === 'lease_retrieved' && clock.nowMonotonicMs() < this.#expiresMs) this.#renewIn(retryMs)
-      else if (FINAL.has(error.code)) this.#close(error)
-      else if (clock.nowMonotonicMs() < this.#expiresMs) this.#renewIn(retryMs)
-      else
-        this.#close(
-          new RfaasError('lease_expired', `Lease ${this.leaseId} expired: ${error.message}`, { cause: error }),
-        )
+  #renewHere(phase: LeasePhase): Renewals {
+    const { manager, node, clock } = this.#grant
+    const isOurs = (): boolean => this.#aside?.isOurs ?? true
+    const onToken = (token: string): void => void (this.#token = token)
+    const onRenewed = (expiresMs: number): void => this.#expireAt(expiresMs)
+    const onOver = (error: RfaasError): void => this.#close(error)
+    return new Renewals({ ...this.#terms, manager, node, clock, isOurs, onToken, onRenewed, onOver }, phase)
+  }
+
+  #listener(): AsideListener {
+    return {
+      onToken: (token) => (this.#token = token),
+      onRenewed: (expiresMs) => this.#expireAt(expiresMs),
+      // The node may have said more of it, which is not read yet: our event loop may have stood still.
+      onOver: (error) => void this.#grant.clock.after(LEASE_NEWS_DELAY_MS, () => this.#close(error), true),
+      onGone: () => {
+        this.#aside = null
+        this.#renewals.stop()
+        if (!this.#over && !this.#retrieved) this.#renewals = this.#renewHere('active')
+      },
     }
   }
 
-  /**
-   * A third of what the lease still has: there is time to wait so long again, and to ask again. Once it has expired there
-   * is none to be saved.
-   */
-  #shareOfLeftMs(): number {
-    const leftMs = this.#expiresMs - this.#grant.clock.nowMonotonicMs()
-    return leftMs > 0 ? Math.max(LEASE_RENEW_PATIENCE_MS_MIN, leftMs / 3) : Infinity
-  }
-
-  #renewTimeoutMs(): number {
-    return Math.min(CONTROL_CALL_TIMEOUT_MS, this.#shareOfLeftMs())
+  #stopRenewing(): void {
+    this.#renewals.stop()
+    this.#aside?.drop()
   }
 
   async #listen(): Promise<void> {
     const { node } = this.#grant
+    this.#aside?.hear()
+    const token = this.#token
     try {
-      const changes = node.rpc.watchLease({ token: this.#token }, { signal: this.#watch.signal })
+      const changes = node.rpc.watchLease({ token }, { signal: this.#watch.signal })
       for await (const { state, end, message, graceMs } of changes) {
         if (end === LeaseEnd.UNSPECIFIED) continue
         const { code, sentence } = ENDS[end] ?? ENDS[LeaseEnd.UNSPECIFIED]
@@ -215,6 +199,9 @@ export class LeaseKeeper {
       }
     } catch (thrown) {
       const error = toRfaasError(thrown)
+      this.#aside?.hear()
+      // The node has seen a later one, which was on its way at the same time as ours.
+      if (error.code === 'token_refused' && token !== this.#token && !this.#over) return this.#listen()
       // The workers may live on without their manager; that they do not is for their channels to say.
       if (!this.#over) {
         const sentence = `The executor of lease ${this.leaseId} is gone with its node ${this.nodeId}`
@@ -228,7 +215,7 @@ export class LeaseKeeper {
   #retrieve(notice: RetrievalNotice): void {
     if (this.#over || this.#retrieved) return
     this.#retrieved = true
-    this.#cancelTimer()
+    this.#stopRenewing()
     this.#expireAt(this.#grant.clock.nowMonotonicMs() + notice.graceMs)
     this.onRetrieved?.(notice)
   }
@@ -242,12 +229,7 @@ export class LeaseKeeper {
 
   #stop(): void {
     this.#over = true
-    this.#cancelTimer()
+    this.#stopRenewing()
     this.#watch.abort()
   }
-}
-
-/** By our monotonic clock. The manager answered after we had asked: the lease has no less than this. */
-function expiryOf(lease: LeaseInfo, answer: Pick<LeaseGrant, 'askedMs' | 'nowUnixMs'>): number {
-  return answer.askedMs + lease.expiresUnixMs - answer.nowUnixMs
 }

@@ -5,6 +5,8 @@ import type { ExecutorManagerClient, ManagerClient } from '../../control/client.
 import type { NodeInfo, RequestLeaseRequestSchema } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../../errors.ts'
 import { CONTROL_CALL_TIMEOUT_MS } from '../../limits.ts'
+import type { AsideLease } from './aside-messages.ts'
+import type { AsideLeaseHandle, AsideListener } from './keep-aside.ts'
 import { checkGrants } from './check-answers.ts'
 import { LeaseKeeper } from './keeper.ts'
 
@@ -14,6 +16,8 @@ export interface LeaseSource {
   /** A client of the node with this URL; the lease closes it when it is released. */
   readonly nodeAt: (controlUrl: string) => ExecutorManagerClient
   readonly clock: Clock
+  /** Has leases renewed by another thread. Default: each is renewed on this event loop. */
+  readonly aside?: (lease: Omit<AsideLease, 'managerUrl'>, listener: AsideListener) => AsideLeaseHandle | null
 }
 
 /** A lease that is granted, and kept from here on. */
@@ -30,7 +34,7 @@ export interface ObtainedLease {
  * @throws {RfaasError} `lease_denied`, `queue_full`, `invalid_argument`, `manager_unreachable`
  */
 export async function obtainLeases(
-  { manager, nodeAt, clock }: LeaseSource,
+  { manager, nodeAt, clock, aside }: LeaseSource,
   request: MessageInitShape<typeof RequestLeaseRequestSchema> & { durationMs: number },
   waitMs: number,
 ): Promise<ObtainedLease[]> {
@@ -47,7 +51,17 @@ export async function obtainLeases(
   const { nowUnixMs } = answer
   return checkGrants(answer).map(({ lease, token, node: nodeInfo }) => {
     const node = nodeAt(nodeInfo.controlUrl)
-    const keeper = new LeaseKeeper({ manager, node, clock, lease, token, durationMs, askedMs, nowUnixMs })
+    const keeper = new LeaseKeeper({
+      manager,
+      node,
+      clock,
+      lease,
+      token,
+      durationMs,
+      askedMs,
+      nowUnixMs,
+      ...(aside && { aside: (terms, listener) => aside({ ...terms, nodeUrl: nodeInfo.controlUrl }, listener) }),
+    })
     return { keeper, node, nodeInfo }
   })
 }

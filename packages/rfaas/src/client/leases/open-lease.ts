@@ -21,11 +21,12 @@ import { Channel, type RemoteFunction } from '../calls/channel.ts'
 import { checkAllocated } from './check-answers.ts'
 import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from './choose-offer.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
+import { keepAside, prepareKeeper } from './keep-aside.ts'
 import type { LeaseKeeper } from './keeper.ts'
 import type { LeaseParts } from '../lease.ts'
 import { checkLeaseOptions, type CheckedLeaseOptions } from './lease-options.ts'
-import type { NodeClients } from './node-clients.ts'
-import { obtainLeases, type ObtainedLease } from './obtain-leases.ts'
+import { obtainLeases, type LeaseSource, type ObtainedLease } from './obtain-leases.ts'
+import type { SharedClients } from './shared-clients.ts'
 import { coresOf, discard, type Tenure } from './tenure.ts'
 import type { FabricChoice, LeaseOptions, LeaseTimings } from '../types.ts'
 
@@ -34,7 +35,8 @@ const POLICIES = { pack: PlacementPolicy.PACK, spread: PlacementPolicy.SPREAD }
 /** What the leases of one cluster share. */
 export interface LeaseOffice {
   readonly manager: ManagerClient
-  readonly nodes: NodeClients
+  readonly managerUrl: string
+  readonly nodes: SharedClients<ExecutorManagerClient>
   readonly tenant: string
 }
 
@@ -155,7 +157,7 @@ async function timed<T>(work: Promise<T>): Promise<[T, number]> {
 
 /** One of each node that is to have a part. */
 function requestLeases({ office, checked, fabrics }: Plan, ask: Ask): Promise<ObtainedLease[]> {
-  const { manager, nodes, tenant } = office
+  const { manager, managerUrl, nodes, tenant } = office
   const { resources, labels, durationMs, nodeId, priority, preempt: preempts, waitMs, nodes: nodesMax } = checked
   const request = {
     tenant,
@@ -172,7 +174,12 @@ function requestLeases({ office, checked, fabrics }: Plan, ask: Ask): Promise<Ob
     priority,
     preempts,
   }
-  const source = { manager, nodeAt: (url: string) => nodes.use(url), clock: systemClock }
+  const source: LeaseSource = {
+    manager,
+    nodeAt: (url) => nodes.use(url),
+    clock: systemClock,
+    aside: (lease, listener) => keepAside({ ...lease, managerUrl }, listener),
+  }
   return obtainLeases(source, request, waitMs)
 }
 
@@ -199,17 +206,19 @@ async function allocate(
   keeper: LeaseKeeper,
   { sha256, code }: Bundle,
   { fabric, address }: ChosenOffer,
-  { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs }: CheckedLeaseOptions,
+  { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, durationMs }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
   const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs }
   const startMs = performance.now()
   const ask = async (): Promise<AllocateResponse> => {
     const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...shape })
     allocating.catch(() => {})
-    // Once the request has left, we have nothing to do until the executor has started: a good time to load libfabric.
+    // Once the request has left, we have nothing to do until the executor has started: a good time to load libfabric, and
+    // to start the thread that keeps the lease.
     await setImmediate()
     await setImmediate()
     prepareFabric(fabric)
+    prepareKeeper(durationMs)
     return allocating
   }
   try {

@@ -1,0 +1,144 @@
+import { extname } from 'node:path'
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
+
+import { RfaasError } from '../../errors.ts'
+import { KEEPER_REST_MS_MAX } from '../../limits.ts'
+import { Turn } from './aside-messages.ts'
+import type { AsideLease, FromKeeperThread, KeeperThreadData, ToKeeperThread } from './aside-messages.ts'
+
+/** The thread program beside us, in the form in which we run: TypeScript from src/, JavaScript from dist/. */
+const THREAD_FILE = new URL(`./keeper-thread${extname(import.meta.filename)}`, import.meta.url)
+
+/** Whoever has a lease kept aside hears of it what {@link Renewals} says, and that it has to renew the lease itself. */
+export interface AsideListener {
+  onToken(token: string): void
+  onRenewed(expiresMs: number): void
+  onOver(error: RfaasError): void
+  /** The keeper thread is gone: it renews nothing any more, and all that it said has been heard. */
+  onGone(): void
+}
+
+/** A lease that the keeper thread renews, or will. */
+export interface AsideLeaseHandle {
+  /** Whether it is still for the client's own thread to renew the lease: until the keeper thread runs. */
+  readonly isOurs: boolean
+  /** Has the listener hear what the thread has said until now, though our event loop has had no turn. */
+  hear(): void
+  /** The thread shows nobody a token any more; all those that it has shown have been heard. Again has no effect. */
+  drop(): void
+}
+
+/** One thread with an event loop of its own, so that leases are kept while the client's thread computes. */
+class KeeperThread {
+  readonly #port: MessagePort
+  readonly #leases = new Map<string, { turn: Int32Array<SharedArrayBuffer>; listener: AsideListener }>()
+  readonly #onGone: (wasUp: boolean) => void
+  #isUp = false
+
+  /** @param onGone told once, whether the thread has ever run */
+  constructor(restMs: number, onGone: (wasUp: boolean) => void) {
+    const { port1, port2 } = new MessageChannel()
+    const workerData: KeeperThreadData = { port: port2, restMs }
+    // Nothing of the program's own is for this thread: no --import, no --eval.
+    const worker = new Worker(THREAD_FILE, { workerData, transferList: [port2], execArgv: [], name: 'rfaas-keeper' })
+    // An open lease keeps the process alive by the stream that its node is listened to with, not by this.
+    worker.unref()
+    // Followed by `exit`. Unheard it would be an exception of the program's.
+    worker.on('error', () => {})
+    worker.once('exit', () => this.#gone())
+    this.#onGone = onGone
+    this.#port = port1
+    port1.on('message', (message: FromKeeperThread) => this.#take(message))
+    port1.unref()
+  }
+
+  keep(lease: AsideLease, listener: AsideListener): AsideLeaseHandle {
+    const { leaseId } = lease
+    const turn = new Int32Array(new SharedArrayBuffer(4))
+    this.#leases.set(leaseId, { turn, listener })
+    this.#say({ kind: 'keep', lease, turn })
+    return {
+      get isOurs() {
+        return Atomics.load(turn, 0) === Turn.CLIENT
+      },
+      hear: () => this.#hear(),
+      drop: () => {
+        if (Atomics.exchange(turn, 0, Turn.NOBODY) === Turn.NOBODY) return
+        this.#hear()
+        this.#leases.delete(leaseId)
+        this.#say({ kind: 'drop', leaseId })
+      },
+    }
+  }
+
+  #say(message: ToKeeperThread): void {
+    this.#port.postMessage(message)
+  }
+
+  #hear(): void {
+    for (let next; (next = receiveMessageOnPort(this.#port)) !== undefined;) {
+      this.#take(next.message as FromKeeperThread)
+    }
+  }
+
+  #take(message: FromKeeperThread): void {
+    if (message.kind === 'up') {
+      this.#isUp = true
+      return
+    }
+    const listener = this.#leases.get(message.leaseId)?.listener
+    if (listener === undefined) return
+    switch (message.kind) {
+      case 'token':
+        return listener.onToken(message.token)
+      case 'renewed':
+        return listener.onRenewed(message.expiresMs)
+      case 'over':
+        return listener.onOver(new RfaasError(message.code, message.sentence))
+    }
+  }
+
+  #gone(): void {
+    this.#hear()
+    this.#port.close()
+    this.#onGone(this.#isUp)
+    const orphans = [...this.#leases.values()]
+    this.#leases.clear()
+    for (const { turn, listener } of orphans) {
+      Atomics.store(turn, 0, Turn.NOBODY)
+      listener.onGone()
+    }
+  }
+}
+
+/** The thread of all leases that this thread has, from the first one on; null while there is none. */
+let thread: KeeperThread | null = null
+/** Set when one did not even start: the next one would not either. */
+let isImpossible = false
+
+/**
+ * Starts the keeper thread unless it runs. To be called while a lease is being opened and the node works for us: the start
+ * takes a processor for some milliseconds.
+ */
+export function prepareKeeper(durationMs: number): void {
+  if (isImpossible || thread !== null) return
+  try {
+    // Until a first renewal is due there is time to leave the processors to the first invocations.
+    thread = new KeeperThread(Math.min(KEEPER_REST_MS_MAX, durationMs / 20), (wasUp) => {
+      thread = null
+      if (!wasUp) isImpossible = true
+    })
+  } catch {
+    isImpossible = true
+  }
+}
+
+/**
+ * Has the keeper thread renew a lease.
+ *
+ * @returns null when there can be no such thread, as under `--permission` without `--allow-worker`
+ */
+export function keepAside(lease: AsideLease, listener: AsideListener): AsideLeaseHandle | null {
+  prepareKeeper(lease.durationMs)
+  return thread?.keep(lease, listener) ?? null
+}

@@ -1,0 +1,57 @@
+/** The thread program of local.ts: a resource manager and a node, until it is told to close them. */
+import { subscribe } from 'node:diagnostics_channel'
+import type { Socket } from 'node:net'
+import { parentPort, workerData } from 'node:worker_threads'
+
+import { toRfaasError } from '../errors.ts'
+import { startNode } from '../executor-manager/node.ts'
+import { startResourceManager } from '../resource-manager/manager.ts'
+import { AwakeClock } from './awake-clock.ts'
+import type { FromLocalThread, ToLocalThread } from './local-messages.ts'
+import type { LocalOptions } from './local.ts'
+
+const say = (message: FromLocalThread): void => parentPort!.postMessage(message)
+
+/** Those of our clients, the program's and the node's. */
+const sockets = new Set<Socket>()
+subscribe('net.server.socket', (message) => {
+  const { socket } = message as { socket: Socket }
+  sockets.add(socket)
+  socket.once('close', () => sockets.delete(socket))
+})
+
+/**
+ * Reads no request any more. In a thread that is being ended Node aborts the whole process when a request arrives: its
+ * HTTP/2 then fails an assertion (`onread->IsFunction()`), for the JavaScript that makes a stream of it runs no more.
+ */
+function readNothing(): void {
+  for (const socket of sockets) socket.destroy()
+}
+
+process.on('uncaughtExceptionMonitor', readNothing)
+const toldToClose = Promise.withResolvers<void>()
+parentPort!.on('message', (message: ToLocalThread) => {
+  if (message.kind === 'close') return toldToClose.resolve()
+  readNothing()
+  Atomics.store(message.done, 0, 1)
+  Atomics.notify(message.done, 0)
+  // Until the thread is ended: no turn of the event loop comes any more, so that nobody connects anew.
+  Atomics.wait(message.done, 0, 1)
+})
+
+try {
+  const clock = new AwakeClock()
+  await using stack = new AsyncDisposableStack()
+  const manager = await startResourceManager({ port: 0, clock })
+  stack.defer(() => manager.close())
+  // Closed first: it tells the manager that its leases have ended.
+  stack.use(await startNode({ ...(workerData as LocalOptions), managerUrl: manager.url, clock }))
+  say({ kind: 'up', url: manager.url })
+  await toldToClose.promise
+  await stack.disposeAsync()
+  say({ kind: 'closed' })
+} catch (error) {
+  const { code, message } = toRfaasError(error)
+  say({ kind: 'failed', code, sentence: message.slice(code.length + 2) })
+}
+parentPort!.close()
