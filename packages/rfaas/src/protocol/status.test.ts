@@ -214,17 +214,19 @@ for (const [what, thrown] of NASTY) {
 test('decodeFailure gives the code of the status, and a sentence of ours without a cause', () => {
   const room = new Uint8Array(64)
   const payload = room.subarray(0, encodeSentence('it is so', room))
-  for (const [status, code] of [
-    [STATUS_UNKNOWN_FUNCTION, 'unknown_function'],
-    [STATUS_RESULT_TOO_LARGE, 'result_too_large'],
-    [STATUS_RESULT_REFUSED, 'function_failed'],
-    [STATUS_MALFORMED, 'internal'],
-    [77, 'internal'],
+  for (const [status, code, outcome] of [
+    [STATUS_UNKNOWN_FUNCTION, 'unknown_function', 'not_run'],
+    [STATUS_RESULT_TOO_LARGE, 'result_too_large', 'ran'],
+    [STATUS_RESULT_REFUSED, 'function_failed', 'ran'],
+    [STATUS_MALFORMED, 'internal', 'not_run'],
+    [77, 'internal', 'unknown'],
   ] as const) {
     const error = decodeFailure(status, payload, 'f')
     assert.equal(error.message, `${code}: Cannot invoke f: it is so`)
     assert.equal(error.cause, undefined)
+    assert.equal(error.outcome, outcome)
   }
+  assert.equal(failureOf(new Error('x')).outcome, 'ran')
 })
 
 test(`decodeFailure takes whatever a hostile worker writes (seed ${seed})`, () => {
