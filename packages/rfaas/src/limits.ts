@@ -17,6 +17,12 @@ export const CONTROL_MESSAGE_BYTES_MAX: number = BUNDLE_BYTES_MAX + 1024 * 1024
 /** Largest of all other messages. Small, because decoded messages take up to a hundred times as much memory. */
 export const CONTROL_PLAIN_MESSAGE_BYTES_MAX: number = 4 * 1024 * 1024
 
+/** What all large requests that a server is receiving may take of its memory… */
+export const CONTROL_BODIES_BYTES_MAX: number = 256 * 1024 * 1024
+
+/** …where a request is large beyond this. */
+export const CONTROL_BODY_FREE_BYTES: number = 64 * 1024
+
 /** How long a TCP connection to a manager may take to open. */
 export const CONTROL_CONNECT_TIMEOUT_MS = 5_000
 
@@ -39,6 +45,7 @@ export const CONTROL_KEEP_ALIVE_MS = 10_000
 export const CONTROL_CLOSE_GRACE_MS = 500
 
 assert(CONTROL_MESSAGE_BYTES_MAX > BUNDLE_BYTES_MAX, 'a bundle and its token fit into one control message')
+assert(CONTROL_BODIES_BYTES_MAX > 4 * CONTROL_MESSAGE_BYTES_MAX, 'a node can receive some bundles at once')
 assert(CONTROL_PLAIN_MESSAGE_BYTES_MAX < CONTROL_MESSAGE_BYTES_MAX, 'few messages may be large')
 assert(CONTROL_CONNECT_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'an unreachable server is told apart from a slow one')
 

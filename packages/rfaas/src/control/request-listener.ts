@@ -5,7 +5,8 @@ import { Code, ConnectError, createConnectRouter, createContextValues } from '@c
 import type { ConnectRouter, Interceptor, StreamResponse, UnaryResponse } from '@connectrpc/connect'
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
 import { compressionGzip, universalResponseToNodeResponse } from '@connectrpc/connect-node'
-import { CONTROL_TIMEOUT_MS_MAX } from '../limits.ts'
+import { CONTROL_BODIES_BYTES_MAX, CONTROL_TIMEOUT_MS_MAX } from '../limits.ts'
+import { BodyBudget } from './body-budget.ts'
 import { toConnectError } from './errors.ts'
 import { READ_OPTIONS, requestBytesMax } from './message-limits.ts'
 import { answerUnary, isPlainUnary, type UnaryHandler } from './unary-answer.ts'
@@ -29,12 +30,14 @@ export function requestListener(routes: (router: ConnectRouter) => void, shutdow
   routes(noting(router, unary))
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
 
+  const bodies = new BodyBudget(CONTROL_BODIES_BYTES_MAX)
+
   const serve = async (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: string[]): Promise<void> => {
     const path = headers[':path'] ?? ''
     const plain = unary.get(path)
-    if (plain !== undefined && isPlainUnary(headers)) return answerUnary(stream, plain)
+    if (plain !== undefined && isPlainUnary(headers)) return answerUnary(stream, plain, bodies.of(stream))
     const handler = handlers.get(path)
-    if (handler !== undefined) return answerByLibrary(handler, stream, headers, raw)
+    if (handler !== undefined) return answerByLibrary(handler, stream, headers, raw, bodies.of(stream))
     stream.respond({ ':status': 404 }, { endStream: true })
   }
 
@@ -51,6 +54,7 @@ async function answerByLibrary(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   raw: string[],
+  take: (bytes: number) => boolean,
 ): Promise<void> {
   const body = new http2.Http2ServerRequest(stream, headers, {}, raw)
   const response = new http2.Http2ServerResponse(stream)
@@ -64,13 +68,20 @@ async function answerByLibrary(
     // Not with the request's authority: it is the peer's text, and not every such text is a host (`x:y`, `::1:7070`).
     url: `http://rfaas${handler.requestPath}`,
     header: withoutLongTimeouts(webHeaders(headers)),
-    body,
+    body: bounded(body, take),
     signal: over.signal,
     contextValues: createContextValues(),
   }
   const answer = await handler(request)
   // Fails when the caller goes away in the middle of the answer.
   await universalResponseToNodeResponse(answer, response)
+}
+
+async function* bounded(body: AsyncIterable<Buffer>, take: (bytes: number) => boolean): AsyncIterable<Buffer> {
+  for await (const chunk of body) {
+    if (!take(chunk.length)) throw new ConnectError('too many large requests are being sent', Code.ResourceExhausted)
+    yield chunk
+  }
 }
 
 /** Why a stream has ended before its handler did: undefined when it has ended in good order. */

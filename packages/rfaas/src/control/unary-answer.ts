@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { DescMethodUnary } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
@@ -22,9 +22,13 @@ export function isPlainUnary(headers: IncomingHttpHeaders): boolean {
  * Answers a unary call of the Connect protocol, as the library's server would. See `callUnary` for why. The stream's
  * errors are the caller's to hear.
  */
-export function answerUnary(stream: ServerHttp2Stream, { method, answer }: UnaryHandler): void {
+export function answerUnary(
+  stream: ServerHttp2Stream,
+  { method, answer }: UnaryHandler,
+  take: (bytes: number) => boolean,
+): void {
   const bytesMax = requestBytesMax(method)
-  collect(stream, bytesMax, (bytes) => void respond(bytes).catch(() => stream.destroy()))
+  collect(stream, bytesMax, (bytes) => void respond(bytes).catch(() => stream.destroy()), take)
 
   const respond = async (bytes: Uint8Array | null): Promise<void> => {
     let body: Uint8Array
@@ -43,11 +47,13 @@ export function answerUnary(stream: ServerHttp2Stream, { method, answer }: Unary
     if (stream.closed || stream.destroyed) return
     stream.respond({ ...headers, 'content-length': body.byteLength })
     stream.end(body)
+    // Whoever still sends what was refused may stop.
+    if (bytes === null) stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
   }
 
   const read = (bytes: Uint8Array | null): object => {
     if (bytes === null) {
-      throw new ConnectError(`it has more than ${bytesMax} bytes`, Code.ResourceExhausted)
+      throw new ConnectError(`it has more than ${bytesMax} bytes, or too many are being sent`, Code.ResourceExhausted)
     }
     try {
       return fromBinary(method.input, bytes, READ_OPTIONS)

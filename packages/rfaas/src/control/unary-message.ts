@@ -11,19 +11,29 @@ export function pathOf(method: DescMethod): string {
 /**
  * Calls back once with all that a stream brings; with null, as soon as that is clear, when it is too much. Not at all when
  * the stream is ended before its time: what it brought is no message then.
+ *
+ * @param take asked before each piece is kept; false is too much, too
  */
-export function collect(stream: Http2Stream, bytesMax: number, done: (bytes: Uint8Array | null) => void): void {
+export function collect(
+  stream: Http2Stream,
+  bytesMax: number,
+  done: (bytes: Uint8Array | null) => void,
+  take: (bytes: number) => boolean = () => true,
+): void {
   const chunks: Buffer[] = []
   let length = 0
+  let isRefused = false
   stream.on('data', (chunk: Buffer) => {
-    if (length > bytesMax) return
+    if (isRefused) return
     length += chunk.length
-    if (length > bytesMax) done(null)
-    else chunks.push(chunk)
+    isRefused = length > bytesMax || !take(chunk.length)
+    if (!isRefused) return void chunks.push(chunk)
+    chunks.length = 0
+    done(null)
   })
   stream.once('end', () => {
     // Node.js tells of an end, too, when the other side has given up.
-    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || length > bytesMax) return
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || isRefused) return
     done(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
   })
 }

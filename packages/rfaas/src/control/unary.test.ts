@@ -2,11 +2,12 @@ import { strict as assert } from 'node:assert'
 import * as http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { after, describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import type { ConnectRouter } from '@connectrpc/connect'
 import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node'
 import { RfaasError } from '../errors.ts'
-import { CONTROL_MESSAGE_BYTES_MAX, CONTROL_PLAIN_MESSAGE_BYTES_MAX } from '../limits.ts'
+import { CONTROL_BODIES_BYTES_MAX, CONTROL_MESSAGE_BYTES_MAX, CONTROL_PLAIN_MESSAGE_BYTES_MAX } from '../limits.ts'
 import { executorManagerClient, managerClient } from './client.ts'
 import { CODE_HEADER } from './errors.ts'
 import { ExecutorManagerService, ResourceManagerService } from './gen/rfaas_pb.ts'
@@ -96,6 +97,34 @@ describe('answerUnary', () => {
     const nodeId = 'x'.repeat(CONTROL_PLAIN_MESSAGE_BYTES_MAX)
     await assert.rejects(client.heartbeat({ nodeId }), hasCode('invalid_argument', /refused.*more than \d+ bytes/))
     await client.heartbeat({ nodeId: nodeId.slice(10) })
+  })
+
+  test('halves of large messages that never end fill no memory: others are refused while they are there', async () => {
+    const url = await ours((router) =>
+      router.service(ExecutorManagerService, { putBundle: () => ({}), hasBundle: () => ({ present: true }) }),
+    )
+    const session = http2.connect(url)
+    closing.defer(() => session.destroy())
+    const half = Buffer.alloc(CONTROL_MESSAGE_BYTES_MAX - 1)
+    const path = `/${ExecutorManagerService.typeName}/PutBundle`
+    const refused = Promise.withResolvers<unknown>()
+    for (let sent = 0; sent <= CONTROL_BODIES_BYTES_MAX; sent += half.length) {
+      const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/proto' })
+      stream.on('error', () => {})
+      stream.once('response', (headers) => refused.resolve(headers[':status']))
+      stream.write(half)
+    }
+    assert.equal(await refused.promise, 429)
+    const client = executorManagerClient(url)
+    closing.defer(() => client.close())
+    // What is small is served all the while; what was held is free again when its streams have ended.
+    assert.equal((await client.rpc.hasBundle({})).present, true)
+    session.destroy()
+    await new Promise<void>((resolve) => session.once('close', resolve))
+    // The server may hear of their end a moment later.
+    const put = (): Promise<unknown> => client.rpc.putBundle({ code: new Uint8Array(half.buffer, 0, 1_000_000) })
+    while ((await put().catch((error: RfaasError) => error.code)) === 'invalid_argument') await setImmediate()
+    await put()
   })
 
   test('what a message has beside the fields that we know is not kept', async () => {
