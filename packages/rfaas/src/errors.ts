@@ -12,7 +12,7 @@ export type ErrorCode =
   | 'payload_too_large'
   /** The result is larger than the lease's `payloadBytesMax`. */
   | 'result_too_large'
-  /** The function threw: `cause` is what it threw. Or its result cannot be sent; then there is no `cause`. */
+  /** The function threw: `cause` is its error. Or its result cannot be sent; then there is no `cause`. */
   | 'function_failed'
   /** The invocation did not finish in the time given to it. */
   | 'deadline_exceeded'

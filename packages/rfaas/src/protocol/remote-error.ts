@@ -1,4 +1,5 @@
 import { FAILURE_DEPTH_MAX, FAILURE_ERRORS_MAX, FAILURE_FIELDS_MAX } from '../limits.ts'
+import { reasonOf } from '../thrown.ts'
 import { decodeValue } from './codec.ts'
 import type { ErrorParts, Thrown } from './failure.ts'
 
@@ -25,6 +26,25 @@ export function putTogether(thrown: unknown, depth = 1): unknown {
     case undefined:
   }
   return undefined
+}
+
+/**
+ * An error for a thrown value that is none, so that `cause` is always an Error: its message is the value's own, or the
+ * value as it is printed; it has the value's fields; and its `cause` is the value. It shows no stack, for none travelled.
+ */
+export function errorOf(thrown: unknown): Error {
+  const hasFields =
+    typeof thrown === 'object' && thrown !== null && !Array.isArray(thrown) && !ArrayBuffer.isView(thrown)
+  const value = hasFields ? thrown : {}
+  const own: unknown = Object.hasOwn(value, 'message') ? Reflect.get(value, 'message') : undefined
+  const message = typeof own === 'string' ? own : reasonOf(thrown)
+  const error = new Error(message)
+  hide(error, 'stack', `Error: ${message}`)
+  hide(error, 'cause', thrown)
+  for (const [key, field] of Object.entries(value).slice(0, FAILURE_FIELDS_MAX)) {
+    if (!Object.hasOwn(error, key)) show(error, key, field)
+  }
+  return error
 }
 
 function makeError(parts: Partial<ErrorParts>, depth: number): Error {

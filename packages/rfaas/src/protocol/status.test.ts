@@ -100,7 +100,7 @@ test('an error of another realm is an error, with its own stack', () => {
   assert.match(cause.stack!, /their-script\.js/)
 })
 
-test('a thrown value that is no error is the cause, and the sentence says so', () => {
+test('for a thrown value that is no error the cause is an error with its fields, whose cause is the value', () => {
   for (const [thrown, text] of [
     ['only text', "'only text'"],
     [{ code: 'E_QUOTA', left: 0 }, "{ code: 'E_QUOTA', left: 0 }"],
@@ -111,18 +111,23 @@ test('a thrown value that is no error is the cause, and the sentence says so', (
   ] as const) {
     const error = failureOf(thrown)
     assert.equal(error.message, `function_failed: price threw ${text}, which is no Error`)
-    assert.deepEqual(error.cause, thrown)
+    const cause = error.cause as Error & { code?: unknown; left?: unknown }
+    assert.ok(cause instanceof Error)
+    assert.deepEqual(cause.cause, thrown)
+    // No frame of ours is shown as if it were theirs.
+    assert.equal(cause.stack, `Error: ${cause.message}`)
+    if (typeof thrown === 'object' && thrown !== null) assert.deepEqual([cause.code, cause.left], ['E_QUOTA', 0])
   }
   const error = failureOf(Symbol('s'))
   assert.equal(error.message, 'function_failed: price threw Symbol(s), which is no Error')
-  assert.equal(error.cause, undefined)
+  assert.equal((error.cause as Error).message, 'Symbol(s)')
 })
 
 test('a sentence shows no more of a value than it has room for', () => {
   const fields = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`field${i}`, i]))
   const error = failureOf(fields)
   assert.ok(error.message.length < 1100, `${error.message.length}`)
-  assert.deepEqual(error.cause, fields)
+  assert.deepEqual((error.cause as Error).cause, fields)
 })
 
 test('no stack of ours is shown as if it were the function’s', () => {

@@ -2,7 +2,7 @@ import { RfaasError, type ErrorCode, type Outcome } from '../errors.ts'
 import { messageOf, nameOf, printed } from '../thrown.ts'
 import { decodeThrown } from './failure-bytes.ts'
 import { copyPeerBytes } from './peer-bytes.ts'
-import { putTogether } from './remote-error.ts'
+import { errorOf, putTogether } from './remote-error.ts'
 
 /** How an invocation ended, as the result's header has it. */
 export const STATUS_OK = 0
@@ -33,8 +33,8 @@ const OUTCOMES: Record<number, Outcome> = {
 }
 
 /**
- * The error that the caller of a failed invocation gets. When the function threw, `cause` is what it threw: its own error
- * with its remote stack, or a clone of another value.
+ * The error that the caller of a failed invocation gets. When the function threw, `cause` is its error with its
+ * remote stack; for a thrown value that is no error, an error with the value's fields whose own `cause` is the value.
  *
  * @param payload may be changed by the peer meanwhile
  */
@@ -48,13 +48,11 @@ export function decodeFailure(status: number, payload: Uint8Array, functionName:
     return new RfaasError(code, `Cannot invoke ${functionName}: ${reason}`, { outcome })
   }
   if (said === null) return new RfaasError(code, `${functionName} threw an error of which no details came`, { outcome })
-  if (said.kind === 'text')
-    return new RfaasError(code, `${functionName} threw ${String(thrown)}, which is no Error`, { outcome })
-  return new RfaasError(code, `${functionName} threw ${sentenceOf(thrown)}`, { cause: thrown, outcome })
-}
-
-function sentenceOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return `${printed(thrown)}, which is no Error`
+  if (!(said.kind === 'error' && thrown instanceof Error)) {
+    const what = said.kind === 'text' ? String(thrown) : printed(thrown)
+    return new RfaasError(code, `${functionName} threw ${what}, which is no Error`, { cause: errorOf(thrown), outcome })
+  }
   const message = messageOf(thrown)
-  return message === '' ? nameOf(thrown) : `${nameOf(thrown)}: ${message}`
+  const what = message === '' ? nameOf(thrown) : `${nameOf(thrown)}: ${message}`
+  return new RfaasError(code, `${functionName} threw ${what}`, { cause: thrown, outcome })
 }
