@@ -110,7 +110,10 @@ describe('an executor', () => {
     const serve = async (fabric: 'local' | 'tcp'): Promise<void> => {
       const workers = await lease({ fabric, hotTimeoutMs: 1 })
       const never = workers.call.never()
-      const refused = assert.rejects(never, error('cut_off', /had not finished after the grace of 2000 ms; it may have run/))
+      const refused = assert.rejects(
+        never,
+        error('cut_off', /had not finished after the grace of 2000 ms; it may have run/),
+      )
       await asleep(workers.id, 1)
       assert.equal(await workers.call.add(1, 2), 3)
       await workers.release()

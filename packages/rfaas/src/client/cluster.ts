@@ -44,8 +44,8 @@ export class Cluster implements AsyncDisposable {
    */
   async lease<M = AnyModule>(options: LeaseOptions): Promise<Lease<M>> {
     this.#refuseClosed()
-    const office = { manager: this.#manager, managerUrl: this.url, nodes: this.#nodes, tenant: this.#tenant }
-    const lease = new Lease<M>(await openLease(office, options))
+    const context = { manager: this.#manager, managerUrl: this.url, nodes: this.#nodes, tenant: this.#tenant }
+    const lease = new Lease<M>(await openLease(context, options))
     if (this.#closed) {
       await lease.release()
       this.#refuseClosed()

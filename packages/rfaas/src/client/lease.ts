@@ -17,13 +17,13 @@ import type { RemoteFunction } from './calls/wire.ts'
 import { Dispatcher } from './calls/dispatcher.ts'
 import { FunctionTable, Invoker, type InvokeOptions } from './calls/invoker.ts'
 import type { Slot } from './calls/slot.ts'
-import { Succession, type OpenReplacement } from './leases/succession.ts'
-import { coresOf, type Tenure } from './leases/tenure.ts'
+import { LeaseReplacer, type OpenReplacement } from './leases/lease-replacer.ts'
+import { coresOf, type LeasedPart } from './leases/leased-part.ts'
 
 /** What `cluster.lease()` has put together. @internal */
-export interface LeaseParts {
+export interface OpenedLease {
   /** One a node. */
-  tenures: Tenure[]
+  parts: LeasedPart[]
   /** null: parts that are lost are not replaced. */
   openReplacement: OpenReplacement | null
   /** Whether a function may run twice for one call, when its worker is lost. */
@@ -64,23 +64,23 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   readonly retrieved: Promise<RetrievalNotice | null>
   readonly #closed = Promise.withResolvers<RfaasError | null>()
   readonly #retrieved = Promise.withResolvers<RetrievalNotice | null>()
-  readonly #succession: Succession
+  readonly #replacer: LeaseReplacer
   readonly #functions: FunctionTable
   readonly #dispatcher: Dispatcher
   readonly #invoker: Invoker<M>
   #released: Promise<Bill> | null = null
 
   /** @internal */
-  constructor({ tenures, openReplacement, isIdempotent, functions, queueMax, spinMs }: LeaseParts) {
+  constructor({ parts, openReplacement, isIdempotent, functions, queueMax, spinMs }: OpenedLease) {
     this.closed = this.#closed.promise
     this.retrieved = this.#retrieved.promise
     this.#functions = new FunctionTable(functions)
-    const channels = tenures.flatMap(({ channels }) => channels)
+    const channels = parts.flatMap(({ channels }) => channels)
     this.#dispatcher = new Dispatcher(channels, queueMax, spinMs, isIdempotent)
     this.#invoker = this.with({})
     this.call = this.#invoker.call
     this.map = this.#invoker.map
-    this.#succession = new Succession(tenures, {
+    this.#replacer = new LeaseReplacer(parts, {
       dispatcher: this.#dispatcher,
       openReplacement,
       onRetrieved: (notice) => this.#retrieved.resolve(notice),
@@ -90,7 +90,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   /** What it has on each of its nodes; others after a `replace`, as all that follows here. At least one. */
   get parts(): LeasePart[] {
-    return this.#succession.parts.map(({ keeper, channels, fabric, timings }) => {
+    return this.#replacer.parts.map(({ keeper, channels, fabric, timings }) => {
       const { leaseId: id, nodeId, expires } = keeper
       return { id, nodeId, fabric, cores: channels.length, expires, timings }
     })
@@ -98,26 +98,26 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   /** Of its first part, as node and fabric. */
   get id(): string {
-    return this.#succession.parts[0].keeper.leaseId
+    return this.#replacer.parts[0].keeper.leaseId
   }
 
   get nodeId(): string {
-    return this.#succession.parts[0].keeper.nodeId
+    return this.#replacer.parts[0].keeper.nodeId
   }
 
   get fabric(): FabricChoice {
-    return this.#succession.parts[0].fabric
+    return this.#replacer.parts[0].fabric
   }
 
   /** Of the part that took longest. */
   get timings(): LeaseTimings {
-    const all = this.#succession.parts.map(({ timings }) => timings)
+    const all = this.#replacer.parts.map(({ timings }) => timings)
     return all.reduce((a, b) => (b.totalMs > a.totalMs ? b : a))
   }
 
   /** Workers, of all parts. */
   get cores(): number {
-    return coresOf(this.#succession.parts)
+    return coresOf(this.#replacer.parts)
   }
 
   /** Names of the functions that can be invoked. */
@@ -136,7 +136,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   /** When the lease ends unless it is renewed, which it is; of several parts the first that would. */
   get expires(): Date {
-    return new Date(Math.min(...this.#succession.parts.map(({ keeper }) => keeper.expires.getTime())))
+    return new Date(Math.min(...this.#replacer.parts.map(({ keeper }) => keeper.expires.getTime())))
   }
 
   /**
@@ -198,7 +198,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
       throw new RfaasError('invalid_argument', `Cannot release: graceMs must be ${range}, not ${inspect(graceMs)}`)
     }
     if (this.#released === null) this.#released = this.#release(graceMs)
-    else this.#succession.hastenRelease(graceMs)
+    else this.#replacer.hastenRelease(graceMs)
     return this.#released
   }
 
@@ -209,7 +209,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   async #release(graceMs: number): Promise<Bill> {
     const released = new RfaasError('lease_closed', `Lease ${this.id} was released`)
     try {
-      return await this.#succession.release(released, graceMs)
+      return await this.#replacer.release(released, graceMs)
     } finally {
       this.#over(null)
     }

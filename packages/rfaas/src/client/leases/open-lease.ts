@@ -23,17 +23,17 @@ import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from './ch
 import { clientEvents, type ClientEvent } from '../events.ts'
 import { keepAside, prepareKeeper } from './keep-aside.ts'
 import type { LeaseKeeper } from './keeper.ts'
-import type { LeaseParts } from '../lease.ts'
+import type { OpenedLease } from '../lease.ts'
 import { checkLeaseOptions, type CheckedLeaseOptions } from './lease-options.ts'
 import { obtainLeases, type LeaseSource, type ObtainedLease } from './obtain-leases.ts'
 import type { SharedClients } from './shared-clients.ts'
-import { coresOf, discard, type Tenure } from './tenure.ts'
+import { coresOf, discard, type LeasedPart } from './leased-part.ts'
 import type { FabricChoice, LeaseOptions, LeaseTimings } from '../types.ts'
 
 const POLICIES = { pack: PlacementPolicy.PACK, spread: PlacementPolicy.SPREAD }
 
 /** What the leases of one cluster share. */
-export interface LeaseOffice {
+export interface LeaseContext {
   readonly manager: ManagerClient
   readonly managerUrl: string
   readonly nodes: SharedClients<ExecutorManagerClient>
@@ -48,9 +48,9 @@ interface Ask {
   readonly avoidNodeIds: string[]
 }
 
-/** What all tenures of one lease have in common. */
+/** What all parts of one lease have in common. */
 interface Plan {
-  readonly office: LeaseOffice
+  readonly context: LeaseContext
   readonly checked: CheckedLeaseOptions
   readonly layout: SlotLayout
   /** Best first: over the first nothing is copied, over the second nothing but the network card copies. */
@@ -58,29 +58,29 @@ interface Plan {
 }
 
 /** Leases workers, and knows how to do it again. Undoes what it did when a step fails. */
-export async function openLease(office: LeaseOffice, options: LeaseOptions): Promise<LeaseParts> {
+export async function openLease(context: LeaseContext, options: LeaseOptions): Promise<OpenedLease> {
   const checked = checkLeaseOptions(options)
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
   const fabrics = checked.fabric === undefined ? likelyFabrics() : [checked.fabric]
-  const plan: Plan = { office, checked, layout, fabrics }
+  const plan: Plan = { context, checked, layout, fabrics }
   const { queueMax, spinUs, replace, isIdempotent, cores, coresMin, nodeId } = checked
   const all = { cores, coresMin, avoidNodeIds: [] }
-  const { tenures, functions, code } = await openTenures(plan, all, () => bundle(checked.functions))
-  const open = async (lost: number, avoidNodeId: string): Promise<Tenure[]> => {
+  const { parts, functions, code } = await openParts(plan, all, () => bundle(checked.functions))
+  const open = async (lost: number, avoidNodeId: string): Promise<LeasedPart[]> => {
     // Who asked for one node gets no other. And the functions stay what they were, though their files may have changed.
     const avoidNodeIds = nodeId === '' && avoidNodeId !== '' ? [avoidNodeId] : []
     const ask = { cores: lost, coresMin: coresMin < cores ? 1 : lost, avoidNodeIds }
-    return (await openTenures(plan, ask, () => Promise.resolve(code))).tenures
+    return (await openParts(plan, ask, () => Promise.resolve(code))).parts
   }
-  return { tenures, functions, queueMax, spinMs: spinUs / 1000, openReplacement: replace ? open : null, isIdempotent }
+  return { parts, functions, queueMax, spinMs: spinUs / 1000, openReplacement: replace ? open : null, isIdempotent }
 }
 
 /** Runs the cold path: grant and bundle at once, then on each node allocate, connect. */
-async function openTenures(
+async function openParts(
   plan: Plan,
   ask: Ask,
   makeBundle: () => Promise<Bundle>,
-): Promise<{ tenures: Tenure[]; functions: RemoteFunction[]; code: Bundle }> {
+): Promise<{ parts: LeasedPart[]; functions: RemoteFunction[]; code: Bundle }> {
   const startMs = performance.now()
   const granting = timed(requestLeases(plan, ask))
   granting.catch(() => {})
@@ -98,29 +98,29 @@ async function openTenures(
     throw bundled.reason
   }
   const [code, bundleMs] = bundled.value
-  const opening = grants.map((grant) => openTenure(plan, grant, code, from, { startMs, bundleMs, grantMs }))
+  const opening = grants.map((grant) => openPart(plan, grant, code, from, { startMs, bundleMs, grantMs }))
   const outcomes = await Promise.allSettled(opening)
   const opened = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
-  const tenures = opened.map(({ tenure }) => tenure)
+  const parts = opened.map(({ part }) => part)
   const failed = outcomes.find((outcome) => outcome.status === 'rejected')
-  if (failed !== undefined && coresOf(tenures) < ask.coresMin) {
+  if (failed !== undefined && coresOf(parts) < ask.coresMin) {
     const error = toRfaasError(failed.reason)
-    await Promise.all(tenures.map((tenure) => discard(tenure, error)))
+    await Promise.all(parts.map((part) => discard(part, error)))
     throw error
   }
   // Not before all are there: whoever is to hear what they have to say comes in this very turn.
-  for (const { keeper } of tenures) keeper.start()
-  return { tenures, functions: opened[0]!.functions, code }
+  for (const { keeper } of parts) keeper.start()
+  return { parts, functions: opened[0]!.functions, code }
 }
 
 /** The part of one node, from the allocation on. */
-async function openTenure(
+async function openPart(
   { checked, layout, fabrics }: Plan,
   { keeper, node, nodeInfo }: ObtainedLease,
   code: Bundle,
   from: Standpoint,
   { startMs, bundleMs, grantMs }: { startMs: number; bundleMs: number; grantMs: number },
-): Promise<{ tenure: Tenure; functions: RemoteFunction[] }> {
+): Promise<{ part: LeasedPart; functions: RemoteFunction[] }> {
   try {
     const offer = chooseFabric(nodeInfo, fabrics, from, checked.fabric !== undefined)
     const { fabric } = offer
@@ -140,7 +140,7 @@ async function openTenure(
       totalMs: performance.now() - startMs,
     }
     const functions = allocated.functions.map(({ name, raw }, index) => ({ name, raw, index }))
-    return { tenure: { keeper, channels, fabric, timings }, functions }
+    return { part: { keeper, channels, fabric, timings }, functions }
   } catch (error) {
     // The reason for the failure is what the caller needs, whatever the clean-up says.
     await keeper.release().catch(() => {})
@@ -156,8 +156,8 @@ async function timed<T>(work: Promise<T>): Promise<[T, number]> {
 }
 
 /** One of each node that is to have a part. */
-function requestLeases({ office, checked, fabrics }: Plan, ask: Ask): Promise<ObtainedLease[]> {
-  const { manager, managerUrl, nodes, tenant } = office
+function requestLeases({ context, checked, fabrics }: Plan, ask: Ask): Promise<ObtainedLease[]> {
+  const { manager, managerUrl, nodes, tenant } = context
   const { resources, labels, durationMs, nodeId, priority, preempt: preempts, waitMs, nodes: nodesMax } = checked
   const request = {
     tenant,

@@ -3,13 +3,13 @@ import { RfaasError, toRfaasError } from '../../errors.ts'
 import type { Dispatcher } from '../calls/dispatcher.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
-import { coresOf, discard, type Tenure } from './tenure.ts'
+import { coresOf, discard, type LeasedPart } from './leased-part.ts'
 
 /** Leases so many workers again, of the same functions. @param avoidNodeId not there; empty: anywhere */
-export type OpenReplacement = (cores: number, avoidNodeId: string) => Promise<Tenure[]>
+export type OpenReplacement = (cores: number, avoidNodeId: string) => Promise<LeasedPart[]>
 
-/** What becomes of a succession. */
-export interface SuccessionOptions {
+/** What a {@link LeaseReplacer} works with, and whom it tells. */
+export interface LeaseReplacerOptions {
   readonly dispatcher: Dispatcher
   /** null: workers that are gone are not replaced. */
   readonly openReplacement: OpenReplacement | null
@@ -22,16 +22,16 @@ export interface SuccessionOptions {
  * What stands behind one lease of a program: the parts of it that single nodes have granted. A part that is taken back,
  * expires or is lost is replaced where that is wanted. The lease is over when no part is left.
  */
-export class Succession {
-  readonly #options: SuccessionOptions
+export class LeaseReplacer {
+  readonly #options: LeaseReplacerOptions
   /** Ask what each part that is over has used. */
   readonly #bills: (() => Promise<Bill>)[] = []
   /** Those that take invocations; while the only one is replaced, that one. */
-  #parts: readonly Tenure[]
+  #parts: readonly LeasedPart[]
   /** Those that take invocations, and those that still finish what they have. */
-  readonly #open = new Set<Tenure>()
+  readonly #open = new Set<LeasedPart>()
   /** Those that take no more invocations, each until others are in its place. */
-  readonly #replacing = new Map<Tenure, Promise<void>>()
+  readonly #replacing = new Map<LeasedPart, Promise<void>>()
   /** Why nothing replaced the last part. */
   #failure: RfaasError | null = null
   #isReleasing = false
@@ -40,15 +40,15 @@ export class Succession {
   readonly #graceTimers: NodeJS.Timeout[] = []
 
   /** @param first at least one */
-  constructor(first: readonly Tenure[], options: SuccessionOptions) {
+  constructor(first: readonly LeasedPart[], options: LeaseReplacerOptions) {
     this.#options = options
     this.#parts = first
-    for (const tenure of first) this.#follow(tenure)
+    for (const part of first) this.#follow(part)
   }
 
   /** Those that were there last, when the lease is over. */
-  get parts(): readonly [Tenure, ...Tenure[]] {
-    return this.#parts as [Tenure, ...Tenure[]]
+  get parts(): readonly [LeasedPart, ...LeasedPart[]] {
+    return this.#parts as [LeasedPart, ...LeasedPart[]]
   }
 
   /**
@@ -91,88 +91,88 @@ export class Succession {
     return isIdle
   }
 
-  #follow(tenure: Tenure): void {
-    const { keeper, channels } = tenure
-    this.#open.add(tenure)
-    for (const channel of channels) channel.onLost = () => void this.#lost(tenure)
+  #follow(part: LeasedPart): void {
+    const { keeper, channels } = part
+    this.#open.add(part)
+    for (const channel of channels) channel.onLost = () => void this.#lost(part)
     keeper.onUnheard = () => {
       for (const channel of channels) channel.watchForLoss()
     }
-    keeper.onRetrieved = (notice) => this.#retrieved(tenure, notice)
-    keeper.onClosed = (error) => this.#over(tenure, error)
+    keeper.onRetrieved = (notice) => this.#retrieved(part, notice)
+    keeper.onClosed = (error) => this.#over(part, error)
   }
 
   /** A worker is gone. Its node knows why, and has told or is about to; a lost node cannot. */
-  async #lost({ keeper, channels }: Tenure): Promise<void> {
+  async #lost({ keeper, channels }: LeasedPart): Promise<void> {
     // Where there is nothing else to go to, whoever invokes hears the reason, too.
     if (this.#options.openReplacement !== null || this.#open.size > 1) this.#options.dispatcher.retire(channels)
     await keeper.reasonForLoss()
   }
 
-  #retrieved(tenure: Tenure, notice: RetrievalNotice): void {
+  #retrieved(part: LeasedPart, notice: RetrievalNotice): void {
     const { dispatcher, onRetrieved } = this.#options
-    const { leaseId, nodeId } = tenure.keeper
+    const { leaseId, nodeId } = part.keeper
     const { message, graceMs } = notice
     const sentence = `${message}; what is in flight may finish within ${Math.round(graceMs)} ms`
-    dispatcher.retire(tenure.channels)
+    dispatcher.retire(part.channels)
     // So that its workers need not wait until we have heard their farewell.
-    for (const channel of tenure.channels) channel.watchForLoss()
-    if (!this.#isReleasing) this.#replace(tenure, new RfaasError('lease_retrieved', sentence))
+    for (const channel of part.channels) channel.watchForLoss()
+    if (!this.#isReleasing) this.#replace(part, new RfaasError('lease_retrieved', sentence))
     clientEvents.publish({ kind: 'lease-retrieved', leaseId, nodeId, ...notice } satisfies ClientEvent)
     onRetrieved(notice)
   }
 
-  #over(tenure: Tenure, error: RfaasError): void {
+  #over(part: LeasedPart, error: RfaasError): void {
     const { dispatcher, openReplacement } = this.#options
     const isLast = this.#open.size === 1 && this.#replacing.size === 0
     if (!this.#isReleasing && openReplacement === null && isLast) return this.#end(error)
-    this.#giveBack(tenure)
-    dispatcher.removeLost(tenure.channels, error)
+    this.#giveBack(part)
+    dispatcher.removeLost(part.channels, error)
     if (this.#isReleasing) return
     if (this.#failure !== null) {
       if (this.#open.size === 0) this.#end(this.#failure)
     }
     // It may have been replaced while it finished what it had, or be about to.
-    else if (this.#parts.includes(tenure) && !this.#replacing.has(tenure)) this.#replace(tenure, error)
+    else if (this.#parts.includes(part) && !this.#replacing.has(part)) this.#replace(part, error)
   }
 
   /** The manager knows why the part is over, or finds out; the bill is for who releases the lease. */
-  #letGo(tenure: Tenure): void {
-    this.#open.delete(tenure)
-    const { keeper } = tenure
+  #letGo(part: LeasedPart): void {
+    this.#open.delete(part)
+    const { keeper } = part
     keeper.letGo()
     this.#bills.push(() => keeper.release())
   }
 
   /** Gives a part back that is over while the lease goes on. Its bill is asked for now, and again where that failed. */
-  #giveBack(tenure: Tenure): void {
-    this.#open.delete(tenure)
-    const { keeper } = tenure
+  #giveBack(part: LeasedPart): void {
+    this.#open.delete(part)
+    const { keeper } = part
     const bill = keeper.release()
     bill.catch(() => {})
     this.#bills.push(() => bill.catch(() => keeper.release()).catch(() => NO_BILL))
   }
 
   /** The part takes no more invocations: others in its place do, or none. */
-  #replace(tenure: Tenure, cause: RfaasError): void {
-    if (this.#options.openReplacement === null) return this.#goOnWithout(tenure, cause)
-    const replacing = this.#openNext(tenure, cause).finally(() => this.#replacing.delete(tenure))
-    this.#replacing.set(tenure, replacing)
+  #replace(part: LeasedPart, cause: RfaasError): void {
+    if (this.#options.openReplacement === null) return this.#goOnWithout(part, cause)
+    const replacing = this.#openNext(part, cause).finally(() => this.#replacing.delete(part))
+    this.#replacing.set(part, replacing)
   }
 
-  async #openNext(tenure: Tenure, cause: RfaasError): Promise<void> {
+  async #openNext(part: LeasedPart, cause: RfaasError): Promise<void> {
     const { dispatcher, openReplacement } = this.#options
-    const { leaseId: formerLeaseId, nodeId: formerNodeId } = tenure.keeper
-    let next: Tenure[]
+    const { leaseId: formerLeaseId, nodeId: formerNodeId } = part.keeper
+    let next: LeasedPart[]
     try {
       const avoidNodeId = cause.code === 'lease_retrieved' ? formerNodeId : ''
-      next = await openReplacement!(tenure.channels.length, avoidNodeId)
+      next = await openReplacement!(part.channels.length, avoidNodeId)
     } catch (thrown) {
       const sentence = `${cause.sentence}; there is none in its place: ${toRfaasError(thrown).message}`
-      return this.#goOnWithout(tenure, new RfaasError(cause.code, sentence, { cause: thrown }))
+      return this.#goOnWithout(part, new RfaasError(cause.code, sentence, { cause: thrown }))
     }
     if (this.#isReleasing || this.#isEnded) return void (await Promise.all(next.map((each) => discard(each, cause))))
-    this.#parts = this.#parts.flatMap((part) => (part === tenure ? next : [part]))
+    this.#parts = this.#parts.flatMap((each) => (each === part ? next : [each]))
     for (const each of next) {
       this.#follow(each)
       const { leaseId, nodeId } = each.keeper
@@ -183,11 +183,11 @@ export class Succession {
   }
 
   /** Nothing is in the place of this part. */
-  #goOnWithout(tenure: Tenure, reason: RfaasError): void {
-    const others = this.#parts.filter((part) => part !== tenure)
+  #goOnWithout(part: LeasedPart, reason: RfaasError): void {
+    const others = this.#parts.filter((each) => each !== part)
     if (others.length > 0) {
       this.#parts = others
-      const { leaseId, nodeId } = tenure.keeper
+      const { leaseId, nodeId } = part.keeper
       const event: ClientEvent = { kind: 'lease-part-lost', leaseId, nodeId, reason, cores: coresOf(others) }
       clientEvents.publish(event)
       return
@@ -212,7 +212,7 @@ export class Succession {
     const { dispatcher, onOver } = this.#options
     dispatcher.end(error)
     this.#closeAll(error)
-    for (const tenure of this.#open) this.#letGo(tenure)
+    for (const part of this.#open) this.#letGo(part)
     onOver(error)
   }
 }

@@ -4,7 +4,7 @@ import type { LeaseKeeper } from './keeper.ts'
 import type { FabricChoice, LeaseTimings } from '../types.ts'
 
 /** One grant of a manager, with the workers of one node. */
-export interface Tenure {
+export interface LeasedPart {
   readonly keeper: LeaseKeeper
   /** One a worker. */
   readonly channels: Channel[]
@@ -12,12 +12,12 @@ export interface Tenure {
   readonly timings: LeaseTimings
 }
 
-export function coresOf(tenures: readonly Tenure[]): number {
-  return tenures.reduce((sum, { channels }) => sum + channels.length, 0)
+export function coresOf(parts: readonly LeasedPart[]): number {
+  return parts.reduce((sum, { channels }) => sum + channels.length, 0)
 }
 
 /** Gives back what nobody wants any more. */
-export async function discard({ keeper, channels }: Tenure, reason: RfaasError): Promise<void> {
+export async function discard({ keeper, channels }: LeasedPart, reason: RfaasError): Promise<void> {
   for (const channel of channels) channel.close(reason)
   await keeper.release().catch(() => {})
 }
