@@ -257,9 +257,8 @@ describe('a thenable that settles more than once', () => {
     for (let slot = pair.worker.poll(); slot >= 0; slot = pair.worker.poll()) server.serve(slot)
     const result = await pair.nextResult()
     assert.equal(result.id, id)
-    return result.status === STATUS_OK
-      ? decodeValue(result.payload)
-      : decodeFailure(result.status, result.payload, 'f').cause
+    if (result.status === STATUS_OK) return decodeValue(result.payload)
+    return (decodeFailure(result.status, result.payload, 'f').cause as Error).cause
   }
 
   const refused = new Error('too late')
