@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import type { Cluster } from 'rfaas'
+import { LeaseState, type Cluster } from 'rfaas'
 
 import { managerClient } from '../packages/rfaas/src/control/client.ts'
 import { attack, MODULE } from './harness/at-most-once/attack.ts'
@@ -11,6 +11,7 @@ import { MARK_BYTES } from './harness/at-most-once/functions.ts'
 import type * as Functions from './harness/at-most-once/functions.ts'
 import { Random } from './harness/chaos/random.ts'
 import { Scene, type Started } from './harness/scene.ts'
+import { becomes } from './harness/waiting.ts'
 
 const INVOCATIONS = 50_000
 const PER_ROUND = 4_000
@@ -26,7 +27,8 @@ describe('under kills, retrievals and releases at random moments', { timeout: 60
   before(async () => {
     scene = new Scene()
     manager = await scene.manager()
-    await scene.node(manager.url, 'node-1', '--cores', '4', '--pool', '2')
+    // Two: a lease that is taken back goes on at another node.
+    for (const name of ['node-1', 'node-2']) await scene.node(manager.url, name, '--pool', '1')
     cluster = await scene.connect(manager.url)
   })
   after(() => scene[Symbol.asyncDispose]())
@@ -52,6 +54,10 @@ describe('under kills, retrievals and releases at random moments', { timeout: 60
         payloadBytesMax: LARGE_BYTES + 1024,
         slots: 1,
         replace: true,
+      })
+      // Until its node has said that it runs, a lease is taken back without a grace.
+      await becomes(LeaseState.ACTIVE, async () => {
+        return (await cluster.leases()).find(({ leaseId }) => leaseId === lease.id)?.state
       })
       const large = lease.call.countLarge(path, 7, LARGE_BYTES)
       const asks = managerClient(manager.url)

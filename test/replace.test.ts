@@ -116,6 +116,16 @@ describe('replaced', () => {
     await workers.release()
   })
 
+  test('released while it waits for another one in its place, it does not wait for that', async () => {
+    const workers = await lease({ waitMs: 3_600_000 })
+    await using _other = await lease()
+    await retrieve(workers.id, '1m')
+    await within(NOTICED_MS_MAX, 'told', workers.retrieved)
+    const waiting = assert.rejects(workers.call.add(1, 2), error('lease_closed'))
+    await within(NOTICED_MS_MAX, 'released', workers.release())
+    await waiting
+  })
+
   test('released while another one is being leased in its place, it leaves neither', async () => {
     const workers = await lease({ waitMs: 60_000 })
     const other = await lease()

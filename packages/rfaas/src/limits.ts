@@ -364,6 +364,9 @@ export const ARRIVALS_PER_LOOK_MAX: number = 2 * SLOTS_MAX
 /** How long a synchronous invocation waits for room in its worker's queue, while no result comes, before the worker counts as broken. */
 export const SUBMIT_MS_MAX = 10_000
 
+/** How long calls wait for slots that are all reserved, while none of them is in use and none is released. */
+export const RESERVED_PATIENCE_MS = 1_000
+
 /** Invocations that wait for a slot, unless the lease says otherwise. */
 export const QUEUE_MAX_DEFAULT = 1024
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 
 import { RfaasError } from '../../errors.ts'
+import { RESERVED_PATIENCE_MS } from '../../limits.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { remote, startTestWorker, type TestWorker } from './test-workers.ts'
 
@@ -75,13 +76,24 @@ describe('Dispatcher, of two workers with three slots each', () => {
     await inFlight
   })
 
-  test('a call is refused when all slots are reserved: its own program would have to give one back', async () => {
+  test('calls wait for reserved slots, and are refused when none is in use or released: nobody would serve them', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
     const slots = [0, 0, 0, 1, 1, 1].map((worker) => dispatcher.reserve(1, worker))
-    await assert.rejects(dispatcher.call(same, [1]), {
-      code: 'queue_full',
-      outcome: 'not_run',
-      message: /all 6 slots are reserved; release one, or lease with more slots/,
-    })
+    const waiting = dispatcher.call(same, [1])
+    slots[0]!.release()
+    t.mock.timers.tick(RESERVED_PATIENCE_MS)
+    t.mock.timers.reset()
+    assert.equal(await waiting, 1)
+
+    slots[0] = dispatcher.reserve(1, 0)
+    const refused = [1, 2].map((value) =>
+      assert.rejects(dispatcher.call(same, [value]), {
+        code: 'queue_full',
+        outcome: 'not_run',
+        message: /all 6 slots are reserved and none is in use; release one first, or lease with more slots/,
+      }),
+    )
+    await Promise.all(refused)
     slots[0]!.release()
     assert.equal(await dispatcher.call(same, [2]), 2)
   })

@@ -1,6 +1,7 @@
 import { yieldProcessor } from '@rfaas/fabric'
 
 import { RfaasError, type Outcome } from '../../errors.ts'
+import { RESERVED_PATIENCE_MS } from '../../limits.ts'
 import { abortedError, onAbort } from './abort.ts'
 import { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'
@@ -28,6 +29,9 @@ export class Dispatcher {
   #width = 0
   /** While workers that are gone are given up: their calls that may run elsewhere, in their order. */
   #again: Call[] | null = null
+  /** How often a slot was given back. */
+  #given = 0
+  #reservedTimer: NodeJS.Timeout | null = null
   readonly #idle = new Set<() => void>()
   readonly #sendAgain = (call: Call, outcome: Outcome): boolean => this.#maySendAgain(call, outcome)
 
@@ -54,7 +58,10 @@ export class Dispatcher {
     this.#use([...this.#channels, ...channels])
     this.#open = [...this.#open, ...channels]
     for (const channel of channels) {
-      channel.onFree = () => this.#next()
+      channel.onFree = () => {
+        this.#given++
+        this.#next()
+      }
       channel.onIdle = () => this.#tellIdle()
       channel.onDrained = () => this.#drained(channel)
       this.#progress.add(channel)
@@ -100,9 +107,9 @@ export class Dispatcher {
       if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
       const call = new Call(f, args, resolve, this.#sendAgain)
       if (this.#queue.length > 0 || !this.#start(call)) {
-        if (this.#areAllReserved()) return reject(this.#allReserved(f))
         if (this.#queue.length >= this.#queueMax) return reject(this.#queueFull(f))
         this.#queue.push(call)
+        if (this.#areAllReserved()) this.#watchReserved()
       }
       if (signal) call.abortOn(signal, () => this.#queue.remove(call))
     })
@@ -200,10 +207,8 @@ export class Dispatcher {
   /** Refuses everything from now on with `error`, also what is still waiting for a slot. */
   end(error: RfaasError): void {
     this.#ended ??= error
-    for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
-      this.#queue.remove(call)
-      call.failed(error.withOutcome('not_run'))
-    }
+    if (this.#reservedTimer !== null) clearTimeout(this.#reservedTimer)
+    this.#refuseQueued(error.withOutcome('not_run'))
   }
 
   #checkAll(slots: readonly Slot[]): void {
@@ -236,6 +241,7 @@ export class Dispatcher {
   #use(channels: readonly Channel[]): void {
     this.#channels = channels
     if (channels.length > 0) this.#width = channels.reduce((sum, channel) => sum + channel.layout.slots, 0)
+    if (this.#queue.length > 0 && this.#areAllReserved()) this.#watchReserved()
   }
 
   /** The worker has answered what it ran; the rest goes elsewhere. */
@@ -292,16 +298,33 @@ export class Dispatcher {
     this.#idle.clear()
   }
 
-  /** A call that waits then would wait for its own program, for ever where that awaits the call. */
+  /**
+   * Calls that wait for reserved slots wait for their own program, for ever where that awaits the call before it releases a
+   * slot. They are refused when no slot was in use and none was released for RESERVED_PATIENCE_MS.
+   */
+  #watchReserved(): void {
+    if (this.#reservedTimer !== null) return
+    const given = this.#given
+    this.#reservedTimer = setTimeout(() => {
+      this.#reservedTimer = null
+      if (this.#queue.length === 0 || !this.#areAllReserved()) return
+      if (this.#given !== given || this.#open.some(({ waiting }) => waiting > 0)) return this.#watchReserved()
+      const reason = `all ${this.width} slots are reserved and none is in use; release one first, or lease with more slots`
+      this.#refuseQueued(new RfaasError('queue_full', `Cannot invoke: ${reason}`, { outcome: 'not_run' }))
+    }, RESERVED_PATIENCE_MS)
+  }
+
+  #refuseQueued(error: RfaasError): void {
+    for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
+      this.#queue.remove(call)
+      call.failed(error)
+    }
+  }
+
   #areAllReserved(): boolean {
     return (
       this.#channels.length > 0 && this.#channels.every(({ layout, reservedSlots }) => reservedSlots === layout.slots)
     )
-  }
-
-  #allReserved(f: RemoteFunction): RfaasError {
-    const reason = `all ${this.width} slots are reserved; release one, or lease with more slots`
-    return new RfaasError('queue_full', `Cannot invoke ${f.name}: ${reason}`, { outcome: 'not_run' })
   }
 
   #whyNoRoom(channel: Channel): string {

@@ -5,8 +5,13 @@ import { clientEvents, type ClientEvent } from '../events.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
 
-/** Leases so many workers again, of the same functions. @param avoidNodeId not there; empty: anywhere */
-export type OpenReplacement = (cores: number, avoidNodeId: string) => Promise<LeasedPart[]>
+/**
+ * Leases so many workers again, of the same functions.
+ *
+ * @param avoidNodeId not there; empty: anywhere
+ * @param giveUp ends the wait for them
+ */
+export type OpenReplacement = (cores: number, avoidNodeId: string, giveUp: AbortSignal) => Promise<LeasedPart[]>
 
 /** What a {@link LeaseReplacer} works with, and whom it tells. */
 export interface LeaseReplacerOptions {
@@ -32,6 +37,8 @@ export class LeaseReplacer {
   readonly #open = new Set<LeasedPart>()
   /** Those that take no more invocations, each until others are in its place. */
   readonly #replacing = new Map<LeasedPart, Promise<void>>()
+  /** Fires when no replacement is wanted any more. */
+  readonly #giveUp = new AbortController()
   /** Why nothing replaced the last part. */
   #failure: RfaasError | null = null
   #isReleasing = false
@@ -62,6 +69,7 @@ export class LeaseReplacer {
     const { dispatcher } = this.#options
     dispatcher.end(released)
     this.#isReleasing = true
+    this.#giveUp.abort()
     await Promise.all(this.#replacing.values())
     const isIdle = await this.#idleWithin(graceMs)
     this.#isEnded = true
@@ -166,7 +174,7 @@ export class LeaseReplacer {
     let next: LeasedPart[]
     try {
       const avoidNodeId = cause.code === 'lease_retrieved' ? formerNodeId : ''
-      next = await openReplacement!(part.channels.length, avoidNodeId)
+      next = await openReplacement!(part.channels.length, avoidNodeId, this.#giveUp.signal)
     } catch (thrown) {
       const sentence = `${cause.sentence}; there is none in its place: ${toRfaasError(thrown).message}`
       return this.#goOnWithout(part, new RfaasError(cause.code, sentence, { cause: thrown }))

@@ -31,18 +31,20 @@ export interface ObtainedLease {
  * Asks for a lease, on several nodes one on each, and waits for it where that is wanted.
  *
  * @param waitMs 0: it is denied at once when there is no room
+ * @param giveUp ends the wait, with `aborted`
  * @throws {RfaasError} `lease_denied`, `queue_full`, `invalid_argument`, `manager_unreachable`
  */
 export async function obtainLeases(
   { manager, nodeAt, clock, aside }: LeaseSource,
   request: MessageInitShape<typeof RequestLeaseRequestSchema> & { durationMs: number },
   waitMs: number,
+  giveUp?: AbortSignal,
 ): Promise<ObtainedLease[]> {
   let askedMs = clock.nowMonotonicMs()
   const answer = await manager.rpc.requestLease(request).catch(async (error: unknown) => {
     if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
     const timeoutMs = waitMs + CONTROL_CALL_TIMEOUT_MS
-    const granted = await manager.rpc.awaitLease({ request, waitMs }, { timeoutMs })
+    const granted = await manager.rpc.awaitLease({ request, waitMs }, { timeoutMs, ...(giveUp && { signal: giveUp }) })
     // It was granted just now, not when it was asked for.
     askedMs = clock.nowMonotonicMs()
     return granted

@@ -46,6 +46,8 @@ interface Ask {
   /** When they are not free, so many will do. */
   readonly coresMin: number
   readonly avoidNodeIds: string[]
+  /** Ends the wait for it. */
+  readonly giveUp?: AbortSignal
 }
 
 /** What all parts of one lease have in common. */
@@ -66,10 +68,10 @@ export async function openLease(context: LeaseContext, options: LeaseOptions): P
   const { queueMax, spinUs, replace, isIdempotent, cores, coresMin, nodeId } = checked
   const all = { cores, coresMin, avoidNodeIds: [] }
   const { parts, functions, code } = await openParts(plan, all, () => bundle(checked.functions))
-  const open = async (lost: number, avoidNodeId: string): Promise<LeasedPart[]> => {
+  const open = async (lost: number, avoidNodeId: string, giveUp: AbortSignal): Promise<LeasedPart[]> => {
     // Who asked for one node gets no other. And the functions stay what they were, though their files may have changed.
     const avoidNodeIds = nodeId === '' && avoidNodeId !== '' ? [avoidNodeId] : []
-    const ask = { cores: lost, coresMin: coresMin < cores ? 1 : lost, avoidNodeIds }
+    const ask = { cores: lost, coresMin: coresMin < cores ? 1 : lost, avoidNodeIds, giveUp }
     return (await openParts(plan, ask, () => Promise.resolve(code))).parts
   }
   return { parts, functions, queueMax, spinMs: spinUs / 1000, openReplacement: replace ? open : null, isIdempotent }
@@ -156,7 +158,7 @@ async function timed<T>(work: Promise<T>): Promise<[T, number]> {
 }
 
 /** One of each node that is to have a part. */
-function requestLeases({ context, checked, fabrics }: Plan, ask: Ask): Promise<ObtainedLease[]> {
+function requestLeases({ context, checked, fabrics }: Plan, { giveUp, ...ask }: Ask): Promise<ObtainedLease[]> {
   const { manager, managerUrl, nodes, tenant } = context
   const { resources, labels, durationMs, nodeId, priority, preempt: preempts, waitMs, nodes: nodesMax } = checked
   const request = {
@@ -180,7 +182,7 @@ function requestLeases({ context, checked, fabrics }: Plan, ask: Ask): Promise<O
     clock: systemClock,
     aside: (lease, listener) => keepAside({ ...lease, managerUrl }, listener),
   }
-  return obtainLeases(source, request, waitMs)
+  return obtainLeases(source, request, waitMs, giveUp)
 }
 
 function chooseFabric(node: NodeInfo, fabrics: FabricChoice[], from: Standpoint, asked: boolean): ChosenOffer {
