@@ -150,7 +150,7 @@ describe('when a process is killed', () => {
       collectGarbage()
       return former.deref() === undefined
     }
-    await becomes(true, isGone)
+    await becomes(true, isGone, 4 * NOTICED_MS_MAX)
     await scene.idle(cluster)
   })
 

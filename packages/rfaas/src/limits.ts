@@ -346,8 +346,12 @@ export const LEASE_RENEW_PATIENCE_MS_MIN = 50
 /** How long a client leaves a new lease to its first invocations before it asks the node what becomes of it. */
 export const LEASE_LISTEN_DELAY_MS = 10
 
-/** The keeper thread of a client begins with a rest of at most this, while its first lease makes its first calls. */
-export const KEEPER_REST_MS_MAX = 200
+/**
+ * The keeper thread of a client rests before it loads its code, which takes a processor for a tenth of a second and more:
+ * most leases are over by then, and a machine whose processors are all in use has them for its calls. It rests for this
+ * share of the shortest lease's duration; the first renewal is due after a third.
+ */
+export const KEEPER_REST_SHARE: number = 1 / 6
 
 /** How long a client that hears from its keeper thread that a lease is over leaves the node to say more of it. */
 export const LEASE_NEWS_DELAY_MS = 10
@@ -374,10 +378,10 @@ export const QUEUE_MAX_DEFAULT = 1024
 export const LOCAL_HALT_MS_MAX = 500
 
 /** How often the clock of a local cluster looks whether it goes on… */
-export const AWAKE_TICK_MS = 100
+export const AWAKE_TICK_MS = 200
 
 /** …and how long it must not have looked to take that for a standstill of the whole process. */
-export const STANDSTILL_MS_MIN = 250
+export const STANDSTILL_MS_MIN = 500
 
 /** How long a node waits for the answer to a heartbeat; then the resource manager counts as away. */
 export const HEARTBEAT_TIMEOUT_MS = 2_000

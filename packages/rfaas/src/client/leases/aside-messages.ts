@@ -16,7 +16,7 @@ export interface AsideLease extends LeaseTerms {
  */
 export const Turn = { CLIENT: 0, KEEPER: 1, NOBODY: 2 } as const
 
-/** What the thread starts with. */
+/** What the thread starts with; while it rests, it may be sent another number of milliseconds to rest for at most. */
 export interface KeeperThreadData {
   readonly port: MessagePort
   /** How long it leaves the processors to others before it loads its code. */

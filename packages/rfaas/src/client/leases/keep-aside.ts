@@ -2,7 +2,7 @@ import { extname } from 'node:path'
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
 
 import { RfaasError } from '../../errors.ts'
-import { KEEPER_REST_MS_MAX } from '../../limits.ts'
+import { KEEPER_REST_SHARE } from '../../limits.ts'
 import { Turn } from './aside-messages.ts'
 import type { AsideLease, FromKeeperThread, KeeperThreadData, ToKeeperThread } from './aside-messages.ts'
 
@@ -30,10 +30,13 @@ export interface AsideLeaseHandle {
 
 /** One thread with an event loop of its own, so that leases are kept while the client's thread computes. */
 class KeeperThread {
+  readonly #worker: Worker
   readonly #port: MessagePort
   readonly #leases = new Map<string, { turn: Int32Array<SharedArrayBuffer>; listener: AsideListener }>()
   readonly #onGone: (wasUp: boolean) => void
   #isUp = false
+  /** When the thread loads its code, by the monotonic clock. */
+  #restsUntilMs: number
 
   /** @param onGone told once, whether the thread has ever run */
   constructor(restMs: number, onGone: (wasUp: boolean) => void) {
@@ -43,6 +46,8 @@ class KeeperThread {
     const worker = new Worker(THREAD_FILE, { workerData, transferList: [port2], execArgv: [], name: 'rfaas-keeper' })
     // An open lease keeps the process alive by the stream that its node is listened to with, not by this.
     worker.unref()
+    this.#worker = worker
+    this.#restsUntilMs = performance.now() + restMs
     // Followed by `exit`. Unheard it would be an exception of the program's.
     worker.on('error', () => {})
     worker.once('exit', () => this.#gone())
@@ -50,6 +55,14 @@ class KeeperThread {
     this.#port = port1
     port1.on('message', (message: FromKeeperThread) => this.#take(message))
     port1.unref()
+  }
+
+  /** For a lease that is shorter than those before it. */
+  restAtMost(restMs: number): void {
+    const untilMs = performance.now() + restMs
+    if (this.#isUp || untilMs >= this.#restsUntilMs) return
+    this.#restsUntilMs = untilMs
+    this.#worker.postMessage(restMs)
   }
 
   keep(lease: AsideLease, listener: AsideListener): AsideLeaseHandle {
@@ -121,10 +134,10 @@ let isImpossible = false
  * takes a processor for some milliseconds.
  */
 export function prepareKeeper(durationMs: number): void {
-  if (isImpossible || thread !== null) return
+  if (isImpossible) return
+  if (thread !== null) return thread.restAtMost(durationMs * KEEPER_REST_SHARE)
   try {
-    // Until a first renewal is due there is time to leave the processors to the first invocations.
-    thread = new KeeperThread(Math.min(KEEPER_REST_MS_MAX, durationMs / 20), (wasUp) => {
+    thread = new KeeperThread(durationMs * KEEPER_REST_SHARE, (wasUp) => {
       thread = null
       if (!wasUp) isImpossible = true
     })

@@ -1,11 +1,15 @@
 /** The thread program of keep-aside.ts. */
-import { setTimeout as delay } from 'node:timers/promises'
-import { workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 
 import type { KeeperThreadData } from './aside-messages.ts'
 
 const { port, restMs } = workerData as KeeperThreadData
-await delay(restMs)
-// Only now: loading it takes a processor for a tenth of a second.
+const rested = Promise.withResolvers<void>()
+const restFor = (ms: number): void => void setTimeout(rested.resolve, ms)
+restFor(restMs)
+// For a lease that is shorter than those before it.
+parentPort!.on('message', restFor)
+await rested.promise
+parentPort!.off('message', restFor)
 const { renewLeases } = await import('./renew-leases.ts')
 renewLeases(port)
