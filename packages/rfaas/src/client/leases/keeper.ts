@@ -40,6 +40,12 @@ const ENDS: Record<LeaseEnd, { code: ErrorCode; sentence: string }> = {
 }
 
 /**
+ * Why a stream or a wait for a lease is given up. One error for all: an error of its own would hold on, by its stack, to
+ * the lease for as long as the closed stream lives.
+ */
+export const LET_GO: RfaasError = new RfaasError('closed', 'Nobody waits for this lease any more')
+
+/**
  * Keeps one lease: has it renewed, listens to what its node tells of it, releases it. Nothing here is on the path of an
  * invocation. Like an open connection, an open lease keeps the process alive.
  *
@@ -230,6 +236,6 @@ export class LeaseKeeper {
   #stop(): void {
     this.#over = true
     this.#stopRenewing()
-    this.#watch.abort()
+    this.#watch.abort(LET_GO)
   }
 }

@@ -3,6 +3,7 @@ import { RfaasError, toRfaasError } from '../../errors.ts'
 import type { Dispatcher } from '../calls/dispatcher.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
+import { LET_GO } from './keeper.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
 
 /**
@@ -69,7 +70,7 @@ export class LeaseReplacer {
     const { dispatcher } = this.#options
     dispatcher.end(released)
     this.#isReleasing = true
-    this.#giveUp.abort()
+    this.#giveUp.abort(LET_GO)
     await Promise.all(this.#replacing.values())
     const isIdle = await this.#idleWithin(graceMs)
     this.#isEnded = true
