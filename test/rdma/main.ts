@@ -49,7 +49,7 @@ function timed<T>(what: string, work: () => T): T {
 
 /** Which suites share a guest: the two halves take about as long, and half of the time of each is waiting. */
 const HALVES = [
-  ['black-scholes', 'choice', 'links'],
+  ['at-most-once', 'black-scholes', 'choice', 'links'],
   ['cluster', 'compliance', 'large-windows'],
 ] as const
 
