@@ -51,7 +51,7 @@ try {
   await stack.disposeAsync()
   say({ kind: 'closed' })
 } catch (error) {
-  const { code, message } = toRfaasError(error)
-  say({ kind: 'failed', code, sentence: message.slice(code.length + 2) })
+  const { code, sentence } = toRfaasError(error)
+  say({ kind: 'failed', code, sentence })
 }
 parentPort!.close()

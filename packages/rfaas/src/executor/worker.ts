@@ -52,8 +52,8 @@ try {
     say({ kind: 'ended', end, isIdle: server.pending === 0 })
   }
 } catch (error) {
-  const { code, message, stack, cause } = toRfaasError(error, 'executor_start_failed', 'Cannot start a worker')
-  say({ kind: 'failed', code, reason: message.slice(code.length + 2), stack: stackOf(cause) || (stack ?? '') })
+  const { code, sentence, stack, cause } = toRfaasError(error, 'executor_start_failed', 'Cannot start a worker')
+  say({ kind: 'failed', code, reason: sentence, stack: stackOf(cause) || (stack ?? '') })
   // The functions' module may have left timers or sockets open; nobody is served by them any more.
   supervisor.close()
 }

@@ -29,7 +29,7 @@ export function renewLeases(port: MessagePort): void {
         isOurs: () => Atomics.load(turn, 0) === Turn.KEEPER,
         onToken: (token) => say({ kind: 'token', leaseId, token }),
         onRenewed: (expiresMs) => say({ kind: 'renewed', leaseId, expiresMs }),
-        onOver: ({ code, message }) => say({ kind: 'over', leaseId, code, sentence: message.slice(code.length + 2) }),
+        onOver: ({ code, sentence }) => say({ kind: 'over', leaseId, code, sentence }),
       },
       'active',
     )
