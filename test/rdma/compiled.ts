@@ -3,8 +3,20 @@ import { dirname, join } from 'node:path'
 import ts from 'typescript'
 
 import { temporaryFolder } from './folders.ts'
+import { intoOneFile } from './one-file.ts'
 
 const SOURCES = ['packages/*/src/**/*.ts', 'test/**/*.ts', 'scripts/*.ts', 'examples/**/*.ts', 'bench/src/**/*.ts']
+
+/** Where a process or a thread begins, and what tests import: each becomes one file. */
+const BEGINNINGS = [
+  'cli/main',
+  'executor/main',
+  'executor/worker',
+  'client/leases/keeper-thread',
+  'client/local-thread',
+  'index',
+].map((path) => `packages/rfaas/src/${path}.js`)
+const PACKAGES = { '@rfaas/fabric': 'packages/fabric/src/index.js' }
 
 const COMPILER: ts.CompilerOptions = {
   target: ts.ScriptTarget.ESNext,
@@ -21,7 +33,7 @@ const COMPILER: ts.CompilerOptions = {
  *
  * @returns a new folder, removed at the end of the scope
  */
-export function compiledSources(root: string): { readonly path: string } & Disposable {
+export async function compiledSources(root: string): Promise<{ readonly path: string } & Disposable> {
   const temporary = temporaryFolder('compiled')
   const folder = temporary.path
   for (const path of globSync(SOURCES, { cwd: root, exclude: ['**/node_modules/**'] })) {
@@ -35,6 +47,8 @@ export function compiledSources(root: string): { readonly path: string } & Dispo
   }
   const launcher = 'packages/rfaas/bin/rfaas.mjs'
   write(join(folder, launcher), readFileSync(join(root, launcher), 'utf8').replace('cli/main.ts', 'cli/main.js'))
+  // One after the other: a beginning may be imported by another, as it was.
+  for (const path of BEGINNINGS) await intoOneFile(root, folder, path, PACKAGES)
   return temporary
 }
 

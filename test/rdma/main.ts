@@ -40,9 +40,9 @@ function giveUp(reason: string): never {
   process.exit(values['or-skip'] ? 0 : 1)
 }
 
-function timed<T>(what: string, work: () => T): T {
+async function timed<T>(what: string, work: () => T | Promise<T>): Promise<T> {
   const startMs = performance.now()
-  const result = work()
+  const result = await work()
   say(`rdma: ${what}, ${((performance.now() - startMs) / 1000).toFixed(1)} s`)
   return result
 }
@@ -95,13 +95,13 @@ async function everything(): Promise<boolean> {
 const against = reasonAgainst()
 if (against !== null) giveUp(against)
 if (missingPackages().length > 0) {
-  const failed = timed(`installed ${missingPackages().join(', ')}`, installPackages)
+  const failed = await timed(`installed ${missingPackages().join(', ')}`, installPackages)
   if (failed !== null) giveUp(failed)
 }
 // The floors are C, and the guest's files cannot be written to.
 execFileSync('make', ['--silent', '-C', `${root}/bench/native`])
-const image = timed('kernel and first files of the guest', () => prepareImage(say))
-using compiled = timed('compiled the sources', () => compiledSources(root))
+const image = await timed('kernel and first files of the guest', () => prepareImage(say))
+using compiled = await timed('compiled the sources', () => compiledSources(root))
 const checkout = { checkout: root, compiled: compiled.path }
 let ok: boolean
 if (values['two-hosts']) ok = (await runTwoHosts(image, checkout, say)) === 0
