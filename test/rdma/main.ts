@@ -2,7 +2,6 @@
 // for the files of suite/ whose name holds a word. Boots a guest whose kernel makes RDMA devices in software, and runs the
 // suite in it, as this checkout is. --two-hosts: two guests, one cable. --run 'COMMAND': something else, in one guest.
 import { execFileSync } from 'node:child_process'
-import { globSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -14,8 +13,6 @@ import { installPackages, missingPackages, reasonAgainst } from './machine.ts'
 import { runTwoHosts } from './two-hosts.ts'
 
 const GUEST = { cores: 2, memoryMib: 3072, limitMs: 20 * 60_000 }
-/** Two that run at once share this machine’s processors: a thread that polls takes none from the other guest. */
-const HALF = { ...GUEST, cores: 1 }
 /** Whatever waits for somebody who may be slow waits so many times as long in an emulated machine. */
 const PATIENCE = 10
 
@@ -47,22 +44,16 @@ async function timed<T>(what: string, work: () => T | Promise<T>): Promise<T> {
   return result
 }
 
-/** Which suites share a guest: the two halves take about as long, and half of the time of each is waiting. */
-const HALVES = [
-  ['black-scholes', 'choice', 'links'],
-  ['cluster', 'compliance', 'large-windows'],
-] as const
-
 function suites(words: readonly string[]): string {
   const quoted = words.map((word) => `'${word.replaceAll("'", '')}'`).join(' ')
   return `export RFAAS_TEST_PATIENCE=${PATIENCE}\nexec node test/rdma/inside.js ${quoted}`
 }
 
 /** Runs a command in a guest; whether it went well. */
-async function inGuest(command: string, hear: (line: string) => void, size = GUEST): Promise<boolean> {
+async function inGuest(command: string, hear: (line: string) => void): Promise<boolean> {
   let counts = ''
   const { exitCode, bootMs, reason } = await runGuest(image, {
-    ...size,
+    ...GUEST,
     ...checkout,
     command,
     say: (line) => {
@@ -77,19 +68,10 @@ async function inGuest(command: string, hear: (line: string) => void, size = GUE
   return exitCode === 0
 }
 
-/** All suites, in two guests at once, then what a hot invocation takes, in one that has the machine to itself. */
+/** All suites, then what a hot invocation takes, in a guest that nothing has run in. */
 async function everything(): Promise<boolean> {
-  const covered = HALVES.flat().sort().join()
-  const found = globSync('*.test.ts', { cwd: `${import.meta.dirname}/suite` }).map((file) => file.split('.')[0])
-  if (found.sort().join() !== covered) throw new Error(`The halves hold ${covered}, the suite ${found.join()}`)
-  const later: string[] = []
-  const [first, second] = await Promise.all([
-    inGuest(suites(HALVES[0]), say, HALF),
-    inGuest(suites(HALVES[1]), (line) => void later.push(line), HALF),
-  ])
-  for (const line of later) say(line)
-  const measured = await inGuest('exec node test/rdma/latency.js', say)
-  return first && second && measured
+  const passed = await inGuest(suites([]), say)
+  return (await inGuest('exec node test/rdma/latency.js', say)) && passed
 }
 
 const against = reasonAgainst()
