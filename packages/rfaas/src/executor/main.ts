@@ -10,7 +10,7 @@ import { setFlagsFromString } from 'node:v8'
 import { dieWithParent, exitNow } from '@rfaas/fabric'
 
 import { toRfaasError } from '../errors.ts'
-import { EXECUTOR_FAILURE_CHARS_MAX } from '../limits.ts'
+import { EXECUTOR_FAILURE_CHARS_MAX } from './limits.ts'
 import { EXIT_CLIENT_GONE, MESSAGES_FD, type FailedMessage, type FromExecutor } from './messages.ts'
 import { encodeMessage, MessageReader, toExecutor } from './pipe.ts'
 import { reasonOf, stackOf } from '../thrown.ts'

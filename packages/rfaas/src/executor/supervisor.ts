@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 
 import { FabricError, interrupt, openFabric, type ConnectionHandle, type Listener } from '@rfaas/fabric'
 
-import { slotLayout } from '../protocol/slots.ts'
+import { geometryOf, slotLayout } from '../protocol/slots.ts'
 import { ClientWatch } from './client-watch.ts'
 import type { LoopEnd } from './loop.ts'
 import type { PrepareMessage, ReadyMessage, StartMessage } from './messages.ts'
@@ -89,9 +89,7 @@ export class Supervisor {
       })
       const listener = await openFabric(message.fabric).listen({
         secret,
-        outboundBytes: layout.windowBytes,
-        inboundBytes: layout.windowBytes,
-        depth: layout.depth,
+        ...geometryOf(layout),
         ...(message.listenAddress === '' ? {} : { host: message.listenAddress }),
       })
       this.#listeners.push(listener)
