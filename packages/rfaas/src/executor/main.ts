@@ -54,7 +54,7 @@ pipe.once('end', () => process.exit(1))
 pipe.once('close', () => process.exit(1))
 
 supervisor.ended.then(
-  (end) => (end === 'drained' ? process.exit(0) : exitNow(EXIT_CLIENT_GONE)),
+  (end) => (end === 'stopped' ? process.exit(0) : exitNow(EXIT_CLIENT_GONE)),
   (error: unknown) => void told.then(() => crash(error)),
 )
 
