@@ -7,7 +7,7 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Cluster, RfaasError } from 'rfaas'
 
-import { VALUE_DEPTH_MAX } from '../packages/rfaas/src/limits.ts'
+import { VALUE_DEPTH_MAX } from '../packages/rfaas/src/protocol/limits.ts'
 import { NASTY } from '../packages/rfaas/src/test-thrown.ts'
 import { error } from './harness/codes.ts'
 import { Scene } from './harness/scene.ts'

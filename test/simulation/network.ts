@@ -8,7 +8,7 @@ import {
   CONTROL_CALL_TIMEOUT_MS,
   CONTROL_PING_INTERVAL_MS,
   CONTROL_PING_TIMEOUT_MS,
-} from '../../packages/rfaas/src/limits.ts'
+} from '../../packages/rfaas/src/control/limits.ts'
 import type { Host, Process } from './host.ts'
 import { Inbox } from './inbox.ts'
 import type { World } from './world.ts'

@@ -1,4 +1,4 @@
-import { EXECUTOR_DRAIN_GRACE_MS } from '../../packages/rfaas/src/limits.ts'
+import { EXECUTOR_DRAIN_GRACE_MS } from '../../packages/rfaas/src/executor-manager/limits.ts'
 import type { ExecutorEvents, SimulatedExecutor } from './executor.ts'
 import type { Facts, LeaseFacts } from './facts.ts'
 import type { Host } from './host.ts'

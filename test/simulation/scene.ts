@@ -1,5 +1,6 @@
 import type { SigningKeys } from '../../packages/rfaas/src/lease/token.ts'
-import { HEARTBEAT_INTERVAL_MS, NODE_LOST_AFTER_MS } from '../../packages/rfaas/src/limits.ts'
+import { HEARTBEAT_INTERVAL_MS } from '../../packages/rfaas/src/lease/limits.ts'
+import { NODE_LOST_AFTER_MS } from '../../packages/rfaas/src/resource-manager/limits.ts'
 import type { ManagerParts } from '../../packages/rfaas/src/resource-manager/wiring.ts'
 import type { Randomness } from '../../packages/rfaas/src/randomness.ts'
 import type { Break } from './breaks.ts'

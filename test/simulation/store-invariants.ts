@@ -1,5 +1,5 @@
 import type { LeaseEnd } from '../../packages/rfaas/src/lease/lease.ts'
-import { LEASE_TERMINATING_MS_MAX } from '../../packages/rfaas/src/limits.ts'
+import { LEASE_TERMINATING_MS_MAX } from '../../packages/rfaas/src/resource-manager/limits.ts'
 import {
   CLOSED_LEASES,
   HEARTBEATS,

@@ -7,8 +7,8 @@ import { testDying } from './compliance/dying.ts'
 import { testEchoing } from './compliance/echoing.ts'
 import { testFinishing } from './compliance/finishing.ts'
 import type { Harness } from './compliance/harness.ts'
-import { testHeaders } from './compliance/headers.ts'
 import { testLacking } from './compliance/lacking.ts'
+import { testMessages } from './compliance/messages.ts'
 import { testPeerWatching } from './compliance/peer-watching.ts'
 import { testRacing } from './compliance/racing.ts'
 import { testSleeping } from './compliance/sleeping.ts'
@@ -27,7 +27,7 @@ export function testCompliance(harness: Harness): void {
   const options = { timeout: 60_000 }
   describe(`${name}: connecting`, options, () => testConnecting(harness))
   describe(`${name}: writing`, options, () => testWriting(harness))
-  describe(`${name}: headers`, options, () => testHeaders(harness))
+  describe(`${name}: messages`, options, () => testMessages(harness))
   describe(`${name}: bursting`, options, () => testBursting(harness))
   describe(`${name}: sleeping`, options, () => testSleeping(harness))
   describe(`${name}: racing`, options, () => testRacing(harness))

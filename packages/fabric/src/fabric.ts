@@ -4,13 +4,10 @@ export type FabricName = 'local' | 'tcp' | 'verbs' | 'memory'
 /** The largest immediate: 31 bits, for shared memory keeps one to tell new from old. */
 export const IMMEDIATE_MAX = 0x7fff_ffff
 
-/**
- * Bytes that the header of a write stands for: the first of its range. Its words are 32 bits wide; HEADER_WORDS of them
- * can be used.
- */
+/** Bytes that each slot of a window keeps free for the words of a message; the payload follows them. One cache line. */
 export const HEADER_BYTES = 64
-/** One less than fit into a cache line: the immediate is in the same one, where the fabric can do that. */
-export const HEADER_WORDS = 15
+/** Words of a message, 32 bits each. */
+export const MESSAGE_WORDS = 3
 
 /** Bytes of a channel secret. */
 export const SECRET_BYTES = 32
@@ -23,6 +20,11 @@ export interface Geometry {
   inboundBytes: number
   /** How many immediates may be on their way in each direction. At least 1, at most 4096. */
   depth: number
+  /**
+   * Bytes from one slot of a window to the next, for {@link Connection.send}; a multiple of HEADER_BYTES, the same on both
+   * sides. Default 0: the windows have no slots, and only `write` can be used.
+   */
+  slotBytes?: number
 }
 
 export interface ListenOptions extends Geometry {
@@ -103,18 +105,21 @@ export interface Connection {
   readonly inbound: ArrayBufferLike
   readonly state: ConnectionState
   /**
-   * Where the headers of our writes go. The words of the next one begin at `headerOut`; put them there right before the
-   * `write` of at least HEADER_BYTES at the same offset, again after one that gave false. The peer finds them in its
-   * `headersIn`. Over RDMA they lie in the window; in shared memory they are in the cell of the immediate, so that a
-   * message of a few words moves one cache line instead of two.
+   * Sends a message from a slot: three words and the first `byteLength` bytes of the slot's payload, which begins
+   * HEADER_BYTES after the slot does. The immediate is the slot's number. The peer's `poll` gives that, its `received` holds
+   * the words, and the payload lies in the same slot of its `inbound`. Over RDMA the words travel in front of the payload;
+   * in shared memory they are in the cell of the immediate, so that a message without a payload moves one cache line.
+   * Allocates nothing.
+   *
+   * @returns false as `write` does: poll and try again
+   * @throws {FabricError} `invalid_argument` when there is no such slot, or the payload does not fit into it; else as `write`
    */
-  readonly headersOut: Int32Array
-  /** Index in `headersOut` of the header of the next write, which will be at `offset`, a multiple of 4. */
-  headerOut(offset: number): number
-  /** Headers that came. Like `inbound` the peer's to change at any time: read each word once, then check it. */
-  readonly headersIn: Int32Array
-  /** Index in `headersIn` of the header that came with the last immediate, written at `offset`; until the next `poll`. */
-  headerIn(offset: number): number
+  send(slot: number, byteLength: number, word0: number, word1: number, word2: number): boolean
+  /**
+   * The MESSAGE_WORDS words of the message that `poll` gave last, until the next `poll`. `poll` copies them, so that no peer
+   * can change them. After the immediate of a `write` they mean nothing.
+   */
+  readonly received: Int32Array
   /**
    * Delivers bytes `offset … offset + byteLength` of `outbound`, then the immediate. Writes arrive in order.
    * Allocates nothing.

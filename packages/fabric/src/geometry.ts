@@ -1,5 +1,5 @@
 import { FabricError } from './errors.ts'
-import { IMMEDIATE_MAX, SECRET_BYTES, type Geometry } from './fabric.ts'
+import { HEADER_BYTES, IMMEDIATE_MAX, SECRET_BYTES, type Geometry } from './fabric.ts'
 
 /** Bytes of the largest window. */
 export const WINDOW_BYTES_MAX: number = 2 ** 31
@@ -10,6 +10,24 @@ const PAGE_BYTES = 4096
 
 export function pageAligned(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES
+}
+
+/** The same connection, seen from its other side. */
+export function mirrored<T extends Geometry>(geometry: T): T {
+  return { ...geometry, outboundBytes: geometry.inboundBytes, inboundBytes: geometry.outboundBytes }
+}
+
+/** How a window is cut into slots. */
+export interface Slots {
+  readonly count: number
+  readonly bytes: number
+  /** Of the payload, after the header. */
+  readonly payloadBytes: number
+}
+
+export function slotsOf(windowBytes: number, slotBytes: number = 0): Slots {
+  const count = slotBytes === 0 ? 0 : Math.floor(windowBytes / slotBytes)
+  return { count, bytes: slotBytes, payloadBytes: slotBytes - HEADER_BYTES }
 }
 
 /** The whole words of a window. */
@@ -28,6 +46,11 @@ export function checkGeometry(options: Geometry & { secret: Uint8Array }): void 
   check('outboundBytes', options.outboundBytes, WINDOW_BYTES_MAX)
   check('inboundBytes', options.inboundBytes, WINDOW_BYTES_MAX)
   check('depth', options.depth, DEPTH_MAX)
+  const { slotBytes = 0 } = options
+  if (!Number.isSafeInteger(slotBytes) || slotBytes < 0 || slotBytes % HEADER_BYTES !== 0) {
+    const range = `a multiple of ${HEADER_BYTES}`
+    throw new FabricError('invalid_argument', `Cannot open a connection: slotBytes must be ${range}, not ${slotBytes}`)
+  }
   if (options.secret.length !== SECRET_BYTES) {
     throw new FabricError(
       'invalid_argument',
@@ -73,5 +96,21 @@ function refuseWrite(offset: number, byteLength: number, windowBytes: number, im
   const reason = isWhole(immediate, IMMEDIATE_MAX)
     ? `Cannot write ${byteLength} bytes at ${offset}: the window has ${windowBytes} bytes`
     : `Cannot write: immediate must be 0 to ${IMMEDIATE_MAX}, not ${immediate}`
+  throw new FabricError('invalid_argument', reason)
+}
+
+/**
+ * Checked at every send, before any byte moves.
+ *
+ * @throws {FabricError} `invalid_argument`
+ */
+export function checkSend(slot: number, byteLength: number, slots: Slots): void {
+  if (!isWhole(slot, slots.count - 1) || !isWhole(byteLength, slots.payloadBytes)) refuseSend(slot, byteLength, slots)
+}
+
+function refuseSend(slot: number, byteLength: number, slots: Slots): never {
+  const reason = isWhole(slot, slots.count - 1)
+    ? `Cannot send ${byteLength} bytes: a slot has room for ${slots.payloadBytes}`
+    : `Cannot send from slot ${slot}: the window has ${slots.count} slots`
   throw new FabricError('invalid_argument', reason)
 }

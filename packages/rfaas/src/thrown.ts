@@ -1,12 +1,13 @@
 import { inspect, types } from 'node:util'
 
-import { PRINTED_CHARS_MAX } from './limits.ts'
-
 /*
  * How to look at a value that the user's code has thrown. It may be anything: no error at all, an error whose getters
  * throw, a revoked Proxy. `String(thrown)`, `thrown.message` and even `instanceof` throw for some of them, so whoever
  * handles such a value uses these helpers. None of them throws, and none calls a `toString` or `toJSON` of the value.
  */
+
+/** Characters of a value that an error's sentence shows. */
+const PRINTED_CHARS_MAX = 1_000
 
 /** The property, or undefined where its getter or Proxy throws. */
 export function readSafely(value: object, key: PropertyKey): unknown {

@@ -1,4 +1,5 @@
 import type { ConnectionHandle, Connection, Fabric, Geometry, Listener } from '../fabric.ts'
+import { mirrored } from '../geometry.ts'
 import { attach } from '../index.ts'
 import { PATIENCE } from './patience.ts'
 
@@ -25,12 +26,6 @@ export const PATIENCE_MS: number = 5000 * PATIENCE
 export const NOTICE_MS: number = 2000 * PATIENCE
 
 export const SECRET: Uint8Array = Uint8Array.from({ length: 32 }, (_, index) => index * 7 + 1)
-
-/** The same connection, seen from the other end. */
-export function mirrored(geometry: Geometry): Geometry {
-  const { outboundBytes, inboundBytes, depth } = geometry
-  return { outboundBytes: inboundBytes, inboundBytes: outboundBytes, depth }
-}
 
 export const SMALL: Geometry = { outboundBytes: 4096, inboundBytes: 4096, depth: 16 }
 

@@ -4,7 +4,8 @@ import { once } from 'node:events'
 
 import type { Connection, Geometry } from '../fabric.ts'
 import { attach } from '../index.ts'
-import { listen, mirrored, SECRET, SMALL, type Harness } from './harness.ts'
+import { mirrored } from '../geometry.ts'
+import { listen, SECRET, SMALL, type Harness } from './harness.ts'
 import type { PeerRole, PeerSpec } from './peer-spec.ts'
 import { peerProgram } from './programs.ts'
 

@@ -10,7 +10,8 @@ import type { Connection } from '../fabric.ts'
 import { dieWithParent } from '../host.ts'
 import { attach, openFabric, prepareFabric } from '../index.ts'
 import { receive } from './drive.ts'
-import { mirrored, NOTICE_MS, SECRET, SMALL } from './harness.ts'
+import { mirrored } from '../geometry.ts'
+import { NOTICE_MS, SECRET, SMALL } from './harness.ts'
 import type { ScarceSpec } from './scarce-spec.ts'
 
 const spec = JSON.parse(process.argv[2]!) as ScarceSpec

@@ -1,6 +1,13 @@
 import { FabricError } from '../errors.ts'
-import type { Connection, ConnectionHandle, ConnectionState, WaitResult } from '../fabric.ts'
-import { checkWrite, wordsOf } from '../geometry.ts'
+import {
+  HEADER_BYTES,
+  MESSAGE_WORDS,
+  type Connection,
+  type ConnectionHandle,
+  type ConnectionState,
+  type WaitResult,
+} from '../fabric.ts'
+import { checkSend, checkWrite, slotsOf, wordsOf, type Slots } from '../geometry.ts'
 import {
   checked,
   libfabricNative,
@@ -10,6 +17,8 @@ import {
   type LocalNative,
 } from '../native.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
+import { Waker } from '../waker.ts'
+import { watchedDescriptor } from '../watched.ts'
 
 const EAGAIN = -11
 const ENOTCONN = -107
@@ -24,8 +33,7 @@ export class LibfabricConnection implements Connection {
   readonly fabric: 'tcp' | 'verbs'
   readonly outbound: ArrayBuffer
   readonly inbound: ArrayBuffer
-  readonly headersOut: Int32Array
-  readonly headersIn: Int32Array
+  readonly received: Int32Array = new Int32Array(MESSAGE_WORDS)
   readonly wakes = 0
   onReady: (() => void) | null = null
 
@@ -33,17 +41,18 @@ export class LibfabricConnection implements Connection {
   readonly #loop: LocalNative
   readonly #id: number
   readonly #windowBytes: number
+  readonly #slotsOut: Slots
+  readonly #slotsIn: Slots
+  readonly #wordsOut: Int32Array
+  readonly #wordsIn: Int32Array
   readonly #batch: Uint32Array
   #batchNext = 0
   #batchCount = 0
   #state: ConnectionState = 'open'
-  #watch = 0
-  #armed = false
+  readonly #waker = new Waker()
   /** Whether arrivals ring the descriptor that we watch. */
   #ringing = false
   #rearming = false
-  #referenced = false
-  #kept = false
 
   /** @throws {FabricError} `closed` when the handle's connection is no more, or was attached before */
   constructor(handle: ConnectionHandle) {
@@ -62,8 +71,10 @@ export class LibfabricConnection implements Connection {
     }
     this.outbound = outbound
     this.inbound = inbound
-    this.headersOut = wordsOf(outbound)
-    this.headersIn = wordsOf(inbound)
+    this.#slotsOut = slotsOf(handle.outboundBytes, handle.slotBytes)
+    this.#slotsIn = slotsOf(handle.inboundBytes, handle.slotBytes)
+    this.#wordsOut = wordsOf(outbound)
+    this.#wordsIn = wordsOf(inbound)
     this.#batch = new Uint32Array(batch, 0, BATCH + 1)
   }
 
@@ -71,12 +82,16 @@ export class LibfabricConnection implements Connection {
     return this.#state
   }
 
-  headerOut(offset: number): number {
-    return offset / 4
-  }
-
-  headerIn(offset: number): number {
-    return offset / 4
+  send(slot: number, byteLength: number, word0: number, word1: number, word2: number): boolean {
+    if (this.#state !== 'open') this.#refuse('write')
+    checkSend(slot, byteLength, this.#slotsOut)
+    const offset = slot * this.#slotsOut.bytes
+    const words = this.#wordsOut
+    const header = offset / 4
+    words[header] = word0
+    words[header + 1] = word1
+    words[header + 2] = word2
+    return this.#sent(this.#native.ofiWrite(this.#id, offset, HEADER_BYTES + byteLength, slot))
   }
 
   write(offset: number, byteLength: number, immediate: number): boolean {
@@ -97,7 +112,7 @@ export class LibfabricConnection implements Connection {
 
   #sent(result: number): boolean {
     if (result === 0) {
-      if (this.#armed && !this.#rearming) this.#rearm()
+      if (this.#waker.isArmed && !this.#rearming) this.#rearm()
       return true
     }
     if (result === EAGAIN) return false
@@ -106,16 +121,13 @@ export class LibfabricConnection implements Connection {
   }
 
   poll(): number {
-    if (this.#batchNext < this.#batchCount) return this.#batch[this.#batchNext++]!
-    if (this.#state === 'closed') this.#refuse('poll')
-    const count = this.#native.ofiPoll(this.#id)
-    if (count > 0) {
-      this.#batchCount = count
-      this.#batchNext = 1
-      return this.#batch[0]!
+    if (this.#batchNext === this.#batchCount) {
+      if (this.#state === 'closed') this.#refuse('poll')
+      if (!this.#fill()) return -1
     }
-    if (count < 0) this.#state = 'lost'
-    return -1
+    const immediate = this.#batch[this.#batchNext++]!
+    if (immediate < this.#slotsIn.count) this.#copyMessage(immediate)
+    return immediate
   }
 
   takeInterrupt(): boolean {
@@ -127,7 +139,7 @@ export class LibfabricConnection implements Connection {
 
   wait(timeoutMs: number = Infinity): WaitResult {
     if (this.#state === 'closed') this.#refuse('wait')
-    this.#setArmed(false)
+    this.#waker.disarm()
     this.#quiet()
     const endMs = performance.now() + timeoutMs
     for (let leftMs = timeoutMs; ; leftMs = endMs - performance.now()) {
@@ -143,7 +155,7 @@ export class LibfabricConnection implements Connection {
 
   arm(): boolean {
     if (this.#state === 'closed') this.#refuse('arm')
-    this.#setArmed(false)
+    this.#waker.disarm()
     for (let looks = 1; ; looks++) {
       if (this.#fill() || Atomics.load(this.#batch, BATCH) !== 0 || this.#state === 'lost') return false
       const result = this.#native.ofiArm(this.#id)
@@ -154,42 +166,45 @@ export class LibfabricConnection implements Connection {
       else if (looks === LOOKS_MAX) return false
     }
     this.#ringing = true
-    if (this.#watch === 0) {
-      const descriptor = this.#native.ofiDescriptor(this.#id)
-      this.#watch = checked(
-        this.#loop.watchStart(descriptor, () => this.#readable()),
-        'Cannot watch a connection',
-      )
+    if (!this.#waker.isWatching) {
+      const watch = this.#loop.watchStart(this.#native.ofiDescriptor(this.#id), () => this.#readable())
+      this.#waker.watch(watchedDescriptor(this.#loop, checked(watch, 'Cannot watch a connection')))
     }
-    this.#setArmed(true)
+    this.#waker.arm()
     return true
   }
 
   disarm(): void {
     if (this.#state === 'closed') this.#refuse('disarm')
-    this.#setArmed(false)
+    this.#waker.disarm()
   }
 
   ref(): void {
-    this.#referenced = true
-    this.#keep()
+    this.#waker.ref()
   }
 
   unref(): void {
-    this.#referenced = false
-    this.#keep()
+    this.#waker.unref()
   }
 
   close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#batchCount = 0
+    this.#batchNext = this.#batchCount = 0
     this.#unwatch()
     // First, because the provider must not send or receive what is in the windows afterwards.
     this.#native.ofiClose(this.#id)
     for (const buffer of [this.outbound, this.inbound, this.#batch.buffer as ArrayBuffer]) {
       this.#loop.memoryDetach(buffer)
     }
+  }
+
+  #copyMessage(slot: number): void {
+    const words = this.#wordsIn
+    const header = (slot * this.#slotsIn.bytes) / 4
+    this.received[0] = words[header]!
+    this.received[1] = words[header + 1]!
+    this.received[2] = words[header + 2]!
   }
 
   /** Whether there is something to poll, looked up without taking it. */
@@ -205,15 +220,14 @@ export class LibfabricConnection implements Connection {
 
   #readable(): void {
     // Readable for somebody who polls anyway: watching on would only turn the loop.
-    if (!this.#armed) this.#unwatch()
+    if (!this.#waker.isArmed) this.#unwatch()
     else if (!this.arm()) this.onReady?.()
   }
 
   #unwatch(): void {
-    this.#setArmed(false)
+    this.#waker.disarm()
+    this.#waker.stop()
     this.#quiet()
-    if (this.#watch !== 0) this.#loop.watchStop(this.#watch)
-    this.#watch = 0
   }
 
   /** A write that could not leave at once waits for room in its socket, for which we were not armed: so once more. */
@@ -221,7 +235,7 @@ export class LibfabricConnection implements Connection {
     this.#rearming = true
     setImmediate(() => {
       this.#rearming = false
-      if (this.#armed && !this.arm()) this.onReady?.()
+      if (this.#waker.isArmed && !this.arm()) this.onReady?.()
     })
   }
 
@@ -229,18 +243,6 @@ export class LibfabricConnection implements Connection {
   #quiet(): void {
     if (this.#ringing) this.#native.ofiDisarm(this.#id)
     this.#ringing = false
-  }
-
-  #setArmed(armed: boolean): void {
-    this.#armed = armed
-    this.#keep()
-  }
-
-  #keep(): void {
-    const keep = this.#armed && this.#referenced
-    if (keep === this.#kept) return
-    this.#kept = keep
-    this.#loop.watchReference(this.#watch, keep ? 1 : 0)
   }
 
   #refuse(action: string): never {

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 
 import { SECRET_BYTES, type Geometry } from '../fabric.ts'
-import { DEPTH_MAX, WINDOW_BYTES_MAX } from '../geometry.ts'
+import { DEPTH_MAX, mirrored, WINDOW_BYTES_MAX } from '../geometry.ts'
 import { acceptsGreeting, GREETING_BYTES, greetingOf } from './greeting.ts'
 
 type Options = Geometry & { secret: Uint8Array }
@@ -13,14 +13,8 @@ const options = fc.record<Options>({
   outboundBytes: fc.integer({ min: 1, max: WINDOW_BYTES_MAX }),
   inboundBytes: fc.integer({ min: 1, max: WINDOW_BYTES_MAX }),
   depth: fc.integer({ min: 1, max: DEPTH_MAX }),
+  slotBytes: fc.integer({ min: 0, max: WINDOW_BYTES_MAX / 64 }).map((lines) => 64 * lines),
   secret: fc.uint8Array({ minLength: SECRET_BYTES, maxLength: SECRET_BYTES }),
-})
-
-const mirrored = ({ outboundBytes, inboundBytes, depth, secret }: Options): Options => ({
-  outboundBytes: inboundBytes,
-  inboundBytes: outboundBytes,
-  depth,
-  secret,
 })
 
 describe('acceptsGreeting', () => {
@@ -39,7 +33,7 @@ describe('acceptsGreeting', () => {
   })
 
   it('refuses a geometry that differs in one number', () => {
-    const names = fc.constantFrom('outboundBytes', 'inboundBytes', 'depth')
+    const names = fc.constantFrom('outboundBytes', 'inboundBytes', 'depth', 'slotBytes')
     fc.assert(
       fc.property(options, names, fc.integer({ min: 1, max: DEPTH_MAX }), (shown, name, other) => {
         fc.pre(shown[name] !== other)

@@ -1,14 +1,15 @@
 import { timingSafeEqual } from 'node:crypto'
 
 import { SECRET_BYTES, type Geometry } from '../fabric.ts'
+import { mirrored } from '../geometry.ts'
 
 /** What the connecting side shows: the secret, then a digest of the geometry. */
 export const GREETING_BYTES: number = SECRET_BYTES + 4
 
-/** FNV-1a over the three numbers, as the connecting side sees them: tells a wrong lease from a wrong build early. */
-function geometryDigest(outboundBytes: number, inboundBytes: number, depth: number): number {
+/** FNV-1a over the numbers, as the connecting side sees them: tells a wrong lease from a wrong build early. */
+function geometryDigest({ outboundBytes, inboundBytes, depth, slotBytes = 0 }: Geometry): number {
   let hash = 0x811c9dc5
-  for (const value of [outboundBytes, inboundBytes, depth]) {
+  for (const value of [outboundBytes, inboundBytes, depth, slotBytes]) {
     for (let shift = 0; shift < 48; shift += 8) {
       hash = Math.imul(hash ^ (Math.floor(value / 2 ** shift) & 0xff), 0x01000193) >>> 0
     }
@@ -19,16 +20,11 @@ function geometryDigest(outboundBytes: number, inboundBytes: number, depth: numb
 export function greetingOf(options: Geometry & { secret: Uint8Array }): Uint8Array {
   const greeting = new Uint8Array(GREETING_BYTES)
   greeting.set(options.secret)
-  const digest = geometryDigest(options.outboundBytes, options.inboundBytes, options.depth)
-  new DataView(greeting.buffer).setUint32(SECRET_BYTES, digest, true)
+  new DataView(greeting.buffer).setUint32(SECRET_BYTES, geometryDigest(options), true)
   return greeting
 }
 
 /** Whether a peer's greeting shows the listener's secret and mirrors its geometry; in constant time. */
 export function acceptsGreeting(greeting: Uint8Array, options: Geometry & { secret: Uint8Array }): boolean {
-  const { inboundBytes, outboundBytes, depth, secret } = options
-  return timingSafeEqual(
-    greeting,
-    greetingOf({ outboundBytes: inboundBytes, inboundBytes: outboundBytes, depth, secret }),
-  )
+  return timingSafeEqual(greeting, greetingOf(mirrored(options)))
 }

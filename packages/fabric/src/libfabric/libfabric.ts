@@ -25,7 +25,7 @@ export class LibfabricFabric implements Fabric {
   async connect(address: string, options: ConnectOptions): Promise<Connection> {
     checkGeometry(options)
     const timeoutMs = connectTimeoutMs(options)
-    const { outboundBytes, inboundBytes, depth } = options
+    const { outboundBytes, inboundBytes, depth, slotBytes = 0 } = options
     const { host, port } = parseAddress(address)
     if (this.name === 'verbs') checkLockable(outboundBytes + inboundBytes)
     const greeting = greetingOf(options)
@@ -34,6 +34,6 @@ export class LibfabricFabric implements Fabric {
       throw new FabricError('unreachable', `Cannot connect to ${address} over ${this.name}: ${systemReason(id)}`)
     }
     await establish(id, `${address} over ${this.name}`, timeoutMs)
-    return new LibfabricConnection({ fabric: this.name, id, outboundBytes, inboundBytes, depth })
+    return new LibfabricConnection({ fabric: this.name, id, outboundBytes, inboundBytes, depth, slotBytes })
   }
 }

@@ -105,7 +105,7 @@ export class LibfabricListener implements Listener {
 
   /** A peer that goes away before it is connected is no accepted peer; the listener goes on. */
   async #establish(id: number): Promise<void> {
-    const { outboundBytes, inboundBytes, depth } = this.#options
+    const { outboundBytes, inboundBytes, depth, slotBytes = 0 } = this.#options
     try {
       await establish(id, 'the peer', ESTABLISH_TIMEOUT_MS)
     } catch {
@@ -115,7 +115,7 @@ export class LibfabricListener implements Listener {
       libfabricNative().ofiClose(id)
       return
     }
-    const handle: ConnectionHandle = { fabric: this.#provider, id, outboundBytes, inboundBytes, depth }
+    const handle: ConnectionHandle = { fabric: this.#provider, id, outboundBytes, inboundBytes, depth, slotBytes }
     this.#queue.offer(handle)
   }
 }

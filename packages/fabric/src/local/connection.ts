@@ -1,10 +1,12 @@
 import { FabricError } from '../errors.ts'
-import type { Connection, ConnectionState, WaitResult } from '../fabric.ts'
-import { checkWrite } from '../geometry.ts'
+import { MESSAGE_WORDS, type Connection, type ConnectionState, type WaitResult } from '../fabric.ts'
+import { checkSend, checkWrite, slotsOf, type Slots } from '../geometry.ts'
 import { checked, type LocalNative } from '../native.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
+import { Waker } from '../waker.ts'
+import { watchedDescriptor } from '../watched.ts'
 import { orderedLoad, publish } from './ordered.ts'
-import { freeCells, immediateIn, isAsleep } from './peer-memory.ts'
+import { copyMessage, freeCells, immediateIn, isAsleep } from './peer-memory.ts'
 import {
   AWAKE,
   BLOCKED,
@@ -26,6 +28,7 @@ export interface LocalParts {
   side: Side
   layout: Layout
   depth: number
+  slotBytes: number
   flags: ArrayBuffer
   control: ArrayBuffer
   outbound: ArrayBuffer
@@ -37,8 +40,7 @@ export class LocalConnection implements Connection {
   readonly fabric = 'local'
   readonly outbound: ArrayBuffer
   readonly inbound: ArrayBuffer
-  readonly headersOut: Int32Array
-  readonly headersIn: Int32Array
+  readonly received: Int32Array = new Int32Array(MESSAGE_WORDS)
   wakes = 0
   onReady: (() => void) | null = null
 
@@ -52,18 +54,15 @@ export class LocalConnection implements Connection {
   readonly #peer: number
   readonly #writeRing: number
   readonly #readRing: number
-  readonly #spare: number
   readonly #cells: number
   readonly #windowBytes: number
+  readonly #slots: Slots
   readonly #depth: number
   #written = 0
   #free: number
   #consumed = 0
   #closed = false
-  #watch = 0
-  #armed = false
-  #referenced = false
-  #kept = false
+  readonly #waker = new Waker()
 
   constructor(parts: LocalParts) {
     const { layout, side } = parts
@@ -73,15 +72,15 @@ export class LocalConnection implements Connection {
     this.#native = parts.native
     this.#channel = parts.channel
     this.#control = parts.control
-    this.#words = this.headersOut = this.headersIn = new Int32Array(parts.control)
+    this.#words = new Int32Array(parts.control)
     this.#flags = new Int32Array(parts.flags, 0, FLAG_WORDS)
     this.#own = layout.lineWord[side]
     this.#peer = layout.lineWord[peer]
     this.#writeRing = layout.ringWord[side]
     this.#readRing = layout.ringWord[peer]
-    this.#spare = layout.spareWord[side]
     this.#cells = layout.cells
     this.#windowBytes = layout.windowBytes[side]
+    this.#slots = slotsOf(this.#windowBytes, parts.slotBytes)
     this.#depth = parts.depth
     this.#free = parts.depth
   }
@@ -91,27 +90,24 @@ export class LocalConnection implements Connection {
     return orderedLoad(this.#flags, LOST) === 0 ? 'open' : 'lost'
   }
 
-  headerOut(): number {
-    return (this.#free > 0 || this.#hasRoom() ? this.#cell(this.#writeRing, this.#written) : this.#spare) + 1
-  }
-
-  headerIn(): number {
-    return this.#cell(this.#readRing, this.#consumed - 1) + 1
+  send(slot: number, byteLength: number, word0: number, word1: number, word2: number): boolean {
+    if (this.#closed || orderedLoad(this.#flags, LOST) !== 0) this.#refuseWrite()
+    checkSend(slot, byteLength, this.#slots)
+    if (this.#free === 0 && !this.#hasRoom()) return false
+    const words = this.#words
+    const cell = this.#cell(this.#writeRing, this.#written)
+    words[cell + 1] = word0
+    words[cell + 2] = word1
+    words[cell + 3] = word2
+    this.#publish(cell, slot)
+    return true
   }
 
   write(offset: number, byteLength: number, immediate: number): boolean {
-    const words = this.#words
     if (this.#closed || orderedLoad(this.#flags, LOST) !== 0) this.#refuseWrite()
     checkWrite(offset, byteLength, this.#windowBytes, immediate)
     if (this.#free === 0 && !this.#hasRoom()) return false
-    this.#free--
-    const cell = this.#cell(this.#writeRing, this.#written)
-    publish(words, cell, (immediate << 1) | this.#phase(this.#written), this.#spare)
-    this.#written = (this.#written + 1) | 0
-    if (isAsleep(words, this.#peer)) {
-      this.wakes++
-      this.#native.channelRing(this.#channel)
-    }
+    this.#publish(this.#cell(this.#writeRing, this.#written), immediate)
     return true
   }
 
@@ -127,8 +123,10 @@ export class LocalConnection implements Connection {
   poll(): number {
     if (this.#closed) this.#refuseClosed('poll')
     const consumed = this.#consumed
-    const immediate = immediateIn(this.#words, this.#cell(this.#readRing, consumed), this.#phase(consumed))
+    const cell = this.#cell(this.#readRing, consumed)
+    const immediate = immediateIn(this.#words, cell, this.#phase(consumed))
     if (immediate < 0) return -1
+    copyMessage(this.#words, cell, this.received)
     this.#consumed = (consumed + 1) | 0
     // A plain store: nobody waits for it, and the writer reads it only when its ring looks full.
     this.#words[this.#own + CONSUMED] = this.#consumed
@@ -144,7 +142,7 @@ export class LocalConnection implements Connection {
 
   wait(timeoutMs: number = Infinity): WaitResult {
     this.#refuseClosed('wait')
-    this.#setArmed(false)
+    this.#waker.disarm()
     const words = this.#words
     const sleep = this.#own + SLEEP
     const endMs = performance.now() + timeoutMs
@@ -166,44 +164,55 @@ export class LocalConnection implements Connection {
   arm(): boolean {
     this.#refuseClosed('arm')
     // Before we look: who interrupts us wakes what watches. An ended socket would be readable for ever.
-    if (this.#watch === 0 && orderedLoad(this.#flags, LOST) === 0) {
-      this.#watch = checked(
-        this.#native.channelWatch(this.#channel, () => this.#woken()),
-        'Cannot watch a connection',
-      )
+    if (!this.#waker.isWatching && orderedLoad(this.#flags, LOST) === 0) {
+      const watch = this.#native.channelWatch(this.#channel, () => this.#woken())
+      this.#waker.watch(watchedDescriptor(this.#native, checked(watch, 'Cannot watch a connection')))
     }
     Atomics.store(this.#words, this.#own + SLEEP, ON_LOOP)
-    const armed = this.#glance() === 'timeout'
-    if (!armed) Atomics.store(this.#words, this.#own + SLEEP, AWAKE)
-    this.#setArmed(armed)
-    return armed
+    if (this.#glance() === 'timeout') {
+      this.#waker.arm()
+      return true
+    }
+    Atomics.store(this.#words, this.#own + SLEEP, AWAKE)
+    this.#waker.disarm()
+    return false
   }
 
   disarm(): void {
     this.#refuseClosed('disarm')
-    if (!this.#armed) return
+    if (!this.#waker.isArmed) return
     Atomics.store(this.#words, this.#own + SLEEP, AWAKE)
-    this.#setArmed(false)
+    this.#waker.disarm()
   }
 
   ref(): void {
-    this.#referenced = true
-    this.#keep()
+    this.#waker.ref()
   }
 
   unref(): void {
-    this.#referenced = false
-    this.#keep()
+    this.#waker.unref()
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#setArmed(false)
-    this.#unwatch()
+    this.#waker.disarm()
+    this.#waker.stop()
     this.#native.channelClose(this.#channel)
     for (const buffer of [this.outbound, this.inbound, this.#control, this.#flags.buffer as ArrayBuffer]) {
       this.#native.memoryDetach(buffer)
+    }
+  }
+
+  /** Puts the immediate into the cell, for which there is room, and wakes a peer that sleeps. */
+  #publish(cell: number, immediate: number): void {
+    const words = this.#words
+    this.#free--
+    publish(words, cell, (immediate << 1) | this.#phase(this.#written))
+    this.#written = (this.#written + 1) | 0
+    if (isAsleep(words, this.#peer)) {
+      this.wakes++
+      this.#native.channelRing(this.#channel)
     }
   }
 
@@ -241,26 +250,8 @@ export class LocalConnection implements Connection {
   #woken(): void {
     const heard = this.#native.channelHear(this.#channel)
     // Watching on would only turn the loop: for an ended socket, or for rings that nobody waits for.
-    if (heard < 0 || (heard > 0 && !this.#armed)) this.#unwatch()
-    if (this.#armed && !this.arm()) this.onReady?.()
-  }
-
-  #unwatch(): void {
-    if (this.#watch !== 0) this.#native.watchStop(this.#watch)
-    this.#watch = 0
-    this.#kept = false
-  }
-
-  #setArmed(armed: boolean): void {
-    this.#armed = armed
-    this.#keep()
-  }
-
-  #keep(): void {
-    const keep = this.#armed && this.#referenced && this.#watch !== 0
-    if (keep === this.#kept) return
-    this.#kept = keep
-    this.#native.watchReference(this.#watch, keep ? 1 : 0)
+    if (heard < 0 || (heard > 0 && !this.#waker.isArmed)) this.#waker.stop()
+    if (this.#waker.isArmed && !this.arm()) this.onReady?.()
   }
 
   #refuseClosed(action: string): void {

@@ -19,10 +19,10 @@ export interface LocalHandle extends ConnectionHandle {
 export function openLocal(geometry: Geometry, side: Side, descriptors: LocalDescriptors): LocalHandle {
   const native = localNative()
   const { memory, socket } = descriptors
-  const { outboundBytes, inboundBytes, depth } = geometry
+  const { outboundBytes, inboundBytes, depth, slotBytes = 0 } = geometry
   const { controlBytes } = layoutOf(geometry, side)
   const id = checked(native.channelOpen(memory, controlBytes, side, socket), 'Cannot open a shared-memory channel')
-  return { fabric: 'local', id, outboundBytes, inboundBytes, depth, side }
+  return { fabric: 'local', id, outboundBytes, inboundBytes, depth, slotBytes, side }
 }
 
 /** Gives back a connection that nobody attached. */
@@ -55,6 +55,7 @@ export function attachLocal(handle: LocalHandle): LocalConnection {
     side,
     layout,
     depth: handle.depth,
+    slotBytes: handle.slotBytes ?? 0,
     flags,
     control,
     outbound,

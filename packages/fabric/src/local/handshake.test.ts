@@ -4,21 +4,15 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 
 import { SECRET_BYTES } from '../fabric.ts'
-import { DEPTH_MAX, WINDOW_BYTES_MAX } from '../geometry.ts'
+import { DEPTH_MAX, mirrored, WINDOW_BYTES_MAX } from '../geometry.ts'
 import { acceptsHello, encodeHello, HELLO_BYTES, type Hello } from './handshake.ts'
 
 const hellos = fc.record<Hello>({
   outboundBytes: fc.integer({ min: 1, max: WINDOW_BYTES_MAX }),
   inboundBytes: fc.integer({ min: 1, max: WINDOW_BYTES_MAX }),
   depth: fc.integer({ min: 1, max: DEPTH_MAX }),
+  slotBytes: fc.integer({ min: 0, max: WINDOW_BYTES_MAX / 64 }).map((lines) => 64 * lines),
   secret: fc.uint8Array({ minLength: SECRET_BYTES, maxLength: SECRET_BYTES }),
-})
-
-const mirrored = ({ outboundBytes, inboundBytes, depth, secret }: Hello): Hello => ({
-  outboundBytes: inboundBytes,
-  inboundBytes: outboundBytes,
-  depth,
-  secret,
 })
 
 describe('acceptsHello', () => {

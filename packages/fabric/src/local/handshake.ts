@@ -4,8 +4,8 @@ import { SECRET_BYTES, type Geometry } from '../fabric.ts'
 
 /** The greeting: magic, version, secret, geometry as the connecting side sees it. All little-endian. */
 const MAGIC = 0x53616672 // "rfaS"
-const VERSION = 2
-export const HELLO_BYTES: number = 8 + SECRET_BYTES + 24
+const VERSION = 3
+export const HELLO_BYTES: number = 8 + SECRET_BYTES + 32
 
 export interface Hello extends Geometry {
   secret: Uint8Array
@@ -24,6 +24,7 @@ export function encodeHello(hello: Hello): Uint8Array {
   view.setFloat64(8 + SECRET_BYTES, hello.outboundBytes, true)
   view.setFloat64(16 + SECRET_BYTES, hello.inboundBytes, true)
   view.setFloat64(24 + SECRET_BYTES, hello.depth, true)
+  view.setFloat64(32 + SECRET_BYTES, hello.slotBytes ?? 0, true)
   return bytes
 }
 
@@ -38,6 +39,7 @@ export function acceptsHello(bytes: Uint8Array, expected: Hello): boolean {
     view.getUint32(4, true) === VERSION &&
     view.getFloat64(8 + SECRET_BYTES, true) === expected.inboundBytes &&
     view.getFloat64(16 + SECRET_BYTES, true) === expected.outboundBytes &&
-    view.getFloat64(24 + SECRET_BYTES, true) === expected.depth
+    view.getFloat64(24 + SECRET_BYTES, true) === expected.depth &&
+    view.getFloat64(32 + SECRET_BYTES, true) === (expected.slotBytes ?? 0)
   )
 }

@@ -104,6 +104,16 @@ function exercise(end: Connection): void {
 }
 
 describe('a hostile peer', () => {
+  it('changes the words of a message after it was polled: what we have is a copy', async () => {
+    using attacked = await attack()
+    const { end, words } = attacked
+    const cell = LAYOUT.ringWord[0]
+    words.set([(3 << 1) | 1, 10, 20, 30], cell)
+    assert.equal(end.poll(), 3)
+    words.fill(-1, cell + 1, cell + 4)
+    assert.deepEqual(end.received, Int32Array.of(10, 20, 30))
+  })
+
   it('scribbles over the whole control page all the time, and we neither crash nor spin nor make numbers up', async () => {
     const seed = Math.floor(Math.random() * 2 ** 31)
     const random = seeded(seed)

@@ -4,8 +4,8 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 
 import type { Geometry } from '../fabric.ts'
-import { DEPTH_MAX, WINDOW_BYTES_MAX } from '../geometry.ts'
-import { HEADER_WORDS } from '../fabric.ts'
+import { DEPTH_MAX, mirrored, WINDOW_BYTES_MAX } from '../geometry.ts'
+import { MESSAGE_WORDS } from '../fabric.ts'
 import { CELL_WORDS, CONSUMED, layoutOf, LINE_WORDS, SLEEP, type Layout } from './layout.ts'
 
 const PAGE_BYTES = 4096
@@ -23,7 +23,6 @@ function partsOf(layout: Layout): [number, number][] {
   return [
     ...layout.lineWord.map((word) => words(word, LINE_WORDS)),
     ...layout.ringWord.map((word) => words(word, layout.cells * CELL_WORDS)),
-    ...layout.spareWord.map((word) => words(word, CELL_WORDS)),
     ...layout.windowOffset.map((offset, side): [number, number] => [offset, offset + layout.windowBytes[side]!]),
   ].sort(([a], [b]) => a - b)
 }
@@ -31,9 +30,8 @@ function partsOf(layout: Layout): [number, number][] {
 describe('layoutOf', () => {
   it('both sides come to the same layout', () => {
     fc.assert(
-      fc.property(geometries, ({ outboundBytes, inboundBytes, depth }) => {
-        const mirrored = { outboundBytes: inboundBytes, inboundBytes: outboundBytes, depth }
-        assert.deepEqual(layoutOf({ outboundBytes, inboundBytes, depth }, 0), layoutOf(mirrored, 1))
+      fc.property(geometries, (geometry) => {
+        assert.deepEqual(layoutOf(geometry, 0), layoutOf(mirrored(geometry), 1))
       }),
     )
   })
@@ -48,7 +46,7 @@ describe('layoutOf', () => {
           end = next
         }
         assert.ok(end <= layout.totalBytes)
-        assert.ok((layout.spareWord[1] + CELL_WORDS) * 4 <= layout.controlBytes)
+        assert.ok((layout.ringWord[1] + layout.cells * CELL_WORDS) * 4 <= layout.controlBytes)
       }),
     )
   })
@@ -75,8 +73,8 @@ describe('layoutOf', () => {
     )
   })
 
-  it('an immediate and its header share one cache line', () => {
-    assert.equal(1 + HEADER_WORDS, CACHE_LINE_WORDS)
+  it('an immediate and the words of its message share one cache line', () => {
+    assert.ok(1 + MESSAGE_WORDS <= CACHE_LINE_WORDS)
     assert.equal(CELL_WORDS % CACHE_LINE_WORDS, 0)
   })
 

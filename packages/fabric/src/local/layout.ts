@@ -4,17 +4,16 @@ import type { Geometry } from '../fabric.ts'
 /**
  * One segment of shared memory per connection, seen from the connecting side (side 0):
  *
- *     line of side 0 | line of side 1 | ring 0→1 | ring 1→0 | spare cells | … page … | window 0→1 | … page … | window 1→0
+ *     line of side 0 | line of side 1 | ring 0→1 | ring 1→0 | … page … | window 0→1 | … page … | window 1→0
  *
  * A line is two cache lines: SLEEP alone in the first (native/channel.c has the same word), CONSUMED alone in the second.
  *
  * A ring has one cell per immediate on its way, and at least one more. The first word of a cell is the immediate, shifted
  * left, and a phase bit that changes with every lap, as the completion queues of network cards have it: the reader knows a
- * new word from an old one without ever writing to the ring. The words after it are the header, so a message without a
+ * new word from an old one without ever writing to the ring. After it come the words of a message, so a message without a
  * payload moves one cache line. A cell is two cache lines long, though it uses one: processors fetch lines in pairs, and
  * the half of a pair that the reader polls would drag the half that is being written with it (0.16 against 0.13 µs there
- * and back). The writer looks at the reader's CONSUMED only when it has spent what it knew to be free, and puts the
- * header of a write that finds no room into a spare cell that nobody reads.
+ * and back). The writer looks at the reader's CONSUMED only when it has spent what it knew to be free.
  */
 export const LINE_WORDS = 32
 export const CELL_WORDS = 32
@@ -37,14 +36,12 @@ export interface Layout {
   controlBytes: number
   /**
    * Cells of each ring: a power of two, more than `depth`. A writer that has `depth` immediates on their way then cannot
-   * reach the cell that was polled last, of which the reader still reads the header.
+   * reach the cell that is being polled, also where the reader's load of a word may pass its store of CONSUMED.
    */
   cells: number
   /** Index of the first word of each side's line, and of the ring that each side writes. */
   lineWord: [number, number]
   ringWord: [number, number]
-  /** Index of the first word of the spare cell of each side. */
-  spareWord: [number, number]
   /** Where the window that each side writes begins, and how long it is. */
   windowOffset: [number, number]
   windowBytes: [number, number]
@@ -57,15 +54,13 @@ export function layoutOf(geometry: Geometry, side: Side): Layout {
   const ringWords = cells * CELL_WORDS
   const windowBytes: [number, number] =
     side === 0 ? [geometry.outboundBytes, geometry.inboundBytes] : [geometry.inboundBytes, geometry.outboundBytes]
-  const spareWord = 2 * LINE_WORDS + 2 * ringWords
-  const controlBytes = pageAligned((spareWord + 2 * CELL_WORDS) * 4)
+  const controlBytes = pageAligned((2 * LINE_WORDS + 2 * ringWords) * 4)
   const second = controlBytes + pageAligned(windowBytes[0])
   return {
     controlBytes,
     cells,
     lineWord: [0, LINE_WORDS],
     ringWord: [2 * LINE_WORDS, 2 * LINE_WORDS + ringWords],
-    spareWord: [spareWord, spareWord + CELL_WORDS],
     windowOffset: [controlBytes, second],
     windowBytes,
     totalBytes: second + pageAligned(windowBytes[1]),

@@ -13,16 +13,17 @@ export const orderedLoad: (words: Int32Array, index: number) => number = keepsOr
   ? (words, index) => words[index]!
   : (words, index) => Atomics.load(words, index)
 
+/** A word that nobody else looks at. */
+const barrier = new Int32Array(1)
+
 /**
  * Publishes a word, and with it all that was stored before; what is loaded afterwards is not older. With a plain store
  * the word is on its way before the barrier, not after it: whoever polls for it need not wait for that.
- *
- * @param own index of a word that nobody else looks at, for the barrier
  */
-export const publish: (words: Int32Array, index: number, value: number, own: number) => void = keepsOrder
-  ? (words, index, value, own) => {
+export const publish: (words: Int32Array, index: number, value: number) => void = keepsOrder
+  ? (words, index, value) => {
       words[index] = value
-      // A locked instruction, the barrier between a store and a later load.
-      Atomics.add(words, own, 0)
+      // A locked instruction is the barrier between a store and a later load.
+      Atomics.add(barrier, 0, 0)
     }
   : (words, index, value) => void Atomics.store(words, index, value)

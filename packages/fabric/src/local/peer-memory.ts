@@ -4,14 +4,14 @@
  * A peer can write every byte of the segment (local/layout.ts), at any time and as often as it likes:
  *   - both lines: our SLEEP and CONSUMED as well as its own. Ours are written for the peer, and never read back here;
  *     native/channel.c sleeps on our SLEEP (futex(2)), for a bounded time.
- *   - both rings and the spare cells: immediates and headers. Of a ring that we write nothing is ever read back.
+ *   - both rings: immediates and the words of messages. Of a ring that we write nothing is ever read back.
  *   - both windows.
  * It can send what it likes over the connection's socket, and any number of bytes, of which channelHear takes one a call.
  * It cannot change the size of the segment (native/memory.c), the flags LOST and INTERRUPTED, our counters, or anything
  * else of this process.
  *
- * Each function here reads one word, once, and gives a value in its range or none. Headers and payloads are for who reads
- * them to check: each word read once, the copy checked, the copy used. A peer that writes on and on keeps `poll` finding
+ * Each function here reads each word once, and gives a value in its range or none. The words of a message are copied before
+ * anybody checks them. A payload may change while it is read: whoever trusts it copies it first, then checks the copy. A peer that writes on and on keeps `poll` finding
  * immediates, `arm` giving false and `wait` coming back early, and a CONSUMED that does not move keeps `write` giving
  * false: so no loop may end only when a peer's word changes.
  */
@@ -33,4 +33,11 @@ export function freeCells(words: Int32Array, peerLine: number, written: number, 
 /** Whether the peer wants to be rung. */
 export function isAsleep(words: Int32Array, peerLine: number): boolean {
   return orderedLoad(words, peerLine + SLEEP) !== AWAKE
+}
+
+/** Copies the words of the message in a cell, whatever they are. */
+export function copyMessage(words: Int32Array, cell: number, received: Int32Array): void {
+  received[0] = words[cell + 1]!
+  received[1] = words[cell + 2]!
+  received[2] = words[cell + 3]!
 }

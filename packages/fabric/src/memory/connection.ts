@@ -1,6 +1,14 @@
 import { FabricError } from '../errors.ts'
-import type { Connection, ConnectionState, Geometry, WaitResult } from '../fabric.ts'
-import { checkWrite, wordsOf } from '../geometry.ts'
+import {
+  HEADER_BYTES,
+  MESSAGE_WORDS,
+  type Connection,
+  type ConnectionState,
+  type Geometry,
+  type WaitResult,
+} from '../fabric.ts'
+import { checkSend, checkWrite, mirrored, slotsOf, type Slots } from '../geometry.ts'
+import { Waker } from '../waker.ts'
 
 /** How the two ends are joined. */
 export interface Link {
@@ -15,13 +23,14 @@ interface InFlight {
   offset: number
   bytes: Uint8Array
   immediate: number
+  /** Of a message. */
+  words: readonly number[]
 }
 
 /** Two connected ends. `geometry` is that of the first. */
 export function joined(geometry: Geometry, link: Link): [MemoryConnection, MemoryConnection] {
-  const { outboundBytes, inboundBytes, depth } = geometry
-  const near = new MemoryConnection(outboundBytes, inboundBytes, depth, link)
-  const far = new MemoryConnection(inboundBytes, outboundBytes, depth, link)
+  const near = new MemoryConnection(geometry, link)
+  const far = new MemoryConnection(mirrored(geometry), link)
   near.join(far)
   far.join(near)
   return [near, far]
@@ -38,28 +47,25 @@ export class MemoryConnection implements Connection {
   readonly fabric = 'memory'
   readonly outbound: ArrayBuffer
   readonly inbound: ArrayBuffer
-  readonly headersOut: Int32Array
-  readonly headersIn: Int32Array
+  readonly received: Int32Array = new Int32Array(MESSAGE_WORDS)
   readonly wakes = 0
   onReady: (() => void) | null = null
   onClose: (() => void) | null = null
 
   readonly #link: Link
   readonly #depth: number
+  readonly #slots: Slots
   readonly #arriving: InFlight[] = []
   #peer: MemoryConnection | null = null
   #state: ConnectionState = 'open'
   #interrupted = false
-  #armed = false
-  #referenced = false
-  #timer: NodeJS.Timeout | undefined
+  readonly #waker = new Waker()
 
-  constructor(outboundBytes: number, inboundBytes: number, depth: number, link: Link) {
-    this.outbound = new ArrayBuffer(outboundBytes)
-    this.inbound = new ArrayBuffer(inboundBytes)
-    this.headersOut = wordsOf(this.outbound)
-    this.headersIn = wordsOf(this.inbound)
-    this.#depth = depth
+  constructor(geometry: Geometry, link: Link) {
+    this.outbound = new ArrayBuffer(geometry.outboundBytes)
+    this.inbound = new ArrayBuffer(geometry.inboundBytes)
+    this.#depth = geometry.depth
+    this.#slots = slotsOf(geometry.outboundBytes, geometry.slotBytes)
     this.#link = link
   }
 
@@ -71,18 +77,19 @@ export class MemoryConnection implements Connection {
     return this.#state
   }
 
-  headerOut(offset: number): number {
-    return offset / 4
-  }
-
-  headerIn(offset: number): number {
-    return offset / 4
+  send(slot: number, byteLength: number, ...words: [number, number, number]): boolean {
+    if (this.#state === 'open') checkSend(slot, byteLength, this.#slots)
+    return this.#write(slot * this.#slots.bytes, HEADER_BYTES + byteLength, slot, words)
   }
 
   write(offset: number, byteLength: number, immediate: number): boolean {
+    if (this.#state === 'open') checkWrite(offset, byteLength, this.outbound.byteLength, immediate)
+    return this.#write(offset, byteLength, immediate, [])
+  }
+
+  #write(offset: number, byteLength: number, immediate: number, words: readonly number[]): boolean {
     const peer = this.#peer
     if (this.#state !== 'open' || peer === null) this.#refuse('write')
-    checkWrite(offset, byteLength, this.outbound.byteLength, immediate)
     if (peer.#arriving.length >= this.#depth) return false
     if (this.#link.loss > 0 && this.#link.random() < this.#link.loss) {
       this.sever()
@@ -93,6 +100,7 @@ export class MemoryConnection implements Connection {
       offset,
       bytes: new Uint8Array(this.outbound.slice(offset, offset + byteLength)),
       immediate,
+      words,
     })
     peer.#wakeLater()
     return true
@@ -110,7 +118,8 @@ export class MemoryConnection implements Connection {
   poll(): number {
     if (this.#state === 'closed') this.#refuse('poll')
     if (!this.#ready()) return -1
-    const { offset, bytes, immediate } = this.#arriving.shift()!
+    const { offset, bytes, immediate, words } = this.#arriving.shift()!
+    this.received.set(words)
     new Uint8Array(this.inbound).set(bytes, offset)
     return immediate
   }
@@ -125,7 +134,7 @@ export class MemoryConnection implements Connection {
   /** In one thread nothing new can arrive meanwhile: blocks for what is on its way, else for the whole time. */
   wait(timeoutMs: number = Infinity): WaitResult {
     if (this.#state === 'closed') this.#refuse('wait')
-    this.#armed = false
+    this.#waker.disarm()
     const sleep = new Int32Array(new SharedArrayBuffer(4))
     const deadlineMs = this.#link.now() + timeoutMs
     for (;;) {
@@ -145,24 +154,22 @@ export class MemoryConnection implements Connection {
   arm(): boolean {
     if (this.#state === 'closed') this.#refuse('arm')
     if (this.#ready() || this.#interrupted || this.#state === 'lost') return false
-    this.#armed = true
+    this.#waker.arm()
     this.#wakeLater()
     return true
   }
 
   disarm(): void {
     if (this.#state === 'closed') this.#refuse('disarm')
-    this.#armed = false
+    this.#waker.disarm()
   }
 
   ref(): void {
-    this.#referenced = true
-    this.#timer?.ref()
+    this.#waker.ref()
   }
 
   unref(): void {
-    this.#referenced = false
-    this.#timer?.unref()
+    this.#waker.unref()
   }
 
   /** Both ends find the other gone, as when a cable is cut or a process is killed. */
@@ -185,7 +192,7 @@ export class MemoryConnection implements Connection {
     this.sever()
     this.#state = 'closed'
     this.onClose?.()
-    clearTimeout(this.#timer)
+    this.#waker.stop()
     this.#arriving.length = 0
     // A thread of Node's pool may be at work in a view of one: the memory stays until nobody refers to the empty buffer.
     for (const buffer of [this.outbound, this.inbound])
@@ -198,20 +205,19 @@ export class MemoryConnection implements Connection {
   }
 
   #wakeLater(): void {
-    if (!this.#armed) return
+    if (!this.#waker.isArmed) return
     const next = this.#arriving[0]
     const awaited = this.#interrupted || this.#state === 'lost' ? 0 : next && next.arrivesMs - this.#link.now()
     if (awaited === undefined) return
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(
+    const timer = setTimeout(
       () => {
-        if (!this.#armed) return
-        this.#armed = false
+        if (!this.#waker.isArmed) return
+        this.#waker.disarm()
         if (!this.arm()) this.onReady?.()
       },
       Math.max(0, awaited),
-    )
-    if (!this.#referenced) this.#timer.unref()
+    ).unref()
+    this.#waker.watch({ keep: (alive) => void (alive ? timer.ref() : timer.unref()), stop: () => clearTimeout(timer) })
   }
 
   #refuse(action: string): never {

@@ -2,8 +2,16 @@ import { randomUUID, timingSafeEqual } from 'node:crypto'
 
 import { AcceptQueue } from '../accept-queue.ts'
 import { FabricError } from '../errors.ts'
-import type { Connection, ConnectionHandle, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
-import { checkGeometry, connectTimeoutMs } from '../geometry.ts'
+import type {
+  Connection,
+  ConnectionHandle,
+  ConnectOptions,
+  Fabric,
+  Geometry,
+  ListenOptions,
+  Listener,
+} from '../fabric.ts'
+import { checkGeometry, connectTimeoutMs, mirrored } from '../geometry.ts'
 import type { MemoryConnection } from './connection.ts'
 import { joined, type Link } from './connection.ts'
 
@@ -35,6 +43,16 @@ export function interruptMemory(handle: ConnectionHandle): void {
   handles.get(handle.id)?.connection.interrupt()
 }
 
+function isMirrored(theirs: Geometry, ours: Geometry): boolean {
+  const { outboundBytes, inboundBytes, depth, slotBytes = 0 } = mirrored(theirs)
+  return (
+    outboundBytes === ours.outboundBytes &&
+    inboundBytes === ours.inboundBytes &&
+    depth === ours.depth &&
+    slotBytes === (ours.slotBytes ?? 0)
+  )
+}
+
 /** Both ends in one thread, for tests: everything that other fabrics promise, with latency and loss to order. */
 export class MemoryFabric implements Fabric {
   readonly name = 'memory'
@@ -64,12 +82,7 @@ export class MemoryFabric implements Fabric {
     const listener = this.#listeners.get(address)
     if (!listener) throw new FabricError('unreachable', `Cannot connect to ${address}: nobody listens`)
     const theirs = listener.options
-    if (
-      !timingSafeEqual(theirs.secret, options.secret) ||
-      theirs.outboundBytes !== options.inboundBytes ||
-      theirs.inboundBytes !== options.outboundBytes ||
-      theirs.depth !== options.depth
-    ) {
+    if (!timingSafeEqual(theirs.secret, options.secret) || !isMirrored(theirs, options)) {
       throw new FabricError('refused', `Cannot connect to ${address}: the secret or the geometry was not accepted`)
     }
     const [near, far] = joined(options, this.#link)
@@ -107,10 +120,10 @@ class MemoryListener implements Listener {
   }
 
   #handle(connection: MemoryConnection): ConnectionHandle {
-    const { outboundBytes, inboundBytes, depth } = this.options
+    const { outboundBytes, inboundBytes, depth, slotBytes = 0 } = this.options
     const id = ++lastId
     handles.set(id, { connection, attached: false })
     connection.onClose = () => handles.delete(id)
-    return { fabric: 'memory', id, outboundBytes, inboundBytes, depth }
+    return { fabric: 'memory', id, outboundBytes, inboundBytes, depth, slotBytes }
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
 import type { Clock } from '../clock.ts'
-import { AWAKE_TICK_MS } from '../limits.ts'
+import { AWAKE_TICK_MS } from './limits.ts'
 import { AwakeClock } from './awake-clock.ts'
 
 const START_UNIX_MS = 1_700_000_000_000

@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '../clock.ts'
-import { AWAKE_TICK_MS, STANDSTILL_MS_MIN } from '../limits.ts'
+import { AWAKE_TICK_MS, STANDSTILL_MS_MIN } from './limits.ts'
 
 /**
  * A clock that stands still while the process does: stopped by a signal or a debugger, or on a machine that sleeps. For a

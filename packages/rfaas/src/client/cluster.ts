@@ -6,7 +6,7 @@ import {
 } from '../control/client.ts'
 import type { LeaseInfo, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
-import { NODE_CLIENTS_IDLE_MAX } from '../limits.ts'
+import { NODE_CLIENTS_IDLE_MAX } from './limits.ts'
 import { Lease } from './lease.ts'
 import { openLease } from './leases/open-lease.ts'
 import { SharedClients } from './leases/shared-clients.ts'

@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 
 import { RfaasError } from '../errors.ts'
-import { RELEASE_GRACE_MS_DEFAULT, RETRIEVAL_GRACE_MS_MAX } from '../limits.ts'
+import { RELEASE_GRACE_MS_DEFAULT } from './limits.ts'
+import { RETRIEVAL_GRACE_MS_MAX } from '../lease/limits.ts'
 import type {
   AnyModule,
   Bill,

@@ -2,7 +2,7 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
 import { RfaasError, toRfaasError } from '../errors.ts'
-import { LOCAL_HALT_MS_MAX } from '../limits.ts'
+import { LOCAL_HALT_MS_MAX } from './limits.ts'
 import { connectWith, type Cluster } from './cluster.ts'
 import { clientEvents, type ClientEvent } from './events.ts'
 import type { FromLocalThread, ToLocalThread } from './local-messages.ts'

@@ -1,5 +1,5 @@
 import { RfaasError } from '../errors.ts'
-import { POOL_SIZE_MAX } from '../limits.ts'
+import { POOL_SIZE_MAX } from '../executor-manager/limits.ts'
 
 /**
  * Reads a whole number in decimal digits.

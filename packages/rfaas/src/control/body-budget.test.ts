@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import * as http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { CONTROL_BODY_FREE_BYTES } from '../limits.ts'
+import { CONTROL_BODY_FREE_BYTES } from './limits.ts'
 import { BodyBudget } from './body-budget.ts'
 
 test('BodyBudget: bounds large bodies together, small ones not at all, and takes back what a closed stream had', async () => {

@@ -1,5 +1,5 @@
 import type { Http2Stream } from 'node:http2'
-import { CONTROL_BODY_FREE_BYTES } from '../limits.ts'
+import { CONTROL_BODY_FREE_BYTES } from './limits.ts'
 
 /**
  * Bounds what all bodies that a server is receiving take together. Bodies are read before anybody knows whose they are, so

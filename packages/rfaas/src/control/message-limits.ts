@@ -1,5 +1,5 @@
 import type { BinaryReadOptions, DescMethod } from '@bufbuild/protobuf'
-import { CONTROL_MESSAGE_BYTES_MAX, CONTROL_PLAIN_MESSAGE_BYTES_MAX } from '../limits.ts'
+import { CONTROL_MESSAGE_BYTES_MAX, CONTROL_PLAIN_MESSAGE_BYTES_MAX } from './limits.ts'
 import { ExecutorManagerService, ResourceManagerService } from './gen/rfaas_pb.ts'
 
 const BUNDLES: DescMethod = ExecutorManagerService.method.putBundle

@@ -5,7 +5,7 @@ import { Code, ConnectError, createConnectRouter, createContextValues } from '@c
 import type { ConnectRouter, Interceptor, StreamResponse, UnaryResponse } from '@connectrpc/connect'
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
 import { compressionGzip, universalResponseToNodeResponse } from '@connectrpc/connect-node'
-import { CONTROL_BODIES_BYTES_MAX, CONTROL_TIMEOUT_MS_MAX } from '../limits.ts'
+import { CONTROL_BODIES_BYTES_MAX, CONTROL_TIMEOUT_MS_MAX } from './limits.ts'
 import { BodyBudget } from './body-budget.ts'
 import { toConnectError } from './errors.ts'
 import { READ_OPTIONS, requestBytesMax } from './message-limits.ts'

@@ -2,7 +2,7 @@ import * as http2 from 'node:http2'
 import { connect as connectSocket } from 'node:net'
 import type { Socket } from 'node:net'
 import { Code, ConnectError } from '@connectrpc/connect'
-import { CONTROL_CONNECT_TIMEOUT_MS, CONTROL_PING_INTERVAL_MS, CONTROL_PING_TIMEOUT_MS } from '../limits.ts'
+import { CONTROL_CONNECT_TIMEOUT_MS, CONTROL_PING_INTERVAL_MS, CONTROL_PING_TIMEOUT_MS } from './limits.ts'
 
 /** In so many parts the time of a ping is counted. */
 const PING_TICKS = 12

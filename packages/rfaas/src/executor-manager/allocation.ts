@@ -10,7 +10,7 @@ import {
   EXECUTOR_HEAP_MIB_MIN,
   EXECUTOR_START_TIMEOUT_MS,
   KEPT_START_TIMEOUT_MS,
-} from '../limits.ts'
+} from './limits.ts'
 import type { BundleCache } from './bundle-cache.ts'
 import type { CapacityLedger } from './capacity.ts'
 import type { Clock } from '../clock.ts'

@@ -2,7 +2,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RfaasError } from '../errors.ts'
-import { BUNDLE_BYTES_MAX, BUNDLE_CACHE_BYTES_MAX, BUNDLE_SPARE_MS, BUNDLE_TOUCH_INTERVAL_MS } from '../limits.ts'
+import { BUNDLE_BYTES_MAX } from '../control/limits.ts'
+import { BUNDLE_CACHE_BYTES_MAX, BUNDLE_SPARE_MS, BUNDLE_TOUCH_INTERVAL_MS } from './limits.ts'
 import type { Clock } from '../clock.ts'
 
 export interface BundleCacheOptions {

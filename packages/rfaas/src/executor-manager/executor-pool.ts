@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { RfaasError, toRfaasError } from '../errors.ts'
-import { EXECUTOR_START_TIMEOUT_MS, POOL_LEASE_WORKERS_MAX, POOL_WORKERS_MAX } from '../limits.ts'
+import { EXECUTOR_START_TIMEOUT_MS, POOL_LEASE_WORKERS_MAX, POOL_WORKERS_MAX } from './limits.ts'
 import { ExecutorProcess } from './executor-process.ts'
 import type { PrepareOrder } from './executor-process.ts'
 import type { Executors, PoolState, TakenExecutor } from './executors.ts'

@@ -14,7 +14,7 @@ import type {
   ToExecutor,
 } from '../executor/messages.ts'
 import { encodeMessage, MessageReader } from '../executor/pipe.ts'
-import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from '../limits.ts'
+import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from './limits.ts'
 import { readMessage } from './executor-message.ts'
 import type { Executor } from './executors.ts'
 import { continueMarked, endMarked, EXECUTOR_MARK, stopMarked } from './marked-processes.ts'

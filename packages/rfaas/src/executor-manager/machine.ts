@@ -4,15 +4,8 @@ import { availableParallelism, homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import { fabricFacts, likelyFabrics } from '@rfaas/fabric'
 import { RfaasError } from '../errors.ts'
-import {
-  KEEP_WARM_MS_DEFAULT,
-  KEEP_WARM_MS_MAX,
-  NODE_CORES_MAX,
-  NODE_ID_CHARS_MAX,
-  NODE_MEMORY_MIB_MAX,
-  POOL_SIZE_MAX,
-  POOL_SPARE_MIB_MIN,
-} from '../limits.ts'
+import { KEEP_WARM_MS_DEFAULT, KEEP_WARM_MS_MAX, POOL_SIZE_MAX, POOL_SPARE_MIB_MIN } from './limits.ts'
+import { NODE_CORES_MAX, NODE_ID_CHARS_MAX, NODE_MEMORY_MIB_MAX } from '../lease/limits.ts'
 import { labelsProblem, NO_LABELS, resourcesProblem } from '../lease/labels.ts'
 import type { Labels } from '../lease/labels.ts'
 import { NO_RESOURCES } from '../lease/resources.ts'

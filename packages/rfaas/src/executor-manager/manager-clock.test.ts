@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { MANAGER_CLOCK_KEPT_MS } from '../limits.ts'
+import { MANAGER_CLOCK_KEPT_MS } from './limits.ts'
 import { TestClock } from '../test-clock.ts'
 import { ManagerClock } from './manager-clock.ts'
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { MANAGER_CLOCK_KEPT_MS } from '../limits.ts'
+import { MANAGER_CLOCK_KEPT_MS } from './limits.ts'
 
 /**
  * The resource manager's clock, as this node knows it: leases expire by that one, so that the clocks of two hosts need

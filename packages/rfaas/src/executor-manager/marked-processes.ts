@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MARKED_LOOK_MS, MARKED_MS_MAX } from '../limits.ts'
+import { MARKED_LOOK_MS, MARKED_MS_MAX } from './limits.ts'
 
 /**
  * Variable in the environment of an executor, and so of all that its functions start unless they leave it out: the ids of

@@ -4,7 +4,7 @@ import type { Usage } from '../accounting/usage.ts'
 import { RfaasError } from '../errors.ts'
 import { codeOfEnd } from '../lease/lease.ts'
 import type { LeaseClaims } from '../lease/token.ts'
-import { EXECUTOR_DRAIN_GRACE_MS, LEASE_REMEMBERED_MS } from '../limits.ts'
+import { EXECUTOR_DRAIN_GRACE_MS, LEASE_REMEMBERED_MS } from './limits.ts'
 import { Allocation } from './allocation.ts'
 import type {
   AllocationContext,

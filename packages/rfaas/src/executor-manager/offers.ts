@@ -1,6 +1,6 @@
 import { hostIdentity, linkAddresses, rdmaDevices } from '@rfaas/fabric'
 import type { LinkAddress, RdmaDevice } from '@rfaas/fabric'
-import { FABRICS_MAX } from '../limits.ts'
+import { FABRICS_MAX } from '../lease/limits.ts'
 
 export type WorkerFabric = 'local' | 'tcp' | 'verbs'
 

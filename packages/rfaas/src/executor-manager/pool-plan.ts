@@ -1,4 +1,4 @@
-import { POOL_BUSY_MS_MAX, POOL_REFILL_DELAY_MS, POOL_RETRY_MS_MAX, POOL_RETRY_MS_MIN } from '../limits.ts'
+import { POOL_BUSY_MS_MAX, POOL_REFILL_DELAY_MS, POOL_RETRY_MS_MAX, POOL_RETRY_MS_MIN } from './limits.ts'
 
 /** What must be the same of an executor of the pool and the lease that takes it, or can be made the same. */
 export interface ExecutorShape {

@@ -1,6 +1,6 @@
 import { FabricError, watchPeer, type ConnectionHandle } from '@rfaas/fabric'
 
-import { EXECUTOR_ORPHANED_MS } from '../limits.ts'
+import { EXECUTOR_ORPHANED_MS } from './limits.ts'
 
 /**
  * Tells when the clients of all workers are gone and a worker still computes. A worker that polls or sleeps notices the

@@ -1,6 +1,6 @@
 import { FabricError, type Connection } from '@rfaas/fabric'
 
-import { FAREWELL_ACK_MS_MAX, FAREWELL_LOOK_MS } from '../limits.ts'
+import { FAREWELL_ACK_MS_MAX, FAREWELL_LOOK_MS } from './limits.ts'
 import { FAREWELL } from '../protocol/slots.ts'
 
 /**

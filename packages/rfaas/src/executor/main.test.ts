@@ -14,7 +14,7 @@ import { createSharedMemory, openFabric, type Connection } from '@rfaas/fabric'
 import { METER_BYTES } from '../accounting/meters.ts'
 import { Channel } from '../client/calls/channel.ts'
 import { decodeValue, encodeArguments } from '../protocol/codec.ts'
-import { FAREWELL, slotLayout } from '../protocol/slots.ts'
+import { FAREWELL, geometryOf, slotLayout } from '../protocol/slots.ts'
 import { EXIT_CLIENT_GONE, MESSAGES_FD, type FromExecutor, type StartMessage } from './messages.ts'
 import { encodeMessage, MessageReader } from './pipe.ts'
 
@@ -114,7 +114,7 @@ describe('an executor process', () => {
 
   test('parked, it serves the next lease with its module as it was; what the first one had leads nowhere', async () => {
     const layout = slotLayout(1, 64)
-    const windows = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth }
+    const windows = geometryOf(layout)
     const fabric = openFabric('local')
     const text = `import { threadId } from 'node:worker_threads'; let n = 0; export const f = () => [++n, threadId]`
     const { child, pipe, answer, message, next } = await start(text)

@@ -10,7 +10,7 @@ import { setFlagsFromString } from 'node:v8'
 import { dieWithParent, exitNow } from '@rfaas/fabric'
 
 import { toRfaasError } from '../errors.ts'
-import { EXECUTOR_FAILURE_CHARS_MAX } from '../limits.ts'
+import { EXECUTOR_FAILURE_CHARS_MAX } from './limits.ts'
 import { EXIT_CLIENT_GONE, MESSAGES_FD, type FailedMessage, type FromExecutor } from './messages.ts'
 import { encodeMessage, MessageReader, toExecutor } from './pipe.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
@@ -54,7 +54,7 @@ pipe.once('end', () => process.exit(1))
 pipe.once('close', () => process.exit(1))
 
 supervisor.ended.then(
-  (end) => (end === 'drained' ? process.exit(0) : exitNow(EXIT_CLIENT_GONE)),
+  (end) => (end === 'stopped' ? process.exit(0) : exitNow(EXIT_CLIENT_GONE)),
   (error: unknown) => void told.then(() => crash(error)),
 )
 

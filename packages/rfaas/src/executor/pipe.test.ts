@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { EXECUTOR_MESSAGE_BYTES_MAX } from '../limits.ts'
+import { EXECUTOR_MESSAGE_BYTES_MAX } from './limits.ts'
 import type { FailedMessage, FromExecutor, StartMessage, ToExecutor } from './messages.ts'
 import { encodeMessage, MessageReader, toExecutor } from './pipe.ts'
 

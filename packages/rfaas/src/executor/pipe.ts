@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer'
 
 import { RfaasError } from '../errors.ts'
-import { EXECUTOR_MESSAGE_BYTES_MAX } from '../limits.ts'
+import { EXECUTOR_MESSAGE_BYTES_MAX } from './limits.ts'
 import type { FromExecutor, StartMessage, ToExecutor } from './messages.ts'
 
 const NEWLINE = 0x0a

@@ -6,7 +6,7 @@ import { openFabric, SECRET_BYTES, type FabricName } from '@rfaas/fabric'
 
 import { Channel } from '../client/calls/channel.ts'
 import { encodeArguments } from '../protocol/codec.ts'
-import { slotLayout } from '../protocol/slots.ts'
+import { geometryOf, slotLayout } from '../protocol/slots.ts'
 import type { WorkerThread } from './worker-thread.ts'
 
 const FUNCTIONS = fileURLToPath(new URL(`./rehearsal-functions${extname(import.meta.filename)}`, import.meta.url))
@@ -27,7 +27,7 @@ export async function rehearse(
 ): Promise<void> {
   const layout = slotLayout(1, 64)
   const { slots, payloadBytesMax } = layout
-  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth }
+  const geometry = geometryOf(layout)
   const secret = new Uint8Array(randomBytes(SECRET_BYTES))
   const fabric = openFabric(fabricName)
   const listener = await fabric.listen({ ...geometry, secret, ...(host === '' ? {} : { host }) })

@@ -118,7 +118,7 @@ describe('InvocationServer', () => {
 
   test('what the fabric has no room for is sent later, in order', () => {
     let room = 0
-    const narrow = withWrite(pair.worker, (write) => (room-- > 0 ? write() : false))
+    const narrow = withSend(pair.worker, (send) => (room-- > 0 ? send() : false))
     server = new InvocationServer(narrow, layout, FUNCTIONS)
     for (const slot of [2, 0, 1]) pair.invoke(slot, ECHO, Uint8Array.of(slot))
     serve()
@@ -135,7 +135,7 @@ describe('InvocationServer', () => {
   })
 
   test('an answer to a client that has just gone is nobody’s error', async () => {
-    const gone = withWrite(pair.worker, () => {
+    const gone = withSend(pair.worker, () => {
       throw new FabricError('lost', 'Cannot write: the peer is gone')
     })
     server = new InvocationServer(gone, layout, FUNCTIONS)
@@ -300,14 +300,11 @@ describe('a thenable that settles more than once', () => {
   })
 })
 
-/** The same connection, but for what a write does. */
-function withWrite(connection: Connection, write: (next: () => boolean) => boolean): Connection {
+/** The same connection, but for what a send does. */
+function withSend(connection: Connection, send: (next: () => boolean) => boolean): Connection {
   return new Proxy(connection, {
     get: (target, name) => {
-      if (name === 'write') {
-        return (offset: number, byteLength: number, immediate: number) =>
-          write(() => target.write(offset, byteLength, immediate))
-      }
+      if (name === 'send') return (...args: Parameters<Connection['send']>) => send(() => target.send(...args))
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? (value as () => unknown).bind(target) : value
     },

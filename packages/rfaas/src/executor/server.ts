@@ -4,11 +4,9 @@ import type { RawFunction } from '../functions.ts'
 import { decodeArguments, encodeValue, NotCloneableError } from '../protocol/codec.ts'
 import { encodeSentence, encodeThrown } from '../protocol/failure-bytes.ts'
 import {
-  HEADER_BYTES,
-  HEADER_FUNCTION,
-  HEADER_ID,
-  HEADER_PAYLOAD_BYTES,
-  HEADER_STATUS,
+  MESSAGE_FUNCTION,
+  MESSAGE_ID,
+  MESSAGE_PAYLOAD_BYTES,
   PayloadViews,
   type SlotLayout,
 } from '../protocol/slots.ts'
@@ -24,7 +22,7 @@ import { printed, reasonOf } from '../thrown.ts'
 import type { LoadedFunction } from './load.ts'
 
 /**
- * Serves the invocation in a slot: reads its header, calls the function on the payload in place, and answers. For a
+ * Serves the invocation in a slot: reads its words, calls the function on the payload in place, and answers. For a
  * synchronous raw function nothing is allocated and nothing copied. Whatever a function throws, returns or rejects with is
  * answered; of exceptions only those of the connection leave this class.
  */
@@ -32,8 +30,7 @@ export class InvocationServer {
   readonly #connection: Connection
   readonly #layout: SlotLayout
   readonly #functions: LoadedFunction[]
-  readonly #headersIn: Int32Array
-  readonly #headersOut: Int32Array
+  readonly #received: Int32Array
   readonly #inputs: PayloadViews
   readonly #outputs: PayloadViews
   /** Answers that the fabric had no room for yet, in order. */
@@ -47,8 +44,7 @@ export class InvocationServer {
     this.#connection = connection
     this.#layout = layout
     this.#functions = functions
-    this.#headersIn = connection.headersIn
-    this.#headersOut = connection.headersOut
+    this.#received = connection.received
     this.#inputs = new PayloadViews(connection.inbound, layout)
     this.#outputs = new PayloadViews(connection.outbound, layout)
   }
@@ -61,11 +57,9 @@ export class InvocationServer {
   /** Serves the invocation that the last immediate has brought. Slots that do not exist are ignored: only a broken client names one. */
   serve(slot: number): void {
     if (slot >= this.#layout.slots) return
-    // Every word is read once: the client could change it between a check and a use.
-    const header = this.#connection.headerIn(slot * this.#layout.slotBytes)
-    const id = this.#headersIn[header + HEADER_ID]!
-    const index = this.#headersIn[header + HEADER_FUNCTION]!
-    const bytes = this.#headersIn[header + HEADER_PAYLOAD_BYTES]!
+    const id = this.#received[MESSAGE_ID]!
+    const index = this.#received[MESSAGE_FUNCTION]!
+    const bytes = this.#received[MESSAGE_PAYLOAD_BYTES]!
     const f = this.#functions[index]
     if (f === undefined) {
       this.#refuse(slot, id, STATUS_UNKNOWN_FUNCTION, `the module has no function number ${index}`)
@@ -200,12 +194,7 @@ export class InvocationServer {
   }
 
   #write(slot: number, id: number, status: number, bytes: number): boolean {
-    const offset = slot * this.#layout.slotBytes
-    const header = this.#connection.headerOut(offset)
-    this.#headersOut[header + HEADER_ID] = id
-    this.#headersOut[header + HEADER_STATUS] = status
-    this.#headersOut[header + HEADER_PAYLOAD_BYTES] = bytes
-    return this.#connection.write(offset, HEADER_BYTES + bytes, slot)
+    return this.#connection.send(slot, bytes, id, status, bytes)
   }
 }
 

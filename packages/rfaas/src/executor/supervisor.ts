@@ -2,19 +2,21 @@ import { setImmediate } from 'node:timers/promises'
 
 import { FabricError, interrupt, openFabric, type ConnectionHandle, type Listener } from '@rfaas/fabric'
 
-import { slotLayout } from '../protocol/slots.ts'
+import { geometryOf, slotLayout } from '../protocol/slots.ts'
 import { ClientWatch } from './client-watch.ts'
-import type { LoopEnd } from './loop.ts'
 import type { PrepareMessage, ReadyMessage, StartMessage } from './messages.ts'
 import { rehearse } from './rehearsal.ts'
 import { WorkerThread } from './worker-thread.ts'
+
+/** Why an executor ends: it was told to drain, or no worker has a client any more. */
+export type ExecutorEnd = 'stopped' | 'clients_gone'
 
 /**
  * Starts the worker threads of an executor, accepts the one connection of each and hands it over. Off the path of
  * every invocation: a worker and its client need nothing from here until the end.
  */
 export class Supervisor {
-  readonly #ended = Promise.withResolvers<LoopEnd>()
+  readonly #ended = Promise.withResolvers<ExecutorEnd>()
   readonly #clients: ClientWatch
   /** Started before anybody has asked for them, or parked. */
   #prepared: WorkerThread[] = []
@@ -28,8 +30,8 @@ export class Supervisor {
   #areIdle = true
   #parking: PromiseWithResolvers<void> | null = null
 
-  /** `lost` when the clients of all workers went away, `drained` after {@link drain}; rejects when a worker crashes. */
-  readonly ended: Promise<LoopEnd> = this.#ended.promise
+  /** Rejects when a worker crashes. */
+  readonly ended: Promise<ExecutorEnd> = this.#ended.promise
 
   /** @param onOrphaned called when the clients of all workers are gone and a worker does not end, because it computes */
   constructor(onOrphaned: () => void) {
@@ -89,9 +91,7 @@ export class Supervisor {
       })
       const listener = await openFabric(message.fabric).listen({
         secret,
-        outboundBytes: layout.windowBytes,
-        inboundBytes: layout.windowBytes,
-        depth: layout.depth,
+        ...geometryOf(layout),
         ...(message.listenAddress === '' ? {} : { host: message.listenAddress }),
       })
       this.#listeners.push(listener)
@@ -113,7 +113,7 @@ export class Supervisor {
     this.#draining = true
     for (const listener of this.#listeners) listener.close()
     for (const handle of this.#handles) interrupt(handle)
-    if (this.#running === 0) this.#ended.resolve('drained')
+    if (this.#running === 0) this.#ended.resolve('stopped')
   }
 
   /**
@@ -145,10 +145,10 @@ export class Supervisor {
     this.#running++
     const ended = this.#clients.watch(handle)
     void worker.serve(handle).then(
-      ({ end, isIdle }) => {
+      ({ isIdle }) => {
         ended()
         this.#areIdle &&= isIdle
-        if (--this.#running === 0) this.#over(end)
+        if (--this.#running === 0) this.#over()
       },
       () => {},
     )
@@ -156,10 +156,11 @@ export class Supervisor {
     if (this.#draining) interrupt(handle)
   }
 
-  #over(end: LoopEnd): void {
+  /** All workers have ended: they were told to drain, or their clients are gone. */
+  #over(): void {
     const parking = this.#parking
     if (parking === null || !this.#areIdle || this.#handles.length < this.#workers.length) {
-      return this.#ended.resolve(this.#draining ? 'drained' : end)
+      return this.#ended.resolve(this.#draining ? 'stopped' : 'clients_gone')
     }
     this.#prepared = this.#workers
     this.#workers = []

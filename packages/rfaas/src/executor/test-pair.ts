@@ -1,13 +1,6 @@
-import { attach, MemoryFabric, type Connection, type ConnectionHandle } from '@rfaas/fabric'
+import { attach, HEADER_BYTES, MemoryFabric, type Connection, type ConnectionHandle } from '@rfaas/fabric'
 
-import {
-  HEADER_BYTES,
-  HEADER_FUNCTION,
-  HEADER_ID,
-  HEADER_PAYLOAD_BYTES,
-  HEADER_STATUS,
-  type SlotLayout,
-} from '../protocol/slots.ts'
+import { geometryOf, MESSAGE_ID, MESSAGE_PAYLOAD_BYTES, MESSAGE_STATUS, type SlotLayout } from '../protocol/slots.ts'
 
 /** What came back in a slot. */
 export interface RawResult {
@@ -17,7 +10,7 @@ export interface RawResult {
   payload: Uint8Array
 }
 
-/** For tests: a worker's connection over the in-process fabric, and a client that writes headers by hand, wrong ones too. */
+/** For tests: a worker's connection over the in-process fabric, and a client that makes its messages by hand, wrong ones too. */
 export class TestPair {
   readonly layout: SlotLayout
   readonly worker: Connection
@@ -35,12 +28,7 @@ export class TestPair {
   static async open(layout: SlotLayout): Promise<TestPair> {
     const fabric = new MemoryFabric()
     const secret = new Uint8Array(32)
-    const geometry = {
-      outboundBytes: layout.windowBytes,
-      inboundBytes: layout.windowBytes,
-      depth: layout.depth,
-      secret,
-    }
+    const geometry = { ...geometryOf(layout), secret }
     const listener = await fabric.listen(geometry)
     const client = await fabric.connect(listener.address, geometry)
     const handle = await listener.accept()
@@ -48,30 +36,23 @@ export class TestPair {
     return new TestPair(layout, client, handle)
   }
 
-  /** Sends an invocation. `claimedBytes`: what the header says of the payload. */
+  /** Sends an invocation. `claimedBytes`: what the message says of the payload. */
   invoke(slot: number, f: number, payload: Uint8Array, claimedBytes: number = payload.length, id = 0): void {
-    const offset = slot * this.layout.slotBytes
-    const header = this.client.headerOut(offset)
-    this.client.headersOut[header + HEADER_ID] = id
-    this.client.headersOut[header + HEADER_FUNCTION] = f
-    this.client.headersOut[header + HEADER_PAYLOAD_BYTES] = claimedBytes
-    new Uint8Array(this.client.outbound).set(payload, offset + HEADER_BYTES)
-    this.client.write(offset, HEADER_BYTES + payload.length, slot)
+    new Uint8Array(this.client.outbound).set(payload, slot * this.layout.slotBytes + HEADER_BYTES)
+    this.client.send(slot, payload.length, id, f, claimedBytes)
   }
 
   /** The next result, or null when there is none yet. */
   result(): RawResult | null {
     const slot = this.client.poll()
     if (slot < 0) return null
-    const offset = slot * this.layout.slotBytes
-    const header = this.client.headerIn(offset)
-    const words = this.client.headersIn
-    const bytes = words[header + HEADER_PAYLOAD_BYTES]!
+    const begin = slot * this.layout.slotBytes + HEADER_BYTES
+    const { received } = this.client
     return {
       slot,
-      id: words[header + HEADER_ID]!,
-      status: words[header + HEADER_STATUS]!,
-      payload: new Uint8Array(this.client.inbound.slice(offset + HEADER_BYTES, offset + HEADER_BYTES + bytes)),
+      id: received[MESSAGE_ID]!,
+      status: received[MESSAGE_STATUS]!,
+      payload: new Uint8Array(this.client.inbound.slice(begin, begin + received[MESSAGE_PAYLOAD_BYTES]!)),
     }
   }
 

@@ -1,11 +1,10 @@
 import type { ConnectionHandle } from '@rfaas/fabric'
 
 import type { ErrorCode } from '../errors.ts'
-import type { LoopEnd } from './loop.ts'
 
 /*
  * What the supervisor of an executor and its worker threads say to each other. A worker says `prepared`, is told to
- * `load` and says `loaded`, is told to `attach` and says how that `ended`; then, perhaps, all but the first again: after
+ * `load` and says `loaded`, is told to `attach` and says when that has `ended`; then, perhaps, all but the first again: after
  * a rehearsal, or for the next lease when its executor is kept. Instead of any answer it says that it `failed`, its last word.
  */
 
@@ -37,5 +36,5 @@ export type FromWorker =
   | { kind: 'prepared' }
   | { kind: 'loaded'; functions: { name: string; raw: boolean }[]; loadMs: number }
   /** Idle: no asynchronous function is still under way. */
-  | { kind: 'ended'; end: LoopEnd; isIdle: boolean }
+  | { kind: 'ended'; isIdle: boolean }
   | { kind: 'failed'; code: ErrorCode; reason: string; stack: string }

@@ -46,10 +46,10 @@ try {
     const server = new InvocationServer(connection, slotLayout(slots, payloadBytesMax), functions)
 
     const loop = new WorkerLoop(connection, server, new Meters(page, workerIndex), hotTimeoutMs)
-    const end = serves ? await loop.run() : 'drained'
+    if (serves) await loop.run()
     connection.close()
     told = hear<LoadMessage>()
-    say({ kind: 'ended', end, isIdle: server.pending === 0 })
+    say({ kind: 'ended', isIdle: server.pending === 0 })
   }
 } catch (error) {
   const { code, sentence, stack, cause } = toRfaasError(error, 'executor_start_failed', 'Cannot start a worker')

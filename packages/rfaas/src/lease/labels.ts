@@ -1,4 +1,4 @@
-import { LABEL_CHARS_MAX, LABELS_MAX, RESOURCE_COUNT_MAX, RESOURCES_MAX } from '../limits.ts'
+import { LABEL_CHARS_MAX, LABELS_MAX, RESOURCE_COUNT_MAX, RESOURCES_MAX } from './limits.ts'
 import type { Resources } from './resources.ts'
 
 /** What a node says of itself for people to choose by, by name: `{ zone: 'a' }`. */

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads'
 
 import fc from 'fast-check'
 
-import { VALUE_DEPTH_MAX } from '../limits.ts'
+import { VALUE_DEPTH_MAX } from './limits.ts'
 import { NASTY } from '../test-thrown.ts'
 import { decodeValue, encodeValue, NotCloneableError } from './codec.ts'
 

@@ -1,6 +1,6 @@
 import { inspect, types } from 'node:util'
 
-import { VALUE_DEPTH_MAX } from '../limits.ts'
+import { VALUE_DEPTH_MAX } from './limits.ts'
 import { isClonedAsPlain, isKnownClass, isLeaf } from './instances.ts'
 
 /** Arrays of at most so many elements have their keys listed; of longer ones that takes longer than util.inspect. */

@@ -8,7 +8,7 @@ import {
   FAILURE_MESSAGE_CHARS_MAX,
   FAILURE_NAME_CHARS_MAX,
   FAILURE_STACK_CHARS_MAX,
-} from '../limits.ts'
+} from './limits.ts'
 import { isErrorLike, messageOf, nameOf, printed, readSafely, stackOf } from '../thrown.ts'
 import { encodeValue } from './codec.ts'
 

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 
-import { VALUE_DEPTH_MAX, VALUE_PATH_CHARS_MAX } from '../limits.ts'
+import { VALUE_DEPTH_MAX, VALUE_PATH_CHARS_MAX } from './limits.ts'
 import { printed } from '../thrown.ts'
 import { isClonedAsPlain, isLeaf } from './instances.ts'
 

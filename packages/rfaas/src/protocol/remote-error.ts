@@ -1,4 +1,4 @@
-import { FAILURE_DEPTH_MAX, FAILURE_ERRORS_MAX, FAILURE_FIELDS_MAX } from '../limits.ts'
+import { FAILURE_DEPTH_MAX, FAILURE_ERRORS_MAX, FAILURE_FIELDS_MAX } from './limits.ts'
 import { reasonOf } from '../thrown.ts'
 import { decodeValue } from './codec.ts'
 import type { ErrorParts, Thrown } from './failure.ts'

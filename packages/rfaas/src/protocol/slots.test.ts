@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { WINDOW_BYTES_MAX as FABRIC_WINDOW_BYTES_MAX } from '@rfaas/fabric'
+import { HEADER_BYTES as FABRIC_HEADER_BYTES, WINDOW_BYTES_MAX as FABRIC_WINDOW_BYTES_MAX } from '@rfaas/fabric'
 import fc from 'fast-check'
 
-import { PAYLOAD_BYTES_MAX, SLOTS_MAX, WINDOW_BYTES_MAX } from '../limits.ts'
+import { PAYLOAD_BYTES_MAX, SLOTS_MAX, WINDOW_BYTES_MAX } from './limits.ts'
 import { HEADER_BYTES, PayloadViews, slotLayout, windowsMib } from './slots.ts'
 
 const seed = Date.now() & 0x7fffffff
@@ -38,6 +38,7 @@ test('slotLayout refuses what limits.ts forbids and what no window can hold', ()
 test('slotLayout: the largest payload fits into a window, and the largest window is that of every fabric', () => {
   assert.ok(slotLayout(1, PAYLOAD_BYTES_MAX).windowBytes <= WINDOW_BYTES_MAX)
   assert.equal(WINDOW_BYTES_MAX, FABRIC_WINDOW_BYTES_MAX)
+  assert.equal(HEADER_BYTES, FABRIC_HEADER_BYTES)
 })
 
 test('windowsMib: what the windows of all workers take, both ways, in whole MiB', () => {

@@ -1,11 +1,10 @@
-import { PAYLOAD_BYTES_MAX, SLOTS_MAX, WINDOW_BYTES_MAX } from '../limits.ts'
+import { PAYLOAD_BYTES_MAX, SLOTS_MAX, WINDOW_BYTES_MAX } from './limits.ts'
 import { RfaasError } from '../errors.ts'
 
 /**
- * The memory of one channel, the same in both directions: `slots` slots, each a header of one cache line and room for
- * a payload. An invocation goes into a slot of the client's outbound window, its result comes back in the slot of the
- * same number of the inbound window; the immediate is the slot's number and nothing else. The header is one of the
- * fabric's: over shared memory it travels beside the immediate, and its room in the slot stays empty.
+ * The memory of one channel, the same in both directions: `slots` slots, each HEADER_BYTES for the fabric and room for a
+ * payload. An invocation is sent from a slot of the client's outbound window; its result comes back in the slot of the same
+ * number of the inbound window. Both are messages of the fabric: a slot, a payload and three words.
  *
  *     word  invocation            result
  *     0     id                    the same id
@@ -17,11 +16,12 @@ import { RfaasError } from '../errors.ts'
  *
  * Words are int32 in the byte order of the machine: rfaas runs between little-endian machines only.
  */
+/** What the fabric keeps free in front of each payload; its constant of the same name. */
 export const HEADER_BYTES = 64
-export const HEADER_ID = 0
-export const HEADER_FUNCTION = 1
-export const HEADER_STATUS = 1
-export const HEADER_PAYLOAD_BYTES = 2
+export const MESSAGE_ID = 0
+export const MESSAGE_FUNCTION = 1
+export const MESSAGE_STATUS = 1
+export const MESSAGE_PAYLOAD_BYTES = 2
 
 /**
  * An immediate that names no slot. A worker sends it as its last word: all that it received is answered, and what is not
@@ -63,6 +63,16 @@ export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
     )
   }
   return { slots, payloadBytesMax, slotBytes, windowBytes, depth: Math.max(slots, DEPTH_MIN) }
+}
+
+/** The fabric's connection for it, the same on both sides. */
+export function geometryOf({ windowBytes, slotBytes, depth }: SlotLayout): {
+  outboundBytes: number
+  inboundBytes: number
+  depth: number
+  slotBytes: number
+} {
+  return { outboundBytes: windowBytes, inboundBytes: windowBytes, depth, slotBytes }
 }
 
 /** What the windows of so many workers take when they are full, both ways. A lease has to have it. */

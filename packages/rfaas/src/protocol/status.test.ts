@@ -6,7 +6,7 @@ import vm from 'node:vm'
 import fc from 'fast-check'
 
 import { RfaasError } from '../errors.ts'
-import { FAILURE_DEPTH_MAX, FAILURE_FIELD_BYTES_MAX, FAILURE_FIELDS_MAX } from '../limits.ts'
+import { FAILURE_DEPTH_MAX, FAILURE_FIELD_BYTES_MAX, FAILURE_FIELDS_MAX } from './limits.ts'
 import { NASTY } from '../test-thrown.ts'
 import { encodeSentence, encodeThrown } from './failure-bytes.ts'
 import {

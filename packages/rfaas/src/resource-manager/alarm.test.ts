@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
-import { ALARM_RETRY_MS, ALARM_SLEEP_MS_MAX } from '../limits.ts'
+import { ALARM_RETRY_MS, ALARM_SLEEP_MS_MAX } from './limits.ts'
 import { Alarm } from './alarm.ts'
 import { TestClock } from '../test-clock.ts'
 

@@ -1,4 +1,4 @@
-import { ALARM_RETRY_MS, ALARM_SLEEP_MS_MAX } from '../limits.ts'
+import { ALARM_RETRY_MS, ALARM_SLEEP_MS_MAX } from './limits.ts'
 import type { Clock } from '../clock.ts'
 
 /**

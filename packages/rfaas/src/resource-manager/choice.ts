@@ -1,5 +1,5 @@
 import { RfaasError } from '../errors.ts'
-import { PLACEMENT_MISSES_MAX } from '../limits.ts'
+import { PLACEMENT_MISSES_MAX } from './limits.ts'
 import type { CapacityIndex } from './capacity-index.ts'
 import { describeShares } from './denial.ts'
 import { coresOf, divide, partOf } from './division.ts'

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
 import { LeaseEnd } from '../control/gen/rfaas_pb.ts'
-import { CLOSED_LEASE_KEPT_MS, CLOSED_LEASES_MAX, CLOSED_LEASES_SLACK } from '../limits.ts'
+import { CLOSED_LEASE_KEPT_MS, CLOSED_LEASES_MAX, CLOSED_LEASES_SLACK } from './limits.ts'
 import { TestManager } from './test-manager.ts'
 
 describe('defects of the original that concern the resource manager', () => {

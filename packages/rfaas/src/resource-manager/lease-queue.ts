@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { RfaasError, toRfaasError } from '../errors.ts'
-import { LEASE_QUEUE_LOOK_MS, LEASE_QUEUE_MAX } from '../limits.ts'
+import { LEASE_QUEUE_LOOK_MS, LEASE_QUEUE_MAX } from './limits.ts'
 import type { LeaseDemand } from './requests.ts'
 
 export interface LeaseQueueOptions<Grant> {

@@ -5,7 +5,8 @@ import type { RequestLeaseRequestSchema } from '../control/gen/rfaas_pb.ts'
 import { LeaseEnd, LeaseState, PlacementPolicy } from '../control/gen/rfaas_pb.ts'
 import { importPublicKey } from '../lease/ed25519.ts'
 import { verifyToken } from '../lease/token.ts'
-import { LEASE_CORES_MAX, LEASE_DURATION_MS_MAX, LEASE_TERMINATING_MS_MAX, TENANT_CHARS_MAX } from '../limits.ts'
+import { LEASE_CORES_MAX, LEASE_DURATION_MS_MAX } from '../lease/limits.ts'
+import { LEASE_TERMINATING_MS_MAX, TENANT_CHARS_MAX } from './limits.ts'
 import { TestManager } from './test-manager.ts'
 
 describe('RequestLease', () => {

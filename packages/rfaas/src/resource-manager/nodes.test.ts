@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { NodeInfoSchema } from '../control/gen/rfaas_pb.ts'
 import { LeaseEnd, LeaseState, NodeState } from '../control/gen/rfaas_pb.ts'
-import { NODE_LOST_AFTER_MS, NODE_LOST_KEPT_MS } from '../limits.ts'
+import { NODE_LOST_AFTER_MS, NODE_LOST_KEPT_MS } from './limits.ts'
 import { TestManager } from './test-manager.ts'
 
 describe('RegisterNode', () => {

@@ -24,11 +24,9 @@ import {
   NODE_CORES_MAX,
   NODE_ID_CHARS_MAX,
   NODE_MEMORY_MIB_MAX,
-  REASON_CHARS_MAX,
   RETRIEVAL_GRACE_MS_MAX,
-  TENANT_CHARS_MAX,
-  TEXT_CHARS_MAX,
-} from '../limits.ts'
+} from '../lease/limits.ts'
+import { REASON_CHARS_MAX, TENANT_CHARS_MAX, TEXT_CHARS_MAX } from './limits.ts'
 import type { LeaseReport, NodeDescription } from './nodes.ts'
 import type { Demand } from './fit.ts'
 import { leaseEndFromProto } from './proto.ts'

@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
 import { LeaseEnd, LeaseState, NodeState } from '../control/gen/rfaas_pb.ts'
-import { LEASE_TERMINATING_MS_MAX, RETRIEVAL_GRACE_MS_MAX } from '../limits.ts'
+import { RETRIEVAL_GRACE_MS_MAX } from '../lease/limits.ts'
+import { LEASE_TERMINATING_MS_MAX } from './limits.ts'
 import { TestManager } from './test-manager.ts'
 
 describe('retrieveLease', () => {

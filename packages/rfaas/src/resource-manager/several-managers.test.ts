@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { PLACEMENT_MISSES_MAX } from '../limits.ts'
+import { PLACEMENT_MISSES_MAX } from './limits.ts'
 import { TestManager } from './test-manager.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'rfaas-managers-'))

@@ -1,5 +1,5 @@
 import { RfaasError } from '../errors.ts'
-import { TRANSACTION_ATTEMPTS_MAX } from '../limits.ts'
+import { TRANSACTION_ATTEMPTS_MAX } from './limits.ts'
 
 /** A value with the revision of its last change. */
 export interface Entry {

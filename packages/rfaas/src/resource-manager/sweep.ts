@@ -1,5 +1,5 @@
 import { isExpired } from '../lease/lease.ts'
-import { CLOSED_LEASE_KEPT_MS, CLOSED_LEASES_MAX, NODE_LOST_KEPT_MS } from '../limits.ts'
+import { CLOSED_LEASE_KEPT_MS, CLOSED_LEASES_MAX, NODE_LOST_KEPT_MS } from './limits.ts'
 import { closeOpenLease } from './closing.ts'
 import type { Context } from './context.ts'
 import { publish } from './events.ts'

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
-import { LEASE_PRIORITY_MAX, LEASE_WAIT_MS_MAX } from '../limits.ts'
+import { LEASE_PRIORITY_MAX, LEASE_WAIT_MS_MAX } from '../lease/limits.ts'
 import { TestManager } from './test-manager.ts'
 
 const REQUEST = { cores: 1, memoryMib: 512, durationMs: 10_000 }

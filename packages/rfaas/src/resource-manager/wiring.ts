@@ -1,6 +1,6 @@
 import type { ConnectRouter } from '@connectrpc/connect'
 import { toRfaasError } from '../errors.ts'
-import { CLOSED_LEASES_SLACK } from '../limits.ts'
+import { CLOSED_LEASES_SLACK } from './limits.ts'
 import { Alarm } from './alarm.ts'
 import { isPossible } from './choice.ts'
 import type { Context } from './context.ts'

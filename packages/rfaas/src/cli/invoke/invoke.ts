@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { connect, local } from '../../index.ts'
 import type { Bill, Cluster, LeaseOptions, LeaseTimings } from '../../index.ts'
-import { PAYLOAD_BYTES_MAX } from '../../limits.ts'
+import { PAYLOAD_BYTES_MAX } from '../../protocol/limits.ts'
 import { noteFallbacks } from '../fabric-note.ts'
 import type { FABRICS } from '../options.ts'
 import type { Interruption } from '../serve.ts'

@@ -5,7 +5,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import type { BuildFailure, BuildOptions } from 'esbuild'
 import { RfaasError } from '../../errors.ts'
-import { BUNDLE_BYTES_MAX, BUNDLES_KEPT_MAX } from '../../limits.ts'
+import { BUNDLES_KEPT_MAX } from '../limits.ts'
+import { BUNDLE_BYTES_MAX } from '../../control/limits.ts'
 import { Sources } from './sources.ts'
 
 /** A functions module with all that it imports, in one file: what travels to the node. */

@@ -4,13 +4,13 @@ import { test } from 'node:test'
 import { attach, MemoryFabric } from '@rfaas/fabric'
 
 import { RfaasError } from '../../errors.ts'
-import { slotLayout } from '../../protocol/slots.ts'
+import { geometryOf, slotLayout } from '../../protocol/slots.ts'
 import { Channel } from './channel.ts'
 import { Dispatcher } from './dispatcher.ts'
 
 test('a channel that watches for loss keeps the process alive while somebody waits, and only then', async () => {
   const layout = slotLayout(1, 64)
-  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth }
+  const geometry = geometryOf(layout)
   const fabric = new MemoryFabric()
   const secret = new Uint8Array(32)
   const listener = await fabric.listen({ ...geometry, secret })

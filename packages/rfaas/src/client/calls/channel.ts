@@ -1,7 +1,7 @@
 import { yieldProcessor, type Connection } from '@rfaas/fabric'
 
 import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
-import { ARRIVALS_PER_LOOK_MAX, SUBMIT_MS_MAX } from '../../limits.ts'
+import { ARRIVALS_PER_LOOK_MAX, SUBMIT_MS_MAX } from '../limits.ts'
 import { FAREWELL, type SlotLayout } from '../../protocol/slots.ts'
 import { Wire, type RemoteFunction } from './wire.ts'
 

@@ -8,7 +8,7 @@ import { RfaasError } from '../../errors.ts'
 import type { LoadedFunction } from '../../executor/load.ts'
 import { InvocationServer } from '../../executor/server.ts'
 import { isRaw, raw } from '../../functions.ts'
-import { slotLayout, type SlotLayout } from '../../protocol/slots.ts'
+import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
 import { Channel, type RemoteFunction } from './channel.ts'
 import { Dispatcher } from './dispatcher.ts'
 
@@ -48,7 +48,7 @@ function f(name: keyof typeof MODULE): RemoteFunction {
 /** One client and one worker; the worker serves on the event loop. */
 async function pair(layout: SlotLayout, options: MemoryFabricOptions = {}): Promise<Channel> {
   const fabric = new MemoryFabric(options)
-  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth }
+  const geometry = geometryOf(layout)
   const secret = new Uint8Array(32)
   const listener = await fabric.listen({ ...geometry, secret })
   const near = await fabric.connect(listener.address, { ...geometry, secret })

@@ -1,7 +1,7 @@
 import { yieldProcessor } from '@rfaas/fabric'
 
 import { RfaasError, type Outcome } from '../../errors.ts'
-import { RESERVED_PATIENCE_MS } from '../../limits.ts'
+import { RESERVED_PATIENCE_MS } from '../limits.ts'
 import { abortedError, onAbort } from './abort.ts'
 import { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'

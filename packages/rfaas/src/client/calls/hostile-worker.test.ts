@@ -6,7 +6,7 @@ import { attach, openFabric, type Connection, type FabricName } from '@rfaas/fab
 
 import { RfaasError } from '../../errors.ts'
 import { raw } from '../../functions.ts'
-import { FAREWELL, slotLayout } from '../../protocol/slots.ts'
+import { FAREWELL, geometryOf, slotLayout } from '../../protocol/slots.ts'
 import { Channel } from './channel.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { remote, startTestWorker } from './test-workers.ts'
@@ -19,7 +19,7 @@ const gone = new RfaasError('executor_lost', 'it is gone')
 async function openChannel(t: TestContext, name: FabricName): Promise<{ channel: Channel; worker: Connection }> {
   const fabric = openFabric(name)
   const secret = new Uint8Array(32)
-  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth, secret }
+  const geometry = { ...geometryOf(layout), secret }
   const listener = await fabric.listen(geometry)
   const accepting = listener.accept()
   const near = await fabric.connect(listener.address, geometry)

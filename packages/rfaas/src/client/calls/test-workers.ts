@@ -4,7 +4,7 @@ import type { LoadedFunction } from '../../executor/load.ts'
 import { sayFarewell } from '../../executor/farewell.ts'
 import { InvocationServer } from '../../executor/server.ts'
 import { isRaw } from '../../functions.ts'
-import { slotLayout, type SlotLayout } from '../../protocol/slots.ts'
+import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
 import { Channel, type RemoteFunction } from './channel.ts'
 
 type Module = Record<string, (...args: never[]) => unknown>
@@ -23,17 +23,17 @@ export interface TestWorker {
 /**
  * A worker that serves the module on the event loop.
  *
- * @param mayWrite asked before every write of the client: false, and the fabric has no room for it
+ * @param maySend asked before every message of the client: false, and the fabric has no room for it
  */
 export async function startTestWorker(
   module: Module,
   slots: number,
-  mayWrite: () => boolean = () => true,
+  maySend: () => boolean = () => true,
 ): Promise<TestWorker> {
   const layout: SlotLayout = slotLayout(slots, 256)
   const fabric = new MemoryFabric()
   const secret = new Uint8Array(32)
-  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth, secret }
+  const geometry = { ...geometryOf(layout), secret }
   const listener = await fabric.listen(geometry)
   const near = await fabric.connect(listener.address, geometry)
   const far = attach(await listener.accept())
@@ -55,7 +55,7 @@ export async function startTestWorker(
   }
   far.arm()
   return {
-    channel: new Channel(withWrite(near, mayWrite), layout, 'The worker'),
+    channel: new Channel(withSend(near, maySend), layout, 'The worker'),
     served: () => served,
     answered: async () => {
       for (const before = served; served === before;) await new Promise(setImmediate)
@@ -72,14 +72,14 @@ export function remote(module: Module, name: string): RemoteFunction {
   return { name, index: Object.keys(module).indexOf(name), raw: isRaw(module[name]) }
 }
 
-/** The same connection, but for the writes that it refuses. */
-function withWrite(connection: Connection, mayWrite: () => boolean): Connection {
+/** The same connection, but for the messages that it refuses. */
+function withSend(connection: Connection, maySend: () => boolean): Connection {
   return new Proxy(connection, {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name, target)
       if (typeof value !== 'function' || name === 'onReady') return value
       const method = value.bind(target) as (...args: unknown[]) => unknown
-      return name === 'write' ? (...args: unknown[]) => mayWrite() && method(...args) : method
+      return name === 'send' ? (...args: unknown[]) => maySend() && method(...args) : method
     },
   })
 }

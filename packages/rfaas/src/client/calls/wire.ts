@@ -2,11 +2,9 @@ import type { Connection } from '@rfaas/fabric'
 
 import { RfaasError } from '../../errors.ts'
 import {
-  HEADER_BYTES,
-  HEADER_FUNCTION,
-  HEADER_ID,
-  HEADER_PAYLOAD_BYTES,
-  HEADER_STATUS,
+  MESSAGE_ID,
+  MESSAGE_PAYLOAD_BYTES,
+  MESSAGE_STATUS,
   PayloadViews,
   type SlotLayout,
 } from '../../protocol/slots.ts'
@@ -22,10 +20,8 @@ export interface RemoteFunction {
 /** Writes invocations into the slots of one worker and reads their results, in place. Never waits, allocates nothing. */
 export class Wire {
   readonly #connection: Connection
-  readonly #slotBytes: number
   readonly #payloadBytesMax: number
-  readonly #headersOut: Int32Array
-  readonly #headersIn: Int32Array
+  readonly #received: Int32Array
   readonly #inputs: PayloadViews
   readonly #outputs: PayloadViews
   /** Of the last invocation of each slot. Its result must bear the same id, and the worker cannot write here. */
@@ -34,10 +30,8 @@ export class Wire {
 
   constructor(connection: Connection, layout: SlotLayout) {
     this.#connection = connection
-    this.#slotBytes = layout.slotBytes
     this.#payloadBytesMax = layout.payloadBytesMax
-    this.#headersOut = connection.headersOut
-    this.#headersIn = connection.headersIn
+    this.#received = connection.received
     this.#inputs = new PayloadViews(connection.outbound, layout)
     this.#outputs = new PayloadViews(connection.inbound, layout)
     this.#ids = new Int32Array(layout.slots)
@@ -55,13 +49,9 @@ export class Wire {
    * @throws {FabricError} `lost`, `closed`
    */
   submit(f: RemoteFunction, slot: number, byteLength: number): boolean {
-    const offset = slot * this.#slotBytes
-    const headers = this.#headersOut
-    const header = this.#connection.headerOut(offset)
-    headers[header + HEADER_ID] = this.#ids[slot] = this.#id = (this.#id + 1) | 0
-    headers[header + HEADER_FUNCTION] = f.index
-    headers[header + HEADER_PAYLOAD_BYTES] = byteLength
-    return this.#connection.write(offset, HEADER_BYTES + byteLength, slot)
+    const id = (this.#id = (this.#id + 1) | 0)
+    this.#ids[slot] = id
+    return this.#connection.send(slot, byteLength, id, f.index, byteLength)
   }
 
   /**
@@ -70,11 +60,10 @@ export class Wire {
    * @throws {RfaasError} what the function threw; `internal` when the worker is broken
    */
   result(f: RemoteFunction, slot: number): Uint8Array {
-    const headers = this.#headersIn
-    const header = this.#connection.headerIn(slot * this.#slotBytes)
-    const isOurs = headers[header + HEADER_ID] === this.#ids[slot]
-    const status = headers[header + HEADER_STATUS]!
-    const bytes = headers[header + HEADER_PAYLOAD_BYTES]!
+    const received = this.#received
+    const isOurs = received[MESSAGE_ID] === this.#ids[slot]
+    const status = received[MESSAGE_STATUS]!
+    const bytes = received[MESSAGE_PAYLOAD_BYTES]!
     if (!isOurs || status !== STATUS_OK || bytes >>> 0 > this.#payloadBytesMax)
       this.#refuse(f, slot, isOurs, status, bytes)
     return this.#outputs.first(slot, bytes)

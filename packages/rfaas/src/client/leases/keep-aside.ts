@@ -2,7 +2,7 @@ import { extname } from 'node:path'
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
 
 import { RfaasError } from '../../errors.ts'
-import { KEEPER_REST_SHARE } from '../../limits.ts'
+import { KEEPER_REST_SHARE } from '../limits.ts'
 import { Turn } from './aside-messages.ts'
 import type { AsideLease, FromKeeperThread, KeeperThreadData, ToKeeperThread } from './aside-messages.ts'
 

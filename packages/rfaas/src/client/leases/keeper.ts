@@ -4,7 +4,7 @@ import { LeaseEnd, LeaseState, type LeaseInfo } from '../../control/gen/rfaas_pb
 import { usageFromProto } from '../../accounting/usage.ts'
 import { RfaasError, toRfaasError, type ErrorCode } from '../../errors.ts'
 import { codeOfEnd } from '../../lease/lease.ts'
-import { LEASE_LISTEN_DELAY_MS, LEASE_LOSS_REASON_MS, LEASE_NEWS_DELAY_MS } from '../../limits.ts'
+import { LEASE_LISTEN_DELAY_MS, LEASE_LOSS_REASON_MS, LEASE_NEWS_DELAY_MS } from '../limits.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
 import type { AsideLeaseHandle, AsideListener } from './keep-aside.ts'
 import { expiryOf, Renewals, type LeasePhase, type LeaseTerms } from './renewals.ts'

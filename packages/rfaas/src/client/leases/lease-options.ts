@@ -6,14 +6,8 @@ import type { Labels } from '../../lease/labels.ts'
 import type { PlacementPolicy } from '../../lease/lease.ts'
 import { NO_RESOURCES } from '../../lease/resources.ts'
 import type { Resources } from '../../lease/resources.ts'
-import {
-  LEASE_MEMORY_MIB_BESIDE_WINDOWS,
-  LEASE_MEMORY_MIB_DEFAULT,
-  LEASE_NODES_MAX,
-  LEASE_PRIORITY_MAX,
-  LEASE_WAIT_MS_MAX,
-  QUEUE_MAX_DEFAULT,
-} from '../../limits.ts'
+import { LEASE_MEMORY_MIB_BESIDE_WINDOWS, QUEUE_MAX_DEFAULT } from '../limits.ts'
+import { LEASE_MEMORY_MIB_DEFAULT, LEASE_NODES_MAX, LEASE_PRIORITY_MAX, LEASE_WAIT_MS_MAX } from '../../lease/limits.ts'
 import { slotLayout, windowsMib, windowsSentence } from '../../protocol/slots.ts'
 import type { FabricChoice, LeaseOptions } from '../types.ts'
 

@@ -15,7 +15,7 @@ import type { ExecutorManagerClient, ManagerClient } from '../../control/client.
 import { PlacementPolicy } from '../../control/gen/rfaas_pb.ts'
 import type { AllocateResponse, NodeInfo } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
-import { slotLayout, type SlotLayout } from '../../protocol/slots.ts'
+import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
 import { bundle, type Bundle } from '../bundle/bundle.ts'
 import { Channel, type RemoteFunction } from '../calls/channel.ts'
 import { checkAllocated } from './check-answers.ts'
@@ -240,7 +240,7 @@ async function openChannels(
   whom: string,
 ): Promise<Channel[]> {
   const transport = openFabric(fabric)
-  const geometry = { outboundBytes: layout.windowBytes, inboundBytes: layout.windowBytes, depth: layout.depth }
+  const geometry = geometryOf(layout)
   const opened = await Promise.allSettled(
     allocated.workers.map(({ address, secret }) => transport.connect(address, { ...geometry, secret })),
   )

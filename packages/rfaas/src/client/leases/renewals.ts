@@ -3,7 +3,8 @@ import type { ExecutorManagerClient, ManagerClient } from '../../control/client.
 import type { LeaseInfo } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError, toRfaasError, type ErrorCode } from '../../errors.ts'
 import { codeOfEnd } from '../../lease/lease.ts'
-import { CONTROL_CALL_TIMEOUT_MS, LEASE_RENEW_PATIENCE_MS_MIN, LEASE_RENEW_RETRY_MS } from '../../limits.ts'
+import { LEASE_RENEW_PATIENCE_MS_MIN, LEASE_RENEW_RETRY_MS } from '../limits.ts'
+import { CONTROL_CALL_TIMEOUT_MS } from '../../control/limits.ts'
 
 /** A lease as far as it must be known to renew it. */
 export interface LeaseTerms {

@@ -1,0 +1,10 @@
+import type { LocalNative } from './native.ts'
+import type { Source } from './waker.ts'
+
+/** A descriptor that the event loop watches. @param watch as `watchStart` or `channelWatch` gave it */
+export function watchedDescriptor(native: LocalNative, watch: number): Source {
+  return {
+    keep: (alive) => void native.watchReference(watch, alive ? 1 : 0),
+    stop: () => void native.watchStop(watch),
+  }
+}

@@ -1,0 +1,47 @@
+import { strict as assert } from 'node:assert'
+
+/*
+ * Bounds of the control plane: one constant each, the unit last in its name.
+ * Relations between them are asserted at the end, so that a change to one of them cannot silently break another.
+ */
+
+/** Largest functions bundle that a node takes. */
+export const BUNDLE_BYTES_MAX: number = 32 * 1024 * 1024
+
+/** Largest message of the control plane: a request with a bundle, or a list of all nodes or leases. */
+export const CONTROL_MESSAGE_BYTES_MAX: number = BUNDLE_BYTES_MAX + 1024 * 1024
+
+/** Largest of all other messages. Small, because decoded messages take up to a hundred times as much memory. */
+export const CONTROL_PLAIN_MESSAGE_BYTES_MAX: number = 4 * 1024 * 1024
+
+/** What all large requests that a server is receiving may take of its memory… */
+export const CONTROL_BODIES_BYTES_MAX: number = 256 * 1024 * 1024
+
+/** …where a request is large beyond this. */
+export const CONTROL_BODY_FREE_BYTES: number = 64 * 1024
+
+/** How long a TCP connection to a manager may take to open. */
+export const CONTROL_CONNECT_TIMEOUT_MS = 5_000
+
+/** How long an answer of the control plane may take, unless the caller says otherwise. Streams have no such end. */
+export const CONTROL_CALL_TIMEOUT_MS = 30_000
+
+/** Longest timeout that a server sets for a call: the longest timer of Node.js. A call with a longer one has none. */
+export const CONTROL_TIMEOUT_MS_MAX: number = 2 ** 31 - 1
+
+/** A connection with calls under way that is silent for this long is asked whether it lives. */
+export const CONTROL_PING_INTERVAL_MS = 1_000
+
+/** …and is given up when it does not answer within this time. */
+export const CONTROL_PING_TIMEOUT_MS = 3_000
+
+/** A server probes a connection that was silent for this long, so that vanished machines do not hold streams open. */
+export const CONTROL_KEEP_ALIVE_MS = 10_000
+
+/** How long calls under way may still finish once a control server is closing. */
+export const CONTROL_CLOSE_GRACE_MS = 500
+
+assert(CONTROL_MESSAGE_BYTES_MAX > BUNDLE_BYTES_MAX, 'a bundle and its token fit into one control message')
+assert(CONTROL_BODIES_BYTES_MAX > 4 * CONTROL_MESSAGE_BYTES_MAX, 'a node can receive some bundles at once')
+assert(CONTROL_PLAIN_MESSAGE_BYTES_MAX < CONTROL_MESSAGE_BYTES_MAX, 'few messages may be large')
+assert(CONTROL_CONNECT_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'an unreachable server is told apart from a slow one')

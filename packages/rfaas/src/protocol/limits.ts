@@ -1,0 +1,54 @@
+import { strict as assert } from 'node:assert'
+
+/*
+ * Bounds of what travels through a slot: one constant each, the unit last in its name.
+ * Relations between them are asserted at the end, so that a change to one of them cannot silently break another.
+ */
+
+/** Invocations in flight per worker: each has a slot, and slot numbers travel in immediates. */
+export const SLOTS_MAX = 4096
+
+/** Largest input of a function, and largest result. */
+export const PAYLOAD_BYTES_MAX: number = 1024 * 1024 * 1024
+
+/** All slots of one worker in one direction; no fabric has a larger window. */
+export const WINDOW_BYTES_MAX: number = 2 ** 31
+
+/**
+ * How deep objects in a value may be nested. V8 reads a value recursively: on the default stack of a main thread (984 KiB)
+ * it can read about 1,600 objects in each other, in a worker thread 6,500. Deeper values are refused by the sender.
+ */
+export const VALUE_DEPTH_MAX = 1_000
+
+/** Characters that an error's sentence shows of the path to what cannot be sent. */
+export const VALUE_PATH_CHARS_MAX = 120
+
+/*
+ * What travels of an error that a function has thrown. The rest is left out, so that an error with a large object in a
+ * field, or one that refers to itself, is told as well as any other.
+ */
+
+/** How deep errors in an error (`cause`, `errors`) travel. */
+export const FAILURE_DEPTH_MAX = 8
+
+/** How many errors travel altogether, the outermost first. */
+export const FAILURE_ERRORS_MAX = 32
+
+/** How many own fields of each error travel. */
+export const FAILURE_FIELDS_MAX = 32
+
+/** Size of the largest field that travels, as encoded. */
+export const FAILURE_FIELD_BYTES_MAX: number = 16 * 1024
+
+/** Characters of the name of an error or a field. */
+export const FAILURE_NAME_CHARS_MAX = 256
+
+/** Characters of an error's message. */
+export const FAILURE_MESSAGE_CHARS_MAX: number = 64 * 1024
+
+/** Characters of an error's stack. */
+export const FAILURE_STACK_CHARS_MAX: number = 32 * 1024
+
+// The header of a slot takes less than this.
+assert(PAYLOAD_BYTES_MAX + 4096 <= WINDOW_BYTES_MAX, 'a window holds the largest payload')
+assert(FAILURE_DEPTH_MAX < VALUE_DEPTH_MAX, 'a failure can be decoded')
