@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { belongsTo, hasEnvironment, processes, type Process } from './processes.ts'
 
-/** How long what was told to end may take to be gone. */
+/** How long processes that were told to end may still take. */
 const GRACE_MS = 3_000
 
 const sharedMemory = (): string[] => readdirSync('/dev/shm')
@@ -12,8 +12,8 @@ const sharedMemory = (): string[] => readdirSync('/dev/shm')
  * Marks what this process starts from now on, through an environment variable that children inherit, and notes what is
  * in /dev/shm.
  *
- * @returns a function that says, in one sentence each, what is left over, and ends the processes among it. Call it when
- *   everything that was started should have ended. Empty when nothing is left.
+ * @returns a function that ends the processes that are left over, and returns a sentence for each leftover, none when
+ * nothing is left. Call it when everything that was started should have ended.
  */
 export function watchForLeftovers(root: string): () => Promise<string[]> {
   const marker = `RFAAS_RUN_${process.pid}`
@@ -21,7 +21,7 @@ export function watchForLeftovers(root: string): () => Promise<string[]> {
   const before = new Set(processes().map(({ pid }) => pid))
   const sharedMemoryBefore = new Set(sharedMemory())
 
-  // A process started with an environment of its own shows no mark; such a one counts when it has lost its parent.
+  // A process started with an environment of its own has no mark; it counts when it has lost its parent.
   const isLeft = (found: Process): boolean =>
     found.pid !== process.pid &&
     (hasEnvironment(found.pid, `${marker}=1`) ||

@@ -14,7 +14,7 @@ const steps: Step[] = [
   { name: 'lint', command: ['npm', 'run', '--silent', 'lint'] },
   { name: 'typecheck', command: ['npm', 'run', '--silent', 'typecheck'] },
   { name: 'tests', command: ['node', 'scripts/test.ts', '--retry'] },
-  // On a machine that cannot run its guests it says why, and is skipped.
+  // Skipped, with the reason, on a machine that cannot run its guests.
   { name: 'tests over RDMA', command: ['node', 'test/rdma/main.ts', '--or-skip'] },
   { name: 'packages', command: ['node', 'scripts/pack.ts'] },
   ...globSync(['examples/*.ts', 'examples/*/main.ts'], { cwd: root })
@@ -22,15 +22,18 @@ const steps: Step[] = [
     .sort()
     .map((path) => ({ name: path, command: ['node', path] })),
 ]
-// Those that take seconds; `npm run bench -- all` runs every one.
+// Only the benches that take seconds; `npm run bench -- all` runs every one.
 for (const bench of ['floor', 'hot', 'async']) {
   steps.push({ name: `bench ${bench}`, command: ['node', 'bench/src/main.ts', bench, '--quick'] })
 }
 
-/** What a step that failed said last is said again at the end, where one looks first, and where some see nothing else. */
+/**
+ * Characters of a failed step's last output that are repeated at the end, where one looks first, and where some see
+ * nothing else.
+ */
 const SAID_AGAIN = 4_000
 
-/** Shows what the command says as it says it. */
+/** Runs a command and shows its output as it comes. */
 async function run([program = '', ...args]: readonly string[]): Promise<{ ok: boolean; said: string }> {
   const child = spawn(program, args, {
     cwd: root,

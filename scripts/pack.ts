@@ -16,7 +16,7 @@ interface Manifest {
   [key: string]: unknown
 }
 
-/** From `./src/x.ts` to what was built of it. */
+/** Maps an export `./src/x.ts` to the files that were built of it. */
 function builtExport(source: unknown): { types: string; default: string } {
   const path = typeof source === 'string' ? /^\.\/src\/(.*)\.ts$/.exec(source)?.[1] : undefined
   if (path === undefined)
@@ -24,7 +24,10 @@ function builtExport(source: unknown): { types: string; default: string } {
   return { types: `./dist/${path}.d.ts`, default: `./dist/${path}.js` }
 }
 
-/** What stands in package.json of the tarball: no sources, no scripts of ours, above all none that npm runs on install. */
+/**
+ * The package.json of the tarball: its exports are the built files, and it has only the scripts of SCRIPTS_PUBLISHED,
+ * above all none that npm runs on install.
+ */
 function publishedManifest(manifest: Manifest): Manifest {
   const { scripts = {}, ...kept } = manifest
   const published = Object.entries(scripts).filter(([name]) => SCRIPTS_PUBLISHED.includes(name))
@@ -36,7 +39,10 @@ function publishedManifest(manifest: Manifest): Manifest {
   }
 }
 
-/** The files of the tarball, relative to the package's folder. Goes by the sources: dist/ may hold what they left. */
+/**
+ * The files of the tarball, relative to the package's folder. Derived from the sources, because dist/ may hold what
+ * former sources left.
+ */
 function publishedFiles(folder: string): string[] {
   const sources = globSync('src/**/*.ts', { cwd: folder }).filter((path) => !/(\.test|\/test-[^/]*)\.ts$/.test(path))
   const built = sources.flatMap((path) => {

@@ -14,7 +14,10 @@ function readProc(pid: number, file: string): string {
   }
 }
 
-/** The processes of this machine that have not ended; one that ended and waits for its parent to hear of it is left out. */
+/**
+ * The processes of this machine that have not ended. Zombies, which have ended but whose parent has not been told, are
+ * left out.
+ */
 export function processes(): Process[] {
   const found: Process[] = []
   for (const name of readdirSync('/proc')) {

@@ -1,6 +1,6 @@
-// Brings a checkout to where it can run: npm packages, a new enough Node.js, libfabric and a compiler, the addons.
-// Says nothing when nothing is to be done. Plain JavaScript, for the Node.js that runs this may be old; what runs
-// afterwards is another npm script, since a shell remembers which `node` it found first.
+// Sets up a checkout so that it can run: npm packages, a new enough Node.js, libfabric and a compiler, the addons.
+// Prints nothing when nothing is to be done. Plain JavaScript, because the Node.js that runs this may be old. What runs
+// afterwards is another npm script, because a shell remembers which `node` it found first.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,8 @@ const ownNode = join(modules, '.bin/node')
 const npmStamp = join(modules, '.rfaas-setup')
 const builder = fileURLToPath(new URL('../packages/fabric/bin/rfaas-build-native.mjs', import.meta.url))
 
-// npm puts the checkout's own `node` first on the path; npm itself must run on the system's, for `npm ci` removes ours.
+// npm puts the checkout's own `node` first on the path; npm itself must run on the system's, because `npm ci` removes
+// ours.
 const systemPath = (process.env.PATH ?? '')
   .split(delimiter)
   .filter((folder) => !folder.endsWith(join('node_modules', '.bin')))
@@ -41,7 +42,10 @@ function fail(sentence) {
   process.exit(1)
 }
 
-/** Runs the commands in turn until one fails, on one line that says what and how long; what they said only when one fails. */
+/**
+ * Runs the commands in turn until one fails. Prints one line with the step and its time, and the output only of a
+ * failed command.
+ */
 function step(what, commands) {
   process.stdout.write(`set-up: ${what} … `)
   const startMs = Date.now()
@@ -61,7 +65,7 @@ const lockHash = () =>
 
 const packagesMissing = () => !existsSync(npmStamp) || readFileSync(npmStamp, 'utf8') !== lockHash()
 
-/** Whether the `node` that a user's shell finds is too old, or there is none, and we have not brought our own. */
+/** Whether the `node` that a user's shell finds is missing or too old, and the checkout does not have its own. */
 function nodeMissing() {
   if (existsSync(ownNode)) return false
   // Started by our own `node`, which `npm ci` has just removed: ask for the system's.
@@ -82,7 +86,7 @@ function systemPackagesMissing() {
     make: runs('make'),
     python3: runs('python3'),
   }
-  // Without a compiler nobody can tell; installing what is there already does no harm.
+  // Without a compiler this cannot be found out; installing what is there already does no harm.
   found['libfabric-dev'] = found['g++'] && includes('rdma/fabric.h')
   return Object.keys(found).filter((name) => !found[name])
 }
@@ -100,18 +104,18 @@ function installSystemPackages(names) {
     (...args) =>
     () =>
       run('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...args], options)
-  // The lists may be old or absent; should they not come, those at hand may still do.
+  // The package lists may be old or absent; if the update fails, those at hand may still do.
   const update = () => ({ ...apt('update')(), ok: true })
   step(`installing ${list} (apt-get)`, [update, apt('install', '--no-install-recommends', ...names)])
 }
 
 function setUp() {
-  // First what may need the user.
+  // System packages first, because they may need the user.
   const systemPackages = addonsMissing() ? systemPackagesMissing() : []
   if (systemPackages.length > 0) installSystemPackages(systemPackages)
 
   if (packagesMissing()) {
-    // Engines are told apart below; install scripts are needed by none of the packages.
+    // The version of Node.js is checked below; none of the packages needs its install scripts.
     const ci = () =>
       run('npm', ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
     step('installing npm packages (npm ci)', [ci])

@@ -3,13 +3,13 @@ import type { TestsStream } from 'node:test'
 
 import { testFileOf } from './test-file.ts'
 
-/** Of what a failure says of itself: enough for the message and the first frames. */
+/** Characters of a failure's text that are shown: enough for the message and the first frames. */
 const MOST_CHARACTERS = 1500
 
 interface Counts {
   passed: number
   skipped: number
-  /** What failed: a test with where it stands and its error, or a sentence on what went wrong outside of the tests. */
+  /** What failed: a test with its location and its error, or a sentence on what went wrong outside of the tests. */
   readonly problems: string[]
 }
 
@@ -18,7 +18,7 @@ export class Tally {
   readonly #root: string
   readonly #files = new Map<string, Counts>()
 
-  /** @param root - what the paths of test files are told relative to */
+  /** @param root - the folder that the paths of test files are shown relative to */
   constructor(root: string) {
     this.#root = root
   }
@@ -48,12 +48,12 @@ export class Tally {
     return this.#files.get(file)?.problems ?? []
   }
 
-  /** Takes back what was reported of a file, for it runs again. */
+  /** Drops what was reported of a file, because it runs again. */
   forget(file: string): void {
     this.#files.delete(file)
   }
 
-  /** @param file - absolute; empty for what is no file's */
+  /** @param file - absolute; empty for a problem outside of any file */
   fail(sentence: string, file = ''): void {
     this.#of(file).problems.push(sentence)
   }
@@ -72,7 +72,7 @@ export class Tally {
       const { name, file: written = '', line = 0, skip, todo, details } = event
       const file = testFileOf(event)
       if (isSet(skip) || isSet(todo)) this.#of(file).skipped++
-      // A suite fails with its tests, which are counted; on its own it fails in a hook.
+      // A suite fails with its tests, which are counted already; by itself it fails only in a hook.
       else if (details.type !== 'suite' || isHookFailure(details.error)) {
         this.fail(`${name} (${relative(this.#root, written)}:${line})\n${explained(details.error)}`, file)
       }

@@ -1,8 +1,8 @@
-// Runs the tests: `npm test`, or `npm test -- lease fabric` for the files whose path holds one of these words.
-// Those of test/rdma run in a guest: `npm run test:rdma`.
-// `--name PATTERN` runs only the tests of that name. `--idle-ms N` ends a file in which no test begins or ends for so long.
-// `--retry` runs the files in which something failed once more, alone, and says which passed then: for machines whose
-// processors are shared with others, where a test that measures can meet a bad moment.
+// Runs the tests: `npm test`, or `npm test -- lease fabric` for the files whose path holds one of these words. Those of
+// test/rdma run in a guest: `npm run test:rdma`.
+// `--name PATTERN` runs only the tests of that name. `--idle-ms N` ends a file in which no test begins or ends for N
+// milliseconds. `--retry` runs the files in which something failed once more, alone, and says which passed then: for
+// machines whose processors are shared with others, where a test that measures can meet a bad moment.
 import { globSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { run } from 'node:test'
@@ -19,13 +19,13 @@ interface Group {
   readonly patterns: string[]
   readonly except?: string[]
   readonly concurrency: number
-  /** For one test that sets no limit of its own. */
+  /** Limit for one test that sets none of its own. */
   readonly timeoutMs: number
-  /** For a file in which no test begins or ends. */
+  /** Limit for the time in which no test of a file begins or ends. */
   readonly idleMs: number
 }
 
-/** These measure: nothing may run beside them. */
+/** These tests measure: nothing may run beside them. */
 const MEASURING = ['accounting', 'defects', 'event-loop', 'full-machine', 'main-job', 'one-core', 'wake-up'].map(
   (name) => `test/${name}.test.ts`,
 )
@@ -42,9 +42,9 @@ const GROUPS: Group[] = [
   { patterns: MEASURING, concurrency: 1, timeoutMs: 120_000, idleMs: 300_000 },
 ]
 
-/** More files than this do not fail by chance. */
+/** More failed files than this are no chance, and are not retried. */
 const RETRIED_FILES_MAX = 3
-/** One at a time, with the time that the slowest are given. */
+/** Retries run one at a time, with the longest limits. */
 const RETRY = GROUPS.at(-1)!
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -93,7 +93,8 @@ async function retry(tally: Tally): Promise<string[]> {
   return sentences
 }
 
-// Hundreds of processes run the same sources; without types, and compiled, once for all. It would blur coverage.
+// Hundreds of processes run the same sources. The cache has them without types, and compiled, once for all. It would
+// blur coverage.
 if (process.env.NODE_V8_COVERAGE === undefined) {
   process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/rfaas-compiled')
 }

@@ -49,7 +49,7 @@ describe('the usage of a lease', () => {
       await Promise.all([workers.call.computeLater(50), workers.call.computeLater(50), workers.call.later(600, null)])
       const { usage } = await workers.release()
       assert.ok(usage.executionNs >= 100e6, `${hotTimeoutMs}: ${usage.executionNs} ns of execution`)
-      // A worker that polls while it waits cannot tell a part of a function from a moment without its core.
+      // While a worker polls, it cannot distinguish a part of a function from a moment without its core.
       if (hotTimeoutMs === 'never') assert.ok(usage.executionNs <= 350e6, `${usage.executionNs} ns of execution`)
     }
   })

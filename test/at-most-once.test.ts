@@ -27,7 +27,7 @@ describe('under kills, retrievals and releases at random moments', { timeout: 60
   before(async () => {
     scene = new Scene()
     manager = await scene.manager()
-    // Two: a lease that is taken back goes on at another node.
+    // Two nodes, because a retrieved lease continues on another node.
     for (const name of ['node-1', 'node-2']) await scene.node(manager.url, name, '--pool', '1')
     cluster = await scene.connect(manager.url)
   })
@@ -55,7 +55,7 @@ describe('under kills, retrievals and releases at random moments', { timeout: 60
         slots: 1,
         replace: true,
       })
-      // Until its node has said that it runs, a lease is taken back without a grace.
+      // A lease that its node has not yet reported is retrieved without a grace.
       await becomes(LeaseState.ACTIVE, async () => {
         return (await cluster.leases()).find(({ leaseId }) => leaseId === lease.id)?.state
       })
@@ -63,7 +63,7 @@ describe('under kills, retrievals and releases at random moments', { timeout: 60
       const asks = managerClient(manager.url)
       await asks.rpc.retrieveLease({ leaseId: lease.id, graceMs: 30_000, reason: '' }).finally(() => asks.close())
       await lease.retrieved
-      // A program that computes leaves the answer where it is.
+      // While the program computes, it does not read the answer.
       for (const endMs = performance.now() + 200; performance.now() < endMs;);
       assert.equal((await large).length, LARGE_BYTES)
       assert.equal((await stat(path)).size, MARK_BYTES, 'one run')

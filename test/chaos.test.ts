@@ -1,6 +1,6 @@
 /**
- * Whoever is killed or stopped, whenever: every invocation has its right result or an error with a code, in time, and
- * in the end nothing is left of anybody.
+ * Whichever process is killed or stopped at whatever time: every invocation has its right result or an error with a
+ * code, in time, and in the end nothing is left behind.
  */
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
@@ -27,26 +27,26 @@ const CLIENTS = 5
 const NODES = ['node-1', 'node-2']
 const CORES = 3
 const MEMORY_MIB = 4096
-/** Of each node: leases from the pool, and leases that start their executor. */
+/** Pool sizes of the nodes: one starts leases from its pool, the other starts an executor on demand. */
 const POOLS = [1, 0]
-/** One kill or stop for so many jobs, so that a slow machine sees as many of them as a fast one. */
+/** One kill or stop for this many jobs, so that a slow machine sees as many of them as a fast one. */
 const JOBS_PER_ACT = 4
-/** Each of them happens so often, at least. */
+/** Least count of each kind of kill and stop. */
 const ACTS_MIN = 3
-/** After this no job begins, once all that has happened; only a machine that is busy with other things takes so long. */
+/** No job begins after this time once every act has happened ACTS_MIN times; only a busy machine takes so long. */
 const JOBS_BEGIN_MS_MAX = 150_000
-/** A step of a job takes at most four times what is noticed at once; a job has three that can be so long. */
+/** Limit for a job: each of its three long steps takes at most four times NOTICED_MS_MAX. */
 const JOB_MS_MAX = 15 * NOTICED_MS_MAX
-/** So many of the jobs that we have heard of went well, every invocation of them; most often it is two thirds. */
+/** Least share of reported jobs in which every invocation went well; usually it is two thirds. */
 const RIGHT_PART_MIN = 1 / 5
-/** Everybody knows of all ends by then. */
+/** Time within which every process knows of all ends. */
 const SETTLED_MS_MAX = 4 * NOTICED_MS_MAX
 
 test(`200 jobs while everybody is killed and stopped (RFAAS_SEED=${seed})`, { timeout: 300_000 }, async (test) => {
   try {
     await play(test)
   } catch (error) {
-    // What failed first; what could not be cleared away after it is less of a help.
+    // Report the first failure; errors of the cleanup after it are less useful.
     throw error instanceof SuppressedError ? error.suppressed : error
   }
 })
@@ -54,7 +54,7 @@ test(`200 jobs while everybody is killed and stopped (RFAAS_SEED=${seed})`, { ti
 async function play(test: TestContext): Promise<void> {
   await using scene = new Scene()
   const random = new Random(seed)
-  // Should the test fail, whoever is still there is ended before the scene is cleared.
+  // If the test fails, remaining processes are killed before the scene is cleared.
   using abandoned = new DisposableStack()
   const engaged = <A extends Actor>(actor: A): A => abandoned.adopt(actor, (each) => each.abandon())
   const intervals = ['--heartbeat-interval', '100ms', '--node-lost-after', '400ms', '--preemption-grace', '200ms']

@@ -1,6 +1,6 @@
 import { raw } from 'rfaas/functions'
 
-/* What test/cli.test.ts invokes. */
+/* Functions that test/cli.test.ts invokes. */
 
 export function add(a: number, b: number): number {
   return a + b

@@ -28,7 +28,7 @@ export interface RunOptions {
   /** The program that runs the launcher. Default: this Node. */
   node?: string
   cwd?: string
-  /** What is put before the command. */
+  /** Words to put before the command. */
   prefix?: readonly string[]
 }
 
@@ -57,21 +57,21 @@ export async function rfaas(args: readonly string[], options: RunOptions = {}): 
   return { code, signal, stdout, stderr }
 }
 
-/** A command that runs until it is stopped. Disposing of it kills it, should it still run. */
+/** A command that runs until it is stopped. Disposing of it kills it if it still runs. */
 export class Service implements AsyncDisposable {
   readonly child: ChildProcess
   readonly #lines: AsyncIterator<string>
   readonly #finished: Promise<Finished>
 
-  /** @param args with `--json`, or read its lines one by one */
+  /** @param args with `--json` for `ready`; without it, read the output with `line` */
   constructor(args: readonly string[], options: RunOptions = {}) {
-    // Also when this test itself is killed.
+    // The service must end even when this test is killed.
     const services = ['up', 'manager', 'node']
     const flags = services.includes(args[0]!) ? ['--die-with-parent'] : []
     const child = spawn(...commandLine([...args, ...flags], options), {
       env: plainEnvironment(options.env),
       stdio: ['ignore', 'pipe', 'pipe'],
-      // A group of its own, as a shell gives it, so that a signal can reach all that a Ctrl-C reaches.
+      // Its own process group, as in a shell, so that a signal reaches everything that Ctrl-C would reach.
       detached: true,
     })
     this.child = child
@@ -99,7 +99,7 @@ export class Service implements AsyncDisposable {
     return next.value
   }
 
-  /** What it printed when it was ready, with `--json`. */
+  /** The JSON line that the command prints when it is ready; needs `--json`. */
   async ready<T>(): Promise<T> {
     return JSON.parse(await this.line()) as T
   }

@@ -42,7 +42,7 @@ test('up invokes, and at Ctrl-C drains and leaves nothing', async () => {
   assert.ok(fabrics.includes('local'))
   const sum = await rfaas(['invoke', MODULE, 'add', '--data', '[40, 2]', '--args', '--manager', url])
   assert.deepEqual(sum, { code: 0, signal: null, stdout: '42\n', stderr: '' })
-  // One that is still open when the Ctrl-C comes.
+  // An invocation that is still running when Ctrl-C comes.
   await using busy = new Service(['invoke', MODULE, 'never', '--manager', url])
   while (!(await leasesAt(url)).some((lease) => lease.state === 'active')) assert.equal(busy.child.exitCode, null)
   const stopped = await service.stop('SIGINT')
@@ -186,7 +186,7 @@ test('what fails is one sentence on standard error and exit code 1', async () =>
   const { service, url } = await startUp()
   await using _ = service
   const invoke = (...args: string[]) => rfaas(['invoke', MODULE, ...args, '--manager', url])
-  // One after the other, for some lease a core before they fail.
+  // One after the other, because some lease a core before they fail.
   const failures: [() => Promise<{ code: number | null; stdout: string; stderr: string }>, RegExp][] = [
     [() => invoke('fail'), /RangeError: no such option.*\[function_failed\]/],
     [() => invoke('missing'), /missing.*add, describe, fail, invert, never.* \[unknown_function\]/],

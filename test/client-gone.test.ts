@@ -36,7 +36,7 @@ describe('a client that goes while its functions run', () => {
     detached: number
   }
 
-  /** A client one of whose workers is inside `name`, and the others idle. */
+  /** A client with one worker inside of `name`, and the other workers idle. */
   async function stage(
     name: 'computeForever' | 'blockForever',
     fabric: 'local' | 'tcp',
@@ -54,7 +54,7 @@ describe('a client that goes while its functions run', () => {
 
   async function assertFree({ leaseId, detached }: Stage): Promise<void> {
     await becomes(LeaseEnd.RELEASED, () => endOf(leaseId))
-    // Whoever is told that the lease is closed finds nothing of it any more.
+    // Once the lease is reported as closed, nothing of it may run any more.
     assert.equal(runs(detached), false)
     await scene.idle(cluster)
   }

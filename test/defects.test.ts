@@ -1,5 +1,5 @@
 /**
- * What was wrong with the original, defect by defect. Those of its resource manager are in
+ * Defects of the original implementation, one by one. Those of its resource manager are in
  * resource-manager/defects.test.ts; that memory is not enforced is in pool.test.ts, that a wake-up can be missed in
  * wake-up.test.ts.
  */
@@ -22,7 +22,7 @@ describe('defects of the original', () => {
 
   before(async () => {
     scene = new Scene()
-    // The node hears nothing from the manager by itself.
+    // Heartbeats are so rare that the node hears nothing from the manager by itself.
     cluster = await scene.embedded({ manager: { heartbeatIntervalMs: 600_000, nodeLostAfterMs: 1_800_000 } })
   })
   afterEach(() => scene.idle(cluster))
@@ -39,7 +39,7 @@ describe('defects of the original', () => {
   test('the hot timeout compares nanoseconds with milliseconds, over the last window only: it is what was asked for', async () => {
     const polled = async (hotTimeoutMs: number): Promise<number> => {
       const workers = await lease({ hotTimeoutMs })
-      // Each call begins it anew.
+      // Each call restarts the hot timeout.
       for (let call = 0; call < 3; call++) await workers.call.later(1, call)
       await delay(1000)
       return (await workers.release()).usage.hotPollingNs / 1e6
@@ -89,7 +89,7 @@ describe('defects of the original', () => {
     await within(NOTICED_MS_MAX, 'noticed', workers.closed)
     const { usage }: Bill = await workers.release()
     assert.equal(usage.invocations, 5)
-    // It may be killed when the last one is answered and not yet metered.
+    // The executor may be killed when the last invocation is answered and not yet metered.
     assert.ok(usage.executionNs >= 4 * 20e6, `${usage.executionNs} ns`)
   })
 })

@@ -87,7 +87,7 @@ describe('the ports of a manager and a node', () => {
       for (const { localName, methodKind, input } of methods.filter((method) => method.methodKind === 'unary')) {
         for (let round = 0; round < ROUNDS; round++) {
           const call = calls[localName]!(anyMessage(input, random), { timeoutMs: 100 })
-          // Whatever it is, it is told to the caller; none of it is a failure of ours.
+          // Any error is fine as long as the caller gets it and it is not an internal one.
           await call.catch((error: unknown) => assert.notEqual((error as RfaasError).code, 'internal', String(error)))
         }
         await within(NOTICED_MS_MAX, `a good call after ${methodKind} ${localName}`, isWell())

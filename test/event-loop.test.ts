@@ -60,8 +60,8 @@ for (const fabric of ['local', 'tcp'] as const) {
           // The noise of this machine: what it does to an event loop that waits for a timer of its own.
           holdsMs.own.push(await longestHoldMs(() => delay(FUNCTION_MS)))
         }
-        // The best round of each is what the code does; others on this machine can only lengthen it. Of spins in vain
-        // fewer and fewer are tried: only the rounds with one count.
+        // The best round of each shows the code; other load on this machine can only lengthen it. The client tries
+        // fewer and fewer spins that are in vain, so only rounds with a spin count.
         const spinMs = SPIN_US / 1000
         const without = Math.min(...holdsMs.without)
         const withSpin = Math.min(...holdsMs.withSpin.filter((ms) => ms > spinMs / 2))
@@ -79,7 +79,7 @@ for (const fabric of ['local', 'tcp'] as const) {
       const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
       const sleep = async (): Promise<{ timers: number; wakes: number; activeMs: number }> => {
         const before = { usage: usageOf(readlinkSync('/proc/thread-self')), loop: performance.eventLoopUtilization() }
-        // Looked at twice, for a ping may be under way, and has one for some milliseconds.
+        // Counted twice, because a ping in flight has a timer for some milliseconds.
         const found = timers()
         await delay(ASLEEP_MS)
         const { active } = performance.eventLoopUtilization(before.loop)
@@ -92,7 +92,7 @@ for (const fabric of ['local', 'tcp'] as const) {
       await workers.call.add(1, 2)
       const idle = await sleep()
       const outcomes = Promise.allSettled(Array.from({ length: OUTSTANDING }, () => workers.call.never()))
-      await delay(100) // the submits are work
+      await delay(100) // submitting takes processor time
       const outstanding = await sleep()
       const found = JSON.stringify({ idle, outstanding })
       assert.equal(outstanding.timers, idle.timers, `a timer polls: ${found}`)

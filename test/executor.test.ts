@@ -15,7 +15,7 @@ import { NOTICED_MS_MAX, until, within } from './harness/waiting.ts'
 const MODULE = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
 const MIB = 2 ** 20
 
-/** Where in the functions' source the line with this remark is, as a stack has it. */
+/** The position of the line with this remark in the functions' source, in the form of a stack trace. */
 function placeOf(remark: string): string {
   const lines = readFileSync(MODULE, 'utf8').split('\n')
   return `${MODULE}:${lines.findIndex((line) => line.includes(`// ${remark}`)) + 1}:`
@@ -129,7 +129,7 @@ describe('an executor', () => {
     return { allocationCoreS, hotPollingNs, invocations }
   }
 
-  /** Waits until two reports of different moments tell of the same polling: the workers sleep. */
+  /** Waits until the workers sleep: two reports of different times show the same polling time. */
   const asleep = async (leaseId: string, invocations: number) => {
     let last = await meters(leaseId)
     const isSame = (now: typeof last): boolean => {
@@ -190,7 +190,7 @@ describe('an executor', () => {
 
   const BREAKS: [string, 'always' | 'never', (workers: Lease<typeof Functions>) => Promise<unknown>, RegExp][] = [
     ['process.exit', 'never', (workers) => workers.call.exit(7), /process\.exit\(7\)/],
-    // Thrown by a timer: a worker that sleeps runs none.
+    // A timer throws it, and a sleeping worker runs no timers.
     [
       'an uncaught exception',
       'always',
@@ -206,7 +206,7 @@ describe('an executor', () => {
       await within(NOTICED_MS_MAX, 'noticed', Promise.allSettled([inFlight, provoke(workers)]))
       await assert.rejects(inFlight, error('executor_lost', reason))
       await assert.rejects(workers.call.add(1, 2), error('executor_lost', reason))
-      // Nobody has released it, and yet:
+      // The cores come back without a release.
       await scene.idle(cluster)
       await workers.release()
     })

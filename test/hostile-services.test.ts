@@ -18,7 +18,9 @@ import { within } from './harness/waiting.ts'
 const functions = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
 const seed = Number(process.env['RFAAS_SEED'] ?? Date.now() & 0x7fffffff)
 const ROUNDS = 150
-/** A lease that is granted and whose worker cannot be reached takes as long as a connection may. */
+/**
+ * Limit for an answer: when a lease is granted and its worker cannot be reached, a connection attempt must time out.
+ */
 const ANSWER_MS_MAX = 20_000
 
 /** Answers every unary method of both services with any message of its type. */
@@ -34,7 +36,7 @@ function nonsense(random: Random, own: { url: string }) {
       ...answers(ResourceManagerService),
       requestLease: () => {
         const made = anyMessage(ResourceManagerService.method.requestLease.output, random)
-        // Most often it leads on to the node, which is us.
+        // Usually the grant points to the node, which is this test's server.
         for (const grant of made.grants ?? []) {
           if (random.chance(0.2)) continue
           Object.assign((grant.node ??= {}), { controlUrl: own.url })

@@ -55,7 +55,7 @@ describe('an executor that is kept', () => {
     assert.equal(kept, 0)
   })
   afterEach(async () => {
-    // Those that are still kept.
+    // Ends the executors that are still kept.
     for (const pid of scene.executorPids()) process.kill(pid, 'SIGKILL')
     await scene.idle(cluster)
     await becomes(0, () => kept)
@@ -76,7 +76,7 @@ describe('an executor that is kept', () => {
       const more = await Promise.all(Array.from({ length: 8 }, () => second.call.counted()))
       assert.deepEqual([second.timings.start, kept], ['kept', 0])
       assert.ok(more.every((each) => each.pid === pid))
-      // Eight before and eight now, over both workers.
+      // Eight calls before and eight now, spread over both workers.
       assert.ok(Math.max(...more.map(({ count }) => count)) >= 8, JSON.stringify(more))
       const bill = await second.release()
       assert.equal(bill.usage.invocations, 8)
@@ -111,7 +111,7 @@ describe('an executor that is kept', () => {
     const beganMs = cpuMsOf(pid) + cpuMsOf(childPid)
     await delay(500)
     assert.equal(cpuMsOf(pid) + cpuMsOf(childPid), beganMs)
-    // What is free beside it.
+    // This lease fits into what is free beside the kept executor.
     await using beside = await lease({ memoryMib: 1024, keepWarmMs: 0 })
     assert.deepEqual([beside.timings.start, kept], ['cold', 1])
     await using large = await lease({ memoryMib: 3072, keepWarmMs: 0 })

@@ -12,7 +12,7 @@ const GIB = 2 ** 30
 /** No power of two: no two pages of the payload are alike. */
 const PATTERN_BYTES = 1_000_003
 
-/** Windows of input and of result, once in shared memory; over tcp each side has its own. */
+/** Number of windows for input and result: in shared memory they exist once; over tcp each side has its own. */
 const WINDOWS = { local: 2, tcp: 4 }
 
 describe('a payload of 1 GiB', () => {

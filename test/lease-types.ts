@@ -1,6 +1,6 @@
 /**
- * The types of a functions module reach the caller. Nothing here runs: the compiler checks it, and a line after
- * `@ts-expect-error` that compiles fails the check.
+ * Checks that the types of a functions module reach the caller. Nothing here runs: the compiler checks it, and a line
+ * after `@ts-expect-error` that compiles fails the check.
  */
 import type { Cluster, Lease } from 'rfaas'
 
@@ -14,7 +14,7 @@ declare function is<T>(): <V>(value: V, ...proof: Equal<V, T> extends true ? [] 
 export async function typesFlow(cluster: Cluster): Promise<void> {
   await using lease = await cluster.lease<typeof Functions>({ functions: './functions.ts' })
 
-  // call: arguments and results of the function's own; a promise is awaited once.
+  // call: has the function's own arguments and result; a promise is awaited once.
   is<number>()(await lease.call.add(1, 2))
   is<Functions.Greeting>()(await lease.call.greet('you', { loud: true }))
   is<{ index: number; threadId: number }>()(await lease.call.whoRan(1))
@@ -56,7 +56,7 @@ export async function typesFlow(cluster: Cluster): Promise<void> {
   // @ts-expect-error -- there is no such fabric
   await cluster.lease({ functions: './functions.ts', fabric: 'udp' })
 
-  // Without the module's type everything can be called, and nothing is known of the result.
+  // Without the module's type any name can be called, and results are unknown.
   const untyped: Lease = await cluster.lease({ functions: './functions.ts' })
   is<unknown>()(await untyped.call['add']!(1, 2))
 }

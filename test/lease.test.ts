@@ -103,7 +103,7 @@ describe('a lease', () => {
       const impatient = await lease({ fabric })
       const cutOff = assert.rejects(impatient.call.never(), { code: 'cut_off', outcome: 'unknown' })
       const releasing = impatient.release({ graceMs: 60_000 })
-      // A second release that is less patient counts.
+      // A second release with a shorter grace takes effect.
       await impatient.release({ graceMs: 0 })
       await Promise.all([releasing, cutOff])
     })
@@ -234,7 +234,7 @@ describe('a lease', () => {
       await client.lease({ functions: fileURLToPath(functions), cores: 2, durationMs: 2000, fabric })
       assert.equal(await client.call('add', 1, 2), 3)
       client.signal('SIGSTOP')
-      // Written while it stands still, answered by nobody.
+      // Sent while the client is stopped, so never answered.
       const late = client.call('add', 3, 4)
       late.catch(() => {})
       await using workers = await lease({ cores: 2, fabric, waitMs: 10_000 })

@@ -9,9 +9,9 @@ import { ESLint } from 'eslint'
 const root = join(import.meta.dirname, '..')
 const eslint = new ESLint({ cwd: root })
 
-/** The rules that the code breaks when it stands in a file of that folder, but for unused names. */
+/** The rules that the code breaks in a file of that folder, except for unused names. */
 async function broken(folder: string, code: string, isTest = false): Promise<string[]> {
-  // The typed rules only take files that exist; their text is ours.
+  // The typed rules accept only existing files, so the path is real and only the text is ours.
   const [file] = globSync(`${folder}/**/*${isTest ? '.test' : ''}.ts`, {
     cwd: root,
     exclude: (path) => !isTest && path.endsWith('.test.ts'),

@@ -76,7 +76,7 @@ describe('local()', () => {
     const { pid } = await lease.call.whoAmI()
     const never = lease.call.never()
     never.catch(() => {})
-    // A message that its program does not expect: an exception that nobody catches there.
+    // A message that the thread does not expect causes an uncaught exception there.
     started[0]!.postMessage({ kind: 'halt' })
     const { url, reason } = await lost.promise
     unsubscribe('rfaas.client', onEvent)
@@ -86,7 +86,7 @@ describe('local()', () => {
     await assert.rejects(never, error('node_lost'))
     await assert.rejects(cluster.lease({ functions }), error('manager_unreachable'))
     await cluster.close()
-    // Empty for one that is gone, though its parent has not looked yet.
+    // Empty also for a zombie, which its parent has not reaped yet.
     await becomes('', () => (existsSync(`/proc/${pid}`) ? readFileSync(`/proc/${pid}/cmdline`, 'latin1') : ''))
   })
 })

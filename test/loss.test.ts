@@ -1,4 +1,4 @@
-/** Whichever process is killed, the others hear of it in time, say so by the right code, and clean up behind it. */
+/** Whichever process is killed, the others notice in time, report the right code, and clean up after it. */
 import { strict as assert } from 'node:assert'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
@@ -62,7 +62,7 @@ describe('when a process is killed', () => {
       assert.match((await workers.closed)!.message, /^executor_lost: .*SIGKILL/)
       assert.throws(() => workers.reserve(1), error('executor_lost', /SIGKILL/))
 
-      // The cores are back though nobody has released them; whoever does gets the bill.
+      // The cores come back without a release; a later release returns the bill.
       await scene.idle(cluster)
       const { invocations } = (await workers.release()).usage
       assert.ok(invocations >= 1)
@@ -79,7 +79,7 @@ describe('when a process is killed', () => {
       await using workers = await lease({ fabric })
       using slot = workers.reserve(8)
       const [executor] = scene.executorPids()
-      // We spin, and nothing of ours runs meanwhile.
+      // Killed by another process, because this one spins meanwhile.
       const killer = spawn('sh', ['-c', `sleep 0.1; kill -9 ${executor}`], { stdio: 'ignore' })
       const beginMs = performance.now()
       assert.throws(() => workers.invokeSync('spin', slot), error('executor_lost'))
@@ -123,7 +123,7 @@ describe('when a process is killed', () => {
       (expiresMs) => expiresMs > promisedMs,
     )
     assert.equal(await workers.call.add(2, 3), 5)
-    // Its node may have had no time to say that it runs, and says so again by itself.
+    // Its node may not have reported it yet, and reports it again by itself.
     await becomes([{ leaseId: workers.id, state: LeaseState.ACTIVE }], async () =>
       (await cluster.leases()).map(({ leaseId, state }) => ({ leaseId, state })),
     )

@@ -18,7 +18,7 @@ export interface Ended {
   stderr: string
 }
 
-/** The main job as a process, in a temporary folder of its own by which all that it starts can be found. */
+/** The main job as a process with its own temporary folder, by which all processes that it starts can be found. */
 export class MainJob implements AsyncDisposable {
   readonly child: ChildProcess
   readonly temporaryFolder: string = mkdtempSync(join(tmpdir(), 'rfaas-main-job-'))
@@ -27,7 +27,7 @@ export class MainJob implements AsyncDisposable {
   readonly #sharedMemoryBefore = new Set(readdirSync('/dev/shm'))
   #onLine = (): void => {}
 
-  /** @param command what to start instead of the job itself, such as npm */
+  /** @param command the program to start instead of the job itself, such as npm */
   constructor(args: readonly string[], command: readonly string[] = [process.execPath, MAIN]) {
     const [program, ...programArgs] = command
     const child = spawn(program!, [...programArgs, ...args], {
@@ -51,7 +51,7 @@ export class MainJob implements AsyncDisposable {
     })
   }
 
-  /** Waits for a line of its output that begins so. */
+  /** Waits for a line of its output that starts with `beginning`. */
   async said(beginning: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<'said'>()
     this.#onLine = () => {
@@ -66,7 +66,7 @@ export class MainJob implements AsyncDisposable {
     return processesOf(this.temporaryFolder)
   }
 
-  /** What is still there `limitMs` after its end at the latest: processes, shared memory, temporary files. */
+  /** The processes, shared memory and temporary files that are left, at the latest `limitMs` after the call. */
   async leftBehind(limitMs: number): Promise<string[]> {
     const processes = await leftAfter(this.temporaryFolder, limitMs)
     const sharedMemory = readdirSync('/dev/shm').filter((name) => !this.#sharedMemoryBefore.has(name))
@@ -83,7 +83,7 @@ export class MainJob implements AsyncDisposable {
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
-        // It has ended meanwhile.
+        // The process has ended meanwhile.
       }
     }
     await this.ended

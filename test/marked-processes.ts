@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** How often it is looked whether processes of others are gone: the kernel tells only their parents. */
+/** How often /proc is polled for the end of processes: the kernel notifies only their parents. */
 const LOOK_EVERY_MS = 20
 
 export interface MarkedProcess {
@@ -11,8 +11,8 @@ export interface MarkedProcess {
 }
 
 /**
- * Every process that was started with `TMPDIR` set to this folder, by whomever and however it was orphaned since.
- * `TMPDIR` because it is among the few variables that executors are given, too.
+ * Every process that was started with `TMPDIR` set to this folder, whoever started it and even if orphaned since.
+ * `TMPDIR` is used because it is among the few variables that executors receive, too.
  */
 export function processesOf(temporaryFolder: string): MarkedProcess[] {
   const found: MarkedProcess[] = []
@@ -24,16 +24,16 @@ export function processesOf(temporaryFolder: string): MarkedProcess[] {
       const args = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').slice(0, -1)
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1')
       const parentPid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-      // A zombie has no arguments: it is gone, only its parent has not looked yet.
+      // A zombie has no arguments: it has ended, but its parent has not reaped it yet.
       if (args.length > 0) found.push({ pid: Number(name), parentPid, args })
     } catch {
-      // It ended while we looked.
+      // The process ended during the scan.
     }
   }
   return found
 }
 
-/** Waits until there is none, and gives those that are left after `limitMs`. */
+/** Waits until no such process is left; returns those that are left after `limitMs`. */
 export async function leftAfter(temporaryFolder: string, limitMs: number): Promise<MarkedProcess[]> {
   const endMs = performance.now() + limitMs
   for (;;) {

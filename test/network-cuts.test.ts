@@ -23,7 +23,7 @@ describe('a cut between', { skip }, () => {
   let client: ClientProcess
 
   before(async () => {
-    // What holds it must not be taken for what the scene has left.
+    // Made before the scene, so that the processes that hold it do not count as left behind by the scene.
     network = await Network.make()
     managerHost = await network.host()
     nodeHost = await network.host()
@@ -58,7 +58,7 @@ describe('a cut between', { skip }, () => {
     (await listed('leases', '--all')).find((lease) => lease['leaseId'] === leaseId)?.['end']
   const lease = (): Promise<{ leaseId: string }> =>
     client.lease({ functions, durationMs: LEASE_MS, fabric: 'tcp', slots: 2 })
-  /** An invocation that is not answered any more; its failure, which must come soon after the lease is over. */
+  /** An invocation that is never answered: expects its failure soon after the lease is over. */
   const failure = (code: RegExp): Promise<void> =>
     assert.rejects(within(LEASE_MS + NOTICED_MS_MAX, 'noticed', client.call('never')), code)
 
@@ -91,7 +91,7 @@ describe('a cut between', { skip }, () => {
     await becomes('lost: 0 free', nodeState)
     await becomes('node_lost', () => ended(leaseId))
     await failed
-    // The manager cannot tell the node: it goes by its own clock.
+    // The manager cannot reach the node, which ends the lease by its own clock.
     await becomes([], () => scene.executorPids())
     cut.repair()
     await client.release()

@@ -28,7 +28,7 @@ export const wrong = (): Promise<number> => lease.call.add('2', 3)
 const TSCONFIG = {
   compilerOptions: {
     target: 'es2024',
-    // As by default; the types of Connect, below ours, name some of the DOM's.
+    // The default libraries, since the types of Connect, our dependency, name some of the DOM's.
     lib: ['es2024', 'esnext.disposable', 'dom'],
     module: 'nodenext',
     strict: true,

@@ -15,7 +15,9 @@ import { cpuMsOf } from './harness/traces.ts'
 import { becomes, NOTICED_MS_MAX, until, within } from './harness/waiting.ts'
 
 const functions = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
-/** A refill waits for an idle core for some seconds, and then starts a process on what may be a busy machine. */
+/**
+ * Limit for a refill, which waits some seconds for an idle core, and then starts a process on a possibly busy machine.
+ */
 const REFILLED_MS_MAX = 30_000
 
 interface ActiveEvent {
@@ -50,7 +52,7 @@ describe('a node with a pool of one', () => {
   afterEach(async () => {
     await becomes([], async () => (await cluster.leases()).map(({ leaseId }) => leaseId))
     await refilled()
-    // The one that is ready, and no other.
+    // Only the ready executor is left.
     await becomes(1, () => scene.executorPids().length)
   })
 
@@ -99,7 +101,7 @@ describe('a node with a pool of one', () => {
       assert.deepEqual([workers.timings.start, new Set(ran.map(({ threadId }) => threadId)).size], ['pooled', 2], start)
       await workers.release()
     }
-    // One that has a worker too many ends it.
+    // An executor with one worker too many ends that worker.
     await refilled()
     await using single = await lease()
     assert.equal(single.timings.start, 'pooled')
@@ -115,7 +117,7 @@ describe('a node with a pool of one', () => {
     assert.match(thrown!.message, /^executor_lost: .*crashed: the process was ended by signal SIGKILL/)
     const { invocations, executionNs, allocationCoreS } = (await workers.release()).usage
     assert.equal(invocations, 5)
-    // The kill may come between the last answer and the look at the clock that follows it.
+    // The kill may come between the last answer and the reading of the clock after it.
     assert.ok(executionNs >= 80e6 && executionNs / 1e9 <= allocationCoreS, `${executionNs} ns`)
   })
 
@@ -171,7 +173,7 @@ test('memory is not enforced, in the original: here that of a lease is its limit
   const cluster = await scene.embedded({ manager: { heartbeatIntervalMs: 50 }, node: { pool: 1 } })
   const refilled = (): Promise<unknown> =>
     until('refilled', async () => (await cluster.nodes())[0]!.pool, (pool) => pool?.ready === 1, REFILLED_MS_MAX) // prettier-ignore
-  /** MiB that it could keep, in steps of 8. */
+  /** MiB that the worker could allocate and keep, in steps of 8. */
   const eaten = async (workers: Lease<Hungry>): Promise<number> => {
     for (let mib = 8; ; mib += 8) {
       try {
@@ -185,11 +187,11 @@ test('memory is not enforced, in the original: here that of a lease is its limit
   }
   try {
     await refilled()
-    // The pool has heaps of 512 MiB: not for this one.
+    // The pool has executors with heaps of 512 MiB, which do not fit this lease.
     const cold = await cluster.lease<Hungry>({ functions: hungry, memoryMib: 96 })
     assert.equal(cold.timings.start, 'cold')
     const coldMib = await eaten(cold)
-    // Now somebody has asked for 96.
+    // Since a lease asked for 96 MiB, the pool prepares an executor of that size.
     await becomes(
       ['--max-old-space-size=96'],
       () => scene.executors().map(({ args }) => args.find((arg) => arg.startsWith('--max-old'))!),

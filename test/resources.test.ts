@@ -9,10 +9,15 @@ import { error } from './harness/codes.ts'
 import { Scene } from './harness/scene.ts'
 import { until } from './harness/waiting.ts'
 
-/** A refill waits for an idle core for some seconds, and then starts a process on what may be a busy machine. */
+/**
+ * Limit for a refill, which waits some seconds for an idle core, and then starts a process on a possibly busy machine.
+ */
 const REFILLED_MS_MAX = 30_000
 
-/** What it finds while it is loaded and what it finds when it is called, on each worker; and what a process gets of it. */
+/**
+ * Reports the variables that each worker sees while the module is loaded and when a function is called, and those that
+ * a child process sees.
+ */
 const MODULE = `
 import { execFileSync } from 'node:child_process'
 const names = Object.keys(process.env).filter((name) => /^RFAAS_RESOURCE_|VISIBLE_DEVICES$|^ZE_AFFINITY_MASK$/.test(name))
@@ -83,7 +88,7 @@ test('every worker of a lease is told the same, also one that the pool did not h
   const functions = join(scene.folder, 'told.ts')
   writeFileSync(functions, MODULE)
   const cluster = await scene.embedded({ node: { pool: 1, resources: { gpu: 1 } } })
-  // That it starts still does not matter.
+  // The pooled executor may still be starting.
   await using lease = await cluster.lease<Functions>({ functions, cores: 2, memoryMib: 1024, resources: { gpu: 1 } })
   const told = await Promise.all(Array.from({ length: 4 }, () => lease.call.told()))
   for (const each of told) assert.deepEqual(each.loaded, gpus('0', '0'))

@@ -19,7 +19,7 @@ describe('taken back', () => {
 
   before(async () => {
     scene = new Scene()
-    // No heartbeat comes by itself while this runs: what is heard is heard because it was said.
+    // No regular heartbeat comes during the test, so the node only learns what it is nudged about.
     manager = await scene.manager('--heartbeat-interval', '10m', '--node-lost-after', '30m')
     await scene.node(manager.url, 'node-1')
     cluster = await scene.connect(manager.url)
@@ -46,7 +46,7 @@ describe('taken back', () => {
   for (const fabric of ['local', 'tcp'] as const) {
     test(`over ${fabric}: the client is told, what is in flight finishes, what comes later is refused`, async () => {
       const workers = await lease({ fabric, slots: 2 })
-      // As many as there are slots, and one that waits.
+      // As many invocations as slots, and one that waits.
       const gate = scene.gate()
       const inFlight = [workers.call.whileShut(gate.path, 'one'), workers.call.whileShut(gate.path, 'two')]
       const waiting = assert.rejects(workers.call.add(1, 2), error('lease_retrieved', /kernel update/))

@@ -31,7 +31,7 @@ describe('on several nodes', () => {
   afterEach(() => scene.idle(cluster))
   after(() => scene[Symbol.asyncDispose]())
 
-  /** One that the manager knows to run. */
+  /** A lease that the manager lists as active. */
   const lease = async (options: Partial<LeaseOptions>): Promise<Lease<typeof Functions>> => {
     const workers = await cluster.lease<typeof Functions>({ functions, ...options })
     const states = async () => (await cluster.leases()).map(({ state }) => state)

@@ -1,6 +1,6 @@
 import { delimiter, dirname } from 'node:path'
 
-/** The environment of a user's shell: with this Node.js, without what npm and the checkout have put into ours. */
+/** The environment of a user's shell: this Node.js is on the PATH, but nothing that npm and the checkout have added. */
 export function shellEnvironment(): Record<string, string> {
   const path = (process.env['PATH'] ?? '').split(delimiter).filter((entry) => !entry.includes('node_modules'))
   const environment: Record<string, string> = {}

@@ -18,7 +18,7 @@ const PROGRAM = fileURLToPath(new URL('harness/local-program.ts', import.meta.ur
 const DURATION_MS = 1500
 const STANDS_STILL_MS: number = 3 * DURATION_MS
 
-/** Each holds up the event loop of this thread for so long. */
+/** Each blocks the event loop of this thread for `ms`. */
 const STANDSTILLS: Record<string, (lease: Lease<typeof Functions>, ms: number) => void> = {
   'computes': (_, ms) => {
     for (const endMs = performance.now() + ms; performance.now() < endMs;);
@@ -96,7 +96,7 @@ describe('a program with a cluster of its own, local()', () => {
     test(`leaves nothing when it ends by ${how} with an open lease`, async () => {
       await using scene = new Scene()
       const program = await start(scene, 60_000)
-      // The one of the lease, and the one of the pool.
+      // The executor of the lease, and the one of the pool.
       await becomes(2, () => scene.executorPids().length)
       await ended(program, () => end(program))
       await becomes([], () => scene.executorPids())

@@ -60,7 +60,7 @@ function parseCommand() {
   }
 }
 
-/** On a terminal, one line that is written over; elsewhere silent. */
+/** On a terminal, one line that is overwritten; elsewhere silent. */
 function progressLine(what: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`)
 }

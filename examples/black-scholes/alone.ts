@@ -4,7 +4,7 @@ import { ROW_NUMBERS, type Portfolio } from './rows.ts'
 
 /** Options between two turns of the event loop. */
 const BATCH_OPTIONS = 16_384
-/** Options that are priced before the clock starts, by whoever prices, so that the engine has compiled the function. */
+/** Options that each thread prices before the clock starts, so that the engine has compiled the function. */
 export const WARM_UP_OPTIONS = 65_536
 
 /** How fast all options were priced, and what came out, in the order of the portfolio. */
@@ -16,7 +16,7 @@ export interface Priced {
 /**
  * Prices the portfolio in this thread, with nothing but the function itself.
  *
- * @param passes how often, as one pass over few options is over too soon to be timed
+ * @param passes number of passes, because one pass over few options is over too soon to be timed
  * @param signal ends it within a batch; its reason is thrown
  * @param onPriced called with the number of options so far
  */

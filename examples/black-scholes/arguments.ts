@@ -56,7 +56,7 @@ function parse(args: readonly string[]) {
       },
     }).values
   } catch (error) {
-    // Node's sentences go on with advice about positional arguments, of which there are none.
+    // Keeps the first sentence only: Node goes on with advice about positional arguments, of which there are none.
     throw refusal((error as Error).message.split(/\.\s/)[0]!)
   }
 }

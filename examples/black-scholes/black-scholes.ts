@@ -23,7 +23,7 @@ export function blackScholes(
   return sign * (spotToday * cumulativeNormal(sign * d1) - strikeToday * cumulativeNormal(sign * d2))
 }
 
-/** Prices the rows that lie in `rows`, in order, into the beginning of `prices`; gives how many there were. */
+/** Prices the rows in `rows`, in order, into the beginning of `prices`; returns their number. */
 export function priceAll(rows: Float64Array, prices: Float64Array): number {
   const count = rows.length / ROW_NUMBERS
   for (let index = 0, at = 0; index < count; index++, at += ROW_NUMBERS) {

@@ -15,7 +15,7 @@ export interface Check {
   passed: boolean
 }
 
-/** The same code on the same rows: other processors may round an exponential otherwise, no more. */
+/** The same code on the same rows: another processor may round an exponential differently, and that is all. */
 const LOCAL_TOLERANCE = 1e-9
 /** Both sides of parity are differences of numbers up to a few hundred, each rounded to 16 digits. */
 const PARITY_TOLERANCE = 1e-9

@@ -4,7 +4,7 @@ import { RfaasProcess } from './rfaas-process.ts'
 export interface NodeOptions {
   name: string
   cores: number
-  /** The only way in which its workers can be reached. */
+  /** The only fabric over which its workers can be reached. */
   fabric: 'local' | 'tcp' | 'verbs'
 }
 

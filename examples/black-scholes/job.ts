@@ -21,13 +21,19 @@ const NODES: readonly NodeOptions[] = [
   { name: 'near', cores: 1, fabric: 'local' },
   { name: 'far', cores: 1, fabric: 'tcp' },
 ]
-/** A thousand options are priced in 60 µs, which nobody can time: few options are priced again and again. */
+/**
+ * A small portfolio is priced in several passes, of this many options in all: a thousand options take 60 µs, too short
+ * to time.
+ */
 const OPTIONS_PRICED_MIN = 1_000_000
 const PASSES_MAX = 1_000
-/** How long each process may take to stop in good order; after a failure, there is little to wait for. */
+/** How long each process may take to stop in good order; after a failure there is little to wait for. */
 const STOP_GRACE_MS = 3_000
 const STOP_GRACE_AFTER_FAILURE_MS = 1_000
-/** A client may notice that its peer is gone before we hear which process died and how, which says more. */
+/**
+ * How long to wait for news of a lost process. A client may notice that its peer is gone before we hear which process
+ * died and how, which says more.
+ */
 const EXPLANATION_MS_MAX = 250
 
 /**
@@ -61,7 +67,7 @@ export async function runJob(options: JobOptions, progress: Progress, signal: Ab
   }
 }
 
-/** Runs `use` with a cluster's manager; ends with the reason as soon as one of its processes is lost. */
+/** Runs `use` with a cluster's manager. When one of the cluster's processes is lost, throws the reason at once. */
 async function withCluster(
   progress: Progress,
   signal: AbortSignal,
@@ -77,7 +83,7 @@ async function withCluster(
     return result
   } catch (error) {
     if (!stop.aborted) await Promise.race([once(stop, 'abort'), delay(EXPLANATION_MS_MAX)])
-    // That they did not stop in good order is no news, after the reason for it.
+    // The reason for the failure counts, not that the processes did not stop in good order after it.
     await processes.stop(STOP_GRACE_AFTER_FAILURE_MS).catch(() => {})
     throw stop.aborted ? stop.reason : error
   }

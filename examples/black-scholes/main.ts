@@ -13,7 +13,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP)
     return
   }
-  // Whoever kills npm wants the job to end, too.
+  // Killing npm must end the job, too.
   if (process.env['npm_lifecycle_event'] !== undefined) dieWithParent(constants.signals.SIGTERM)
   const signal = onInterrupt()
   const progress = options.json ? silent : new TextProgress(process.stdout)
@@ -31,7 +31,7 @@ function exitCodeOf(error: unknown): number {
   return error instanceof RfaasError && error.code === 'invalid_argument' ? 2 : 1
 }
 
-/** One line: the sentence, then the code, so that it can be looked up. What nobody foresaw comes with its stack. */
+/** One line: the sentence, then the code, so that it can be looked up. An unexpected error comes with its stack. */
 function sentenceOf(error: unknown): string {
   if (error instanceof Interrupted) return error.message
   if (!(error instanceof RfaasError)) return error instanceof Error ? error.stack! : String(error)
@@ -49,5 +49,5 @@ try {
   process.stderr.write(`${sentenceOf(error)}\n`)
   process.exitCode = exitCodeOf(error)
 }
-// What a failed job has left open may not keep it from ending.
+// Ends the process even if a failed job has left something open.
 process.stdout.write('', () => process.exit())

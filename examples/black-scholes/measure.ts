@@ -5,12 +5,15 @@ import type * as Pricing from './pricing.ts'
 
 /** Payload of the no-op, both ways. */
 const NOOP_BYTES = 64
-/** Longer than a worker stays hot after its last invocation: of other leases, none polls during the measurement. */
+/**
+ * Longer than a worker stays hot after its last invocation, so that no worker of another lease polls during the
+ * measurement.
+ */
 const WARM_UP_MS = 50
 /** The measurement ends with whichever comes first. */
 const ROUNDS_MAX = 50_000
 const MEASURE_MS_MAX = 800
-/** Between two turns of the event loop, which may have the end of a process to tell. */
+/** Longest time between two turns of the event loop, which may report the end of a process. */
 const BATCH_MS_MAX = 10
 
 /** Round trips of a no-op to a hot worker, one at a time. */
@@ -52,8 +55,8 @@ export async function measureRoundTrips(
 }
 
 /**
- * One batch: fills `tripsNs` from its beginning, each trip from the end of the one before, so that a round reads the
- * clock once. Gives how many there were.
+ * Runs one batch: fills `tripsNs` from its beginning, each trip from the end of the one before, so that a round reads
+ * the clock once. Returns the number of rounds.
  */
 function roundTrips(lease: Lease<typeof Pricing>, slot: Slot, tripsNs: Float64Array): number {
   const startMs = performance.now()

@@ -1,8 +1,8 @@
 /**
  * The cumulative distribution function of the standard normal distribution, with an absolute error below 1e-15: Hart's
  * rational approximation, as West gives it in "Better approximations to cumulative normal functions" (2005). PARSEC's
- * polynomial is off by up to 7.5e-8, which would hide real deviations; ours costs a few multiplications more, for both
- * take one exponential.
+ * polynomial is off by up to 7.5e-8, which would hide real deviations; ours costs only a few multiplications more,
+ * because both take one exponential.
  *
  * @param x any number; NaN gives NaN
  */

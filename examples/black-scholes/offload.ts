@@ -5,10 +5,13 @@ import { PRICE_BYTES, ROW_BYTES, type Portfolio } from './rows.ts'
 
 /** Invocations in flight for each worker: one runs, one waits in the worker's memory, one's result is fetched. */
 export const IN_FLIGHT_PER_WORKER = 3
-/** Options of one invocation, at most: large enough that the way costs little, small enough to spread the end evenly. */
+/**
+ * Options of one invocation, at most: large enough that the transfer costs little, small enough to spread the end
+ * evenly.
+ */
 const CHUNK_OPTIONS_MAX = 8_192
 
-/** Small chunks take their time for the way, not for the function. */
+/** Most warm-up invocations of a worker: the time of small chunks goes into the transfer, not into the function. */
 const WARM_UP_INVOCATIONS_MAX = 200
 
 /** Bytes of the largest input: what a lease for this needs as `payloadBytesMax`. */
@@ -20,8 +23,8 @@ export interface Offloaded extends Priced {
 }
 
 /**
- * Prices the portfolio on the workers of all leases. Whoever is free takes the next chunk, so that a fast lease
- * does more; each result goes to its place.
+ * Prices the portfolio on the workers of all leases. The next free slot takes the next chunk, so that a fast lease does
+ * more; each result goes to its place.
  *
  * @param passes how often
  * @param signal ends it within a chunk; its reason is thrown
@@ -37,7 +40,7 @@ export async function priceOffloaded(
 ): Promise<Offloaded> {
   const { count, rows } = portfolio
   const input = new Uint8Array(rows.buffer, rows.byteOffset, count * ROW_BYTES)
-  // Not a number until it is priced: a price that never came is found.
+  // NaN until it is priced, so that a missing price is found.
   const prices = new Float64Array(count).fill(NaN)
   const output = new Uint8Array(prices.buffer)
   const inFlight = leases.reduce((sum, lease) => sum + lease.cores * IN_FLIGHT_PER_WORKER, 0)
@@ -47,7 +50,7 @@ export async function priceOffloaded(
   let next = 0
   let priced = 0
 
-  // The engine compiles a function while it is used for the first time: each worker's, as ours for the local run.
+  // Each worker's engine compiles the function during its first uses, as ours did for the local run.
   const warmUp = async (lease: Lease<typeof Functions>, worker: number): Promise<void> => {
     using slot = lease.reserve(chunkOptions * ROW_BYTES, worker)
     slot.input.set(input.subarray(0, slot.input.byteLength))

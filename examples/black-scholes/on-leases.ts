@@ -33,7 +33,7 @@ export async function priceOnLeases(
   await using cluster = await connect(managerUrl)
   await using open = new AsyncDisposableStack()
   const leases: Lease<typeof Functions>[] = []
-  // A lease that ends while another one is in use would else be noticed only when its turn comes.
+  // Otherwise a lease that ends while another one is in use would be noticed only when its turn comes.
   const lost = new AbortController()
   const stop = AbortSignal.any([signal, lost.signal])
   const measured: Measured[] = []
@@ -62,7 +62,7 @@ export async function priceOnLeases(
   }
 }
 
-/** Leases a node's workers and waits for the first price, as of an option by value. */
+/** Leases a node's workers and waits for the price of one option, passed by value. */
 async function leaseAndCall(
   cluster: Cluster,
   node: NodeOptions,

@@ -5,7 +5,10 @@ import { ROW_NUMBERS, writeRow, type Option, type Portfolio } from './rows.ts'
 
 const FIELDS = 'S K r q vol T P|C divs reference'
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
-/** Room to begin with, in options; a file that promises more than it holds costs no memory for its promise. */
+/**
+ * Room to begin with, in options. It grows with the options read, so that a file which promises more than it holds
+ * costs no memory for its promise.
+ */
 const ROOM = 65_536
 
 /**
@@ -28,7 +31,7 @@ export async function readParsecFile(path: string): Promise<Portfolio> {
 }
 
 /**
- * The same for lines that are at hand.
+ * Like {@link readParsecFile}, for given lines.
  *
  * @param source what the lines are called in errors
  * @throws {RfaasError} `invalid_argument`

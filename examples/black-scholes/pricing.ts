@@ -28,7 +28,7 @@ export const priceRows = raw((input, output) => {
   return priceAll(rows, prices) * PRICE_BYTES
 })
 
-/** The no-op to measure an invocation by: gives back what it gets, so that both ways carry the payload. */
+/** The no-op with which an invocation is measured: returns its input, so that the payload travels both ways. */
 export const noop = raw((input, output) => {
   output.set(input)
   return input.byteLength

@@ -3,16 +3,16 @@ import { styleText } from 'node:util'
 
 /** Shows a person how far the job is. */
 export interface Progress {
-  /** One more thing is under way. */
+  /** Begins a step, with a line that says what it does. */
   step(text: string): void
-  /** The step is measured by a bar from now on; it ends with the next step or with `end`. */
+  /** Shows a bar for the step; it ends with the next step or with `end`. */
   bar(total: number): void
   update(done: number): void
   /** Leaves no bar behind. Ending twice is fine. */
   end(): void
 }
 
-/** A line a step, and a bar where the output is a terminal. */
+/** One line per step, and a bar where the output is a terminal. */
 export class TextProgress implements Progress {
   readonly #stream: NodeJS.WriteStream
   #bar: SingleBar | null = null

@@ -9,14 +9,14 @@ export interface JobResult {
     options: number
     /** How often all of them were priced, alone and offloaded. */
     passes: number
-    /** What makes the same portfolio again; null when it came from a file. */
+    /** The seed that makes the same portfolio again; null when the portfolio came from a file. */
     seed: number | null
   }
   leases: LeaseResult[]
   alone: Speed
   offloaded: Speed
   checks: Check[]
-  /** Of all leases. */
+  /** Cost of all leases. */
   cost: number
 }
 
@@ -25,9 +25,9 @@ export interface LeaseResult {
   nodeId: string
   fabric: string
   workers: number
-  /** From the request of the lease until the first price was here. */
+  /** From the request of the lease until the first price arrived. */
   firstResultMs: number
-  /** Its steps; what is missing to `firstResultMs` took the first invocation. */
+  /** The steps of the lease; the rest of `firstResultMs` is the first invocation. */
   timings: LeaseTimings
   roundTrips: RoundTrips
   /** How many options it priced, over all passes. */

@@ -11,7 +11,7 @@ type Child = ChildProcessByStdio<null, Readable, Readable>
 const RFAAS = fileURLToPath(new URL('../../packages/rfaas/bin/rfaas.mjs', import.meta.url))
 /** From the start of a process until it can be reached: about 1 s on two busy cores. */
 const READY_TIMEOUT_MS = 20_000
-/** How long the last words of an ended process are waited for: its own children may hold the pipe open for longer. */
+/** How long to wait for the last output of an ended process: its own children may hold the pipe open for longer. */
 const LAST_WORDS_TIMEOUT_MS = 100
 const STDERR_CHARS_KEPT = 4_096
 
@@ -22,7 +22,7 @@ export class RfaasProcess {
   /** Where it can be reached. */
   readonly url: string
   readonly pid: number
-  /** Resolves as soon as the process has ended without being told to; says how and, if it left a word, why. */
+  /** Resolves as soon as the process has ended without being told to, with how and, if the process wrote it, why. */
   readonly lost: Promise<RfaasError>
   readonly #child: Child
   readonly #ended: Promise<RfaasError | null>
@@ -42,12 +42,12 @@ export class RfaasProcess {
   }
 
   /**
-   * Starts `rfaas ARGS…` and waits until it says where it can be reached. The process gets a session of its own, so
-   * that a Ctrl-C reaches us alone, who then stop everything in order; and the kernel ends it when we end.
+   * Starts `rfaas ARGS…` and waits until it says where it can be reached. The process gets its own session, so that a
+   * Ctrl-C reaches only us and we stop everything in order. The kernel ends the process when we end.
    *
-   * @param code of the error when it ends
+   * @param code of the error when the process ends
    * @param signal gives up the start; its reason is thrown
-   * @throws {RfaasError} `code` when it ends before it is ready, or is not ready in time
+   * @throws {RfaasError} `code` when the process ends before it is ready, or is not ready in time
    */
   static async start(
     name: string,
@@ -71,7 +71,7 @@ export class RfaasProcess {
   }
 
   /**
-   * SIGTERM, then SIGKILL if it is still there after `graceMs`. Resolves when it is gone.
+   * Sends SIGTERM, and SIGKILL if the process is still there after `graceMs`. Resolves when it is gone.
    *
    * @throws {RfaasError} when it did not end in time and with exit code 0
    */

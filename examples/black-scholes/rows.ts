@@ -27,7 +27,7 @@ export interface Portfolio {
   count: number
   /** `count` rows of ROW_NUMBERS. */
   rows: Float64Array
-  /** One price an option, from whoever gave the options; null where nobody did. */
+  /** One reference price per option, from the source of the options; null where the source gives none. */
   references: Float64Array | null
   /** Whether options 2i and 2i+1 are the call and the put on the same terms. */
   paired: boolean

@@ -7,7 +7,7 @@ import type { Answer, Numbered, Order } from './client-program.ts'
 
 const PROGRAM = fileURLToPath(new URL('client-program.ts', import.meta.url))
 
-/** A program that leases and invokes, in a process of its own, so that it can be stopped and killed. */
+/** A program that leases and invokes in its own process, so that it can be stopped and killed. */
 export class ClientProcess implements AsyncDisposable {
   readonly child: ChildProcess
   readonly #waiting = new Map<number, (answer: Answer) => void>()
@@ -21,7 +21,7 @@ export class ClientProcess implements AsyncDisposable {
     })
   }
 
-  /** @param prefix what is put before its command */
+  /** @param prefix words to put before its command */
   static async start(
     managerUrl: string,
     temporaryFolder: string,
@@ -48,12 +48,12 @@ export class ClientProcess implements AsyncDisposable {
     return this.#tell({ kind: 'lease', options }) as Promise<{ leaseId: string }>
   }
 
-  /** Rejects with the client's error as a sentence, the code first. */
+  /** Invokes a function. Rejects with the client's error as a sentence, the code first. */
   call(name: string, ...args: unknown[]): Promise<unknown> {
     return this.#tell({ kind: 'call', name, args })
   }
 
-  /** Begins an invocation, and answers when it is on its way. */
+  /** Begins an invocation, and resolves when it is on its way. */
   async begin(name: string, ...args: unknown[]): Promise<void> {
     await this.#tell({ kind: 'begin', name, args })
   }
@@ -73,7 +73,7 @@ export class ClientProcess implements AsyncDisposable {
     await exited
   }
 
-  /** Ends in good order: its `await using` releases what it has leased. */
+  /** Shuts it down cleanly: its `await using` releases its lease. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return
     const exited = once(this.child, 'exit')

@@ -1,4 +1,4 @@
-/** What a ClientProcess runs: does what its parent says, and ends in good order when the parent hangs up. */
+/** The program of a ClientProcess: obeys its parent's orders, and shuts down cleanly when the parent disconnects. */
 import { once } from 'node:events'
 import { connect, dieWithParent, type Lease, type LeaseOptions } from 'rfaas'
 

@@ -1,6 +1,6 @@
 import type { RfaasError } from 'rfaas'
 
-/** For `assert.rejects` and `assert.throws`: an RfaasError of this code, whose sentence matches. */
+/** For `assert.rejects` and `assert.throws`: expects an RfaasError with this code whose message matches `sentence`. */
 export function error(
   code: RfaasError['code'],
   sentence: RegExp = /./,

@@ -4,7 +4,7 @@ import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
 import { raw } from 'rfaas/functions'
 
-/* What the system tests invoke. */
+/* Functions that the system tests invoke. */
 
 export interface Greeting {
   readonly text: string
@@ -24,7 +24,7 @@ export async function later<T>(ms: number, value: T): Promise<T> {
   return value
 }
 
-/** Is under way until there is a file of this name. */
+/** Runs until the file `gate` exists. */
 export async function whileShut<T>(gate: string, value: T): Promise<T> {
   while (!existsSync(gate)) await delay(5)
   return value
@@ -55,7 +55,7 @@ export const refuse = raw((input) => {
   return input.length
 })
 
-/** The first byte says for how many turns of the event loop it is under way. */
+/** The first byte is the number of turns of the event loop that the invocation takes. */
 export const invertAfterTurns = raw(async (input, output) => {
   for (let turns = input[0]!; turns > 0; turns--) await setImmediate()
   for (let i = 0; i < input.length; i++) output[i] = ~input[i]!
@@ -67,21 +67,21 @@ export const spin = raw(() => {
   for (;;);
 })
 
-/** Keeps the core busy for as many milliseconds as its first four bytes say. */
+/** Keeps the core busy; its first four bytes are the duration in milliseconds. */
 export const computeInPlace = raw((input) => {
   compute(new DataView(input.buffer, input.byteOffset).getUint32(0, true))
   return 0
 })
 
-/** Never settles: what is in flight when something is lost. */
+/** Never settles: for invocations that are in flight when something is lost. */
 export const never = (): Promise<never> => new Promise(() => {})
 
 export const whoAmI = (): { pid: number; threadId: number } => ({ pid: process.pid, threadId })
 
-/** The worker's thread as `/proc` has it: `PID/task/TID`. */
+/** The worker's thread as a `/proc` path: `PID/task/TID`. */
 export const thread = (): string => readlinkSync('/proc/thread-self')
 
-/** The worker that ran it; slow enough that others have their turn. */
+/** Tells which worker ran it; slow enough for the other workers to get their turn. */
 export async function whoRan(index: number): Promise<{ index: number; threadId: number }> {
   await delay(5)
   return { index, threadId }
@@ -101,7 +101,7 @@ export const text = (length: number): string => 'x'.repeat(length)
 let together = 0
 let mostTogether = 0
 
-/** How many of these ran at once so far on this worker. */
+/** The largest number of these that have run at once on this worker so far. */
 export async function crowd(ms: number): Promise<number> {
   mostTogether = Math.max(mostTogether, ++together)
   await delay(ms)
@@ -131,7 +131,7 @@ export function exit(code: number): void {
   process.exit(code)
 }
 
-/** Something goes wrong later, outside of any invocation. */
+/** Throws later, outside of any invocation. */
 export function breakSoon(reason: string): void {
   setTimeout(() => {
     throw new Error(reason) // breakSoon throws here
@@ -144,32 +144,32 @@ export function rejectSoon(reason: string): void {
 
 let ticks = 0
 
-/** Starts a timer of the module's own. */
+/** Starts a timer of the module. */
 export function tick(everyMs: number): void {
   setInterval(() => ticks++, everyMs)
 }
 
 export const ticked = (): number => ticks
 
-/** Leaves a line that stays when everything here is killed. */
+/** Writes a line to a file, which stays when the processes are killed. */
 export function note(path: string, line: string): string {
   appendFileSync(path, `${line}\n`)
   return line
 }
 
-/** Never returns, and says by a file that it has begun. */
+/** Never returns; creates the file `begun` when it begins. */
 export function computeForever(begun: string): never {
   appendFileSync(begun, '')
   for (;;);
 }
 
-/** The same, but in native code, where neither a terminated thread nor process.exit ends it. */
+/** As {@link computeForever}, but in native code, where neither a terminated thread nor process.exit ends it. */
 export function blockForever(begun: string): void {
   appendFileSync(begun, '')
   execFileSync('sleep', ['1000'])
 }
 
-/** Starts a process in a session of its own; its pid. */
+/** Starts a process in its own session, and returns its pid. */
 export function detach(): number {
   const child = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' })
   child.unref()

@@ -1,6 +1,6 @@
 import { closeSync, writeSync } from 'node:fs'
 
-/* Functions that mean harm: what they do to the descriptor over which their executor talks with its node. */
+/* Hostile functions: they misuse the descriptor over which their executor talks with its node. */
 
 export const add = (a: number, b: number): number => a + b
 
@@ -8,7 +8,7 @@ export function write(fd: number, bytes: Uint8Array): void {
   writeSync(fd, bytes)
 }
 
-/** Writes as much as it can for as long as it lives. */
+/** Writes as much as it can until it is killed. */
 export function flood(fd: number, bytes: Uint8Array): void {
   for (;;) {
     try {

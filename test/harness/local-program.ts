@@ -1,4 +1,4 @@
-/** A program with a cluster of its own, local(), and a lease from it, in a process of its own; does what its parent says. */
+/** A program with its own cluster from local(), and a lease from it, in its own process; obeys its parent's orders. */
 import { dieWithParent, local } from 'rfaas'
 
 import type * as Functions from './functions.ts'

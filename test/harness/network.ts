@@ -1,7 +1,7 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 
-/** Why no network can be made here; null when it can. */
+/** Why networks cannot be created on this machine; null when they can. */
 export function reasonAgainstNetworks(): string | null {
   for (const tool of ['ip', 'nsenter']) if (spawnSync(tool, ['-V']).error) return `there is no ${tool}`
   return spawnSync('unshare', ['--net', 'true']).status === 0 ? null : 'network namespaces need root'
@@ -10,13 +10,13 @@ export function reasonAgainstNetworks(): string | null {
 /** A computer on the network. */
 export interface Host {
   readonly address: string
-  /** What is put before a command that is to run there. */
+  /** Words to put before a command to run it on this host. */
   readonly prefix: readonly string[]
 }
 
 /**
- * Computers that reach each other over a router, each a network namespace. They are gone with the processes that hold
- * them, and those end with us.
+ * Computers that reach each other over a router, each a network namespace. A namespace ends with the process that holds
+ * it, and those processes end with this one.
  */
 export class Network implements AsyncDisposable {
   readonly #holders: ChildProcess[] = []
@@ -42,7 +42,7 @@ export class Network implements AsyncDisposable {
     return { address, prefix }
   }
 
-  /** Loses whatever one of two sends the other, without a word, until it is repaired or the scope ends. */
+  /** Silently drops all packets between two hosts, until it is repaired or the scope ends. */
   cut(one: Host, other: Host): Disposable & { repair(): void } {
     const rules = [
       ['from', one.address, 'to', other.address, 'blackhole'],
@@ -69,11 +69,11 @@ export class Network implements AsyncDisposable {
     execute([...this.#router, ...command])
   }
 
-  /** With a process in it that ends with its standard input. */
+  /** Creates a namespace, held by a process that ends with its standard input. */
   async #namespace(): Promise<{ pid: number; prefix: readonly string[] }> {
     const holder = spawn('unshare', ['--net', 'cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
     this.#holders.push(holder)
-    // What comes back has come from cat, so the namespace is there.
+    // An echo from cat proves that the namespace exists.
     holder.stdin.write('.')
     await once(holder.stdout, 'data')
     const prefix = ['nsenter', '--target', String(holder.pid), '--net']

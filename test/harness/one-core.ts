@@ -1,6 +1,6 @@
 /**
- * Run on one processor (`taskset -c 0`): prints medians in microseconds of a round trip between two threads that sleep
- * and wake with Atomics, of a hot call, and of a warm one.
+ * To be run on one processor (`taskset -c 0`): prints medians in microseconds of a round trip between two threads that
+ * sleep and wake with Atomics, of a hot call, and of a warm one.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'

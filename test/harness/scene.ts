@@ -24,17 +24,17 @@ export interface Started {
   readonly pid: number
 }
 
-/** Of one node: more than the tests ask for, but for those that ask for more. Executors are those of leases: no pool. */
+/** Capacity of one node; enough for most tests. Nodes have no pool, so every executor belongs to a lease. */
 const CORES = 2
 const MEMORY_MIB = 4096
 
 /**
- * What one test, or the tests of one file, put on the stage: managers, nodes and clients, in processes of their own or
- * embedded in this one, and all that those start. At its end everything is stopped, and it fails when a process, a
- * listening port, shared memory or a file in /dev/shm is left.
+ * The managers, nodes and clients of one test or test file, in their own processes or embedded in this one, and all
+ * that they start. Disposing of it stops everything, and fails when a process, a listening port, shared memory or a
+ * file in /dev/shm is left.
  */
 export class Scene implements AsyncDisposable {
-  /** By this folder all processes are found, however they were orphaned. For files of the test, too. */
+  /** TMPDIR of all processes of the scene, by which they are found even when orphaned. Also for files of the test. */
   readonly folder: string = mkdtempSync(join(tmpdir(), 'rfaas-scene-'))
   readonly #before: Traces = lookForTraces()
   readonly #temporaryFolder = process.env['TMPDIR']
@@ -42,11 +42,11 @@ export class Scene implements AsyncDisposable {
   #gates = 0
 
   constructor() {
-    // Executors of an embedded node get their environment from ours.
+    // An embedded node's executors inherit TMPDIR from this process.
     process.env['TMPDIR'] = this.folder
   }
 
-  /** A manager and one node in this process, with intervals and prices of one's own, and a connection to them. */
+  /** Starts a manager and one node in this process, with the given options, and connects to them. */
   async embedded(options: { manager?: ResourceManagerOptions; node?: Partial<NodeOptions> } = {}): Promise<Cluster> {
     const manager = await startResourceManager({ port: 0, ...options.manager })
     this.#stack.defer(() => manager.close())
@@ -64,7 +64,7 @@ export class Scene implements AsyncDisposable {
     return this.connect(manager.url)
   }
 
-  /** For functions that are under way until the test says so. */
+  /** A gate for functions that run until the test opens it. */
   gate(): { readonly path: string; open(): void } {
     const path = join(this.folder, `gate-${++this.#gates}`)
     return { path, open: () => writeFileSync(path, '') }
@@ -74,12 +74,12 @@ export class Scene implements AsyncDisposable {
     return this.#stack.use(await connect(url))
   }
 
-  /** @param args as on the command line; --port too, to come back where one was before */
+  /** @param args as on the command line; with --port, to restart at the port of an earlier one */
   manager(...args: string[]): Promise<Started> {
     return this.managerOn([], ...args)
   }
 
-  /** @param prefix what is put before the command, as of a {@link Host} */
+  /** @param prefix words to put before the command, from a {@link Host} */
   managerOn(prefix: readonly string[], ...args: string[]): Promise<Started> {
     const port = args.includes('--port') ? [] : ['--port', '0']
     return this.#service(prefix, 'manager', ...port, ...args)
@@ -100,7 +100,7 @@ export class Scene implements AsyncDisposable {
     return this.#stack.use(await ClientProcess.start(managerUrl, this.folder, prefix))
   }
 
-  /** The executor processes that run, whichever node started them. */
+  /** The running executor processes of all nodes. */
   executors(): MarkedProcess[] {
     return processesOf(this.folder).filter(({ args }) => args.some((arg) => /\/executor\/main\.[jt]s$/.test(arg)))
   }
@@ -110,7 +110,7 @@ export class Scene implements AsyncDisposable {
   }
 
   /**
-   * Waits until the cluster is as at its beginning: no executor, no open lease, all of every node free; gives up after
+   * Waits until the cluster is idle: no executor, no open lease, and the whole capacity of every node free. Fails after
    * some seconds.
    */
   async idle(cluster: Cluster): Promise<void> {
@@ -146,7 +146,7 @@ export class Scene implements AsyncDisposable {
     this.#stack.defer(async () => {
       service.child.kill('SIGTERM')
       const { code, signal, stderr } = await service.finished()
-      // Those that a test has killed on purpose have nothing more to say.
+      // Services that a test has killed on purpose are not checked.
       if (signal !== 'SIGKILL') assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, args.join(' '))
     })
     const { url } = await service.ready<{ url: string }>()
@@ -154,12 +154,12 @@ export class Scene implements AsyncDisposable {
   }
 }
 
-/** esbuild serves all the bundling of one process, ours here, and ends with it. */
+/** esbuild's service process does all bundling for one process, here this one, and ends with it. */
 function isBundler({ parentPid, args }: MarkedProcess): boolean {
   return parentPid === process.pid && args[0]!.endsWith('/bin/esbuild')
 }
 
-/** The errors that one dispose suppressed for another's; nothing prints them by itself. */
+/** The errors nested in a SuppressedError; Node does not print them by itself. */
 function unfold(error: unknown): unknown[] {
   return error instanceof SuppressedError ? [...unfold(error.suppressed), ...unfold(error.error)] : [error]
 }

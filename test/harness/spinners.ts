@@ -1,9 +1,9 @@
-// spinners MILLISECONDS: two threads pass a word to and fro by looking at it, and never give way. Prints the round trips a second.
+// spinners MILLISECONDS: two threads exchange a word by polling, without yielding. Prints the round trips a second.
 import { once } from 'node:events'
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 
 const REQUEST = 0
-// A cache line of its own.
+// On another cache line than REQUEST.
 const ANSWER = 32
 
 function serve(words: Int32Array): void {

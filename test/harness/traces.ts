@@ -1,18 +1,18 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 
-/** What this process and this machine hold that a test may leave behind. */
+/** State of this process and this machine that a test may leave behind. */
 export interface Traces {
   /** Files in /dev/shm. */
   readonly sharedMemory: readonly string[]
-  /** TCP addresses, as the kernel prints them, on which this process listens. */
+  /** TCP addresses, in the kernel's notation, on which this process listens. */
   readonly listening: readonly string[]
-  /** Memory that this process shares with executors: open descriptors of it, and mappings. */
+  /** Number of open descriptors and mappings of memory shared with executors. */
   readonly channels: number
 }
 
 const LISTEN = '0A'
 
-/** What is there now and was not there before, in sentences. Others' tests may come and go beside us. */
+/** What exists now and did not before, in sentences. Other tests may run at the same time. */
 export function leftSince(before: Traces): string[] {
   const now = lookForTraces()
   return [
@@ -22,7 +22,7 @@ export function leftSince(before: Traces): string[] {
   ]
 }
 
-/** Looks now. What processes of their own held went with them. */
+/** Takes the traces now. Other processes' resources end with them and are not included. */
 export function lookForTraces(): Traces {
   const open = readdirSync('/proc/self/fd').map(linkOf)
   const mapped = readFileSync('/proc/self/maps', 'utf8').split('\n')
@@ -38,7 +38,7 @@ function linkOf(fd: string): string {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`)
   } catch {
-    return '' // the descriptor of this very look
+    return '' // the descriptor of this readdir itself
   }
 }
 
@@ -53,7 +53,7 @@ function listeners(open: ReadonlySet<string>): string[] {
   )
 }
 
-/** Processor time that a process has used, all its threads, in milliseconds; in steps of 10. */
+/** Processor time of a process with all its threads, in milliseconds, in steps of 10. */
 export function cpuMsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   // pid (name, which may hold anything) state … : user and system time are fields 14 and 15, in ticks of 10 ms.
@@ -61,7 +61,7 @@ export function cpuMsOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10
 }
 
-/** What a thread has used of its processor, in nanoseconds, and how often it fell asleep. `PID/task/TID` names it. */
+/** Processor time of a thread in nanoseconds, and how often it fell asleep. `thread` is `PID/task/TID`. */
 export function usageOf(thread: string): { cpuNs: number; sleeps: number } {
   const status = readFileSync(`/proc/${thread}/status`, 'latin1')
   const sleeps = Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(status)![1])

@@ -1,10 +1,10 @@
 import { strict as assert } from 'node:assert'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Every loss is noticed within this time; generous, for the machine may be busy, or an emulated one. */
+/** Every loss is noticed within this time; generous, because the machine may be busy or emulated. */
 export const NOTICED_MS_MAX: number = 5_000 * Number(process.env['RFAAS_TEST_PATIENCE'] ?? 1)
 
-/** How often it is looked at what only other processes know. */
+/** How often state of other processes is polled. */
 const LOOK_EVERY_MS = 20
 
 /** The outcome of `work`, which must come within `limitMs`. */
@@ -18,7 +18,7 @@ export async function within<T>(limitMs: number, what: string, work: Promise<T>)
   }
 }
 
-/** Looks until `look` gives `expected`; what it last gave is in the failure. */
+/** Polls until `look` returns `expected`; the failure shows what it returned last. */
 export async function becomes<T>(expected: T, look: () => T | Promise<T>, limitMs = NOTICED_MS_MAX): Promise<void> {
   const endMs = performance.now() + limitMs
   for (;;) {
@@ -33,7 +33,7 @@ export async function becomes<T>(expected: T, look: () => T | Promise<T>, limitM
   }
 }
 
-/** Looks until `isSo` accepts what `look` gives, and gives it. */
+/** Polls until `isSo` accepts what `look` returns, and returns it. */
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,

@@ -1,6 +1,6 @@
 /**
- * A thread that invokes at random moments around the hot timeout, in every way there is, and says how far it is. It
- * may wait for ever, in JavaScript that spins too: whoever started it watches `progress` and ends it.
+ * A thread that invokes at random moments around the hot timeout, in every possible way, and records its progress. It
+ * may hang for ever, even spinning in JavaScript: the thread that started it watches `progress` and terminates it.
  */
 import { strict as assert } from 'node:assert'
 import { setImmediate } from 'node:timers/promises'
@@ -10,12 +10,12 @@ import { connect, type Lease, type LeaseOptions } from 'rfaas'
 import type * as Functions from './functions.ts'
 import { DONE, LEASE, TICK_MS, TICKS, WAY, WAY_NAMES, WAYS, type WakeUpJob, type WayName } from './wake-up-job.ts'
 
-/** Longer than a busy machine keeps a thread from running, shorter than a sleeper takes to look up by itself. */
+/** Longer than a busy machine keeps a thread from running, but shorter than a sleeper takes to wake up by itself. */
 const LATE_MS = 800
-/** Of the ticks in so long a time, this share says that the machine was not standing still. */
+/** When at least this share of the expected ticks has come, the machine was not standing still. */
 const TICKS_SHARE = 0.5
 const BATCH_MAX = 16
-/** What a worker without a hot timeout takes from its answer until it sleeps, about. */
+/** About how long a worker without a hot timeout takes from its answer until it sleeps. */
 const FALL_ASLEEP_MS = 0.01
 
 type Workers = Lease<typeof Functions>
@@ -31,7 +31,7 @@ function random(): number {
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
 }
 
-/** Ends around the moment at which a worker that was hot falls asleep. */
+/** Pauses until about the moment at which a hot worker falls asleep. */
 async function pause(hotTimeoutMs: number): Promise<void> {
   const endMs = performance.now() + random() * 2 * Math.max(hotTimeoutMs, FALL_ASLEEP_MS)
   const isYielding = random() < 0.25
@@ -41,7 +41,7 @@ async function pause(hotTimeoutMs: number): Promise<void> {
 const input = new Uint8Array(8)
 const words = new Uint32Array(input.buffer)
 
-/** A lease, and the slot for calls in place. */
+/** A lease, and its slot for in-place calls. */
 class Subject {
   readonly workers: Workers
   readonly hotTimeoutMs: number
@@ -64,7 +64,7 @@ function batch({ workers }: Subject): Promise<Uint8Array[]> {
 async function mixedBatch(subject: Subject): Promise<Uint8Array[]> {
   const { workers } = subject
   const under = [workers.call.invertLater(input), workers.call.invertAfterTurns(input), workers.call.invert(input)]
-  // While those are under way the client spins for this one, and settles the others as they come.
+  // While those are in flight the client spins for this one, and settles the others as they arrive.
   const last = workers.invokeSync('invert', subject.slot).slice()
   return [...(await Promise.all(under)), last]
 }
@@ -80,14 +80,14 @@ const DO: Record<WayName, Way> = {
   'a batch': batch,
   'a mixed batch around an invokeSync': mixedBatch,
 }
-/** Each as often as it is to be drawn. */
+/** Each way as often as its weight. */
 const LOTS = WAY_NAMES.flatMap((name, way) => Array.from({ length: WAYS[name] }, () => way))
 
 await using cluster = await connect(url)
 await using leases = new AsyncDisposableStack()
 const subjects: Subject[] = []
 for (const hotTimeoutMs of hotTimeoutsMs) {
-  // One never spins for a result, the other for a while: who sleeps when, and on what, differs.
+  // One lease never spins for a result, the other does for a while: the client then sleeps at different moments.
   for (const spinUs of [0, 50]) {
     const options: LeaseOptions = { functions, fabric, hotTimeoutMs, spinUs, payloadBytesMax: 1024 }
     subjects.push(new Subject(leases.use(await cluster.lease<typeof Functions>(options)), hotTimeoutMs))

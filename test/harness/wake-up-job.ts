@@ -1,26 +1,26 @@
 import type { FabricChoice } from 'rfaas'
 
-/** What wake-up.test.ts and wake-up-client.ts share. */
+/** Job of wake-up.test.ts for wake-up-client.ts. */
 export interface WakeUpJob {
   url: string
   functions: string
   fabric: FabricChoice
   seed: number
-  /** Two leases of each. */
+  /** Two leases for each. */
   hotTimeoutsMs: number[]
   invocations: number
   /** The words below. */
   progress: Int32Array
 }
 
-/** Words of `progress`: invocations done, what is under way, and the ticks of whoever watches. */
+/** Words of `progress`: invocations done, the way and the lease in use, and the ticks of the watching thread. */
 export const DONE = 0
 export const WAY = 1
 export const LEASE = 2
 export const TICKS = 3
 export const TICK_MS = 20
 
-/** The ways to invoke, by their number in `progress`, and how often each is drawn. */
+/** The ways to invoke, in the order of their number in `progress`, with how often each is drawn. */
 export const WAYS = {
   invokeSync: 8,
   invoke: 4,

@@ -3,7 +3,7 @@ import { raw } from 'rfaas/functions'
 
 import { NASTY } from '../../packages/rfaas/src/test-thrown.ts'
 
-/* What test/what-travels.test.ts invokes. */
+/* Functions that test/what-travels.test.ts invokes. */
 
 export const count = (): number => NASTY.length
 
@@ -21,7 +21,7 @@ export const throwsRaw = raw((input) => {
   throw NASTY[input[0]!]![1]
 })
 
-/** Outside of any invocation. */
+/** Throws outside of any invocation. */
 export const throwsLater = (index: number): void => {
   setTimeout(() => {
     throw NASTY[index]![1]
@@ -30,7 +30,7 @@ export const throwsLater = (index: number): void => {
 
 const gates: (() => void)[] = []
 
-/** Is under way until {@link open}. */
+/** Runs until {@link open}. */
 export const held = (): Promise<string> => new Promise((resolve) => gates.push(() => resolve('whole')))
 
 export const open = (): void => gates.splice(0).forEach((gate) => gate())
@@ -58,7 +58,7 @@ export const link = (): unknown => ({ items: [1, { url: new URL('http://example.
 export const nested = (depth: number): unknown =>
   Array.from({ length: depth }).reduce((inner) => ({ inner }), undefined)
 
-/** As many a library does it: the bytes of an array are those of its buffer. */
+/** As many libraries do: returns the bytes of the whole buffer under an array. */
 export const bytesOf = ({ samples }: { samples: Float32Array }): Uint8Array =>
   new Uint8Array(samples.buffer as ArrayBuffer)
 

@@ -3,10 +3,10 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 
-/** Where everything is kept between runs; nothing of the guest is anywhere else. */
+/** Folder that keeps files between runs; the guest has no files anywhere else. */
 export const cacheFolder: string = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'rfaas/rdma-guest')
 
-/** A new folder in the cache; removed at the end of the scope, or of this process. */
+/** A new folder in the cache; removed at the end of the scope, or when this process exits. */
 export function temporaryFolder(prefix: string): { readonly path: string } & Disposable {
   mkdirSync(cacheFolder, { recursive: true })
   const path = mkdtempSync(join(cacheFolder, `${prefix}-`))

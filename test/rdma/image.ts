@@ -23,10 +23,13 @@ export interface Image {
   readonly initramfs: string
 }
 
-/** Debian's name for its kernel of the day. Its sibling for clouds has neither Soft-RoCE nor 9p. */
+/** Debian's package for its current kernel. The cloud variant has neither Soft-RoCE nor 9p. */
 const KERNEL = 'linux-image-amd64'
 
-/** In the order of need; what they depend on comes with them. Soft-RoCE asks for "crc32" by that name, hence both. */
+/**
+ * Kernel modules in the order of loading; their dependencies are added. Soft-RoCE asks for "crc32" by that name, so
+ * both variants are listed.
+ */
 const MODULES = [
   ...['virtio_pci', '9pnet_virtio', '9p', 'overlay'], // the host's files
   ...['veth', 'virtio_net', 'sch_netem'], // cables, and cables that lose
@@ -35,7 +38,7 @@ const MODULES = [
 
 const INIT = fileURLToPath(new URL('./guest/init', import.meta.url))
 
-/** The guest's kernel and first files; made once, and again when what they are made of has changed. */
+/** The guest's kernel and initramfs; built once, and again when the recipe has changed. */
 export function prepareImage(say: (what: string) => void): Image {
   const recipe = createHash('sha256').update(readFileSync(INIT)).update(MODULES.join()).digest('hex').slice(0, 16)
   const folder = join(cacheFolder, `image-${recipe}`)
@@ -53,7 +56,7 @@ export function prepareImage(say: (what: string) => void): Image {
     const release = readdirSync(join(unpacked, 'lib/modules'))[0]!
     writeFileSync(join(building, 'kernel'), unpackKernel(readFileSync(join(unpacked, `boot/vmlinuz-${release}`))))
     writeFileSync(join(building, 'initramfs'), packInitramfs(unpacked, release))
-    // All of it, or nothing: a run that is ended half way leaves no folder of that name.
+    // Renamed only when complete: an interrupted run leaves no folder of that name.
     renameSync(building, folder)
   } finally {
     for (const path of [unpacked, building]) rmSync(path, { recursive: true, force: true })
@@ -68,15 +71,15 @@ function downloadKernel(): string {
   const found = name()
   if (found === undefined) throw new Error(`Cannot get a kernel: apt-cache knows no ${KERNEL}`)
   const cached = (): string | undefined => readdirSync(cacheFolder).find((file) => file.startsWith(`${found}_`))
-  // As this user, into its folder: apt's own user could not write there.
+  // Downloads as this user, because apt's own user could not write to this folder.
   if (cached() === undefined)
     mustRun('apt-get', ['-q', '-o', 'APT::Sandbox::User=root', 'download', found], { cwd: cacheFolder })
   return join(cacheFolder, cached()!)
 }
 
 /**
- * The ELF kernel inside a bzImage: QEMU enters it directly, and the guest need not spend seconds on unpacking itself.
- * Should it be packed in another way than xz, it is used as it is.
+ * The ELF kernel inside a bzImage: QEMU enters it directly, which saves the guest seconds of unpacking. A kernel that
+ * is not packed with xz is used as it is.
  */
 function unpackKernel(bzImage: Buffer): Buffer {
   const start = bzImage.indexOf(Buffer.from('fd377a585a00', 'hex'))
@@ -85,7 +88,7 @@ function unpackKernel(bzImage: Buffer): Buffer {
   const kernel = join(cacheFolder, 'kernel.elf')
   try {
     writeFileSync(packed, bzImage.subarray(start))
-    // What follows the packed kernel is not its own, of which xz complains once it is done.
+    // xz fails after unpacking because other data follows the packed kernel; that error is ignored.
     run('sh', ['-c', 'exec xz -dcq "$0" >"$1"', packed, kernel])
     const elf = readFileSync(kernel)
     return elf.subarray(0, 4).toString('latin1') === '\x7fELF' ? elf : bzImage
@@ -112,7 +115,7 @@ function packInitramfs(unpacked: string, release: string): Buffer {
   return gzipSync(readFileSync(archive), { level: constants.Z_BEST_SPEED })
 }
 
-/** The paths of the modules and of all that they need, each after what it needs itself. */
+/** The paths of the modules and of their dependencies, each after its own dependencies. */
 function inOrder(modulesDep: string): string[] {
   const needs = new Map<string, string[]>()
   const pathOf = new Map<string, string>()

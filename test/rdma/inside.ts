@@ -1,4 +1,4 @@
-/** What the guest runs: the files of suite/, or those whose name holds one of the words given. */
+/** Runs in the guest: the test files of suite/, or those whose name contains one of the words given. */
 import { globSync } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 import { Tally } from '../../scripts/tally.ts'
 
-/** An emulated processor is some thirty times as slow as a real one. */
+/** Limit for one test; large, because an emulated processor is some thirty times as slow as a real one. */
 const TEST_MS_MAX = 120_000
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -18,7 +18,7 @@ const files = globSync('*.test.js', { cwd: suite })
   .sort()
   .map((file) => `${suite}/${file}`)
 const tally = new Tally(root)
-// They cut cables and lose packets: one at a time.
+// One at a time, because the tests cut cables and lose packets.
 const events = run({ files, concurrency: 1, timeout: TEST_MS_MAX })
 tally.listen(events)
 const report = events.compose(new spec())

@@ -1,6 +1,6 @@
 /**
- * What the guest runs last: the raw write with immediate beside a hot invocation, over the same two devices, in rounds that
- * take turns. In an emulated machine only the ratio says something, and that not much.
+ * Runs last in the guest: compares the raw write with immediate to a hot invocation over the same two devices, in
+ * alternating rounds. In an emulated machine only the ratio is meaningful, and only roughly.
  */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,12 +15,12 @@ import { FAR, NEAR } from './suite/devices.ts'
 const run = promisify(execFile)
 const ROUNDS = 3
 const TRIPS = 1000
-/** Until then machine code has been made of what is JavaScript here and in the worker; in later rounds it is there. */
+/** Invocations until the JavaScript on both sides is JIT-compiled; later rounds need fewer. */
 const WARM_UP = 4000
 const WARM_UP_AGAIN = 500
 const PAYLOAD_BYTES = 64
 const SERVER_READY_MS_MAX = 20_000
-/** Longer than any trip; then the worker sleeps, and leaves both processors to the others. */
+/** Longer than any round trip. After it the worker sleeps, and leaves both processors to the other programs. */
 const HOT_TIMEOUT_MS = 200
 
 const pingPong = fileURLToPath(new URL('../../bench/build/ofi_pingpong', import.meta.url))
@@ -28,16 +28,16 @@ const functions = fileURLToPath(new URL('./suite/links-functions.ts', import.met
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
-/** The usual tool. It tells half round trips. */
+/** Round trip by perftest, the usual tool, which reports half round trips. */
 async function perftest(): Promise<number> {
   const common = ['-x', '1', '-s', String(PAYLOAD_BYTES), '-n', String(TRIPS), '-F']
-  // For each round a new one: it serves a single client.
+  // A new server for each round, because it serves a single client.
   const server = spawn('ib_write_lat', [...common, '-d', NEAR.device], { stdio: 'ignore' })
   const closed = once(server, 'close')
   try {
     const endMs = performance.now() + SERVER_READY_MS_MAX
     for (;;) {
-      // There is no way to hear when it listens but to try.
+      // The only way to learn that the server listens is to try.
       const { stdout } = await run('ib_write_lat', [...common, '-d', FAR.device, NEAR.address]).catch(() => ({
         stdout: '',
       }))
@@ -52,7 +52,7 @@ async function perftest(): Promise<number> {
   }
 }
 
-/** Our own write with immediate in C (bench/native/ofi_pingpong.c). */
+/** Round trip of our own write with immediate in C (bench/native/ofi_pingpong.c). */
 async function raw(): Promise<number> {
   const args = [PAYLOAD_BYTES, TRIPS, WARM_UP_AGAIN].map(String)
   const { stdout } = await run(pingPong, [...args, 'verbs'], { env: { OFI_HOST: NEAR.address } })

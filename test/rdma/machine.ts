@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 
-/** What the guest and its tests need of Debian, besides what every checkout needs. */
+/** Debian packages that the guest and its tests need, in addition to what every checkout needs. */
 const PACKAGES = [
   'qemu-system-x86',
   'busybox-static', // the first program of the guest
@@ -18,14 +18,14 @@ export interface Said {
   readonly output: string
 }
 
-/** Runs a program to its end; what it said is shown only when somebody wants to know why it failed. */
+/** Runs a program to its end; its output is captured, to be shown when it has failed. */
 export function run(program: string, args: readonly string[], options: { cwd?: string; input?: Buffer } = {}): Said {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
   const { status, stdout, stderr, error } = spawnSync(program, args, { ...options, env, encoding: 'utf8' })
   return { ok: status === 0, output: `${stdout ?? ''}${stderr ?? ''}${error === undefined ? '' : error.message}` }
 }
 
-/** As `run`; a failure is an error with all that was said. */
+/** As {@link run}, but throws an error with all the output when the program fails. */
 export function mustRun(program: string, args: readonly string[], options: { cwd?: string } = {}): string {
   const { ok, output } = run(program, args, options)
   if (!ok) throw new Error(`${program} ${args.join(' ')} failed:\n${output}`)
@@ -38,7 +38,7 @@ export function missingPackages(): string[] {
   return PACKAGES.filter((name) => !installed.has(name))
 }
 
-/** Why no guest can run on this machine; null when one can, once `missingPackages` are installed. */
+/** Why no guest can run on this machine; null when one can, once {@link missingPackages} are installed. */
 export function reasonAgainst(): string | null {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     return `the guest is for Linux on x86-64, this is ${process.platform} on ${process.arch}`
@@ -59,7 +59,7 @@ export function installPackages(): string | null {
   const missing = missingPackages()
   if (missing.length === 0) return null
   const apt = (...args: string[]): Said => run('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...args])
-  // The lists may be old or absent; should new ones not come, those at hand may still do.
+  // The package lists may be old or absent. If the update fails, the old ones may still suffice.
   apt('update')
   const { ok, output } = apt('install', '--no-install-recommends', ...missing)
   return ok ? null : `apt-get cannot install ${missing.join(', ')}:\n${output}`

@@ -8,14 +8,14 @@ import type { Image } from './image.ts'
 
 const GUEST = { cores: 1, memoryMib: 1536, limitMs: 9 * 60_000 }
 
-/** The host of the manager and the node, and that of the client. */
+/** The host of manager and node, and the host of the client. */
 const HOSTS = [
   { address: '10.78.0.1', program: 'server' },
   { address: '10.78.0.2', program: 'client' },
 ] as const
 
 /**
- * Two guests with one cable between them, each a host of its own: manager and node on one, the client on the other.
+ * Runs two guests with one cable between them, each a host: manager and node on one, the client on the other.
  *
  * @returns the exit code
  */
@@ -36,7 +36,7 @@ export async function runTwoHosts(
       signal: over.signal,
       say: (line) => say(`${program}: ${line}`),
     })
-    // Alone, the other would wait until its time is over.
+    // Otherwise the other guest would wait until its time limit.
     if (end.exitCode !== 0) over.abort()
     return end
   }

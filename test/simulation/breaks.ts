@@ -5,7 +5,7 @@ import type { Commit, Store } from '../../packages/rfaas/src/resource-manager/st
 import type { ManagerParts } from '../../packages/rfaas/src/resource-manager/wiring.ts'
 import type { Process } from './host.ts'
 
-/** A bug, made by changing what the real parts stand on. */
+/** A planted bug, made by changing the parts that the real code is built from. */
 export interface Break {
   readonly manager: (parts: ManagerParts) => ManagerParts
   readonly node: (parts: NodeParts, process: Process) => NodeParts
@@ -13,24 +13,24 @@ export interface Break {
 
 export const NO_BREAK: Break = { manager: (parts) => parts, node: (parts) => parts }
 
-/** By name; the simulation finds each of them. */
+/** Planted bugs by name; the simulation finds each of them. */
 export const BREAKS: Readonly<Record<string, Break>> = {
-  /** Of two who lease from one node at one time, the second knows nothing of the first. */
+  /** When two leases on a node are granted at once, the second commit does not notice the first. */
   'double-grant': onCommit((commit) => ({ ...commit, conditions: without(commit.conditions, NODES) })),
 
-  /** What a lease takes is not set aside for it. */
+  /** The capacity that a lease takes is not reserved on its node. */
   'grant-not-counted': onCommit((commit) => (isGrant(commit) ? withoutNodes(commit) : commit)),
 
-  /** The cores of a lease that is closed do not come back. */
+  /** The cores of a closed lease are not returned. */
   'forgotten-release': onCommit((commit) => (isClosing(commit) ? withoutNodes(commit) : commit)),
 
-  /** A lease is answered before it is written down, and then the manager forgets to. */
+  /** A grant is answered but never written to the store. */
   'unwritten-grant': onManagerStore((store) => ({
     ...store,
     commit: async (commit) => (isGrant(commit) ? true : store.commit(commit)),
   })),
 
-  /** A manager that starts counts its fences from 1. */
+  /** A restarted manager counts its fences from 1 again. */
   'fences-from-one': onManagerStore((store) => {
     let isFirst = true
     return {
@@ -44,7 +44,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     }
   }),
 
-  /** Whatever ended a lease, it is closed as released. */
+  /** Every lease is closed as released, whatever ended it. */
   'reason-rewritten': onCommit((commit) => ({
     ...commit,
     changes: new Map(
@@ -55,19 +55,19 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     ),
   })),
 
-  /** A node is lost when one heartbeat is late. */
+  /** A node is declared lost when one heartbeat is late. */
   'lost-too-early': { ...NO_BREAK, manager: (parts) => ({ ...parts, nodeLostAfterMs: parts.heartbeatIntervalMs }) },
 
-  /** Nothing that comes due is done. */
+  /** The manager never sweeps what is due. */
   'never-swept': { ...NO_BREAK, manager: (parts) => ({ ...parts, clock: { ...parts.clock, after: () => () => {} } }) },
 
-  /** A node takes tokens that are out of date. */
+  /** A node accepts tokens that are out of date. */
   'stale-fence': onClaims((claims) => ({ ...claims, fence: Number.MAX_SAFE_INTEGER })),
 
-  /** A node takes leases to last longer than they do. */
+  /** A node believes that leases last longer than they do: by two seconds. */
   'late-expiry': onClaims((claims) => ({ ...claims, exp: (claims['exp'] as number) + 2 })),
 
-  /** A node takes any signature. */
+  /** A node accepts any signature. */
   'forged-token': {
     ...NO_BREAK,
     node: (parts) => ({
@@ -78,16 +78,16 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     }),
   },
 
-  /** A node compares the expiry of leases with its own clock: it is off by the skew. */
+  /** A node compares the expiry of leases with its own clock, and so is wrong by the clock skew. */
   'expiry-by-own-clock': onAnswers((answer, process) => ({ ...answer, nowUnixMs: process.clock.nowUnixMs() })),
 
-  /** A node does not hear that leases of its are over. */
+  /** A node ignores the manager's list of closed leases. */
   'closed-not-heard': onAnswers((answer) => ({ ...answer, closedLeaseIds: [] })),
 
-  /** A node does not hear that leases of its are taken back. */
+  /** A node ignores retrievals. */
   'retrieval-not-heard': onAnswers((answer) => ({ ...answer, retrievals: [] })),
 
-  /** A registration, heartbeat or farewell does not say of which run of the node it is. */
+  /** Registrations, heartbeats and deregistrations do not carry the run of the node. */
   'runs-not-numbered': {
     ...NO_BREAK,
     node: (parts) => {
@@ -104,7 +104,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     },
   },
 
-  /** An executor that is stopping cannot be hastened. */
+  /** A second stop with a shorter grace has no effect on an executor that is stopping. */
   'stop-not-hastened': onExecutors((executor) => {
     let isStopping = false
     return {
@@ -116,7 +116,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     }
   }),
 
-  /** An executor that was told to stop does so when it likes. */
+  /** An executor ignores drain and stop. */
   'executor-goes-on': onExecutors(() => ({
     drain: () => {},
     stop: async () => ({ code: 0, how: 'ended with code 0' }),
@@ -147,7 +147,7 @@ function without<T>(map: ReadonlyMap<string, T>, ...prefixes: string[]): Map<str
   return new Map([...map].filter(([key]) => !prefixes.some((prefix) => key.startsWith(prefix))))
 }
 
-/** Changes what nodes read in tokens. */
+/** Changes the claims that nodes read from tokens. */
 function onClaims(change: (claims: Record<string, unknown>) => object): Break {
   const node = (parts: NodeParts): NodeParts => ({
     ...parts,
@@ -164,7 +164,7 @@ function onClaims(change: (claims: Record<string, unknown>) => object): Break {
   return { ...NO_BREAK, node }
 }
 
-/** Changes what nodes are answered by their manager. */
+/** Changes the manager's answers to nodes. */
 function onAnswers(change: (answer: object, process: Process) => object): Break {
   const node = (parts: NodeParts, process: Process): NodeParts => {
     const { rpc } = parts.manager
@@ -178,7 +178,7 @@ function onAnswers(change: (answer: object, process: Process) => object): Break 
   return { ...NO_BREAK, node }
 }
 
-/** Changes what nodes do to executors. */
+/** Changes the executors that nodes use. */
 function onExecutors(change: (executor: Executor) => Partial<Executor>): Break {
   const node = (parts: NodeParts): NodeParts => {
     const { pool } = parts

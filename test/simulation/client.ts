@@ -7,39 +7,39 @@ import type { Host } from './host.ts'
 import { ONLY_WHAT_IS_GRANTED } from './invariants.ts'
 import type { Scene } from './scene.ts'
 
-/** What a client leases, and what it does with it. */
+/** A lease request of a client, and how the client uses the lease. */
 interface Wish {
   readonly nodeId: string
   readonly cores: number
   readonly coresMin: number
-  /** On so many nodes at most. */
+  /** Largest number of nodes. */
   readonly nodes: number
   readonly disks: number
   readonly durationMs: number
   readonly priority: number
   readonly waitMs: number
   readonly preempts: boolean
-  /** How long it uses the lease, if it can. */
+  /** How long the client uses the lease, if it can. */
   readonly useMs: number
 }
 
-/** How many clients show a token that says more than it was signed for… */
+/** Probability that a client presents a forged token, with more cores than were signed… */
 const FORGERS = 0.05
 
-/** …and how often one shows a token again that is out of date. */
+/** …and that it presents an outdated token again. */
 const REPLAYS = 0.05
 
 function forged(token: string): string {
   return token.replace(/"cores":(\d+)/, (_, cores) => `"cores":${Number(cores) + 1}`)
 }
 
-/** A program that leases, invokes and releases, again and again, with the client's own lease code. */
+/** A program that leases, invokes and releases repeatedly, with the client's own lease code. */
 export class SimulatedClient {
   readonly #scene: Scene
   readonly #host: Host
   #process: Process
   #isStopping = false
-  /** It has, or may get, a lease. */
+  /** Whether it has or may get a lease. */
   #isBusy = false
 
   constructor(scene: Scene, host: Host) {
@@ -65,12 +65,12 @@ export class SimulatedClient {
     return !this.#isBusy || !this.#process.isAlive
   }
 
-  /** Has it lease no more, and release what it has. */
+  /** Stops new leases, and releases the current ones. */
   stop(): void {
     this.#isStopping = true
   }
 
-  /** Leases all of a node, to see whether all of it is there. @throws {RfaasError} when it is not */
+  /** Leases the whole node to check that its capacity is complete. @throws {RfaasError} when it is not */
   async leaseAllOf(nodeId: string, cores: number): Promise<void> {
     const process = new Process(this.#host)
     const all = { nodeId, cores, coresMin: cores, nodes: 1, disks: cores }
@@ -101,7 +101,7 @@ export class SimulatedClient {
         preempts: waitMs > 0 && random.chance(0.5),
         useMs: random.chance(0.2) ? random.between(0, 60) : random.between(50, 6000),
       }
-      // Whatever is refused, a program asks again.
+      // A refused program asks again in the next round.
       this.#isBusy = true
       const noted = (error: unknown): void => this.#scene.facts.noteError(error)
       const parts = await this.#obtain(process, wish).catch(noted)
@@ -172,12 +172,12 @@ export class SimulatedClient {
     const token = await keeper.tokenToAllocate()
     const shape = { fabric: 'tcp', slots: 1, payloadBytesMax: 1024, hotTimeoutMs: 0, address: '' }
     const request = { bundleSha256: keeper.leaseId, ...shape }
-    // Some try to get more than they have leased.
+    // Some clients try to get more than they have leased.
     if (random.chance(FORGERS)) await node.rpc.allocate({ token: forged(token), ...request }).catch(() => {})
     return node.rpc.allocate({ token, ...request })
   }
 
-  /** A channel to the first worker. It is reliable: it works, or both sides hear of its end. */
+  /** A channel to the first worker. It is reliable: it works, or both sides learn of its end. */
   async #connect(process: Process, address: string): Promise<Channel> {
     const { executors, network, world } = this.#scene
     const executor = executors.at(address)

@@ -3,7 +3,7 @@ import type { ExecutorEvents, Temper } from './executor.ts'
 import type { Process } from './host.ts'
 import type { World } from './world.ts'
 
-/** All executors of a run, by the address under which clients reach them. */
+/** All executors of a run, by the address at which clients reach them. */
 export class ExecutorFloor {
   temper: Temper
   readonly #world: World

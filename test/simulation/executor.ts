@@ -14,7 +14,7 @@ export interface Temper {
   readonly crashes: number
 }
 
-/** What executors do that others want to know. */
+/** Events of executors, for observers. */
 export interface ExecutorEvents {
   started(executor: SimulatedExecutor): void
   accepted(executor: SimulatedExecutor): void
@@ -22,25 +22,25 @@ export interface ExecutorEvents {
   gone(executor: SimulatedExecutor): void
 }
 
-/** An executor that runs nothing: it takes time, finishes what it has, and may crash. It dies with its node. */
+/** An executor that runs no code: invocations only take time; it drains, and may crash. It dies with its node. */
 export class SimulatedExecutor implements Executor {
   readonly exited: Promise<ProcessExit>
   readonly lastOutput = ''
   readonly address: string
   /** The process of its node. */
   readonly node: Process
-  /** Set when it starts: one worker each. */
+  /** One worker for each; set by `start`. */
   cores = 0
-  /** Clients name their bundle after their lease. */
+  /** Set by `start`: clients use the lease id as the name of their bundle. */
   leaseId = ''
   isAccepting = false
   running = 0
-  /** It ended by itself, and nobody had asked it to. */
+  /** It ended by itself without having been asked to. */
   hasCrashed = false
   clientIsGone = false
-  /** Its node was told that its lease is over. */
+  /** The manager has told its node that the lease is over. */
   isToldToStop = false
-  /** Its node was told to have it end by this true time. */
+  /** The true time by which the manager has told its node to end it. */
   stopMs: number | null = null
   #isDraining = false
   readonly #world: World
@@ -96,7 +96,7 @@ export class SimulatedExecutor implements Executor {
     return this.#answer.promise
   }
 
-  /** Of those that ended, none is kept here. */
+  /** Simulated executors are never kept: stops it instead. */
   async park(graceMs: number): Promise<boolean> {
     await this.stop(graceMs)
     return false
@@ -123,14 +123,14 @@ export class SimulatedExecutor implements Executor {
     this.#end(9, 'ended with code 9')
   }
 
-  /** Its client has closed its connections, or they have broken. */
+  /** Call when its client has closed its connections, or when they have broken. */
   loseClient(): void {
     if (this.#isGone) return
     this.clientIsGone = true
     this.#end(EXIT_CLIENT_GONE, `ended with code ${EXIT_CLIENT_GONE}`)
   }
 
-  /** @returns false when it does not take any more */
+  /** @returns false when it does not accept the invocation */
   invoke(durationMs: number): boolean {
     if (!this.isAccepting || this.running >= this.cores) return false
     this.running++
@@ -156,7 +156,7 @@ export class SimulatedExecutor implements Executor {
   }
 }
 
-/** Where the executors of a node come from. */
+/** The source of a node's executors, without a pool. */
 export function executorsOf(make: () => SimulatedExecutor): Executors {
   return {
     state: { size: 0, ready: 0, memoryMib: 0 },

@@ -4,34 +4,34 @@ import type { SimulatedExecutor } from './executor.ts'
 import type { Host } from './host.ts'
 import { NO_DEFECTS } from './invariants.ts'
 
-/** What was seen of one lease, from outside. */
+/** What an outside observer has seen of one lease. */
 export interface LeaseFacts {
   readonly leaseId: string
-  /** As the managers last wrote it. */
+  /** The record as last written by a manager. */
   record: LeaseRecord
-  /** Lowest expiry that anybody was promised. */
+  /** The expiry at the grant: the lowest that was ever promised. */
   readonly firstExpiresUnixMs: number
-  /** By the tokens that its node has taken; 0 before it has. */
+  /** Latest expiry in the tokens that its node has accepted; 0 before the first. */
   nodeExpiresUnixMs: number
-  /** A client has it, or has had. */
+  /** A client has received it. */
   isDelivered: boolean
   /** Its client has begun to give it back. */
   isReleased: boolean
   /** An operator has begun to take it back. */
   isRetrieved: boolean
-  /** It was closed though an executor of it may run: its node was lost, or had not said that it runs. */
+  /** It was closed while an executor of it may still run: its node was lost, or had not reported that it runs. */
   mayRunClosed: boolean
   readonly executors: SimulatedExecutor[]
 }
 
-/** What was seen of one node. */
+/** What an outside observer has seen of one node. */
 export interface NodeFacts {
   readonly nodeId: string
   readonly host: Host
   readonly cores: number
-  /** When a manager last took something from it. */
+  /** When a manager last recorded a heartbeat or registration of it. */
   heardMs: number
-  /** How wrong its idea of the managers' time can be, once it has one. */
+  /** Largest error of its estimate of the managers' time; null before it has one. */
   clockErrorMs: number | null
   /** An operator has begun to drain it. */
   isDrained: boolean
@@ -39,17 +39,17 @@ export interface NodeFacts {
   hasLeft: boolean
 }
 
-/** Everything that invariants are about. */
+/** The facts that the invariants check. */
 export class Facts {
   readonly leases: Map<string, LeaseFacts> = new Map()
   readonly nodes: Map<string, NodeFacts> = new Map()
   readonly running: Set<SimulatedExecutor> = new Set()
-  /** What went wrong; the first stands. */
-  /** Those who preempt have asked for leases of this priority, and lower ones. */
+  /** Highest priority of a request that preempts: leases of a lower priority may be taken back. */
   preemptsBelow = 0
+  /** The first violation that was found; null when there is none. */
   failure: string | null = null
 
-  /** Refusals are as good as answers; what nobody has meant to say is not. */
+  /** Refusals are expected; unintended errors fail the run. */
   noteError(error: unknown): void {
     if (error instanceof RfaasError && error.code !== 'internal') return
     this.fail(NO_DEFECTS, error instanceof Error ? (error.stack ?? error.message) : String(error))

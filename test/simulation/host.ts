@@ -1,20 +1,20 @@
 import type { Clock } from '../../packages/rfaas/src/clock.ts'
 import type { World } from './world.ts'
 
-/** When the simulation begins, by a clock that goes right. */
+/** The start of the simulation, by a correct clock. */
 export const START_UNIX_MS = 1_700_000_000_000
 
-/** What a timer is late at least: none is early by a rounding. */
+/** Least lateness of a timer, so that rounding never makes one early. */
 const TIMER_LATE_MS = 0.01
 
-/** A machine, with a clock that is wrong by its offset, and gets wronger. */
+/** A machine with a clock that is wrong by an offset, and drifts. */
 export class Host {
   readonly world: World
   readonly name: string
   readonly #offsetMs: number
   readonly #rate: number
 
-  /** @param drift by how much more than a second its second is, in seconds */
+  /** @param drift seconds by which its clock gains or loses in a second */
   constructor(world: World, name: string, offsetMs: number, drift: number) {
     this.world = world
     this.name = name
@@ -30,7 +30,7 @@ export class Host {
     return this.world.nowMs * this.#rate
   }
 
-  /** The true time of a time that its clock will show. */
+  /** The true time at which this host's clock shows `unixMs`. */
   trueMs(unixMs: number): number {
     return (unixMs - START_UNIX_MS - this.#offsetMs) / this.#rate
   }
@@ -40,11 +40,11 @@ export class Host {
   }
 }
 
-/** A process, until it is killed: then nothing of it happens any more, whatever it waits for. */
+/** A process. Once killed, none of its timers fire any more, whatever it waits for. */
 export class Process {
   readonly host: Host
   readonly clock: Clock
-  /** Called when it is killed. */
+  /** Called when the process is killed. */
   readonly onDeath: Set<() => void> = new Set()
   #isAlive = true
 
@@ -71,7 +71,7 @@ export class Process {
     this.onDeath.clear()
   }
 
-  /** Waits by its clock. */
+  /** Waits by the process's clock. */
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => this.clock.after(ms, resolve))
   }

@@ -1,4 +1,4 @@
-/** What has come over a stream and waits to be read. */
+/** Messages that have arrived over a stream and wait to be read. */
 export class Inbox {
   readonly #items: unknown[] = []
   #wake = Promise.withResolvers<void>()
@@ -15,7 +15,7 @@ export class Inbox {
     this.#wake.resolve()
   }
 
-  /** The stream is broken; what came before may be read. */
+  /** Marks the stream as broken; earlier messages can still be read. */
   fail(error: Error): void {
     if (this.#isEnded) return
     this.#error ??= error

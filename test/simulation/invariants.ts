@@ -1,4 +1,4 @@
-/* What must hold after each step, whatever happens. */
+/* The invariants that must hold after each step. */
 
 export const NO_CORE_TWICE = 'no core of a node is leased twice at one time'
 export const NOT_PAST_EXPIRY = 'no lease lives past its expiry plus skew'

@@ -2,7 +2,7 @@ import type { SigningKeys, VerifyingKey } from '../../packages/rfaas/src/lease/t
 
 const SEPARATOR = '#'
 
-/** Keys that cost nothing: what a signature must do here is to differ when the payload or the key does. */
+/** Cheap keys: here a signature only needs to differ when the payload or the key differs. */
 export function makeKeys(secret: string): SigningKeys {
   return {
     privateKey: {
@@ -30,7 +30,7 @@ function verifyingKey(secret: string): VerifyingKey {
   }
 }
 
-/** What was signed, whoever has. */
+/** The payload of a token, whoever signed it. */
 export function payloadOf(token: string): string {
   return token.slice(0, Math.max(0, token.lastIndexOf(SEPARATOR)))
 }

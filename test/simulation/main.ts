@@ -1,6 +1,6 @@
-// `npm run sim -- --seeds 1000000` runs so many schedules, `--seed 7` one of them, with its trace; `--break NAME`
-// plants a bug and finds it, `--break all` each of them. Exits with 1 when an invariant did not hold, or when a
-// planted bug was not found.
+// `npm run sim -- --seeds 1000000` runs that many schedules; `--seed 7` runs one of them and prints its trace; `--break
+// NAME` plants a bug and finds it, `--break all` does so for each bug. Exits with 1 when an invariant did not hold, or
+// when a planted bug was not found.
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { BREAKS, NO_BREAK } from './breaks.ts'
@@ -29,7 +29,7 @@ function whole(name: string, value: string): number {
   process.exit(2)
 }
 
-/** @returns whether it went well */
+/** @returns whether every invariant held */
 async function replay(seed: number): Promise<boolean> {
   const breaks = values.break === undefined ? NO_BREAK : BREAKS[values.break]!
   const { failure, steps, trace } = await runSchedule(seed, breaks, true)

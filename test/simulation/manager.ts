@@ -5,7 +5,7 @@ import type { Host } from './host.ts'
 import { handlersOf } from './network.ts'
 import type { Scene } from './scene.ts'
 
-/** A host with a resource manager on it: its process comes and goes, the store stays. */
+/** A host with a resource manager: its process crashes and restarts, the store stays. */
 export class SimulatedManager {
   readonly url: string
   readonly #scene: Scene

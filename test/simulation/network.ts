@@ -13,14 +13,14 @@ import type { Host, Process } from './host.ts'
 import { Inbox } from './inbox.ts'
 import type { World } from './world.ts'
 
-/** When a connection that has lost something is given up at the latest. */
+/** The latest time at which a connection that has lost a message is given up. */
 const BROKEN_MS = CONTROL_PING_INTERVAL_MS + CONTROL_PING_TIMEOUT_MS
 
-/** What becomes of messages, as probabilities. */
+/** How messages are delivered, as probabilities. */
 export interface Weather {
   readonly lost: number
   readonly doubled: number
-  /** Late enough to be overtaken by much. */
+  /** Delayed by up to `lateMsMax`, so that later messages overtake it. */
   readonly late: number
   readonly lateMsMax: number
   readonly latencyMsMax: number
@@ -34,10 +34,10 @@ interface Server {
   readonly handlers: Handlers
 }
 
-/** What somebody says of a call that has been answered. */
+/** Observes a call that has been answered. */
 export type OnAnswer = (method: string, request: unknown, answer: unknown, askedMs: number) => void
 
-/** The handlers that a room gives to the router of its control server. */
+/** The handlers that a manager or node registers at the router of its control server. */
 export function handlersOf(routes: (router: ConnectRouter) => void): Handlers {
   let found: Handlers = {}
   const router = {
@@ -50,12 +50,12 @@ export function handlersOf(routes: (router: ConnectRouter) => void): Handlers {
   return found
 }
 
-/** Carries the calls of the control plane, and what clients write to executors: late, twice, or not at all. */
+/** Carries the calls of the control plane: late, twice, or not at all. */
 export class Network {
   weather: Weather
   readonly #world: World
   readonly #servers = new Map<string, Server>()
-  /** Pairs of hosts, from and to, between which nothing passes. */
+  /** Pairs of hosts, as `from>to`, between which nothing passes, with the number of cuts. */
   readonly #cuts = new Map<string, number>()
 
   constructor(world: World, weather: Weather) {
@@ -63,26 +63,26 @@ export class Network {
     this.weather = weather
   }
 
-  /** From now on calls of this URL reach this process, as long as it lives. */
+  /** From now on, calls to this URL reach this process while it lives. */
   serve(url: string, process: Process, handlers: Handlers): void {
     this.#servers.set(url, { process, handlers })
   }
 
-  /** Lets nothing pass from one host to the other. Gives what mends it. */
+  /** Lets nothing pass from one host to the other until the returned function is called. */
   cut(from: string, to: string): () => void {
     const pair = `${from}>${to}`
     this.#cuts.set(pair, (this.#cuts.get(pair) ?? 0) + 1)
     return () => this.#cuts.set(pair, this.#cuts.get(pair)! - 1)
   }
 
-  /** @param isOnce never doubled */
+  /** @param isOnce the message is never delivered twice */
   send(from: Host, to: Host, deliver: () => void, onLost: () => void, isOnce = false): void {
     if (!this.#passes(from, to)) return onLost()
     this.#world.after(this.#latencyMs(), deliver)
     if (!isOnce && this.#world.random.chance(this.weather.doubled)) this.#world.after(this.#latencyMs(), deliver)
   }
 
-  /** A client of one service, as a process has it. */
+  /** A client of one service, used by one process. */
   client<T extends DescService>(
     process: Process,
     service: T,
@@ -114,7 +114,7 @@ export class Network {
       isSettled = true
       cancelTimeout()
       for (const each of gone) each()
-      // A process that was killed hears nothing.
+      // A killed process receives nothing.
       if (process.isAlive) f()
     }
     const fail = (reason: string): void =>
@@ -131,14 +131,14 @@ export class Network {
     const server = this.#servers.get(url)
     if (server === undefined) throw new Error(`nobody serves ${url}`)
     const deliver = (): void => {
-      // Whoever serves there now.
+      // The process that serves this URL at the time of delivery.
       const { process: there, handlers } = this.#servers.get(url)!
       if (!there.isAlive) {
         this.send(there.host, process.host, () => fail('nobody is there'), breaks, true)
         return
       }
       const isGone = new AbortController()
-      // The caller's connection ends, now or as soon as it is told.
+      // The caller's connection has ended already, or will end later through `hangUp`.
       if (isSettled || !process.isAlive) isGone.abort()
       const hangUp = (): void => void world.after(this.#latencyMs(), () => there.isAlive && isGone.abort())
       gone.add(hangUp)
@@ -193,7 +193,7 @@ export class Network {
       const { process: there, handlers } = this.#servers.get(url)!
       if (!there.isAlive) return breaks()
       there.onDeath.add(breaks)
-      /** What is sent is heard in its order. */
+      /** Keeps messages in order: none arrives before an earlier one. */
       let heardMs = 0
       const say = (f: () => void): void => {
         if (!there.isAlive) return
@@ -242,7 +242,7 @@ export class Network {
     return random.chance(late) ? random.between(latencyMsMax, lateMsMax) : random.between(0.05, latencyMsMax)
   }
 
-  /** A reset is seen at once, silence later. */
+  /** A reset is noticed at once, silence only after BROKEN_MS. */
   #brokenMs(): number {
     const { random } = this.#world
     return random.chance(0.5) ? random.between(0, 20) : BROKEN_MS
@@ -256,15 +256,15 @@ interface Caller {
   readonly onAnswer: OnAnswer
 }
 
-/** A message of its own, whatever was passed. */
+/** A new message made from `init`. */
 function created(schema: DescMessage, init: unknown): object {
   return create(schema, init as Record<string, unknown>)
 }
 
-/** Of no interest to who reads a trace. */
+/** Fields that traces leave out. */
 const UNTOLD = new Set(['$typeName', 'usage', 'node', 'pool', 'token', 'workers'])
 
-/** A message in one line: what is not empty. */
+/** A message on one line, without its empty fields. */
 function brief(message: object): string {
   return JSON.stringify(message, (key, value: unknown) => {
     if (UNTOLD.has(key) || value === '' || value === 0) return undefined

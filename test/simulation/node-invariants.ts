@@ -5,10 +5,10 @@ import type { Host } from './host.ts'
 import { NO_CORE_TWICE, NOT_PAST_EXPIRY, NOT_UNDER_CLOSED } from './invariants.ts'
 import type { World } from './world.ts'
 
-/** Rounding, timers that are late, and what clocks drift in a run. */
+/** Slack for rounding, late timers and the drift of clocks in a run. */
 const SLACK_MS = 10
 
-/** What must hold of all that runs. */
+/** The invariants of running executors. */
 export class NodeInvariants implements ExecutorEvents {
   readonly #world: World
   readonly #facts: Facts
@@ -58,7 +58,7 @@ export class NodeInvariants implements ExecutorEvents {
     this.#facts.running.delete(executor)
   }
 
-  /** Of all that runs: whether its time is over. */
+  /** Checks every running executor: whether its time is over. */
   check(): void {
     for (const executor of this.#facts.running) {
       const lease = this.#facts.leases.get(executor.leaseId)!
@@ -88,7 +88,7 @@ export class NodeInvariants implements ExecutorEvents {
     this.#facts.fail(NOT_UNDER_CLOSED, `${address} has ${verb} an invocation of ${leaseId}, which is closed`)
   }
 
-  /** Until when it may run, by the true time. */
+  /** The true time until which the lease may run. */
   #untilMs(lease: LeaseFacts): number {
     return this.#managerHost.trueMs(lease.nodeExpiresUnixMs) + this.#skewMs(lease)
   }

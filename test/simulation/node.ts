@@ -13,10 +13,10 @@ import { handlersOf } from './network.ts'
 import type { Handlers } from './network.ts'
 import type { Scene } from './scene.ts'
 
-/** How long after a failure a node tries again to join. */
+/** How long a node waits after a failed join. */
 const JOIN_RETRY_MS = 300
 
-/** A host with a node on it: its process comes and goes. */
+/** A host with a node: its process crashes and restarts. */
 export class SimulatedNode {
   readonly facts: NodeFacts
   readonly url: string
@@ -43,7 +43,7 @@ export class SimulatedNode {
     scene.facts.nodes.set(host.name, this.facts)
   }
 
-  /** It serves, and will. */
+  /** Whether the node serves and is not leaving. */
   get isSettled(): boolean {
     return this.isUp && this.#hasJoined && !this.#isLeaving
   }
@@ -84,7 +84,7 @@ export class SimulatedNode {
           clock: process.clock,
           randomness: this.#scene.randomness,
           importPublicKey: importKey,
-          // Clients name their bundle after their lease, so that an executor knows whose it is.
+          // Clients use the lease id as the name of their bundle, so that an executor knows its lease.
           bundles: { has: async () => true, put: async () => {}, pin: async (path) => ({ path, release: () => {} }) },
           pool: executorsOf(() => executors.make(process)),
         },
@@ -129,7 +129,7 @@ export class SimulatedNode {
     const { world } = this.#scene
     if (method !== 'registerNode' && method !== 'heartbeat') return
     const { nowUnixMs } = answer as RegisterNodeResponse | HeartbeatResponse
-    // What it has heard before is only ever replaced by what is known better.
+    // The first answer bounds the error: during a run, the node replaces its estimate only by a better one.
     if (nowUnixMs > 0) this.facts.clockErrorMs ??= (world.nowMs - askedMs) / 2
     if (method !== 'heartbeat') return
     const { closedLeaseIds, retrievals } = answer as HeartbeatResponse
@@ -148,7 +148,7 @@ export class SimulatedNode {
     return executors.filter(({ isGone, node }) => !isGone && node === this.#process)
   }
 
-  /** Looks at the tokens that it takes. */
+  /** Wraps the handlers to observe the tokens that the node accepts. */
   #watched(handlers: Handlers): Handlers {
     const { facts } = this.#scene
     const fences = new Map<string, number>()
@@ -174,7 +174,7 @@ export class SimulatedNode {
   }
 }
 
-/** What a token says, whoever has signed it; null when it says nothing. */
+/** The claims of a token, whoever signed it; null when it has none. */
 function claimsOf(token: string): { leaseId: string; fence: number; expiresUnixMs: number } | null {
   try {
     const { sub, fence, exp } = JSON.parse(payloadOf(token)) as { sub: string; fence: number; exp: number }

@@ -1,4 +1,4 @@
-/** Numbers that look random and follow from a seed alone (sfc32, from PractRand). */
+/** Pseudorandom numbers that follow from a seed alone (sfc32, from PractRand). */
 export class Random {
   #a: number
   #b: number

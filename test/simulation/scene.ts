@@ -17,16 +17,16 @@ import { SharedStore } from './shared-store.ts'
 import { StoreInvariants } from './store-invariants.ts'
 import type { World } from './world.ts'
 
-/** How far the clocks of two managers may be apart. */
+/** Largest difference between the clocks of two managers… */
 const MANAGERS_SKEW_MS_MAX = 50
 
-/** …and those of all others. */
+/** …and largest clock error of all other hosts. */
 const SKEW_MS_MAX = 3_600_000
 
-/** A good quartz; a run is too short for more to matter. */
+/** The drift of a good quartz; a run is too short for more to matter. */
 const DRIFT_MAX = 50e-6
 
-/** All that there is in one run. */
+/** Everything in one run. */
 export class Scene {
   readonly world: World
   readonly breaks: Break
@@ -93,7 +93,7 @@ export class Scene {
     }
   }
 
-  /** Of the manager that somebody uses. */
+  /** URL of a manager, picked at random. */
   managerUrl(): string {
     return this.world.random.pick(this.managers).url
   }

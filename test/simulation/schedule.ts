@@ -8,20 +8,20 @@ import { Scene } from './scene.ts'
 import { planTroubles } from './troubles.ts'
 import { World } from './world.ts'
 
-/** In which everything is over after the troubles, if nothing is lost. */
+/** Time within which everything must be over after the troubles, if nothing is lost. */
 const QUIET_MS_MAX = 60_000
 
-/** How one schedule went. */
+/** The result of one schedule. */
 export interface Outcome {
   readonly seed: number
   /** The invariant that did not hold, and how; null when all did. */
   readonly failure: string | null
   readonly steps: number
-  /** What happened, one line each; empty unless it was asked for. */
+  /** The events, one line each; empty unless requested. */
   readonly trace: readonly string[]
 }
 
-/** Runs what follows from the seed, until all is over or an invariant does not hold. */
+/** Runs the schedule that follows from the seed, until all is over or an invariant does not hold. */
 export async function runSchedule(seed: number, breaks: Break = NO_BREAK, traces = false): Promise<Outcome> {
   const world = new World(seed, traces)
   const scene = new Scene(world, breaks)
@@ -48,7 +48,7 @@ export async function runSchedule(seed: number, breaks: Break = NO_BREAK, traces
   return { seed, failure: facts.failure, steps: world.steps, trace: world.lines ?? [] }
 }
 
-/** Mends everything, and sees whether all comes back. */
+/** Repairs everything, and checks that all capacity comes back. */
 async function endOf(scene: Scene): Promise<void> {
   const { world, facts, network, storeInvariants } = scene
   world.trace('world', () => 'no more troubles')
@@ -59,7 +59,7 @@ async function endOf(scene: Scene): Promise<void> {
   const untilMs = calmMs + QUIET_MS_MAX
   for (const client of scene.clients) client.stop()
   const process = new Process(new Host(world, 'operator', 0, 0))
-  // What was under way may still come.
+  // Messages under way may still arrive.
   await sleep(network.weather.lateMsMax)
   for (const manager of scene.managers) manager.start()
   const { rpc } = network.client(process, ResourceManagerService, scene.managers[0]!.url, 'manager_unreachable')
@@ -93,7 +93,7 @@ async function endOf(scene: Scene): Promise<void> {
           return
         }
       }
-      // A request that came late, of somebody who is gone, may have got a lease: it expires.
+      // A late request of a client that is gone may have got a lease: it expires.
       await sleep(500)
     }
   }

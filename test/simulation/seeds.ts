@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 
-/** Seeds that a thread takes at a time. */
+/** Seeds in one errand of a thread. */
 const CHUNK = 100
 
-/** A planted bug that takes longer to be found is as good as not found. */
+/** A planted bug counts as not found when it takes more seeds than this. */
 const BREAK_SEEDS_MAX = 2_000
 
-/** One after the other, until one fails if that is wanted. */
+/** Seeds that a thread runs one after the other; optionally only until one fails. */
 export interface Errand {
   readonly firstSeed: number
   readonly count: number
@@ -21,7 +21,7 @@ export interface Failure {
   readonly failure: string
 }
 
-/** What a thread says of its errand. */
+/** A thread's report on its errand. */
 export interface ErrandDone {
   readonly count: number
   readonly steps: number
@@ -33,7 +33,7 @@ export interface SeedsOptions {
   readonly onProgress?: (done: ErrandDone) => void
 }
 
-/** Runs errands on all processors, in any order; gives what came of each, in theirs. Stops early when aborted. */
+/** Runs errands on all processors, in any order; results are in the order of the errands. Stops early when aborted. */
 export async function runErrands(errands: readonly Errand[], options: SeedsOptions = {}): Promise<ErrandDone[]> {
   const { signal, onProgress } = options
   const done: ErrandDone[] = []

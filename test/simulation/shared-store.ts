@@ -3,11 +3,11 @@ import type { Commit, Store } from '../../packages/rfaas/src/resource-manager/st
 import type { Process } from './host.ts'
 import type { World } from './world.ts'
 
-/** What managers keep: it outlives them. */
+/** The store that managers share; it outlives them. */
 export class SharedStore {
   readonly #world: World
   readonly #store = new MemoryStore()
-  /** How long each of its answers takes at most. */
+  /** Largest latency of an answer. */
   readonly #latencyMsMax: number
   readonly #onCommit: (commit: Commit, by: Process) => void
 
@@ -17,7 +17,7 @@ export class SharedStore {
     this.#onCommit = onCommit
   }
 
-  /** The store as one process has it. What was asked for when it is killed is done or not, and not answered. */
+  /** The store as one process sees it. If it is killed, operations in flight are done or not, and not answered. */
   viewOf(process: Process): Store {
     const wait = async (): Promise<void> => {
       if (this.#latencyMsMax > 0) {

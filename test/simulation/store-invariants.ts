@@ -16,14 +16,14 @@ import type { Host } from './host.ts'
 import { NO_CORE_TWICE, FENCES_GROW, ONE_REASON, NOT_PAST_EXPIRY, NOT_UNDER_CLOSED } from './invariants.ts'
 import type { World } from './world.ts'
 
-/** Rounding, and what clocks drift in a run. */
+/** Slack for rounding and the drift of clocks in a run. */
 const SLACK_MS = 10
 
-/** What must hold of all that managers write down, checked with every commit. */
+/** The invariants of everything that managers write, checked with every commit. */
 export class StoreInvariants {
   readonly #world: World
   readonly #facts: Facts
-  /** By the clock of this one, give or take, leases expire. */
+  /** Leases expire by the clock of this host, give or take `managersSkewMs`. */
   readonly #managerHost: Host
   readonly #managersSkewMs: number
   readonly #nodeLostAfterMs: number
@@ -39,7 +39,7 @@ export class StoreInvariants {
     this.#nodeLostAfterMs = nodeLostAfterMs
   }
 
-  /** No lease is open, and nothing is set aside for one. */
+  /** Whether no lease is open, so that nothing is reserved. */
   get isQuiet(): boolean {
     return this.#open.size === 0
   }
@@ -128,12 +128,12 @@ export class StoreInvariants {
     if (before.end !== null && before.end !== end) {
       this.#facts.fail(ONE_REASON, `${leaseId} ended as ${before.end}, and was closed as ${end}`)
     }
-    // Late reports may still add to what it has used.
+    // Late reports may still add usage to a closed lease.
     if (before.state === 'closed') return
     if (before.end === null) this.#checkReason(lease, end)
     const isGivenUp = record.closedUnixMs - record.terminatingUnixMs >= LEASE_TERMINATING_MS_MAX
     const wasReported = before.state !== 'granted'
-    // One that was ending already keeps its reason when its node is lost.
+    // A lease that was ending already keeps its reason when its node is lost.
     const isLost = this.#nodes.get(record.nodeId)?.lostUnixMs !== null
     lease.mayRunClosed = isLost || !wasReported || (before.state === 'terminating' && isGivenUp)
     const alive = lease.executors.find(({ isGone }) => !isGone)
@@ -142,7 +142,7 @@ export class StoreInvariants {
     }
   }
 
-  /** What is said must be what happened. */
+  /** Checks that the recorded reason is what happened. */
   #checkReason(lease: LeaseFacts, end: LeaseEnd): void {
     const { leaseId, record, executors } = lease
     const node = this.#facts.nodes.get(record.nodeId)!

@@ -4,7 +4,7 @@ import { BREAKS, NO_BREAK } from './breaks.ts'
 import { runSchedule } from './schedule.ts'
 import type { Errand, ErrandDone, Failure } from './seeds.ts'
 
-// Thousands of refusals are thrown in a second, and nobody looks at where.
+// Thousands of refusals are thrown in a second, and their stacks are never read.
 Error.stackTraceLimit = 0
 
 parentPort!.on('message', (errand: Errand) => void run(errand).then((done) => parentPort!.postMessage(done)))

@@ -2,7 +2,7 @@ import { ResourceManagerService } from '../../packages/rfaas/src/control/gen/rfa
 import { Host, Process } from './host.ts'
 import type { Scene } from './scene.ts'
 
-/** Plans what will happen to a scene until `untilMs`: everything after that is undone. */
+/** Plans the troubles of a scene until `untilMs`, and that each is undone by then. */
 export function planTroubles(scene: Scene, untilMs: number): void {
   const { world, network, hosts, managers, nodes, clients } = scene
   const { random } = world
@@ -39,7 +39,7 @@ export function planTroubles(scene: Scene, untilMs: number): void {
   planOperator(scene, untilMs)
 }
 
-/** Somebody who takes leases and nodes back. */
+/** Plans the acts of an operator who retrieves leases and drains nodes. */
 function planOperator(scene: Scene, untilMs: number): void {
   const { world, network, facts, nodes } = scene
   const { random } = world

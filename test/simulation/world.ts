@@ -2,24 +2,24 @@ import { Random } from './random.ts'
 
 interface Event {
   readonly atMs: number
-  /** Of two events at one time the older is first. */
+  /** Of two events at one time, the one planned first comes first. */
   readonly order: number
-  /** null once it is called off. */
+  /** null once it is cancelled. */
   f: (() => void) | null
 }
 
 /**
- * Time, and all that will happen in it. One event after the other: the next begins when all that follows from the one
- * before without waiting is done, so that a run follows from its seed alone.
+ * Simulated time and the queue of events. Events run one after the other: the next begins when all promises that the
+ * one before could settle without waiting have settled, so that a run follows from its seed alone.
  */
 export class World {
   readonly random: Random
-  /** The true time, since the beginning. No process sees it. */
+  /** The true time since the start. No process sees it. */
   nowMs = 0
   steps = 0
-  /** What has happened, for a person; null when nobody wants to know. */
+  /** The trace for a person; null when none is recorded. */
   readonly lines: string[] | null
-  /** A heap: the next is first. */
+  /** A binary heap: the next event is first. */
   readonly #events: Event[] = []
   #order = 0
 
@@ -28,7 +28,7 @@ export class World {
     this.lines = traces ? [] : null
   }
 
-  /** Calls `f` after so long. Gives what calls it off. */
+  /** Calls `f` after `delayMs`. Returns a function that cancels the call. */
   after(delayMs: number, f: () => void): () => void {
     const event: Event = { atMs: this.nowMs + Math.max(0, delayMs), order: this.#order++, f }
     this.#push(event)
@@ -39,7 +39,7 @@ export class World {
     this.lines?.push(`${this.nowMs.toFixed(2).padStart(9)} ${who.padEnd(10)} ${what()}`)
   }
 
-  /** Lets events happen until `isOver`, and calls `check` after each of them. */
+  /** Runs events until `isOver`, and calls `check` after each of them. */
   async run(isOver: () => boolean, check: () => void): Promise<void> {
     while (!isOver()) {
       const event = this.#pop()
@@ -48,7 +48,7 @@ export class World {
       this.nowMs = event.atMs
       this.steps++
       event.f()
-      // Every promise that can settle now has done so when the event loop turns.
+      // One turn of the event loop settles every promise that can settle now.
       await new Promise(setImmediate)
       check()
     }

@@ -3,7 +3,7 @@ import { differenceOverRounds, median, runRounds } from '../harness/rounds.ts'
 import type { Series, SeriesResult } from '../harness/rounds.ts'
 import { nodeTrial } from '../harness/trial.ts'
 
-/** The default of a lease. */
+/** Default `spinUs` of a lease. */
 const SPIN_US = 20
 const OUTSTANDING = 1000
 

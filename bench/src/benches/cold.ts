@@ -31,7 +31,7 @@ function seriesOf(quick: boolean): Series[] {
       lease('pooled', 'lease to first result, from the pool'),
       lease('unpooled', 'lease to first result, no pool'),
       lease('first', 'very first lease of a program, from the pool'),
-      // What it leaves out is the same over both.
+      // Only over local: the steps that a kept executor saves are the same over both fabrics.
       ...(fabric === 'local' ? [lease('kept', 'lease to first result, kept from the last lease')] : []),
     ]
   })

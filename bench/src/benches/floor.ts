@@ -6,7 +6,7 @@ import type { Trial } from '../harness/trial.ts'
 
 const PAYLOAD_BYTES = 64
 
-/** Trips of one trial. Libfabric's take twenty times as long, so it gets fewer. */
+/** Trips of one trial. Trips over TCP take twenty times as long, so those trials get fewer. */
 interface Effort {
   rounds: number
   fast: [trips: number, warmup: number]

@@ -4,7 +4,7 @@ import { median, runRounds } from '../harness/rounds.ts'
 import type { Series, SeriesResult } from '../harness/rounds.ts'
 import { nodeTrial } from '../harness/trial.ts'
 
-/** No pair gets less than this share of what the other gets. */
+/** Bar: the slower pair gets at least this share of what the faster one gets. */
 const FAIRNESS_MIN = 0.25
 
 function seriesOf(quick: boolean): Series[] {

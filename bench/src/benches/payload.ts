@@ -8,7 +8,7 @@ const MIB = 2 ** 20
 const SIZES = [1, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, MIB, 5 * MIB, 16 * MIB, 64 * MIB]
 const SIZES_QUICK = [64, 262_144, 5 * MIB]
 
-/** One way to carry a payload there and back, and about what it costs, from which the number of trips is made. */
+/** One way to carry a payload there and back, with its approximate cost, from which the number of trips is computed. */
 interface Carrier {
   name: string
   label: string
@@ -55,7 +55,7 @@ const CARRIERS: readonly Carrier[] = [
   },
 ]
 
-/** Of which the ratios are quoted. */
+/** Payload size for the quoted ratios. */
 const LARGE = 5 * MIB
 const QUOTED = ['local64', `local${LARGE}`, `localCopy${LARGE}`, `ofiTcpC${LARGE}`, `tcp${LARGE}`]
 
@@ -69,7 +69,7 @@ interface Effort {
 const FULL: Effort = { rounds: 1, quotedRounds: 7, budgetMs: 250, sizes: SIZES }
 const QUICK: Effort = { rounds: 1, quotedRounds: 2, budgetMs: 50, sizes: SIZES_QUICK }
 
-/** Trips that take about `budgetMs`, and a quarter of them before. */
+/** A number of trips that take about `budgetMs`, and a quarter as many for warming up. */
 function tripsOf({ emptyNs, nsPerByte }: Carrier, bytes: number, budgetMs: number): [trips: number, warmup: number] {
   const trips = Math.round((budgetMs * 1e6) / (emptyNs + nsPerByte * bytes))
   const bounded = Math.min(100_000, Math.max(8, trips))

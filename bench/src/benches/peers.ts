@@ -13,12 +13,12 @@ import { peerTable } from '../peers/table.ts'
 import { PeerResults, seriesName } from '../peers/results.ts'
 
 const OUTSTANDING = 32
-/** More than any trial makes in its time. */
+/** More trips than any trial makes in its time. */
 const TRIPS_MAX = 4_000_000
 
 /**
- * What is between the cores, in the same rounds. A virtual machine's cores may lie near each other or far apart, and
- * not the same at another time; what polls feels it, what sleeps does not.
+ * Measures the way between two cores, in the same rounds. A virtual machine's cores may be near each other or far
+ * apart, and this changes over time; it affects peers that poll, not peers that sleep.
  */
 const CACHE_LINE: Series = {
   name: 'cacheLineC',
@@ -30,12 +30,12 @@ interface Payload {
   bytes: number
   label: string
   full: Time
-  /** Null: not in a quick run. */
+  /** null: not part of a quick run. */
   quick: Time | null
 }
 type Time = Pick<Effort, 'warmupMs' | 'budgetMs'>
 
-/** Most of the time goes to the payload whose ratios are quoted: the slowest peers take a second to get warm. */
+/** The payload whose ratios are quoted gets most of the time, because the slowest peers take a second to warm up. */
 const PAYLOADS: readonly Payload[] = [
   { bytes: 64, label: '64 B', full: { warmupMs: 1000, budgetMs: 400 }, quick: { warmupMs: 150, budgetMs: 50 } },
   { bytes: 4 << 10, label: '4 KiB', full: { warmupMs: 300, budgetMs: 200 }, quick: null },

@@ -8,7 +8,7 @@ interface Effort {
   nodes: number
   leases: number
   index: [decisions: number, warmup: number]
-  /** Looks at every node each time, so it gets fewer. */
+  /** The scan looks at every node for each decision, so it gets fewer. */
   scan: [decisions: number, warmup: number]
 }
 

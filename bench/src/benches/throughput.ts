@@ -6,7 +6,7 @@ import { nodeTrial } from '../harness/trial.ts'
 import type { Trial } from '../harness/trial.ts'
 
 const OUTSTANDING = [1, 8, 32, 256]
-/** Of which the ratios are quoted. */
+/** Invocations in flight for the quoted ratios. */
 const QUOTED = 32
 
 interface Line {
@@ -17,7 +17,7 @@ interface Line {
 
 const net: Line['trial'] = (...numbers) => nodeTrial('net-echo', ...numbers)
 
-/** What is compared stands, and runs, side by side: the machine has slow spells of some seconds. */
+/** Compared lines are adjacent, so that they run one after the other: the machine has slow spells of some seconds. */
 const LINES: readonly Line[] = [
   {
     name: 'localSlots',

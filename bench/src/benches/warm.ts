@@ -5,9 +5,9 @@ import type { Series, SeriesResult } from '../harness/rounds.ts'
 import { nodeTrial, runTrial } from '../harness/trial.ts'
 import type { TrialResult } from '../harness/trial.ts'
 
-/** What a sleeping worker may use of its processor: a look at the world once a second. */
+/** Bar for the processor time of a sleeping worker, which wakes up once a second. */
 const IDLE_CPU_US_PER_S_MAX = 1000
-/** Whoever answers was surely asleep: a few calls may find it still falling asleep. */
+/** Least share of trips that must have met a sleeping worker; a few may find it still falling asleep. */
 const SLEEPS_PER_TRIP_MIN = 0.98
 
 function seriesOf(quick: boolean): Series[] {
@@ -29,7 +29,7 @@ function seriesOf(quick: boolean): Series[] {
 
 type Find = (name: string) => SeriesResult
 
-/** How a call that is spun for, and one that is slept for, compare with the same pattern of Atomics. */
+/** Ratios of a call for which the client spins, and of one for which it sleeps, to the same pattern with Atomics. */
 function ratiosOf(of: Find, suffix: string): { sync: number; awaited: number } {
   const ratio = (over: string, under: string): number =>
     ratioOverRounds(of(over + suffix).roundP50Ns, of(under + suffix).roundP50Ns)

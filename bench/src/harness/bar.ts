@@ -1,9 +1,9 @@
 import type { Summary } from './bench.ts'
 
-/** What was promised of a number. */
+/** The promised bound of a number. */
 export type Bar = { atMost: number } | { atLeast: number }
 
-/** The bar of a quoted number; null where nothing was promised. */
+/** The bar of a quoted number; null when none was promised. */
 export function barOf({ atMost, atLeast }: Summary): Bar | null {
   if (atMost !== undefined) return { atMost }
   return atLeast === undefined ? null : { atLeast }

@@ -1,18 +1,18 @@
 import type { SeriesResult } from './rounds.ts'
 
 export interface BenchContext {
-  /** Fewer and shorter rounds: to see that it runs, not to quote. */
+  /** Fewer and shorter rounds, to check that the bench runs; not to be quoted. */
   quick: boolean
-  /** Says what runs now; shown on stderr. */
+  /** Reports what runs now, on stderr. */
   progress(what: string): void
 }
 
-/** One number that is quoted, under the name by which it is quoted. */
+/** One quoted number, with the name under which it is quoted. */
 export interface Summary {
   name: string
   what: string
   value: number
-  /** What was promised, where something was. */
+  /** The promised bound, if there is one. */
   atMost?: number
   atLeast?: number
 }
@@ -20,10 +20,10 @@ export interface Summary {
 export interface BenchReport {
   rounds: number
   series: SeriesResult[]
-  /** In place of the distribution of every series, where there are too many of them to read. */
+  /** Replaces the distributions of the series where there are too many to read. */
   table?: string
   summary: Summary[]
-  /** What a reader must know to read the numbers. */
+  /** What a reader must know to interpret the numbers. */
   notes: string[]
 }
 

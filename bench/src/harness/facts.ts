@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import { fabricFacts } from '@rfaas/fabric'
 
-/** What a number depends on besides the code. `null` where the machine does not say. */
+/** What a result depends on in addition to the code. `null` where the machine does not tell. */
 export interface MachineFacts {
   date: string
   commit: string | null
@@ -11,14 +11,14 @@ export interface MachineFacts {
   cores: number
   memoryGib: number
   hypervisor: boolean
-  /** 2 where cores come in pairs that share one physical core. */
+  /** 2 when two logical cores share one physical core. */
   threadsPerCore: number | null
   governor: string | null
   clocksource: string | null
   kernel: string
   node: string
   libfabric: string | null
-  /** Over the last minute, when the bench began: what else ran here. */
+  /** Load over the minute before the bench began: shows what else ran on the machine. */
   loadAverage: number
 }
 
@@ -73,7 +73,7 @@ function threadsPerCore(): number | null {
   return siblings === null ? null : siblings.split(/[,-]/).length
 }
 
-/** With `+` when the tree has changes that are not committed. */
+/** The current commit, with `+` when the tree has uncommitted changes. */
 function commit(): string | null {
   try {
     const git = (...args: string[]): string =>

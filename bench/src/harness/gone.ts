@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 
-/** Ends when no process of that id runs; one that was killed may stay as a zombie until it is reaped. */
+/** Resolves when no process with this id runs; a zombie that is not reaped yet counts as gone. */
 export async function gone(pid: number): Promise<void> {
   for (;;) {
     const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => null)

@@ -1,7 +1,7 @@
 import { build } from 'hdr-histogram-js'
 import type { Histogram } from 'hdr-histogram-js'
 
-/** What a table and a file keep of a distribution, in nanoseconds. */
+/** The summary of a distribution for tables and files, in nanoseconds. */
 export interface Distribution {
   count: number
   minNs: number
@@ -12,21 +12,21 @@ export interface Distribution {
   maxNs: number
 }
 
-/** A histogram of nanoseconds, exact to three digits and to the nanosecond below 2 µs. Zero counts as one. */
+/** A histogram of nanoseconds, exact to three digits, and to the nanosecond below 2 µs. Zero counts as one. */
 export function histogramOf(samplesNs: Iterable<number>): Histogram {
   const histogram = build({ numberOfSignificantValueDigits: 3 })
   for (const sampleNs of samplesNs) histogram.recordValue(Math.max(1, Math.round(sampleNs)))
   return histogram
 }
 
-/** All rounds of one series as one histogram. */
+/** Merges the histograms of all rounds of a series. */
 export function merge(histograms: Iterable<Histogram>): Histogram {
   const all = build({ numberOfSignificantValueDigits: 3 })
   for (const histogram of histograms) all.add(histogram)
   return all
 }
 
-/** The percentiles at which a curve is kept: denser towards the tail, for there the eye looks. */
+/** The percentiles of a stored curve: denser towards the tail, which readers look at most. */
 export const CURVE_PERCENTILES: readonly number[] = [
   0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.975, 99.99, 99.995, 99.999,
 ]

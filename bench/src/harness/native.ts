@@ -5,9 +5,9 @@ import { promisify } from 'node:util'
 const NATIVE = fileURLToPath(new URL('../../native', import.meta.url))
 
 /**
- * Builds the C floors that are stale.
+ * Builds the C floors that are out of date.
  *
- * @throws Error with what the compiler said
+ * @throws Error with the compiler's output
  */
 export async function buildNative(): Promise<void> {
   try {

@@ -2,25 +2,25 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
 import type { Trial } from './trial.ts'
 
-/** Where the two who talk run. */
+/** The processors on which client and worker run. */
 export interface Placement {
-  /** Ends the names of its series and ratios. */
+  /** Suffix of the names of its series and ratios. */
   suffix: string
   label: string
   /** Processor of the client… */
   client: number
-  /** …and of whoever answers. */
+  /** …and of the side that answers. */
   worker: number
 }
 
-/** Both on one processor; and, where there are two, on one each. */
+/** Both sides on one processor; and, if there are two, each on its own. */
 export function placements(): Placement[] {
   const [first, second] = processors()
   const one = { suffix: 'OneCore', label: 'one core', client: first!, worker: first! }
   return second === undefined ? [one] : [one, { ...one, suffix: 'TwoCores', label: 'two cores', worker: second }]
 }
 
-/** The processors that this process may run on, as the kernel numbers them. @param status of `/proc/self/status` */
+/** The kernel's numbers of the processors that this process may use. @param status content of `/proc/self/status` */
 export function processors(status: string = readFileSync('/proc/self/status', 'utf8')): number[] {
   const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '0'
   return list.split(',').flatMap((range) => {
@@ -29,17 +29,17 @@ export function processors(status: string = readFileSync('/proc/self/status', 'u
   })
 }
 
-/** Runs the trial on these processors, and with it all that it starts and does not move elsewhere. */
+/** Runs the trial on these processors, together with everything that it starts and does not move elsewhere. */
 export function placed(trial: Trial, ...processors: number[]): Trial {
   return { file: 'taskset', args: ['-c', processors.join(','), trial.file, ...trial.args] }
 }
 
-/** The trial with all its processes on one processor, the last there is: nobody there waits for a halted one. */
+/** Runs all processes of the trial on the last processor, so that no side waits for a halted processor to wake. */
 export function onOneCore(trial: Trial): Trial {
   return placed(trial, processors().at(-1)!)
 }
 
-/** The calling thread as `/proc` has it: `PID/task/TID`. */
+/** The calling thread as a `/proc` path: `PID/task/TID`. */
 export function thisThread(): string {
   return readlinkSync('/proc/thread-self')
 }
@@ -49,7 +49,7 @@ export function place(thread: string, processor: number): void {
   execFileSync('taskset', ['-cp', String(processor), thread.split('/').at(-1)!], { stdio: 'ignore' })
 }
 
-/** What a thread has used of its processor, in nanoseconds, and how often it has fallen asleep. */
+/** Processor time of a thread in nanoseconds, and how often it has fallen asleep. */
 export function usageOf(thread: string): { cpuNs: number; sleeps: number } {
   const status = readFileSync(`/proc/${thread}/status`, 'utf8')
   const sleeps = Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(status)![1])

@@ -8,7 +8,7 @@ import type { Distribution } from './histogram.ts'
 import type { LinePoint, SeriesResult } from './rounds.ts'
 import { distributionTable, table, valuesTable } from './table.ts'
 
-/** One bench, run once. */
+/** The result of one run of a bench. */
 export interface Outcome {
   bench: Bench
   facts: MachineFacts
@@ -16,7 +16,7 @@ export interface Outcome {
   report: BenchReport
 }
 
-/** A series as it is kept in a file; the distribution is left out when the series has no samples. */
+/** A series as stored in a file; without a distribution when the series has no samples. */
 export interface SeriesRecord extends Partial<Distribution>, Partial<LinePoint> {
   label: string
   /** Nanoseconds at each percentile of the record's `curvePercentiles`. */
@@ -26,16 +26,16 @@ export interface SeriesRecord extends Partial<Distribution>, Partial<LinePoint> 
   values: Record<string, number[]>
 }
 
-/** One bench as it is kept in a file. */
+/** One bench as stored in a file. */
 export interface BenchRecord {
   bench: string
   question: string
   quick: boolean
   facts: MachineFacts
   rounds: number
-  /** The numbers that are quoted, by name. */
+  /** The quoted numbers, by name. */
   summary: Record<string, number>
-  /** What they are, what was promised of some of them. */
+  /** Descriptions of the quoted numbers, and bars for some of them. */
   what: Record<string, string>
   bars: Record<string, Bar>
   notes: string[]
@@ -43,7 +43,7 @@ export interface BenchRecord {
   series: Record<string, SeriesRecord>
 }
 
-/** What a person reads. */
+/** The report for people. */
 export function textReport({ bench, facts, quick, report }: Outcome): string {
   const rounds = `${report.rounds} rounds${quick ? ', quick: not to be quoted' : ''}`
   const summary = report.summary.map((entry) => [entry.name, entry.value.toFixed(2), verdict(entry), entry.what])
@@ -65,7 +65,7 @@ function tables(series: readonly SeriesResult[]): string[] {
   ]
 }
 
-/** What a program reads. */
+/** The record for programs. */
 export function recordOf({ bench, facts, quick, report }: Outcome): BenchRecord {
   return {
     bench: bench.name,
@@ -96,12 +96,12 @@ function named<T>(name: string, value: T | null): [string, T][] {
   return value === null ? [] : [[name, value]]
 }
 
-/** JSON for programs that people read too: lists of numbers stay on one line. */
+/** JSON that people can read, too: lists of numbers stay on one line. */
 export function json(value: unknown): string {
   return JSON.stringify(value, null, 2).replaceAll(/\[[-+.\deE,\s]*\]/g, (list) => list.replaceAll(/\s+/g, ' '))
 }
 
-/** `meets ≤ 1.8`, `MISSES ≥ 5`, or nothing where nothing was promised. */
+/** `meets ≤ 1.8`, `MISSES ≥ 5`, or empty when nothing was promised. */
 function verdict(entry: Summary): string {
   const bar = barOf(entry)
   return bar === null ? '' : `${meets(entry.value, bar) ? 'meets' : 'MISSES'} ${describeBar(bar)}`

@@ -8,37 +8,37 @@ import type { Trial } from './trial.ts'
 export interface Series {
   /** Its key in JSON. */
   name: string
-  /** What a reader sees. */
+  /** Its name for readers. */
   label: string
   trial: Trial
-  /** Where it stands in a plot, when several series make one line. */
+  /** Its position in a plot, when several series make one line. */
   at?: LinePoint
 }
 
-/** One point of a line: payloads in bytes, invocations in flight, workers. */
+/** One point of a line; `x` is a payload in bytes, a number of invocations in flight, or a number of workers. */
 export interface LinePoint {
   line: string
   x: number
 }
 
-/** What all rounds of one series gave. */
+/** The results of all rounds of a series. */
 export interface SeriesResult {
   name: string
   label: string
   at?: LinePoint
-  /** Empty when the trial gives named values only. */
+  /** Empty when the trial prints named values only. */
   histogram: Histogram
   distribution: Distribution
-  /** One a round, in order: rounds of two series pair up. */
+  /** One for each round, in order, so that the rounds of two series can be paired. */
   roundP50Ns: number[]
   roundP99Ns: number[]
-  /** The trial's named values, one a round. */
+  /** The trial's named values, one for each round. */
   values: Record<string, number[]>
 }
 
 /**
- * Runs every series once, then all of them again, `rounds` times: what disturbs the machine for a while disturbs all
- * series alike.
+ * Runs all series once, then all of them again, `rounds` times in total: a temporary disturbance of the machine affects
+ * all series alike.
  */
 export async function runRounds(
   series: readonly Series[],
@@ -73,8 +73,8 @@ export async function runRounds(
 }
 
 /**
- * As {@link runRounds}, with the series that are compared in rounds of their own: one right after the other, in the
- * order of their names in `quoted`, and more often than the rest.
+ * As {@link runRounds}, but the quoted series have rounds of their own, in which they run one right after the other in
+ * the order of `quoted`, and more often than the rest.
  *
  * @returns the results in the order of `series`
  */
@@ -98,14 +98,14 @@ export function median(numbers: readonly number[]): number {
 }
 
 /**
- * How many times larger `a` is than `b`, pairing the rounds: the median over rounds of the ratio within the round, so
- * that a slow spell of the machine cancels out and a disturbed trial does not count.
+ * How many times larger `a` is than `b`: the median over rounds of the ratio within a round, so that a slow spell of
+ * the machine cancels out and a disturbed trial does not count.
  */
 export function ratioOverRounds(a: readonly number[], b: readonly number[]): number {
   return median(a.map((value, round) => value / b[round]!))
 }
 
-/** How much more `a` is than `b`, pairing the rounds as {@link ratioOverRounds} does. */
+/** How much larger `a` is than `b`, with rounds paired as in {@link ratioOverRounds}. */
 export function differenceOverRounds(a: readonly number[], b: readonly number[]): number {
   return median(a.map((value, round) => value - b[round]!))
 }

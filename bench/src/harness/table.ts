@@ -2,7 +2,7 @@ import { median } from './rounds.ts'
 import type { SeriesResult } from './rounds.ts'
 
 /**
- * Rows of text as aligned columns, to the right.
+ * Formats rows of text as columns, aligned to the right.
  *
  * @param left columns that are aligned to the left; default: the first
  */
@@ -14,7 +14,7 @@ export function table(rows: readonly (readonly string[])[], left: readonly numbe
   return rows.map((row) => row.map(align).join('  ').trimEnd()).join('\n')
 }
 
-/** Nanoseconds as microseconds with three digits that count: `0.234`, `6.42`, `41.3`, `1,620`. */
+/** Nanoseconds as microseconds with three significant digits: `0.234`, `6.42`, `41.3`, `1,620`. */
 export function microseconds(ns: number): string {
   return threeDigits(ns / 1000)
 }
@@ -35,14 +35,14 @@ export function distributionTable(results: readonly SeriesResult[]): string {
   return table([head, ...rows])
 }
 
-/** A count or a measure with three digits that count, or all digits of its whole part. */
+/** A count or a measure with three significant digits, or all digits of its integer part. */
 export function threeDigits(value: number): string {
   const size = Math.abs(value)
   const decimals = size < 1 ? 3 : size < 10 ? 2 : size < 100 ? 1 : 0
   return value.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
 }
 
-/** The named values of every series that has some, as medians over the rounds. The names say the unit. */
+/** The named values of every series that has some, as medians over the rounds. The names contain the units. */
 export function valuesTable(results: readonly SeriesResult[]): string {
   const names = [...new Set(results.flatMap(({ values }) => Object.keys(values)))]
   const rows = results.map(({ label, values }) => [

@@ -3,13 +3,15 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-/** One program that measures one thing, once, in a process of its own. */
+/** One program that measures one thing once, in its own process. */
 export interface Trial {
   file: string
   args: readonly (string | number)[]
 }
 
-/** What a trial says on stdout, a line each: a bare number is a sample in nanoseconds, `name=number` a named value. */
+/**
+ * What a trial prints on stdout, line by line: a bare number is a sample in nanoseconds, `name=number` a named value.
+ */
 export interface TrialResult {
   samplesNs: number[]
   values: Record<string, number>
@@ -29,7 +31,7 @@ export function nativeTrial(name: string, ...args: readonly (string | number)[])
  * Runs the trial to its end.
  *
  * @param timeoutMs default 120,000; then the trial is killed
- * @throws Error when it ends with anything but 0, with what it said on stderr
+ * @throws Error with its stderr when it exits with another code than 0
  */
 export async function runTrial(trial: Trial, timeoutMs = 120_000): Promise<TrialResult> {
   const child = spawn(trial.file, trial.args.map(String), { stdio: ['ignore', 'pipe', 'pipe'] })

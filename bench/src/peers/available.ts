@@ -6,14 +6,14 @@ import { peerTrial } from './placement.ts'
 
 export interface Available {
   peers: Peer[]
-  /** One sentence for each peer that is left out, which begins with its label. */
+  /** One sentence for each peer that is left out; it begins with the peer's label. */
   leftOut: string[]
 }
 
 const PROBE = { trips: 1, warmupMs: 0, budgetMs: 0 }
 const PROBE_TIMEOUT_MS = 30_000
 
-/** Installs what is missing and tries every peer once: one that cannot be had, or does not run here, is left out. */
+/** Installs missing packages and tries every peer once; leaves out a peer that cannot be installed or does not run. */
 export async function availablePeers(
   progress: (what: string) => void,
   peers: readonly Peer[] = PEERS,
@@ -40,7 +40,7 @@ async function reasonAgainst(peer: Peer): Promise<string | null> {
   }
 }
 
-/** What the trial died of, without its stack. */
+/** The error that ended the trial, without its stack. */
 function gist(complaint: string): string {
   return /^\w*Error.*$/m.exec(complaint)?.[0] ?? complaint.split('\n', 1)[0]!
 }

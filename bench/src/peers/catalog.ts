@@ -4,11 +4,11 @@ export interface Peer {
   /** Its key in JSON and on the command line of its trial. */
   name: string
   label: string
-  /** The folder beside this file whose package.json says what has to be installed; null where nothing has to be. */
+  /** The folder next to this file whose package.json lists what to install; null when nothing is needed. */
   packages: string | null
-  /** Where the client's side starts the other one itself, as threads or processes that inherit its cores. */
+  /** Whether the client's side starts the server side itself, as threads or processes that inherit its cores. */
   oneProcess: boolean
-  /** Imports the peer's packages, so only where they are installed. */
+  /** Imports the peer's packages, which must be installed. */
   open(options: PeerOptions): Promise<PeerClient>
 }
 

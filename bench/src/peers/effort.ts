@@ -1,7 +1,9 @@
-/** How much to measure. What comes first ends it: the trips, or the time. At least one trip is made. */
+/**
+ * How much to measure: until the number of trips or the time is reached, whichever is first. At least one trip is made.
+ */
 export interface Effort {
   trips: number
-  /** For warming up, which ends as the measurement does. */
+  /** Time for warming up, which also ends after `trips`. */
   warmupMs: number
   budgetMs: number
 }

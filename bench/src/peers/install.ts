@@ -4,20 +4,20 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-/** What one registry that does not answer may cost. */
+/** Limit for one installation, for when the registry does not answer. */
 const INSTALL_TIMEOUT_MS = 180_000
 
 /**
- * Installs what a peer needs into its own folder, once: exactly what its lock file says, and no install script is run.
- * A peer that cannot be installed takes none of the others with it.
+ * Installs a peer's packages into its own folder, once: exactly as its lock file says, without install scripts. A
+ * failure affects no other peer.
  *
- * @param folder of the peer, beside this file
- * @returns null when it is installed, else one sentence that says why not
+ * @param folder the peer's folder, next to this file
+ * @returns null when it is installed, else one sentence with the reason
  */
 export async function install(folder: string | URL): Promise<string | null> {
   const root = fileURLToPath(new URL(`${folder}/`, import.meta.url))
   const lock = readFileSync(`${root}package-lock.json`, 'utf8')
-  // Among the packages, so that who deletes them deletes it too.
+  // Stored among the packages, so that deleting them deletes the stamp, too.
   const packages = `${root}node_modules`
   const stamp = `${packages}/.installed-lock.json`
   if (read(stamp) === lock) return null
@@ -42,7 +42,7 @@ function read(path: string): string | null {
   }
 }
 
-/** The first thing npm says that is more than a code. */
+/** The first line of npm's output that is more than a code. */
 function gist(complaint: string): string {
   const lines = complaint.split('\n').map((line) => line.replace(/^npm (error|ERR!) ?/, '').trim())
   return lines.find((line) => line !== '' && !line.startsWith('code ')) ?? 'it gave no reason'

@@ -5,9 +5,9 @@ import { turn } from './turn.ts'
 
 /**
  * Times one call after the other, each from writing a number into the input until the same number is read from the
- * reply. Then, outside the time, every byte is compared.
+ * reply. After the measured time, every byte is compared.
  *
- * @returns nanoseconds, one a call
+ * @returns nanoseconds, one for each call
  */
 export async function timeCalls(lane: Lane, { trips, budgetMs }: Bounds): Promise<Float64Array> {
   const expected = new Uint8Array(lane.input)
@@ -15,7 +15,7 @@ export async function timeCalls(lane: Lane, { trips, budgetMs }: Bounds): Promis
   const endMs = performance.now() + budgetMs
   let count = 0
 
-  /** False when it was the last. */
+  /** Records a reply. False when it was the last. */
   const take = (reply: Uint8Array, beganMs: number): boolean => {
     const arrived = readStamp(reply) === count
     const nowMs = performance.now()

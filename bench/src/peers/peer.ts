@@ -1,22 +1,27 @@
-/** How a trial asks for the client's side of a peer. */
+/** Options of a trial for the client's side of a peer. */
 export interface PeerOptions {
   payloadBytes: number
-  /** Calls that are under way at once, at most. */
+  /** Largest number of calls in flight. */
   outstanding: number
-  /** Where a server process runs. The trial's own core is set by whoever starts it. */
+  /** Processor for a server process. The processor of the trial itself is set by the bench that starts it. */
   serverCore: number
 }
 
 /**
- * One call at a time to a server that echoes. Callbacks, for most peers are made of them and a promise would cost them
- * something; those whose interface is a promise pay for it. What fails throws, and so ends the trial.
+ * One call at a time to an echo server. It uses callbacks because most peers are built on them and a promise would slow
+ * them down; peers whose interface is a promise pay for it. A failure throws, and so ends the trial.
  */
 export interface Lane {
-  /** What the next call sends; filled by the caller. Not to be touched while a call is under way, and new after it. */
+  /**
+   * Payload of the next call, filled by the caller. Must not be touched while a call is in flight, and may be another
+   * array after it.
+   */
   readonly input: Uint8Array
-  /** @param done gets the reply, valid while it runs */
+  /** @param done gets the reply, which is valid only during the callback */
   echo(done: (reply: Uint8Array) => void): void
-  /** The same without giving up the thread, where a peer can. Faster than `echo`, so latency is measured with it. */
+  /**
+   * As `echo`, but without giving up the thread, if the peer can. Faster than `echo`, so latency is measured with it.
+   */
   echoSync?(): Uint8Array
 }
 
@@ -24,18 +29,18 @@ export interface Lane {
 export interface PeerClient {
   openLane(): Lane
   /**
-   * One call on every lane, sent together, where a peer has an interface for that. Gives up the thread no sooner than
-   * `done` has had all replies, with the index of each one's lane.
+   * Sends one call on every lane together, if the peer has an interface for that. Does not give up the thread before
+   * `done` has had all replies, each with the index of its lane.
    */
   echoAllSync?(lanes: readonly Lane[], done: (reply: Uint8Array, lane: number) => void): void
-  /** Ends the server too. */
+  /** Also ends the server. */
   close(): Promise<void>
 }
 
-/** Bytes of a lane's input at first. Every byte differs from its neighbours, so that none can be lost or moved. */
+/** Initial input of a lane. Every byte differs from its neighbours, so that a lost or moved byte is noticed. */
 export function pattern(bytes: number): Uint8Array {
   const input = new Uint8Array(bytes)
-  // A loop, for `Uint8Array.from` would take seconds to fill all lanes of a large payload.
+  // A loop, because `Uint8Array.from` would take seconds to fill all lanes of a large payload.
   for (let index = 0; index < bytes; index++) input[index] = index * 167 + (index >> 8) * 13
   return input
 }

@@ -4,7 +4,7 @@ import type { Trial } from '../harness/trial.ts'
 import type { Peer } from './catalog.ts'
 import type { Effort } from './effort.ts'
 
-/** Where client and server run: waking a core that has been halted takes tens of µs on a virtual machine. */
+/** Where client and server run. It matters because waking a halted core takes tens of µs on a virtual machine. */
 export type Placement = 'oneCore' | 'twoCores'
 
 /** The placements that this machine allows. */
@@ -22,7 +22,7 @@ export function peerTrial(
 ): Trial {
   const [first, second] = processors() as [number, number]
   const server = placement === 'oneCore' ? first : second
-  // What the client starts inherits its cores; then the system spreads the two over both.
+  // Processes and threads that the client starts inherit its cores; the system then spreads the two sides over both.
   const client = oneProcess && placement === 'twoCores' ? [first, second] : [first]
   return placed(nodeTrial('peer', name, server, payloadBytes, outstanding, trips, warmupMs, budgetMs), ...client)
 }

@@ -4,10 +4,10 @@ import { readStamp, writeStamp } from './stamp.ts'
 import { turn } from './turn.ts'
 
 /**
- * Many calls under way: on every lane one after the other or, where the peer has an interface for that, one on every
- * lane at a time.
+ * Measures the rate of many calls in flight: on every lane one after the other or, if the peer has an interface for
+ * that, one on all lanes at a time.
  *
- * @returns calls per second, until the last reply is there
+ * @returns calls per second, measured until the last reply
  */
 export function callsPerSecond(
   client: Pick<PeerClient, 'echoAllSync'>,
@@ -18,7 +18,7 @@ export function callsPerSecond(
 }
 
 function inLanes(lanes: readonly Lane[], { trips, budgetMs }: Bounds): Promise<number> {
-  // Reading the clock takes a tenth of the time of the fastest call.
+  // Reading the clock takes a tenth of the time of the fastest call, so short calls read it less often.
   const callsPerLook = lanes[0]!.input.length > LOOK_PAYLOAD_BYTES ? 1 : lanes.length
   const beganMs = performance.now()
   let begun = 0

@@ -2,20 +2,20 @@ import type { Summary } from '../harness/bench.ts'
 import type { Peer } from './catalog.ts'
 import type { PeerResults } from './results.ts'
 
-/** Where the ratios that are quoted are taken. */
+/** Payload size for the quoted ratios. */
 export const QUOTED_BYTES = 64
 
 const BARS: Readonly<Record<string, number>> = { overPiscina: 20, overGrpc: 200, overHttpFaas: 200 }
 
-/** Functions as a service over HTTP; the faster of them counts. */
+/** Functions as a service over HTTP; the faster of these counts. */
 const HTTP_FAAS = ['functionsFramework', 'workerd']
-/** The faster of these counts as node:net. */
+/** The faster of these counts as `node:net`. */
 const NET = ['net', 'netTcp']
 
 /**
- * How many times faster rfaas is than each peer, the best round of each: what a machine does to a trial, or where it has
- * moved its cores, only adds to it. The bars hold for the call in place, and `…Await` is the same for
- * `await lease.call.echo(bytes)`.
+ * How many times faster rfaas is than each peer, by the best round of each: disturbances of the machine, or cores that
+ * it has moved, only add time. The bars hold for in-place calls; numbers named `…Await` are for `await
+ * lease.call.echo(…)`.
  */
 export function ratios(results: PeerResults, peers: readonly Peer[]): Summary[] {
   const others = peers.filter(({ name }) => !name.startsWith('rfaas'))

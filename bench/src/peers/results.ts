@@ -6,7 +6,7 @@ export function seriesName(peer: string, placement: Placement, payloadBytes: num
   return `${peer}${placement === 'oneCore' ? 'OneCore' : 'TwoCores'}${payloadBytes}`
 }
 
-/** What the rounds gave, by peer, placement and payload. */
+/** Results of all rounds, by peer, placement and payload. */
 export class PeerResults {
   readonly placements: readonly Placement[]
   readonly #series: Map<string, SeriesResult>

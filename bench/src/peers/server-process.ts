@@ -4,14 +4,14 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** A peer's server, in a process of its own. */
+/** A peer's server, in its own process. */
 export interface ServerProcess {
-  /** The first line that it wrote to descriptor 3, once it listened: where, if it was not told. */
+  /** The first line that it wrote to descriptor 3 when it listened: its address, if none was passed to it. */
   ready: string
   end(): Promise<void>
 }
 
-/** Ends the program when its parent is gone already; the kernel sees to it from then on, through every exec. */
+/** Ends the program when its parent is gone already; later the kernel kills it with its parent, through every exec. */
 const UNLESS_ORPHANED = 'test "$PPID" = "$0" && exec "$@"'
 
 /**
@@ -55,10 +55,7 @@ export function startNodeServer(script: URL, args: readonly string[], core: numb
   return startServer([process.execPath, fileURLToPath(script), ...args], core)
 }
 
-/**
- * A name for a Unix-domain socket that is nobody else's, without its leading zero byte. It is of the abstract namespace,
- * where nothing is left behind.
- */
+/** A unique name for a Unix-domain socket, without its leading zero byte. Abstract sockets leave no file behind. */
 export function socketName(): string {
   return `rfaas-bench-${process.pid}-${randomBytes(8).toString('hex')}`
 }

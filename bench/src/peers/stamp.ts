@@ -1,4 +1,4 @@
-/** The number at the start of a message, by which each reply is known to be the reply to its call. */
+/** Size of the number at the start of a message, which identifies the call that a reply belongs to. */
 const STAMP_BYTES = 4
 
 export function writeStamp(bytes: Uint8Array, stamp: number): void {

@@ -6,7 +6,7 @@ import type { PeerResults } from './results.ts'
 
 const PLACEMENT_LABEL: Readonly<Record<Placement, string>> = { oneCore: 'one core', twoCores: 'two cores' }
 
-/** One payload: every peer in every placement, and how it compares with ours. */
+/** Table of one payload: every peer in every placement, and its ratio to rfaas. */
 export function peerTable(results: PeerResults, peers: readonly Peer[], payloadBytes: number, label: string): string {
   const { placements } = results
   const head = [

@@ -2,17 +2,17 @@ import type { Axis } from './chart.ts'
 
 const SI = { microsecond: 1e3, millisecond: 1e6, second: 1e9 }
 
-/** Nanoseconds on a log axis, with a named tick at each power of ten. */
+/** Nanoseconds on a log axis, with a labelled tick at each power of ten. */
 export function timeAxis(values: readonly number[]): Axis {
   return { scale: 'log', ...decades(values), format: describeNs }
 }
 
-/** Times a second on a log axis, with a named tick at each power of ten. */
+/** Rates per second on a log axis, with a labelled tick at each power of ten. */
 export function rateAxis(values: readonly number[]): Axis {
   return { scale: 'log', ...decades(values), format: describeCount }
 }
 
-/** Payloads on a log axis, with the ticks that people know. */
+/** Payloads on a log axis, with ticks at familiar sizes. */
 export function bytesAxis(values: readonly number[]): Axis & { label: string } {
   const domain = [Math.min(...values), Math.max(...values)] as const
   const known = [1, 64, 4096, 2 ** 18, 5 * 2 ** 20, 2 ** 26]
@@ -25,13 +25,13 @@ export function bytesAxis(values: readonly number[]): Axis & { label: string } {
   }
 }
 
-/** What is counted, doubling: invocations under way. */
+/** Counts on a log axis, such as invocations in flight, with a tick at each value. */
 export function countAxis(label: string, values: readonly number[]): Axis & { label: string } {
   const ticks = [...new Set(values)].sort((a, b) => a - b)
   return { label, scale: 'log', domain: [ticks[0]!, ticks.at(-1)!], ticks, format: String }
 }
 
-/** A whole power of ten below all values, one above, and those between. */
+/** The powers of ten from just below all values to just above them. */
 function decades(values: readonly number[]): { domain: readonly [number, number]; ticks: number[] } {
   const from = Math.floor(Math.log10(Math.min(...values)))
   const to = Math.max(from + 1, Math.ceil(Math.log10(Math.max(...values))))
@@ -55,7 +55,7 @@ export function describeBytes(bytes: number): string {
   return bytes >= 1024 ? `${bytes / 1024} KiB` : `${bytes} B`
 }
 
-/** Two digits that count. */
+/** Two significant digits. */
 function digits(value: number): string {
   return value.toLocaleString('en-US', { maximumSignificantDigits: 2 })
 }

@@ -3,7 +3,7 @@ import { parseHTML } from 'linkedom'
 import { INK, MUTED } from './colors.ts'
 import { spread } from './spread.ts'
 
-/** One axis: where it begins and ends, and the ticks that are named on it, with their unit. */
+/** One axis: its range, and its labelled ticks with their unit. */
 export interface Axis {
   scale: 'log' | 'linear'
   domain: readonly [from: number, to: number]
@@ -11,11 +11,11 @@ export interface Axis {
   format(value: number): string
 }
 
-/** What we are about; what we are compared with; what cannot be beaten. */
+/** This library; what it is compared with; a lower bound of the machine. */
 export type Kind = 'ours' | 'peer' | 'floor'
 
 export interface Line {
-  /** Stands beside the line's end, in its color: there is no legend to look things up in. */
+  /** Printed next to the line's end, in its color, in place of a legend. */
   label: string
   color: string
   kind: Kind
@@ -25,7 +25,7 @@ export interface Line {
 export interface Point {
   x: number
   y: number
-  /** Up to where the point is spread out, as a pale band. */
+  /** Upper end of a pale band that shows the spread of the point. */
   upTo?: number
 }
 
@@ -37,7 +37,7 @@ export interface Level {
 
 export interface Chart {
   title: string
-  /** Says what stands upwards. */
+  /** Says what the y axis shows. */
   subtitle: string
   x: Axis & { label: string }
   y: Axis
@@ -52,7 +52,7 @@ const LABEL_HEIGHT = 16
 const AXIS = { tickSize: 0, tickPadding: 9, color: MUTED, fontSize: 12, label: null }
 const FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", "DejaVu Sans", sans-serif'
 
-/** Lines over two axes as an SVG document that stands alone: its own background, its own fonts, no script. */
+/** Draws lines over two axes as a self-contained SVG document: its own background, its own fonts, no script. */
 export function drawChart({ title, subtitle, x, y, lines, levels = [] }: Chart): string {
   const { document } = parseHTML('<!doctype html><html></html>')
   const svg = Plot.plot({
@@ -104,7 +104,7 @@ function drawLine({ color, kind, points }: Line): Plot.Markish[] {
   ]
 }
 
-/** The names of lines and levels, right of the frame, moved apart where they would touch. */
+/** The labels of lines and levels, right of the frame, moved apart where they would overlap. */
 function endLabels(lines: readonly Line[], levels: readonly Level[], y: Axis): Plot.Markish[] {
   const labels = [
     ...lines.map(({ label, color, kind, points }) => ({ label, color, bold: kind === 'ours', at: points.at(-1)?.y })),

@@ -1,4 +1,4 @@
-/** Text and what is ours; text that explains. */
+/** Main text; explanatory text. */
 export const INK = '#1b1f24'
 export const MUTED = '#6a737d'
 
@@ -7,11 +7,11 @@ export const OURS_LOCAL_DARK = '#0a3d73'
 export const OURS_LOCAL_PALE = '#5aa9e6'
 export const OURS_NETWORK = '#c2410c'
 export const OURS_NETWORK_PALE = '#ea8a5c'
-/** The bare machine in C, over the same two roads. */
+/** The bare machine in C, over shared memory and over the network. */
 export const RAW_LOCAL = '#7f8c99'
 export const RAW_NETWORK = '#a8937f'
 
-/** For whatever else stands beside ours, told apart also by those who see few colors. */
+/** Colors of other lines, distinguishable also by people with limited color vision. */
 export const OTHERS: readonly string[] = [
   '#2e7d5b',
   '#8e5ea2',

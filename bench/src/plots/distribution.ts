@@ -6,7 +6,7 @@ import { OURS_LOCAL, OURS_NETWORK, RAW_LOCAL, RAW_NETWORK } from './colors.ts'
 
 const PERCENTILE_MAX = 99.99
 
-/** How the round trips of hot calls are spread, beside those of the bare machine where the floor was measured too. */
+/** The distribution of hot round trips, next to those of the bare machine if the floor was measured too. */
 export function distributionChart(record: BenchRecord, { benches: { floor } }: Results): Chart | null {
   const { hotLocal, hotTcp } = record.series
   const candidates: [SeriesRecord | undefined, BenchRecord | undefined, string, string, Kind][] = [
@@ -30,7 +30,7 @@ export function distributionChart(record: BenchRecord, { benches: { floor } }: R
   }
 }
 
-/** Each nine takes as much room as the one before: x is one over the share of what is slower. */
+/** Each further nine takes the same width: x is the reciprocal of the share of slower calls. */
 const PERCENTILES: Axis & { label: string } = {
   label: 'percentile of calls →',
   scale: 'log',

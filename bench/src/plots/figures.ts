@@ -11,14 +11,14 @@ import type { Chart } from './chart.ts'
 /** One plot as a file. */
 export interface Figure {
   file: string
-  /** What a reader sees who cannot see the plot. */
+  /** Text alternative of the plot. */
   title: string
   svg: string
 }
 
 type Draw = (record: BenchRecord, results: Results) => Chart | null
 
-/** By the bench whose numbers they show. */
+/** Each with the bench whose numbers it shows. */
 const FIGURES: readonly [bench: string, file: string, draw: Draw][] = [
   ['payload', 'payload.svg', payloadChart],
   ['hot', 'distribution.svg', distributionChart],
@@ -27,7 +27,7 @@ const FIGURES: readonly [bench: string, file: string, draw: Draw][] = [
   ['peers', 'peers.svg', peersChart],
 ]
 
-/** The plots of one run; those whose bench is not in it are left out. */
+/** The plots of one run, without those whose bench is missing in it. */
 export function figures(results: Results): Figure[] {
   return FIGURES.flatMap(([bench, file, draw]) => {
     const record = results.benches[bench]

@@ -3,7 +3,7 @@ import type { Chart } from './chart.ts'
 import { MUTED, OURS_LOCAL } from './colors.ts'
 import { seriesOnLine, valueOf } from './series.ts'
 
-/** Speed against workers, of a function that computes: one loop in the client is 1. */
+/** Speed of a computing function against the number of workers; one loop in the client is 1. */
 export function parallelChart(record: BenchRecord): Chart | null {
   const measured = seriesOnLine(record, 'compute').map((series) => ({
     x: series.x,

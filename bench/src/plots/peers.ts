@@ -36,7 +36,7 @@ interface PeerSeries {
   p50Ns: number
 }
 
-/** The names of the series say it all: `grpcTwoCores64`, with the label `gRPC, unary, 64 B, two cores`. */
+/** Parses the names of the series, such as `grpcTwoCores64`, with the label `@grpc/grpc-js, unary, 64 B, two cores`. */
 function seriesOfPeers({ series }: BenchRecord): PeerSeries[] {
   return Object.entries(series).flatMap(([name, { label, p50Ns }]: [string, SeriesRecord]) => {
     const [, peer, bytes] = /^([a-z]\w*?)(?:OneCore|TwoCores)(\d+)$/i.exec(name) ?? []

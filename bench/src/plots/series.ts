@@ -1,7 +1,7 @@
 import { median } from '../harness/rounds.ts'
 import type { BenchRecord, SeriesRecord } from '../harness/report.ts'
 
-/** The series of a bench that stand on one line, from left to right. */
+/** The series of a bench that are on one line, from left to right. */
 export function seriesOnLine({ series }: BenchRecord, line: string): (SeriesRecord & { x: number })[] {
   return Object.values(series)
     .filter((entry): entry is SeriesRecord & { x: number } => entry.line === line && entry.x !== undefined)

@@ -1,11 +1,11 @@
 /**
- * Moves positions apart until no two are closer than `gap`, each as little as may be, in the order in which they are.
+ * Moves positions apart until no two are closer than `gap`, each as little as possible, without changing their order.
  *
- * @returns one position for each that was given, between `from` and `to` where there is room for all
+ * @returns one position for each given one, between `from` and `to` if there is room for all
  */
 export function spread(positions: readonly number[], gap: number, from: number, to: number): number[] {
   const order = positions.map((_, index) => index).sort((a, b) => positions[a]! - positions[b]!)
-  // Runs of positions that touch move as one: each run sits where its members would be on average.
+  // Positions that touch form a run and move together; a run is placed where its members would be on average.
   const runs: { sum: number; indices: number[] }[] = []
   for (const index of order) {
     let run = { sum: positions[index]!, indices: [index] }
@@ -32,7 +32,7 @@ function end(run: { sum: number; indices: number[] }, gap: number): number {
   return begin(run, gap) + (run.indices.length - 1) * gap
 }
 
-/** From above down, then from below up: what hangs out at one end pushes the others before it. */
+/** Keeps positions within the range: first pushes from one end, then from the other; each pushes the next. */
 function keepWithin(positions: number[], order: readonly number[], gap: number, from: number, to: number): number[] {
   let least = from
   for (const index of order) least = (positions[index] = Math.max(positions[index]!, least)) + gap

@@ -14,7 +14,7 @@ const LINES: readonly [line: string, label: string, color: string, kind: Kind][]
   ['netOneCore', 'node:net, on one core', OTHERS[1]!, 'peer'],
 ]
 
-/** Calls a second against invocations under way. */
+/** Calls a second against invocations in flight. */
 export function throughputChart(record: BenchRecord): Chart | null {
   const lines = LINES.flatMap(([line, label, color, kind]): Line[] => {
     const points = seriesOnLine(record, line).map((series) => ({ x: series.x, y: valueOf(series, 'callsPerSecond') }))

@@ -8,11 +8,11 @@ import type { Results } from './files.ts'
 export interface AllContext {
   quick: boolean
   progress(what: string): void
-  /** A bench has come to its end: what it found, or why it failed. */
+  /** Called at the end of a bench, with its result or the reason of its failure. */
   say(text: string): void
 }
 
-/** Runs one bench, with the facts of the machine as they were when it began. */
+/** Runs one bench, and records the facts of the machine at its begin. */
 export async function runBench(
   bench: Bench,
   quick: boolean,
@@ -24,7 +24,7 @@ export async function runBench(
   return { bench, facts, quick, report, seconds: (performance.now() - beginMs) / 1000 }
 }
 
-/** Runs every bench, also past one that fails: the others are worth having. */
+/** Runs every bench; continues after a failed one, because the other results are still useful. */
 export async function runAll(benches: readonly Bench[], { quick, progress, say }: AllContext): Promise<Results> {
   const facts = machineFacts()
   const records: Results['benches'] = {}

@@ -2,26 +2,26 @@ import type { Bar } from '../harness/bar.ts'
 import type { MachineFacts } from '../harness/facts.ts'
 import type { BenchRecord } from '../harness/report.ts'
 
-/** What one run of all benches gave, as it is kept in `summary.json`. */
+/** Result of one run of all benches, as stored in `summary.json`. */
 export interface Combined {
   quick: boolean
-  /** When the run began. */
+  /** The facts when the run began. */
   facts: MachineFacts
-  /** The numbers that are quoted, by name. */
+  /** The quoted numbers, by name. */
   summary: Record<string, number>
   what: Record<string, string>
   bars: Record<string, Bar>
-  /** Which bench each number is of. */
+  /** The bench of each number. */
   bench: Record<string, string>
-  /** Benches that did not run to their end, and why. */
+  /** Benches that failed, and why. */
   failed: Record<string, string>
   /** How long each of the others took. */
   seconds: Record<string, number>
 }
 
 /**
- * The summaries of all benches as one. A name that an earlier bench has taken gets the later bench's name in front:
- * nothing is lost, and nothing is shadowed.
+ * Merges the summaries of all benches. A name that an earlier bench has taken is prefixed with the later bench's name,
+ * so that no number is lost.
  */
 export function combine(
   records: readonly BenchRecord[],

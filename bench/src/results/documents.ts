@@ -5,13 +5,13 @@ import { ROOT } from './files.ts'
 import { replacePart } from './markdown.ts'
 import { benchPart, readmePart, specificationPart } from './parts.ts'
 
-/** A document that quotes the benches, and what it quotes of them: between two comments, never by hand. */
+/** A document that quotes the benches, and the generated part: it is between two comments, and never edited by hand. */
 export interface QuotingDocument {
   path: string
   part(results: Results): string
 }
 
-/** The comments around what is quoted hold this name. */
+/** The name in the comments around the generated part. */
 export const MARK = 'measured'
 
 export const DOCUMENTS: readonly QuotingDocument[] = [
@@ -20,13 +20,13 @@ export const DOCUMENTS: readonly QuotingDocument[] = [
   { path: 'bench/README.md', part: benchPart },
 ]
 
-/** The document as it should be, and as it is. */
+/** The document as it should be (`after`), and as it is (`before`). */
 export function renew({ path, part }: QuotingDocument, results: Results): { before: string; after: string } {
   const before = readFileSync(join(ROOT, path), 'utf8')
   return { before, after: replacePart(before, MARK, part(results)) }
 }
 
-/** Brings the numbers of `results` into every document. */
+/** Writes the numbers of `results` into every document. */
 export function writeDocuments(results: Results): void {
   for (const document of DOCUMENTS) writeFileSync(join(ROOT, document.path), renew(document, results).after)
 }

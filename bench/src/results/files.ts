@@ -16,10 +16,10 @@ export const ROOT: string = fileURLToPath(new URL('../../../', import.meta.url))
 /** The run that the documents quote. */
 export const RESULTS: string = join(ROOT, 'bench/results')
 
-/** A quick run shows that everything works and is not to be quoted: git does not keep it. */
+/** Folder of quick runs, which only show that everything works and are not to be quoted: git ignores it. */
 export const QUICK_RESULTS: string = join(RESULTS, 'quick')
 
-/** Null where no run has been kept. */
+/** null when no run is stored. */
 export function readResults(folder: string): Results | null {
   if (!existsSync(join(folder, 'summary.json'))) return null
   const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'))
@@ -28,7 +28,7 @@ export function readResults(folder: string): Results | null {
   return { combined: read('summary.json') as Combined, benches: Object.fromEntries(benches) }
 }
 
-/** Replaces the run that was kept before: no file of it stays. */
+/** Replaces the stored run: none of its files stay. */
 export function writeResults(folder: string, { combined, benches }: Results): void {
   mkdirSync(folder, { recursive: true })
   for (const old of globSync('*.{json,svg}', { cwd: folder })) rmSync(join(folder, old))

@@ -1,4 +1,4 @@
-// A run that never was, for tests.
+// An invented run, for tests.
 import type { Bar } from '../harness/bar.ts'
 import type { MachineFacts } from '../harness/facts.ts'
 import { CURVE_PERCENTILES } from '../harness/histogram.ts'

@@ -5,13 +5,13 @@ import { writeDocuments } from './documents.ts'
 import { readResults, RESULTS } from './files.ts'
 import type { Results } from './files.ts'
 
-/** Draws the plots of a run beside its files. */
+/** Draws the plots of a run into the folder of its files. */
 export function writePlots(folder: string, results: Results): void {
   for (const { file, svg } of figures(results)) writeFileSync(join(folder, file), svg)
 }
 
 /**
- * Makes the plots, and what the documents quote, once more from the run that was kept.
+ * Generates the plots and the documents' parts again from the stored run.
  *
  * @throws Error when there is none
  */

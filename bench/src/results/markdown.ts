@@ -17,7 +17,7 @@ export function markdownTable(
 }
 
 /**
- * The document with what stands between the marks of that name replaced.
+ * Replaces the part of a document between the marks of this name.
  *
  * @throws Error when the document does not have both marks, once each
  */

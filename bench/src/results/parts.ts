@@ -6,10 +6,10 @@ import type { Combined } from './combine.ts'
 import type { Results } from './files.ts'
 import { markdownTable } from './markdown.ts'
 
-/** Absent from this run. */
+/** Shown for a number that this run does not have. */
 const ABSENT = '–'
 
-/** First screen of README: what a hot call takes, and against what. */
+/** Part of README's first screen: the time of a hot call, and its ratio to the bare machine. */
 export function readmePart(results: Results): string {
   const { combined } = results
   const times = (name: string): string => {
@@ -51,7 +51,7 @@ const PEERS: readonly [name: string, peer: string][] = [
   ['overHttpFaas', 'that of functions over HTTP'],
 ]
 
-/** How many times as fast as the peers, of those that were measured. */
+/** One sentence with the ratios to the peers that were measured. */
 function peersSentence({ summary }: Combined): string[] {
   const peers = PEERS.flatMap(([name, peer]) =>
     summary[name] === undefined ? [] : [`${threeDigits(summary[name])} × as fast as ${peer}`],
@@ -59,7 +59,7 @@ function peersSentence({ summary }: Combined): string[] {
   return peers.length === 0 ? [] : [`A call over shared memory is ${peers.join(', ')}.`]
 }
 
-/** SPECIFICATION: every number that a bench names, what was promised of it, and how it stands. */
+/** Part of SPECIFICATION: every number that a bench names, its promised bar, and whether it is met. */
 export function specificationPart({ combined }: Results): string {
   const { summary, bars } = combined
   const promised = Object.keys(summary).filter((name) => bars[name] !== undefined)
@@ -91,7 +91,7 @@ export function specificationPart({ combined }: Results): string {
   ].join('\n\n')
 }
 
-/** bench/README: the plots, and how long each bench took. */
+/** Part of bench/README: the plots, and how long each bench took. */
 export function benchPart(results: Results): string {
   const { combined, benches } = results
   const rows = Object.entries(combined.seconds).map(([name, seconds]) => [

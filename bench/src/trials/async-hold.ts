@@ -1,10 +1,10 @@
-// async-hold FUNCTION CALLS SPIN_US: for how long a call keeps everybody else on the event loop from their turn.
-// FUNCTION `slow` answers long after the spin is over. `noop` is awaited again and again, each answered within the spin.
+// async-hold FUNCTION CALLS SPIN_US: how long a call blocks the event loop.
+// FUNCTION `slow` answers long after the spin is over. `noop` is awaited repeatedly, each answered within the spin.
 import { beginTrial, numberArgument, printSamples } from './samples.ts'
 import { leaseWorkers } from './workers.ts'
 import type * as Work from './work.ts'
 
-/** Of `slow`, in tens of microseconds. */
+/** Duration of `slow`, in tens of microseconds. */
 const SLOW_TENS_OF_US = 30
 
 beginTrial()
@@ -23,7 +23,7 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** One call that cannot be answered within the spin; the event loop turns as soon as the call lets it. */
+/** Time from one call that cannot be answered within the spin until the call lets the event loop turn. */
 async function holdOfOne(): Promise<number> {
   const turned = turn()
   const beginMs = performance.now()

@@ -1,13 +1,13 @@
-// async-waiting OUTSTANDING: processor time of a client that only waits, for so many results at once, over a second.
+// async-waiting OUTSTANDING: processor time, over a second, of a client that only waits for this many results.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beginTrial, numberArgument, printValue } from './samples.ts'
 import { leaseWorkers } from './workers.ts'
 import type * as Work from './work.ts'
 
 const MEASURE_MS = 1000
-/** Submitted, and the event loop at rest again. */
+/** Time until all calls are submitted and the event loop is at rest. */
 const SETTLE_MS = 100
-/** Of `nap`, in hundreds of milliseconds: longer than both. */
+/** Duration of `nap`, in hundreds of milliseconds: longer than the two times above together. */
 const NAP_TENTHS_OF_S = 14
 
 beginTrial()

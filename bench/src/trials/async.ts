@@ -1,4 +1,4 @@
-// async WAY TRIPS WARMUP: a no-op of 64 B on a hot local worker, waited for in three ways.
+// async WAY TRIPS WARMUP: a no-op of 64 B on a hot local worker, awaited in one of three ways.
 // WAY `sync` is `invokeSync`, `invoke` awaits the result in place, `call` awaits `lease.call`, which copies.
 import { beginTrial, numberArgument, printSamples, timeAwaits, timeTrips } from './samples.ts'
 import { leaseWorkers } from './workers.ts'

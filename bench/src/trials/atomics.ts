@@ -1,15 +1,15 @@
-// atomics sleep|spin PROCESSOR TRIPS WARMUP: a word to another thread, on that processor, which sleeps in Atomics.wait, and
-// back. The client sleeps for the answer, too, or spins for it.
+// atomics sleep|spin PROCESSOR TRIPS WARMUP: sends a word to another thread and back. That thread runs on PROCESSOR and
+// sleeps in Atomics.wait; the client sleeps or spins for the answer.
 import { once } from 'node:events'
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { yieldProcessor } from '@rfaas/fabric'
 import { place, thisThread, usageOf } from '../harness/placement.ts'
 import { beginTrial, numberArgument, printSamples, printValue, timePausedTrips } from './samples.ts'
 
-/** As many empty looks as our own client takes before it lets others have its processor. */
+/** The same number of empty polls as our own client makes before it yields its processor. */
 const LOOKS_PER_YIELD = 64
 const REQUEST = 0
-// A cache line of its own.
+// On another cache line than REQUEST.
 const ANSWER = 32
 
 function serve(words: Int32Array): void {

@@ -1,4 +1,4 @@
-// clock TRIPS WARMUP: a trip that does nothing, so what is left is the reading of the clock.
+// clock TRIPS WARMUP: an empty trip, which measures the reading of the clock.
 import { beginTrial, numberArgument, printSamples, timeTrips } from './samples.ts'
 
 beginTrial()

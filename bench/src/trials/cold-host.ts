@@ -1,5 +1,5 @@
-// cold-host POOL: a resource manager and a node in a process of their own, as `rfaas up` runs them; for cold.ts, which
-// it tells its URL, then how many executors are ready, again and again.
+// cold-host POOL: a resource manager and a node in their own process, as `rfaas up` runs them, for cold.ts. Sends
+// cold.ts its URL, and, at every change, the number of executors that are ready.
 import { subscribe } from 'node:diagnostics_channel'
 import { startNode, startResourceManager } from 'rfaas'
 import { beginTrial, numberArgument } from './samples.ts'

@@ -1,7 +1,7 @@
-// cold worker SAMPLES: `new Worker(file)` until its first answer.
-// cold kept|pooled|unpooled|first FABRIC SAMPLES: `cluster.lease()` until the first result of an invocation. The manager
-// and the node are another process. Before the samples the program has leased some times; `first` is its very first
-// lease. `kept`: the executor of the lease before.
+// cold worker SAMPLES: times `new Worker(file)` until its first answer.
+// cold kept|pooled|unpooled|first FABRIC SAMPLES: times `cluster.lease()` until the first result of an invocation.
+// Manager and node run in another process. The program leases some times before the samples; `first` times its very
+// first lease, and `kept` a lease that gets the executor of the lease before.
 import { fork, type ChildProcess } from 'node:child_process'
 import { on, once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -13,7 +13,7 @@ import { beginTrial, numberArgument, printSamples } from './samples.ts'
 
 beginTrial()
 const PAYLOAD_BYTES = 64
-/** Between two samples: what the last one has left behind has ended. */
+/** Pause between two samples, so that everything of the last one has ended. */
 const PAUSE_MS = 100
 const WARMUP = 8
 const mode = process.argv[2] as 'worker' | 'kept' | 'pooled' | 'unpooled' | 'first'
@@ -107,7 +107,7 @@ if (mode === 'worker') {
   for (let index = mode === 'first' ? 0 : -WARMUP; index < samples; index++) {
     await host.refilled()
     await delay(PAUSE_MS)
-    // Of the very first one nothing can have been kept.
+    // The very first lease cannot find a kept executor.
     const lease = await timeLease(cluster, mode === 'kept' && index === -WARMUP ? null : start)
     if (index >= 0) leases.push(lease)
   }

@@ -13,7 +13,9 @@ const fabric = openFabric(process.argv[2] as FabricName)
 const payloadBytes = numberArgument(1, 'PAYLOAD_BYTES')
 const shape = { secret: SECRET, outboundBytes: payloadBytes, inboundBytes: payloadBytes, depth: 16 }
 
-/** Spins until an immediate comes; looks up now and then, so that no side outlives the other. */
+/**
+ * Spins until an immediate comes. Checks the connection's state now and then, so that neither side outlives the other.
+ */
 function awaitImmediate(connection: Connection): number {
   for (;;) {
     for (let polls = 0; polls < POLLS_PER_LOOK; polls++) {

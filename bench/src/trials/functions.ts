@@ -1,8 +1,8 @@
-// What the leased workers of the benches run.
+// Functions that the leased workers of the benches run.
 import { readlinkSync } from 'node:fs'
 import { raw } from 'rfaas/functions'
 
-/** Returns as many bytes as came, whatever they are: the cost of a call without the cost of a function. */
+/** Returns as many bytes as it got, with any content: the cost of a call without the cost of a function. */
 export const noop = raw((input) => input.length)
 
 export const echo = raw((input, output) => {
@@ -10,5 +10,5 @@ export const echo = raw((input, output) => {
   return input.length
 })
 
-/** The worker's thread as `/proc` has it: `PID/task/TID`. */
+/** The worker's thread as a `/proc` path: `PID/task/TID`. */
 export const thread = (): string => readlinkSync('/proc/thread-self')

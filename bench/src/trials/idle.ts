@@ -1,4 +1,4 @@
-// idle FABRIC always|never SECONDS: what a worker, and the whole executor around it, use of a processor while nobody calls.
+// idle FABRIC always|never SECONDS: processor time of an idle worker, and of its whole executor.
 import { readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { usageOf } from '../harness/placement.ts'
@@ -6,7 +6,7 @@ import { beginTrial, numberArgument, printValue } from './samples.ts'
 import { leaseWorkers } from './workers.ts'
 import type * as Functions from './functions.ts'
 
-/** What the start has left to do, in an executor that has just answered its first call. */
+/** Time to finish the work that start-up has left in an executor that has just answered its first call. */
 const SETTLE_MS = 500
 
 beginTrial()

@@ -1,5 +1,5 @@
-// net-echo OUTSTANDING MEASURE_MS: echoes of 64 B over node:net and a Unix socket, as well as it can be done: each call
-// has an id and a callback, each frame goes to a function, and what one read brings is answered with one write.
+// net-echo OUTSTANDING MEASURE_MS: echoes of 64 B over node:net and a Unix socket, written for speed: each call has an
+// id and a callback, each frame goes to a function, and all calls of one read are answered with one write.
 import { fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -14,7 +14,7 @@ const HEADER_BYTES = 8
 
 beginTrial()
 
-/** Frames that leave together. The memory is the socket's once they have left. */
+/** Frames that are written together. Their memory belongs to the socket once they are written. */
 class Batch {
   readonly #socket: Socket
   #bytes = Buffer.allocUnsafe(0)
@@ -47,7 +47,7 @@ class Batch {
 
 const BATCH_BYTES = 1 << 16
 
-/** Calls `onFrame` with every whole frame, then `onRead`; what is left of a frame waits for more. */
+/** Calls `onFrame` with every whole frame, then `onRead`; a partial frame waits for more data. */
 function readFrames(socket: Socket, onFrame: (id: number, payload: Buffer) => void, onRead: () => void): void {
   let rest: Buffer | null = null
   socket.on('data', (chunk) => {
@@ -83,7 +83,7 @@ async function serve(name: string): Promise<void> {
 }
 
 async function measure(): Promise<void> {
-  // A name that is no file, so nothing stays behind.
+  // An abstract socket name, which is no file, so nothing is left behind.
   const name = `rfaas-bench-${randomUUID()}`
   const server = fork(import.meta.filename, process.argv.slice(2), { env: { ...process.env, NET_SERVER: name } })
   await once(server, 'message')

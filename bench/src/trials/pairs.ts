@@ -1,5 +1,5 @@
-// pairs COUNT MILLISECONDS: so many clients, each a process with a hot worker of its own, call at once, without a pause and
-// as often as they can. A sample is what one call took, averaged over a few; values are the calls per second of each pair.
+// pairs COUNT MILLISECONDS: COUNT clients call at the same time without a pause, each a process with its own hot
+// worker. A sample is one call's time, averaged over CALLS_PER_SAMPLE; values are the calls per second of each pair.
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { beginTrial, numberArgument, printSamples, printValue } from './samples.ts'
@@ -9,14 +9,14 @@ import type * as Functions from './functions.ts'
 const PAYLOAD_BYTES = 64
 const WARMUP_MS = 300
 const CALLS_PER_SAMPLE = 20
-/** How often the event loop has its turn: leases are renewed there. */
+/** How often the event loop gets a turn, because leases are renewed there. */
 const TURN_MS = 100
 
 beginTrial()
 const count = numberArgument(0, 'COUNT')
 const durationMs = numberArgument(1, 'MILLISECONDS')
 
-/** What one call took, over the time. */
+/** Calls for `ms`, and returns the time of one call for each sample. */
 async function callFor(ms: number, calls: () => void): Promise<number[]> {
   const samplesNs: number[] = []
   const beganMs = performance.now()

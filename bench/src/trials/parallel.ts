@@ -1,11 +1,11 @@
-// parallel FUNCTION WORKERS MEASURE_MS: keeps every worker busy; with 0 workers, runs the function right here.
+// parallel FUNCTION WORKERS MEASURE_MS: keeps every worker busy; with 0 workers, runs the function in this process.
 // FUNCTION is `compute` or `noop`.
 import { beginTrial, numberArgument, printValue } from './samples.ts'
 import { Rate, ratePerSecond, WARMUP_MS } from './rate.ts'
 import { leaseWorkers } from './workers.ts'
 import * as work from './work.ts'
 
-/** Each worker finds its next invocation waiting when it has done one. */
+/** Enough that each worker finds its next invocation waiting. */
 const IN_FLIGHT_PER_WORKER = 4
 
 beginTrial()

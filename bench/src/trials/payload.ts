@@ -1,4 +1,4 @@
-// payload FABRIC FUNCTION PAYLOAD_BYTES TRIPS WARMUP: invokeSync with as many bytes each way, in place.
+// payload FABRIC FUNCTION PAYLOAD_BYTES TRIPS WARMUP: invokeSync with PAYLOAD_BYTES each way, in place.
 // FUNCTION `ends` touches the first and the last byte, `echo` copies input to output.
 import { beginTrial, numberArgument, printSamples, timeTrips } from './samples.ts'
 import { leaseWorkers } from './workers.ts'

@@ -13,7 +13,7 @@ for (const peer of PEERS) {
     test(`${peer.name} echoes ${payloadBytes} B, one sample a trip`, { timeout: 60_000 }, async (t) => {
       const reason = peer.packages && (await install(peer.packages))
       if (reason !== null) return t.skip(reason)
-      // Apart where that is possible: for some this is the harder placement.
+      // On two cores if possible, which is the harder placement for some peers.
       const placement = placements().at(-1)!
       const { samplesNs, values } = await runTrial(peerTrial(peer, placement, payloadBytes, 8, EFFORT))
       assert.equal(samplesNs.length, TRIPS)

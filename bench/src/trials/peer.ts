@@ -19,7 +19,7 @@ const client = await peer.open({
   serverCore: numberArgument(1, 'SERVER_CORE'),
 })
 const lanes = Array.from({ length: outstanding }, () => client.openLane())
-// Many at once come first: they warm up faster, and the slowest peers are not warm after a second of single calls.
+// Concurrent calls come first: they warm up faster, and a second of single calls does not warm up the slowest peers.
 await callsPerSecond(client, lanes, warmup)
 const perSecond = await callsPerSecond(client, lanes, measured)
 await timeCalls(lanes[0]!, { trips, budgetMs: warmup.budgetMs / 4 })

@@ -1,6 +1,6 @@
-// placement index|scan pack|spread NODES LEASES DECISIONS WARMUP: a resource manager's choice of nodes at steady state. So many
-// leases run on so many nodes; again and again one of them ends and another one is placed. A sample is one such decision:
-// what is free is noted twice and a node is chosen once. The same decisions, whichever way they are made.
+// placement index|scan pack|spread NODES LEASES DECISIONS WARMUP: a resource manager's choice of nodes at steady state.
+// LEASES leases run on NODES nodes; repeatedly one of them ends and another one is placed. A sample is one such
+// decision: two updates of free capacity and one choice of a node. Both ways make the same decisions.
 import { CapacityIndex } from '../../../packages/rfaas/src/resource-manager/capacity-index.ts'
 import type { Capacity, Demand } from '../../../packages/rfaas/src/resource-manager/fit.ts'
 import { place } from '../../../packages/rfaas/src/resource-manager/placement.ts'
@@ -11,10 +11,10 @@ const SEED = 0x2545f491
 const NODE_CORES = 32
 const NODE_MEMORY_MIB = 128 * 1024
 const ZONES = ['a', 'b', 'c', 'd']
-/** One node in so many has GPUs… */
+/** One node in this many has GPUs… */
 const GPU_NODES = 2
 const NODE_GPUS = 2
-/** …and one lease in so many asks for one; another one in so many for a zone. */
+/** …and one lease in this many asks for one; ZONE_LEASES is the same for a zone. */
 const GPU_LEASES = 20
 const ZONE_LEASES = 5
 
@@ -26,7 +26,7 @@ const decisions = numberArgument(4, 'DECISIONS')
 const warmup = numberArgument(5, 'WARMUP')
 
 let random = SEED
-/** From 0 to below `limit`: the same numbers in every run. */
+/** A number from 0 to below `limit`; the same sequence in every run. */
 function randomBelow(limit: number): number {
   random ^= random << 13
   random ^= random >>> 17
@@ -44,7 +44,7 @@ function nodeAt(n: number): Capacity {
     coresFree: NODE_CORES,
     memoryMibFree: NODE_MEMORY_MIB,
     resourcesFree: resources,
-    // As many after one another are in one zone, so that every zone has GPUs.
+    // GPU_NODES consecutive nodes share a zone, so that every zone has GPUs.
     labels: { zone: ZONES[Math.floor(n / GPU_NODES) % ZONES.length]! },
     fabrics: [
       { fabric: 'local', hostId: `host-${n}`, address: '' },
@@ -71,7 +71,7 @@ function nextDemand(): Demand {
 }
 
 const index = new CapacityIndex()
-/** What the scan looks at, and where each node stands in it. */
+/** The nodes that the scan looks at, and the index of each in the list. */
 const nodes: Capacity[] = []
 const positions = new Map<string, number>()
 
@@ -104,7 +104,7 @@ function take({ nodeId, demand }: Lease, times: 1 | -1): void {
 }
 
 let denied = 0
-/** Of the nodes that were chosen: equal for equal decisions. */
+/** Hash of the chosen nodes: equal for equal decisions. */
 let trace = 0
 
 function lease(decide: (demand: Demand) => Placement): Lease | null {
@@ -120,7 +120,7 @@ function lease(decide: (demand: Demand) => Placement): Lease | null {
   return taken
 }
 
-/** Filled by the index in either case: by looking at all nodes it would take minutes. */
+/** Uses the index for both ways, because filling by scans would take minutes. */
 function fill(): Lease[] {
   const leases: Lease[] = []
   while (leases.length < leaseCount) {

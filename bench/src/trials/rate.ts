@@ -1,7 +1,7 @@
 /**
- * How often something happens: starts the lanes, which go on until `isOver`, and counts what they do after a warm-up.
+ * Measures how often something happens: starts the lanes, which run until `isOver`, and counts after a warm-up.
  *
- * @param lanes each does one thing after another, in turn with the others, and calls `done` after each
+ * @param lanes each does one thing after another, interleaved with the others, and calls `done` after each
  * @returns times a second
  */
 export async function ratePerSecond(
@@ -14,7 +14,7 @@ export async function ratePerSecond(
   return rate.perSecond
 }
 
-/** Things between two looks at the clock, which costs as much as a tenth of a hot call. */
+/** Things between two readings of the clock, each of which costs as much as a tenth of a hot call. */
 const THINGS_PER_LOOK = 16
 
 export class Rate {
@@ -32,12 +32,12 @@ export class Rate {
     this.#measureMs = measureMs
   }
 
-  /** One more is done. */
+  /** Counts one more thing. */
   done(): void {
     if (++this.#count % THINGS_PER_LOOK === 0) this.#look()
   }
 
-  /** @throws Error when it was not over yet */
+  /** @throws Error when the measurement is not over yet */
   get perSecond(): number {
     if (!this.isOver) throw new Error('Cannot tell a rate: its time is not over')
     return ((this.#countedTo - this.#countedFrom) / (this.#countedToMs - this.#countedFromMs)) * 1000
@@ -58,5 +58,5 @@ export class Rate {
   }
 }
 
-/** Time enough for V8 to compile what is hot. */
+/** Enough time for V8 to compile the hot code. */
 export const WARMUP_MS = 250

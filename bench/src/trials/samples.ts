@@ -1,34 +1,34 @@
 import { dieWithParent } from '@rfaas/fabric'
 
-/** What every trial written in TypeScript does first: no trial outlives its bench. */
+/** Every trial written in TypeScript calls this first, so that no trial outlives its bench. */
 export function beginTrial(): void {
   dieWithParent()
 }
 
 /**
  * Times trips one by one with one reading of the clock each, as the C floors do. The clock's cost, some 25 ns, is in
- * every sample; `clock-node` in the bench `floor` shows it.
+ * every sample; the series `clockNode` of the bench `floor` shows it.
  *
  * @param trip one round trip; must not give up the thread
- * @returns nanoseconds, one a trip, after `warmup` trips that are not kept
+ * @returns nanoseconds, one for each trip, without the first `warmup` trips
  */
 export async function timeTrips(trip: () => void, trips: number, warmup: number): Promise<Float64Array> {
   const samplesNs = new Float64Array(warmup + trips)
   for (let begin = 0; begin < samplesNs.length; begin += TRIPS_PER_TURN) {
     timeTurn(trip, samplesNs.subarray(begin, begin + TRIPS_PER_TURN))
-    // A client has an event loop to serve: leases are renewed there.
+    // The event loop needs turns, because leases are renewed there.
     await new Promise((resolve) => setImmediate(resolve))
   }
   return samplesNs.subarray(warmup)
 }
 
-/** Long enough for whoever was woken by the trip before to fall asleep again, on one processor too. */
+/** Long enough for the thread that the last trip woke to fall asleep again, also on one processor. */
 const PAUSE_MS = 0.3
 
 /**
- * Times trips one by one, and sleeps before each: whoever answers has fallen asleep by then.
+ * Times trips one by one, and sleeps before each, so that the answering side has fallen asleep.
  *
- * @returns nanoseconds, one a trip, after `warmup` trips that are not kept
+ * @returns nanoseconds, one for each trip, without the first `warmup` trips
  */
 export async function timePausedTrips(
   trip: () => void | Promise<void>,
@@ -49,9 +49,9 @@ export async function timePausedTrips(
 }
 
 /**
- * As {@link timeTrips}, of trips that are awaited.
+ * As {@link timeTrips}, for trips that are awaited.
  *
- * @param check looks at each result, within its trip's time
+ * @param check checks each result, within the time of its trip
  */
 export async function timeAwaits<T>(
   trip: () => Promise<T>,
@@ -74,9 +74,9 @@ export async function timeAwaits<T>(
 }
 
 const TRIPS_PER_TURN = 10_000
-/** The quickest way to the clock that Node.js has: 25 ns, if its bigint is stored as it is; performance.now takes 40. */
+/** The fastest clock of Node.js: 25 ns, if its bigint is stored as it is; performance.now takes 40. */
 const readClock = process.hrtime.bigint
-/** The clock before the first trip of a turn and after each. */
+/** Readings of the clock, before the first trip of a turn and after each trip. */
 const readings = new BigInt64Array(TRIPS_PER_TURN + 1)
 
 function timeTurn(trip: () => void, samplesNs: Float64Array): void {
@@ -94,12 +94,12 @@ function takeSamples(samplesNs: Float64Array): void {
   }
 }
 
-/** Gives a named value to the bench. */
+/** Prints a named value for the bench. */
 export function printValue(name: string, value: number): void {
   process.stdout.write(`${name}=${value}\n`)
 }
 
-/** Gives the samples to the bench: one a line on stdout, in whole nanoseconds. */
+/** Prints the samples for the bench: one a line on stdout, in whole nanoseconds. */
 export function printSamples(samplesNs: Float64Array): void {
   process.stdout.write(`${Array.from(samplesNs, Math.round).join('\n')}\n`)
 }

@@ -1,6 +1,6 @@
-// throughput FABRIC WAY OUTSTANDING MEASURE_MS: echoes of 64 B on one worker, so many under way at any time.
+// throughput FABRIC WAY OUTSTANDING MEASURE_MS: echoes of 64 B on one worker, with OUTSTANDING in flight at any time.
 // WAY `call` is `lease.call`, which copies; `slots` is `lease.invoke` on reserved slots, in place; `all` is
-// `lease.invokeAll` on all of them, again as soon as all are answered.
+// `lease.invokeAll` on all of them, repeated when all are answered.
 import { beginTrial, numberArgument, printValue } from './samples.ts'
 import { ratePerSecond, WARMUP_MS } from './rate.ts'
 import type { Rate } from './rate.ts'

@@ -29,7 +29,7 @@ for (const [trial, ...args] of [
     test(`${trial} ${args.join(' ')} on ${label}: trips meet a sleeper`, async () => {
       const { samplesNs, values } = await runTrial(placed(nodeTrial(trial, ...args, worker, 100, 50), client), 30_000)
       assert.equal(samplesNs.length, 100)
-      // Who has no processor to fall asleep on, beside other tests, may miss some.
+      // Beside other tests, a worker may not always get the processor in time to fall asleep.
       assert.ok(values['sleepsPerTrip']! > 0.5, `${values['sleepsPerTrip']} sleeps a trip`)
     })
   }

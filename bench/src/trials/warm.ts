@@ -1,5 +1,5 @@
-// warm FABRIC sync|await PROCESSOR TRIPS WARMUP: calls of a raw no-op on a leased worker, on that processor, which sleeps
-// before each of them.
+// warm FABRIC sync|await PROCESSOR TRIPS WARMUP: calls of a raw no-op on a leased worker on PROCESSOR, which sleeps
+// before each call.
 import { place, usageOf } from '../harness/placement.ts'
 import { beginTrial, numberArgument, printSamples, printValue, timePausedTrips } from './samples.ts'
 import { leaseWorkers } from './workers.ts'
@@ -32,6 +32,6 @@ const trip =
 
 const before = usageOf(worker)
 const samplesNs = await timePausedTrips(trip, trips, warmup)
-// One that was still awake when a call came would make warm look better than it is.
+// Counted because calls that find the worker still awake would make warm calls look faster than they are.
 printValue('sleepsPerTrip', (usageOf(worker).sleeps - before.sleeps) / (trips + warmup))
 printSamples(samplesNs)

@@ -1,9 +1,9 @@
-// The functions of the benches that ask what a worker's work costs its caller.
+// Functions of the benches that measure what a worker's work costs its caller.
 import { raw } from 'rfaas/functions'
 
 export { echo, noop } from './functions.ts'
 
-/** Touches the first and the last byte each way and nothing between, so that what is left is the way there and back. */
+/** Touches only the first and the last byte each way, so that what is left is the cost of the transport. */
 export const ends = raw((input, output) => {
   const last = input.length - 1
   output[0] = input[0]!
@@ -14,7 +14,7 @@ export const ends = raw((input, output) => {
 /** Rounds of {@link compute}: some 40 µs on a core of 3 GHz. */
 export const COMPUTE_STEPS = 30_000
 
-/** A computation that no compiler can shorten: each step needs the one before. */
+/** A computation that no compiler can shorten, because each step needs the one before. */
 export function spinCompute(seed: number, steps: number): number {
   let state = seed | 1
   for (let step = 0; step < steps; step++) {
@@ -32,14 +32,14 @@ export const compute = raw((input, output) => {
   return 4
 })
 
-/** Keeps its worker busy for as many microseconds as its first byte says tens of. */
+/** Keeps its worker busy; its first byte is the time in tens of microseconds. */
 export const slow = raw((input) => {
   const endMs = performance.now() + input[0]! / 100
   while (performance.now() < endMs);
   return 0
 })
 
-/** Answers after as many milliseconds as its first byte says hundreds of, and leaves the worker free meanwhile. */
+/** Answers after the time in its first byte, in hundreds of milliseconds; the worker is free meanwhile. */
 export const nap = raw(async (input) => {
   await new Promise((resolve) => setTimeout(resolve, input[0]! * 100))
   return 0

@@ -1,15 +1,15 @@
 import { local } from 'rfaas'
 import type { FabricChoice, Lease, LeaseOptions } from 'rfaas'
 
-/** A lease for one trial, and with it the cluster it came from: both end with the block. */
+/** A lease for one trial, with the cluster that it came from: both end with the block. */
 export interface TrialLease<M> extends AsyncDisposable {
   lease: Lease<M>
 }
 
 /**
- * Leases workers that never stop polling unless `hotTimeoutMs` says otherwise, from a node of this trial's own.
+ * Leases workers from a node of this trial. They never stop polling unless `hotTimeoutMs` says otherwise.
  *
- * @throws Error when the lease comes over another fabric than was asked for
+ * @throws Error when the lease comes over another fabric than asked for
  */
 export async function leaseWorkers<M>(
   options: Omit<LeaseOptions, 'fabric'> & { fabric: string },

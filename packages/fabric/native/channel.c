@@ -1,9 +1,9 @@
-// Sleep and wake between two processes that share a control page. Each side has a sleep word in it; the side that sleeps
-// publishes how, the other looks after every publication of its own. The peer can write all of that page, so what only this
-// process may say (that the peer is lost, that we were interrupted) is in memory of our own. Nothing here can block on the
-// peer: a ring is a futex or a byte into a socket that is dropped when there is no room, because then the peer has bytes to
-// read already. One thread per process watches the sockets, so that a peer's death is a word in memory to everyone who
-// polls, and wakes everyone who sleeps.
+// Sleeping and waking between two processes that share a control page. Each side has a sleep word in it: a side that
+// goes to sleep publishes there how it sleeps, and the other side checks that word after each of its own writes. The
+// peer can write all of that page, so what only this process may say (that the peer is lost, that we were interrupted)
+// is in private memory. Nothing here can block on the peer: a ring is a futex wake-up, or a byte into a socket that is
+// dropped when there is no room, because then the peer has bytes to read already. One thread per process watches the
+// sockets, so that a peer's death sets a flag for every thread that polls, and wakes every thread that sleeps.
 #include "hangup.h"
 #include "local.h"
 #include "memory.h"
@@ -27,7 +27,7 @@ typedef struct {
   uint32_t* own;
   uint32_t* peer;
   waker* waker; // of the thread whose event loop watches the socket, or NULL
-  int memory;   // until somebody attaches, then -1
+  int memory;   // until the channel is attached, then -1
   int socket;
   int64_t id;
 } channel;
@@ -38,9 +38,9 @@ static void wake_blocked(uint32_t* line) { syscall(SYS_futex, &line[SLEEP], FUTE
 
 static void flag(channel* c, int which) { __atomic_store_n((uint32_t*)c->flags->data + which, 1, __ATOMIC_SEQ_CST); }
 
-// Sets a flag and wakes whoever sleeps, whatever the sleep word says: the peer may have changed it and died before its
-// ring. The lock keeps the channel from being closed meanwhile. A sleeper on the event loop hears by itself that the socket
-// has ended.
+// Sets a flag and wakes our side, whatever its sleep word says: the peer may have changed the word and died before its
+// ring. The lock keeps the channel from being closed meanwhile. A sleeper on the event loop notices by itself that the
+// socket has ended, so only an interrupt needs the waker.
 static int flag_and_wake(int64_t id, int which) {
   pthread_mutex_lock(&channels.lock);
   channel* c = table_get(&channels, id);
@@ -62,7 +62,8 @@ static void* watch_for_death(void* epoll) {
   return NULL;
 }
 
-// The epoll descriptor of the thread that watches for deaths, or -errno. What cannot be started now is tried again.
+// Returns the epoll descriptor of the thread that watches for the deaths of peers, or -errno. A failed start is tried
+// again at the next call.
 static int death_watcher(void) {
   static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   static int started = -1;
@@ -99,14 +100,14 @@ static void channel_free(channel* c) {
   free(c);
 }
 
-// A thread that ends without a close gives its connection back all the same: the peer must see it go.
+// Frees the channel of a thread that ends without closing it: the peer must see the connection end.
 static void on_thread_end(void* c) {
   table_remove(&channels, ((channel*)c)->id);
   channel_free(c);
 }
 
-// (memory descriptor, control bytes, side: 0 or 1, socket) → number of the channel, or -errno. Takes both descriptors over,
-// also when it fails.
+// (memory descriptor, control bytes, side: 0 or 1, socket) → number of the channel, or -errno. Takes ownership of both
+// descriptors, even when it fails.
 napi_value channelOpen(napi_env env, napi_callback_info info) {
   ARGS(4);
   int side = (int)int_of(env, arg[2]);
@@ -135,8 +136,8 @@ napi_value channelOpen(napi_env env, napi_callback_info info) {
   return number(env, error);
 }
 
-// (channel) → the descriptor of its memory, for the caller to map and close, or -EBADF when the channel is closed or was
-// attached before. From now on the channel belongs to the calling thread and ends with it.
+// (channel) → the descriptor of its memory, for the caller to map and close, or -EBADF when the channel is closed or
+// was attached before. From now on the channel belongs to the calling thread and ends with it.
 napi_value channelAttach(napi_env env, napi_callback_info info) {
   ARGS(1);
   int memory = -1;
@@ -171,8 +172,8 @@ napi_value channelRing(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
-// (channel) → 1 when the peer has rung, 0 when it has not, -ENOTCONN when the socket has ended, which LOST says from then
-// on. Takes one ring a call, because a peer that rings all the time must not hold the event loop up.
+// (channel) → 1 when the peer has rung, 0 when it has not, -ENOTCONN when the socket has ended, which sets LOST. Takes
+// one ring per call, so that a peer that rings all the time cannot hold up the event loop.
 napi_value channelHear(napi_env env, napi_callback_info info) {
   ARGS(1);
   channel* c = table_get(&channels, int_of(env, arg[0]));
@@ -205,7 +206,8 @@ void channel_set_waker(int64_t id, waker* w) {
 }
 
 // (channel, callback) → number of a watch (watch.c) that calls back when the peer rings or is lost, or when we are
-// interrupted; or -errno. Only by the thread that attached the channel, which stops the watch before it closes.
+// interrupted; or -errno. Only for the thread that attached the channel, which must stop the watch before it closes the
+// channel.
 napi_value channelWatch(napi_env env, napi_callback_info info) {
   ARGS(2);
   channel* c = table_get(&channels, int_of(env, arg[0]));
@@ -216,13 +218,14 @@ bool channel_is_interrupted(block* flags) {
   return __atomic_load_n((uint32_t*)flags->data + INTERRUPTED, __ATOMIC_SEQ_CST) != 0;
 }
 
-// (channel): from any thread; the side that sleeps or polls sees the flag. 0 or -EBADF.
+// (channel) → 0 or -EBADF. Callable from any thread: sets INTERRUPTED, which our polling side sees, and wakes our
+// sleeping side.
 napi_value channelInterrupt(napi_env env, napi_callback_info info) {
   ARGS(1);
   return number(env, flag_and_wake(int_of(env, arg[0]), INTERRUPTED));
 }
 
-// (channel): only by the thread that attached it, or before anybody has. The peer sees its socket end.
+// (channel): only for the thread that attached it, or while it is not attached. The peer sees its socket end.
 napi_value channelClose(napi_env env, napi_callback_info info) {
   ARGS(1);
   channel* c = table_remove(&channels, int_of(env, arg[0]));

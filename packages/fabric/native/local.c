@@ -33,17 +33,19 @@ napi_value memoryMap(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
-// (ArrayBuffer): its length becomes 0 and its memory goes back at once; late reads and writes of other threads hit nothing.
+// (ArrayBuffer): its length becomes 0 and its memory is given back at once; late accesses of other threads are
+// harmless.
 napi_value memoryDetach(napi_env env, napi_callback_info info) {
   ARGS(1);
   block_detach(env, arg[0]);
   return number(env, 0);
 }
 
-// (): lets whoever waits for this processor have it first (sched_yield(2)).
+// (): yields this processor to threads that wait for it (sched_yield(2)).
 napi_value processorYield(napi_env env, napi_callback_info info) { return number(env, sched_yield()); }
 
-// (signal): the kernel sends it to this process when its parent ends. 0, or -ESRCH when the parent has gone already.
+// (signal, parent's process id): the kernel sends the signal to this process when its parent ends. 0, or -ESRCH when
+// the parent has gone already.
 napi_value dieWithParent(napi_env env, napi_callback_info info) {
   ARGS(2);
   if (prctl(PR_SET_PDEATHSIG, (unsigned long)int_of(env, arg[0])) < 0) return number(env, -errno);

@@ -10,7 +10,8 @@
 
 static const napi_type_tag BLOCK_TAG = {0x72666161735f626cULL, 0x6f636b5f76310001ULL};
 
-// Of huge pages and other kinds of memory, holes that a peer makes cannot always be filled again, which is a SIGBUS too.
+// Only tmpfs: in huge pages and other kinds of memory, holes that a peer makes cannot always be filled again, which
+// raises SIGBUS too.
 static bool is_whole(int fd, int64_t end) {
   struct stat file;
   struct statfs system;
@@ -37,12 +38,12 @@ block* block_map(int fd, int64_t offset, size_t bytes) {
   return b;
 }
 
-// Gives the memory back at once and leaves zeroes of our own at its addresses, for those who still read or write there.
+// Gives the memory back at once and leaves private zeroes at its addresses, for threads that still read or write there.
 static void make_empty(block* b) {
   if (b->is_empty) return;
   b->is_empty = true;
-  // One step for all other threads: none of them can find the addresses unmapped. When the kernel refuses it, what was
-  // there stays, which is as harmless.
+  // MAP_FIXED replaces the mapping in one step: no other thread can find the addresses unmapped. When the kernel
+  // refuses it, the old memory stays, which is as harmless.
   int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   (void)!mmap(b->data, b->bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
 }
@@ -54,22 +55,23 @@ void block_release(block* b) {
   free(b);
 }
 
-// Whether the thread has begun to end: Node refuses then whatever could run JavaScript.
+// Whether the thread has begun to end: Node then refuses every call that could run JavaScript.
 static bool is_ending(napi_env env) {
   napi_value nothing;
   bool same;
   return napi_get_undefined(env, &nothing) != napi_ok || napi_strict_equals(env, nothing, nothing, &same) != napi_ok;
 }
 
-// The memory behind the buffer is gone, or its thread ends. Memory that was moved may live on in another thread then, and
-// Node tells us no more of it: so the addresses stay.
+// Called when the memory behind the buffer is gone, or when its thread ends. In the latter case memory that was moved
+// may live on in another thread, and Node does not tell us when it is gone, so the addresses stay.
 static void on_memory_gone(napi_env env, void* data, void* hint) {
   block* b = hint;
   if (is_ending(env) && !b->is_detached) b->stays = true;
   block_release(b);
 }
 
-// Nobody refers to the buffer any more, also no request in the thread pool: each refers to the view that it works in.
+// Called when nothing refers to the buffer any more, not even a request in the thread pool, each of which refers to its
+// view.
 static void on_buffer_gone(napi_env env, void* data, void* hint) {
   block_release(data);
 }

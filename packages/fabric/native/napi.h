@@ -1,5 +1,5 @@
-// The few lines that every native function needs: numbers and buffers in, a number out. Nothing here throws except on
-// a call that our own TypeScript can never make; what can go wrong in the world is a negative errno.
+// Helpers that every native function needs: numbers and buffers in, a number out. Nothing here throws except on a call
+// that our own TypeScript can never make; failures of the system are returned as a negative errno.
 #pragma once
 #include <node_api.h>
 #include <stdbool.h>

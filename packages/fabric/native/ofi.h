@@ -21,12 +21,13 @@ enum { IMMEDIATE_MAX = 0x7fffffff };
 // Immediates that one poll can give.
 enum { BATCH = 64 };
 
-// Receives that immediates have used up and that are not posted again yet, at most: a batch more may come with one poll.
+// Most receives that immediates have consumed and that are not posted again yet: one poll may add a batch to a batch
+// that is owed.
 enum { RECEIVES_OWED_MAX = 2 * BATCH };
 
-// Descriptors that one connection sleeps on, at most: what its provider waits for, connection events, an interruption.
+// Most descriptors that one connection sleeps on: those of its provider, connection events, the interrupt.
 enum { SLEEP_FDS = 16 };
-// The first of them are connection events and the interruption, which ring for no arrival.
+// The first of them are connection events and the interrupt, which no arrival makes readable.
 enum { QUIET_FDS = 2 };
 
 typedef struct {
@@ -34,8 +35,8 @@ typedef struct {
   uint64_t key;
 } remote_window;
 
-// What the connecting side says first; rdma_cm carries 56 bytes at most, of which the verbs provider takes one. Packed,
-// for with the compiler's padding it would not fit.
+// The first data that the connecting side sends. rdma_cm carries at most 56 bytes, of which the verbs provider takes
+// one. Packed, because with the compiler's padding it would not fit.
 enum { GREETING_BYTES = 36, CONNECT_BYTES_MAX = 55 };
 typedef struct __attribute__((packed)) {
   remote_window inbound;
@@ -54,11 +55,11 @@ typedef struct {
   struct fid_mr* inbound_mr;
   block* outbound;
   block* inbound;
-  block* batch; // uint32_t[BATCH]: what poll found; then one word: whether we were interrupted
+  block* batch; // uint32_t[BATCH]: the immediates of a poll; then one word: whether we were interrupted
   remote_window remote;
-  uint32_t held[BATCH]; // what a write found when it had to make room
+  uint32_t held[BATCH]; // immediates that a write found when it had to make room
   uint32_t held_count;
-  uint32_t receives_owed; // that immediates have used up and that are not posted again yet
+  uint32_t receives_owed; // receives that immediates have consumed and that are not posted again yet
   uint32_t empty_polls;
   struct pollfd watched[SLEEP_FDS]; // what the epoll descriptor watches
   int watched_count;
@@ -68,8 +69,8 @@ typedef struct {
   atomic_bool attached;
   bool is_enabled;
   bool posts_receives;
-  bool lists_waits; // the queue lists what it waits for, instead of having one descriptor of its own
-  bool finished; // the last write of this side, and with it every one before, has left the provider
+  bool lists_waits; // the completion queue lists its descriptors instead of having one of its own
+  bool finished; // the last write of this side, and so every earlier one, has left the provider
   bool lost;
 } connection;
 
@@ -91,21 +92,21 @@ struct fid_fabric* ofi_fabric(struct fi_info* info, int* error);
 int ofi_descriptor_of(struct fid* object);
 // Opens the completion queue of a connection whose domain is open.
 int ofi_open_queue(connection* c, size_t size);
-// Takes `info` over, and its request's handle. NULL with *error set; `info` stays the caller's then, and so does the
-// handle unless it is NULL.
+// Takes ownership of `info` and of its request's handle. On failure returns NULL with *error set; then `info` stays the
+// caller's, and so does the handle unless it is NULL.
 connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, int64_t outbound_bytes,
                                int64_t inbound_bytes, int64_t depth, int* error);
 void ofi_connection_free(connection* c);
 remote_window ofi_own_window(connection* c);
-// Bounds how long what a peer says first may keep a listener at this address waiting.
+// Bounds how long a peer's greeting may block a listener at this address.
 void ofi_bound_greetings(const struct sockaddr* name, size_t name_bytes);
-// Turns the peer of a request away with a word that tells this from a connection that failed by itself.
+// Rejects the peer of a request, with a word that tells this from a connection that failed by itself.
 int ofi_turn_away(struct fid_pep* pep, struct fi_info* request);
-// Posts so many receives, for the immediates that the provider wants one for.
+// Posts `count` receives, for providers that need one for each immediate.
 int ofi_post_receives(connection* c, int64_t count);
-// Reads the event queue: notes in `lost` that the peer is gone.
+// Reads the event queue and sets `lost` when the peer is gone.
 void ofi_read_events(connection* c);
-// Has the epoll descriptor watch connection events and interruptions only; 0 or an error.
+// Makes the epoll descriptor watch connection events and interrupts only. Returns 0 or an error.
 int ofi_watch_events(connection* c);
 
 // ofi_provider.c

@@ -1,4 +1,4 @@
-// The life of a connection: made, established, given back.
+// The life cycle of a connection: created, established, freed.
 #include "ofi.h"
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 static int register_window(connection* c, block* window, uint64_t access, struct fid_mr** mr) {
   uint64_t key = 0;
-  // Where the provider does not choose the key, nobody may be able to guess ours.
+  // When the provider does not choose the key, ours must be impossible to guess.
   if (!(c->info->domain_attr->mr_mode & FI_MR_PROV_KEY)) {
     size_t bytes = c->info->domain_attr->mr_key_size < sizeof key ? c->info->domain_attr->mr_key_size : sizeof key;
     if (getrandom(&key, bytes, 0) != (ssize_t)bytes) return -errno;
@@ -33,25 +33,28 @@ connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, 
   c->inbound = block_map(-1, 0, (size_t)inbound_bytes);
   c->batch = block_map(-1, 0, (BATCH + 1) * sizeof(uint32_t));
   *error = c->epoll < 0 || c->interrupt_event < 0 || !c->outbound || !c->inbound || !c->batch ? -errno : 0;
-  // Receives that are owed are posted in batches: so many more keep the peer's `depth` immediates from running dry.
+  // Consumed receives are posted again in batches, so this many extra ones are needed for `depth` immediates to find a
+  // receive at any time.
   int64_t receives = depth + RECEIVES_OWED_MAX;
   if (c->posts_receives) {
-    // Queues of hardware, of which the completion queue has to hold all that they can: no more of them than needed.
+    // These are hardware queues, and the completion queue must hold all that they can: make them no larger than needed.
     info->rx_attr->size = (size_t)receives;
     if (info->tx_attr->size < (size_t)depth) info->tx_attr->size = (size_t)depth;
   }
   struct fi_eq_attr eq_attr = {.size = 16, .wait_obj = FI_WAIT_FD};
   if (!*error) *error = fi_domain(fabric, info, &c->domain, NULL);
   if (!*error) *error = fi_eq_open(fabric, &eq_attr, &c->eq, NULL);
-  // Over verbs every write takes an entry until it is read, also one that asks for no completion.
+  // Over verbs every write takes an entry of the completion queue until it is read, even a write that asks for no
+  // completion.
   if (!*error) *error = ofi_open_queue(c, info->tx_attr->size + (size_t)receives);
   if (!*error) *error = register_window(c, c->outbound, FI_WRITE, &c->outbound_mr);
   if (!*error) *error = register_window(c, c->inbound, FI_REMOTE_WRITE, &c->inbound_mr);
-  // After all that takes descriptors and memory: what fails before can be tried again with the same request.
+  // After everything that takes descriptors and memory: a failure before this point can be retried with the same
+  // request.
   if (!*error) *error = fi_endpoint(c->domain, info, &c->ep, NULL);
-  if (!*error) info->handle = NULL; // the endpoint has it
+  if (!*error) info->handle = NULL; // the endpoint owns it now
   if (!*error) *error = fi_ep_bind(c->ep, &c->eq->fid, 0);
-  // Writes complete silently, for none asks for a completion; what arrives always completes.
+  // Writes complete silently, except that of ofiFinish, which asks for a completion; what arrives always completes.
   if (!*error) *error = fi_ep_bind(c->ep, &c->cq->fid, FI_TRANSMIT | FI_RECV | FI_SELECTIVE_COMPLETION);
   if (!*error) *error = fi_enable(c->ep);
   c->is_enabled = !*error;
@@ -64,7 +67,7 @@ connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, 
 }
 
 void ofi_connection_free(connection* c) {
-  // The tcp provider crashes when an endpoint is shut down that has no queues yet.
+  // The tcp provider crashes when an endpoint that has no queues yet is shut down.
   if (c->is_enabled) fi_shutdown(c->ep, 0);
   if (c->ep) fi_close(&c->ep->fid);
   if (c->outbound_mr) fi_close(&c->outbound_mr->fid);
@@ -119,8 +122,8 @@ napi_value ofiConnect(napi_env env, napi_callback_info info) {
   return number(env, c->id);
 }
 
-// (connection) → 0 when it is established, -EAGAIN when not yet, -EACCES when the listener turned us away, else why it
-// never will be.
+// (connection) → 0 when it is established, -EAGAIN when not yet, -EACCES when the listener turned us away, else the
+// error for which it never will be.
 napi_value ofiEstablish(napi_env env, napi_callback_info info) {
   ARGS(1);
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
@@ -139,19 +142,19 @@ napi_value ofiEstablish(napi_env env, napi_callback_info info) {
   }
   if (got < 0) return number(env, got);
   if (kind != FI_CONNECTED) return number(env, -FI_ECONNREFUSED);
-  // The accepting side has told its window; the connecting side's came with the request.
+  // The accepting side sends its window with this event; the connecting side's came with the request.
   if ((size_t)got - sizeof event.entry >= sizeof c->remote) memcpy(&c->remote, event.entry.data, sizeof c->remote);
   return number(env, c->remote.base || c->remote.key ? 0 : -FI_ECONNREFUSED);
 }
 
-// A thread that ends without a close gives its connection back all the same: the peer must see it go.
+// Frees the connection of a thread that ends without closing it: the peer must see the connection end.
 static void on_thread_end(void* c) {
   table_remove(&ofi_connections, ((connection*)c)->id);
   ofi_connection_free(c);
 }
 
-// (connection) → 0, or -EBADF when it is closed or was attached before. From now on it belongs to the calling thread and
-// ends with it.
+// (connection) → 0, or -EBADF when it is closed or was attached before. From now on it belongs to the calling thread
+// and ends with it.
 napi_value ofiAttach(napi_env env, napi_callback_info info) {
   ARGS(1);
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-// Every so many empty polls the event queue is read for a shutdown.
+// The event queue is read for a shutdown once in this many empty polls.
 enum { EVENTS_EVERY = 64 };
 
 void ofi_read_events(connection* c) {
@@ -30,12 +30,13 @@ static void post_owed_receives(connection* c) {
   c->receives_owed = 0;
 }
 
-// Moves what the completion queue holds into `to`; how many. Notes in `lost` that the peer is lost.
+// Moves the immediates in the completion queue into `to` and returns how many there were. Sets `lost` when the peer is
+// gone.
 static int drain(connection* c, uint32_t* to, uint32_t room) {
   struct fi_cq_data_entry entries[BATCH];
   ssize_t got = fi_cq_read(c->cq, entries, room);
   int count = 0;
-  // Each operation that the end of the connection has cancelled reports so, in front of what arrived before.
+  // Each operation that the end of the connection has cancelled reports an error, ahead of what arrived before.
   while (got == -FI_EAVAIL) {
     struct fi_cq_err_entry failure = {0};
     c->lost = true;
@@ -51,7 +52,8 @@ static int drain(connection* c, uint32_t* to, uint32_t room) {
     if (entries[i].flags & FI_REMOTE_CQ_DATA) to[count++] = (uint32_t)entries[i].data & IMMEDIATE_MAX;
     else if (entries[i].flags & FI_WRITE) c->finished = true; // ofiFinish alone asks for a completion
   }
-  // Each immediate used up a receive. They are posted again when there is nothing better to do, or a batch is owed.
+  // Each immediate consumed a receive. Receives are posted again when nothing arrived, or when more than a batch is
+  // owed.
   if (c->posts_receives) {
     c->receives_owed += (uint32_t)count;
     if (c->receives_owed > (count > 0 ? RECEIVES_OWED_MAX - BATCH : 0)) post_owed_receives(c);
@@ -72,7 +74,7 @@ static ssize_t post(connection* c, uint8_t* from, size_t bytes, uint64_t to, uin
   return fi_writemsg(c->ep, &message, FI_REMOTE_CQ_DATA | (reports ? FI_COMPLETION : 0));
 }
 
-// 0, -EAGAIN when the send queue is full, or an error, with which the connection is lost.
+// Returns 0, -EAGAIN when the send queue is full, or an error, after which the connection is lost.
 static ssize_t write_range(connection* c, size_t offset, size_t bytes, uint32_t immediate, bool reports) {
   if (c->lost) return -FI_ENOTCONN;
   uint8_t* from = (uint8_t*)c->outbound->data + offset;
@@ -80,7 +82,7 @@ static ssize_t write_range(connection* c, size_t offset, size_t bytes, uint32_t 
   ssize_t error = post(c, from, bytes, to, immediate, reports);
   if (error == -FI_EAGAIN && c->held_count < BATCH) {
     // Reading completions makes room: finished writes give their places in the send queue back. Immediates that are
-    // found on the way wait for the next poll.
+    // found on the way are kept for the next poll.
     c->held_count += (uint32_t)drain(c, c->held + c->held_count, BATCH - c->held_count);
     error = post(c, from, bytes, to, immediate, reports);
   }
@@ -88,7 +90,8 @@ static ssize_t write_range(connection* c, size_t offset, size_t bytes, uint32_t 
   return error;
 }
 
-// (connection, offset, bytes, immediate) → 0, -EAGAIN when the send queue is full, or an error. The range was checked.
+// (connection, offset, bytes, immediate) → 0, -EAGAIN when the send queue is full, or an error. The caller has checked
+// the range.
 napi_value ofiWrite(napi_env env, napi_callback_info info) {
   ARGS(4);
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
@@ -96,14 +99,16 @@ napi_value ofiWrite(napi_env env, napi_callback_info info) {
   return number(env, write_range(c, (size_t)int_of(env, arg[1]), (size_t)int_of(env, arg[2]), (uint32_t)int_of(env, arg[3]), false));
 }
 
-// (connection, immediate) → as ofiWrite; no bytes. The last write of this side: ofiFinished tells of its completion.
+// (connection, immediate) → as ofiWrite. The last write of this side, without bytes; ofiFinished tells of its
+// completion.
 napi_value ofiFinish(napi_env env, napi_callback_info info) {
   ARGS(2);
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
   return number(env, c ? write_range(c, 0, 0, (uint32_t)int_of(env, arg[1]), true) : -EBADF);
 }
 
-// (connection) → 1 once a poll has found the completion of ofiFinish: writes complete in order, so all have left. Else 0.
+// (connection) → 1 once a poll has found the completion of ofiFinish, else 0. Writes complete in order, so all have
+// left then.
 napi_value ofiFinished(napi_env env, napi_callback_info info) {
   ARGS(1);
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
@@ -120,7 +125,7 @@ napi_value ofiPoll(napi_env env, napi_callback_info info) {
   memcpy(batch, c->held, count * sizeof *batch);
   c->held_count = 0;
   if (count < BATCH) count += (uint32_t)drain(c, batch + count, BATCH - count);
-  // The end may have been noticed after the queue was read: what arrived between the two comes first.
+  // `drain` may have noticed the end after it read the queue: what arrived between the two comes first.
   if (count == 0 && c->lost) count = (uint32_t)drain(c, batch, BATCH);
   return number(env, count == 0 && c->lost ? -FI_ENOTCONN : (int64_t)count);
 }

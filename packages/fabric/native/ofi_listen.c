@@ -1,4 +1,4 @@
-// The side that waits for peers. A request is shown to TypeScript, which knows the secret, before anything is accepted.
+// The listening side. Each request is passed to TypeScript, which knows the secret, before anything is accepted.
 #include "ofi.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -40,7 +40,8 @@ static void listener_free(listener* l) {
   free(l);
 }
 
-// (provider, host, address: Uint8Array, filled with "IP:port" or "[IP]:port" and a zero) → number of the listener or an error.
+// (provider, host, address: Uint8Array, filled with "IP:port" or "[IP]:port" and a zero) → number of the listener or an
+// error.
 napi_value ofiListen(napi_env env, napi_callback_info info) {
   ARGS(3);
   char provider[64], host[128];
@@ -77,7 +78,8 @@ napi_value ofiListenerDescriptor(napi_env env, napi_callback_info info) {
   return number(env, l ? ofi_descriptor_of(&l->eq->fid) : -FI_EINVAL);
 }
 
-// (listener, greeting: Uint8Array, filled) → bytes of the next peer's greeting, or an error; -EAGAIN when there is none.
+// (listener, greeting: Uint8Array, filled) → bytes of the next peer's greeting, or an error; -EAGAIN when there is
+// none.
 napi_value ofiListenerRequest(napi_env env, napi_callback_info info) {
   ARGS(2);
   listener* l = table_get(&ofi_listeners, int_of(env, arg[0]));
@@ -98,7 +100,7 @@ napi_value ofiListenerRequest(napi_env env, napi_callback_info info) {
   if (kind != FI_CONNREQ) return number(env, -FI_EAGAIN);
   connect_data said;
   l->request = event.entry.info;
-  // A greeting of another length is nobody's that we know: all zeroes never match a secret.
+  // A greeting that is too short is replaced by zeroes, which never match a secret.
   memset(&said, 0, sizeof said);
   if ((size_t)got - sizeof event.entry >= sizeof said) memcpy(&said, event.entry.data, sizeof said);
   l->request_window = said.inbound;
@@ -117,8 +119,9 @@ napi_value ofiReject(napi_env env, napi_callback_info info) {
   return number(env, error);
 }
 
-// (listener, outbound bytes, inbound bytes, depth) → number of the connection, to be established, or an error. The request
-// stays after -ENOMEM, -ENFILE, -EMFILE and -ENOBUFS when it can be accepted later; -EINVAL when there is none.
+// (listener, outbound bytes, inbound bytes, depth) → number of the connection, to be established, or an error. After
+// -ENOMEM, -ENFILE, -EMFILE and -ENOBUFS the request stays if it can be accepted later; -EINVAL when there is no
+// request.
 napi_value ofiAccept(napi_env env, napi_callback_info info) {
   ARGS(4);
   listener* l = table_get(&ofi_listeners, int_of(env, arg[0]));

@@ -1,12 +1,12 @@
-// How long a stranger may keep us waiting. libfabric's tcp provider reads what a connecting peer says first from a socket
-// that blocks: a peer that sends half of it and stays would hold the thread that listens for ever.
+// Bounds how long an unknown peer may block us. libfabric's tcp provider reads the first data of a connecting peer from
+// a blocking socket: a peer that sends half of it and stays would block the listening thread for ever.
 #include "ofi.h"
 #include <dirent.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
-// A peer of good manners sends all of it at once, so that only a stall of its machine or of the network comes between.
+// An honest peer sends all of it at once, so only a stall of its machine or of the network can delay the rest.
 enum { GREETING_MS_MAX = 250 };
 
 static bool listens_at(int fd, const struct sockaddr* name, socklen_t name_bytes) {
@@ -27,7 +27,7 @@ void ofi_bound_greetings(const struct sockaddr* name, size_t name_bytes) {
   for (struct dirent* each; (each = readdir(descriptors));) {
     int fd = atoi(each->d_name);
     if (fd <= 0 || !listens_at(fd, name, (socklen_t)name_bytes)) continue;
-    // Sockets that are accepted inherit it. It has no effect once they do not block, as those of connections.
+    // Accepted sockets inherit the timeout. It has no effect on non-blocking sockets, such as those of connections.
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     break;
   }

@@ -1,5 +1,5 @@
-// What is asked of a provider, in one place. Portable between tcp and verbs: immediates of 4 bytes, receives posted
-// where the provider wants them, keys that the provider chooses or that nobody can guess.
+// What we require of a provider, in one place. Portable between tcp and verbs: immediates of 4 bytes, posted receives
+// where the provider wants them, keys that the provider chooses or that cannot be guessed.
 #include "ofi.h"
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@ struct fi_info* ofi_info(const char* provider, const char* host, const char* por
   hints->mode = FI_RX_CQ_DATA;
   hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
   hints->domain_attr->threading = FI_THREAD_DOMAIN;
-  // The thread that uses a connection drives it, and nobody else does: no thread of the provider has to wake us.
+  // Only the thread that uses a connection drives its progress: no thread of the provider has to wake us.
   hints->domain_attr->control_progress = hints->domain_attr->data_progress = FI_PROGRESS_MANUAL;
   hints->domain_attr->cq_data_size = 4;
   // An IPv6 address has colons; without a host any address will do.
@@ -27,7 +27,7 @@ struct fi_info* ofi_info(const char* provider, const char* host, const char* por
   hints->fabric_attr->prov_name = strdup(provider);
   *error = fi_getinfo(OFI_VERSION, host, port, flags, hints, &info);
   fi_freeinfo(hints);
-  // A layered provider ("tcp;ofi_rxm") is not what was asked for.
+  // Skip layered providers ("tcp;ofi_rxm"): they were not asked for.
   struct fi_info* exact = info;
   while (exact && strcmp(exact->fabric_attr->prov_name, provider) != 0) exact = exact->next;
   struct fi_info* result = exact ? fi_dupinfo(exact) : NULL;
@@ -36,7 +36,7 @@ struct fi_info* ofi_info(const char* provider, const char* host, const char* por
   return result;
 }
 
-// Fabrics are few, are shared by all threads and stay open.
+// Fabrics are few, shared by all threads, and never closed.
 struct fid_fabric* ofi_fabric(struct fi_info* info, int* error) {
   enum { FABRICS = 32 };
   static struct {

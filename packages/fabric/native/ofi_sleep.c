@@ -11,8 +11,9 @@ int ofi_descriptor_of(struct fid* object) {
   return error ? error : fd;
 }
 
-// A queue with a descriptor of its own (FI_WAIT_FD) costs its poller even when nobody ever sleeps on it: over tcp an
-// epoll set, 0.9 µs of a round trip. One that lists what it waits for (FI_WAIT_POLLFD) costs nothing until we sleep.
+// A completion queue with a descriptor of its own (FI_WAIT_FD) slows polling even when nothing ever sleeps on it: over
+// tcp it is an epoll set, which costs 0.9 µs of a round trip. A queue that lists its descriptors (FI_WAIT_POLLFD) costs
+// nothing until we sleep.
 int ofi_open_queue(connection* c, size_t size) {
   struct fi_cq_attr attr = {.format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_POLLFD, .size = size};
   c->lists_waits = true;
@@ -22,8 +23,9 @@ int ofi_open_queue(connection* c, size_t size) {
   return fi_cq_open(c->domain, &attr, &c->cq, NULL);
 }
 
-// A provider rings a socket pair of its own when it has found something, which here it does in our own calls only
-// (FI_PROGRESS_MANUAL): fi_trywait looks for what was found. As nobody waits inside the provider, nobody empties it.
+// Whether `fd` is the socket pair on which a provider notifies itself of what it found. With FI_PROGRESS_MANUAL it
+// finds things only in our own calls, and fi_trywait checks for them, so this descriptor adds nothing. As nothing waits
+// inside the provider, nothing would empty it.
 static bool is_own_bell(connection* c, int fd) {
   int family = 0;
   socklen_t bytes = sizeof family;
@@ -31,8 +33,8 @@ static bool is_own_bell(connection* c, int fd) {
          getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes) == 0 && family == AF_UNIX;
 }
 
-// What the connection sleeps on, after fi_trywait: how many descriptors, or an error. The list changes: a socket waits
-// for room to write only while there is something left to write.
+// Fills `list` with what the connection sleeps on after fi_trywait; returns the number of descriptors, or an error. The
+// list changes: a socket waits for room to write only while there is something left to write.
 static int sleep_list(connection* c, struct pollfd* list) {
   int count = QUIET_FDS;
   list[0] = (struct pollfd){.fd = ofi_descriptor_of(&c->eq->fid), .events = POLLIN};
@@ -57,10 +59,10 @@ static int find(const struct pollfd* list, int count, int fd) {
   return i;
 }
 
-// Changes the epoll set into the list.
+// Makes the epoll set equal to the list.
 static int watch(connection* c, const struct pollfd* list, int count) {
   for (int i = 0; i < c->watched_count; i++) {
-    // One that is closed has left the set by itself.
+    // A closed descriptor has left the set by itself.
     if (find(list, count, c->watched[i].fd) == count) epoll_ctl(c->epoll, EPOLL_CTL_DEL, c->watched[i].fd, NULL);
   }
   for (int i = 0; i < count; i++) {
@@ -108,7 +110,8 @@ napi_value ofiWait(napi_env env, napi_callback_info info) {
   return number(env, ppoll(list, (nfds_t)count, ms < 0 ? NULL : &timeout, NULL) == 0 ? -ETIMEDOUT : 0);
 }
 
-// (connection) → 0 when the descriptor will become readable with the next arrival, -EAGAIN when one must poll again.
+// (connection) → 0 when the descriptor will become readable with the next arrival, -EAGAIN when the caller must poll
+// again, or another error.
 napi_value ofiArm(napi_env env, napi_callback_info info) {
   ARGS(1);
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
@@ -119,14 +122,14 @@ napi_value ofiArm(napi_env env, napi_callback_info info) {
   return number(env, error ? error : watch_all(c));
 }
 
-// (connection): the descriptor tells no arrivals any more, which every arrival would pay for.
+// (connection): arrivals no longer make the descriptor readable, which each of them would pay for.
 napi_value ofiDisarm(napi_env env, napi_callback_info info) {
   ARGS(1);
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
   return number(env, c ? watch(c, c->watched, QUIET_FDS) : -EBADF);
 }
 
-// (connection): from any thread; sets the word after the batch and ends the sleep.
+// (connection): callable from any thread; sets the word after the batch and ends the sleep.
 napi_value ofiInterrupt(napi_env env, napi_callback_info info) {
   ARGS(1);
   pthread_mutex_lock(&ofi_connections.lock);
@@ -139,13 +142,13 @@ napi_value ofiInterrupt(napi_env env, napi_callback_info info) {
   return number(env, c ? 0 : -EBADF);
 }
 
-// (connection): takes the interruption back.
+// (connection): clears the interrupt.
 napi_value ofiTakeInterrupt(napi_env env, napi_callback_info info) {
   ARGS(1);
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
   if (!c) return number(env, -EBADF);
   eventfd_t count;
-  // An interruption is a word and an event: both are taken, or neither.
+  // An interrupt is a word and an event; under the lock both are cleared, or neither.
   pthread_mutex_lock(&ofi_connections.lock);
   eventfd_read(c->interrupt_event, &count);
   __atomic_store_n((uint32_t*)c->batch->data + BATCH, 0, __ATOMIC_SEQ_CST);

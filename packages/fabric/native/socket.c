@@ -1,5 +1,6 @@
 // Unix sockets in the abstract namespace: no file, so a kill leaves nothing behind. They carry a greeting and
-// descriptors, once; afterwards the peer rings with it, and an open socket means that the peer lives. All are non-blocking.
+// descriptors once; afterwards they carry the peer's rings, and an open socket means that the peer lives. All are
+// non-blocking.
 #include "local.h"
 #include <errno.h>
 #include <string.h>
@@ -74,7 +75,8 @@ napi_value socketSend(napi_env env, napi_callback_info info) {
 }
 
 // (descriptor, bytes, descriptors: Int32Array, filled; -1 where none came; or null) → bytes received, 0 at the end, or
-// -errno. More descriptors than asked for are -EPROTO, and -EMFILE when we have no room for them: then none stays open.
+// -errno. -EPROTO when more descriptors came than asked for, -EMFILE when we have no room for them: then none stays
+// open.
 napi_value socketReceive(napi_env env, napi_callback_info info) {
   ARGS(3);
   span bytes = span_of(env, arg[1]), fds = span_of(env, arg[2]);

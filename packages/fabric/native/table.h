@@ -1,6 +1,7 @@
-// Process-wide objects by number, so that any thread can name one. A place is used again, its number is not: it holds how
-// often the place was used, so a stale number finds nothing. Only the thread that owns an object may use what `table_get`
-// gives it without the lock; every other thread holds the lock while it uses one, and the owner takes it to remove one.
+// Process-wide objects by number, so that any thread can refer to one. A place is used again, its number is not: the
+// number encodes how often the place was used, so a stale number finds nothing. Only the thread that owns an object may
+// use the result of `table_get` without the lock; every other thread holds the lock while it uses an object, and the
+// owner takes the lock to remove it.
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,7 +10,7 @@
 
 enum { TABLE_CHUNK = 1024, TABLE_CHUNKS = 4096, TABLE_PLACES = TABLE_CHUNK * TABLE_CHUNKS };
 
-// A number is exact in JavaScript. A place that has had its last one is not used again.
+// The largest number that is exact in JavaScript. A place whose next number would be larger is not used again.
 #define TABLE_ID_MAX ((INT64_C(1) << 53) - 1)
 
 typedef struct {
@@ -34,7 +35,7 @@ static inline table_place* table_place_of(table* t, int64_t id) {
   return chunk ? chunk + place % TABLE_CHUNK : NULL;
 }
 
-// The number of the item, from 1; 0 when memory or places are out.
+// Returns the number of the item, from 1; 0 when memory or places are exhausted.
 static inline int64_t table_add(table* t, void* item) {
   int64_t id = 0;
   pthread_mutex_lock(&t->lock);
@@ -48,7 +49,7 @@ static inline int64_t table_add(table* t, void* item) {
   }
   if (id) {
     table_place* place = table_place_of(t, id);
-    // In this order, because who looks without the lock loads them in the other.
+    // Store `id` before `item`: table_get, which takes no lock, loads them in the other order.
     place->id = id;
     place->item = item;
   }

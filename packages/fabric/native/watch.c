@@ -1,5 +1,5 @@
-// Calls a function on the event loop when a descriptor becomes readable. Everything here belongs to one thread, apart from
-// waker_send.
+// Calls a function on the event loop when a descriptor becomes readable. Everything here belongs to one thread, apart
+// from waker_send.
 #include "watch.h"
 #include "local.h"
 #include <errno.h>
@@ -32,7 +32,7 @@ static _Thread_local waker* own_waker;
 static void on_waker_closed(uv_handle_t* handle) { free(handle); }
 
 static void waker_release(int64_t channel) {
-  // First, because afterwards no other thread may use it.
+  // Unset it first: the waker may be closed below, and no other thread may use it then.
   channel_set_waker(channel, NULL);
   if (--own_waker->watches > 0) return;
   uv_close((uv_handle_t*)&own_waker->async, on_waker_closed);
@@ -86,7 +86,8 @@ static watch* find(int64_t id) {
   return w;
 }
 
-// A callback may stop any watch: so all that are meant are marked first, and looked for anew after each call.
+// A callback may stop any watch, so all interrupted watches are marked first, and the list is searched anew after each
+// call.
 static void on_woken(uv_async_t* async) {
   watch* w;
   for (w = watches; w; w = w->next) w->was_interrupted = w->flags && channel_is_interrupted(w->flags);
@@ -98,7 +99,7 @@ static void on_woken(uv_async_t* async) {
   }
 }
 
-// Makes the thread's waker where there is none yet. 0 or a negative error.
+// Adds a user of the thread's waker, which is created when there is none yet. Returns 0 or a negative error.
 static int waker_acquire(uv_loop_t* loop) {
   if (!own_waker) {
     waker* made = calloc(1, sizeof *made);
@@ -153,13 +154,14 @@ int64_t watch_start(napi_env env, int fd, napi_value callback, int64_t channel, 
   return error;
 }
 
-// (descriptor, callback) → number of the watch, or -errno. Does not keep the process alive until watchReference says so.
+// (descriptor, callback) → number of the watch, or -errno. Does not keep the process alive until watchReference says
+// so.
 napi_value watchStart(napi_env env, napi_callback_info info) {
   ARGS(2);
   return number(env, watch_start(env, (int)int_of(env, arg[0]), arg[1], 0, NULL));
 }
 
-// (watch, 1 or 0): whether it keeps the process alive.
+// (watch, 1 or 0): sets whether the watch keeps the process alive.
 napi_value watchReference(napi_env env, napi_callback_info info) {
   ARGS(2);
   watch* w = find(int_of(env, arg[0]));
@@ -169,7 +171,7 @@ napi_value watchReference(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
-// (watch): before its descriptor is closed.
+// (watch): stops it; must be called before its descriptor is closed.
 napi_value watchStop(napi_env env, napi_callback_info info) {
   ARGS(1);
   watch* w = find(int_of(env, arg[0]));

@@ -1,15 +1,15 @@
-// Watches of descriptors on an event loop, and how another thread wakes one.
+// Watches descriptors on an event loop, and lets another thread wake that loop.
 #pragma once
 #include "memory.h"
 #include "napi.h"
 
 // Wakes the event loop of one thread. It lives as long as that thread has watches of channels.
 typedef struct waker waker;
-// From any thread, while the waker lives.
+// May be called by any thread while the waker lives.
 void waker_send(waker* w);
 
-// Calls back when the descriptor is readable and, for a channel (`flags` not NULL), when it was interrupted. The number of
-// the watch or -errno.
+// Calls back when the descriptor is readable and, for a channel (`flags` not NULL), when it was interrupted. Returns
+// the number of the watch or -errno.
 int64_t watch_start(napi_env env, int fd, napi_value callback, int64_t channel, block* flags);
 
 // channel.c

@@ -1,20 +1,23 @@
 import { FabricError } from './errors.ts'
 import type { ConnectionHandle } from './fabric.ts'
 
-/** The two queues of a listener, one of which is always empty: peers that nobody accepted yet, and who waits for one. */
+/**
+ * The two queues of a listener, one of which is always empty: peers that were not accepted yet, and pending `accept`
+ * calls.
+ */
 export class AcceptQueue<H extends ConnectionHandle> {
   readonly #accepted: H[] = []
   readonly #waiting: PromiseWithResolvers<H>[] = []
   #closed = false
 
-  /** A peer that has shown its secret. */
+  /** Adds a peer that has shown its secret. */
   offer(handle: H): void {
     const waiting = this.#waiting.shift()
     if (waiting) waiting.resolve(handle)
     else this.#accepted.push(handle)
   }
 
-  /** The next peer. Rejects with `closed` once the listener is, or when it is closed meanwhile. */
+  /** Returns the next peer. Rejects with `closed` when the listener is closed already or closes during the wait. */
   take(): Promise<H> {
     if (this.#closed) return Promise.reject(closed())
     const handle = this.#accepted.shift()
@@ -24,7 +27,7 @@ export class AcceptQueue<H extends ConnectionHandle> {
     return waiting.promise
   }
 
-  /** Turns away who waits; gives the peers that nobody accepted, for the listener to abandon. */
+  /** Rejects the pending `take` calls and returns the peers that were not accepted, for the listener to close. */
   close(): H[] {
     this.#closed = true
     for (const waiting of this.#waiting.splice(0)) waiting.reject(closed())

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 export interface RdmaDevice {
   /** Such as `mlx5_0`. */
   readonly name: string
-  /** The network interface that it goes with, such as `ens1`; null where there is none. */
+  /** The network interface that belongs to the device, such as `ens1`; null where there is none. */
   readonly link: string | null
   /** IPv4 address of that interface, by which peers find the device. */
   readonly address: string | null
@@ -15,7 +15,7 @@ export interface RdmaDevice {
   readonly reason: string
 }
 
-/** Where a network interface can be reached. */
+/** An IPv4 address of a network interface. */
 export interface LinkAddress {
   readonly link: string
   readonly address: string
@@ -34,12 +34,12 @@ export function linkAddresses(): LinkAddress[] {
   )
 }
 
-/** The RDMA devices of this machine, by a look at files only. */
+/** The RDMA devices of this machine. Reads files only. */
 export function rdmaDevices(folder: string = DEVICES, links: readonly LinkAddress[] = linkAddresses()): RdmaDevice[] {
   return list(folder).map((name) => {
     const link = linkOf(join(folder, name))
     const address = links.find((each) => each.link === link)?.address ?? null
-    // "4: ACTIVE" is what a port that can carry something says.
+    // A port that can carry traffic reads "4: ACTIVE".
     const state = read(join(folder, name, 'ports/1/state')).replace(/^\d+: /, '')
     const reason =
       state !== 'ACTIVE'
@@ -61,7 +61,7 @@ function linkOf(device: string): string | null {
   return ofAddresses ?? list(join(device, 'device/net'))[0] ?? null
 }
 
-/** Whether an address lies in the network of one of ours. */
+/** Whether an address lies in the network of one of `links`. */
 export function isNeighbour(address: string, links: readonly LinkAddress[]): boolean {
   return links.some(({ cidr }) => {
     const [own, length] = cidr.split('/') as [string, string]
@@ -86,6 +86,6 @@ function read(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch {
-    return '' // a slot of the table of addresses that is not used
+    return '' // an unused slot of the device's table of addresses
   }
 }

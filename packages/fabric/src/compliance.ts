@@ -19,8 +19,8 @@ import { testWriting } from './compliance/writing.ts'
 export type { Harness } from './compliance/harness.ts'
 
 /**
- * Registers with node:test the tests that every fabric must pass. Starts peer processes and threads of its own, and ends
- * them. Where `harness.separate` is false, both ends live in one thread, and what needs two is skipped.
+ * Registers with node:test the tests that every fabric must pass. Starts peer processes and threads of its own, and
+ * ends them. Where `harness.separate` is false, both ends live in one thread, and tests that need two are skipped.
  */
 export function testCompliance(harness: Harness): void {
   const { name } = harness.fabric

@@ -1,4 +1,4 @@
-/** Whatever somebody sends to a listener: it goes on, and the peer with the secret is served. */
+/** Whatever a stranger sends to a listener, it keeps running and serves the peer with the secret. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -28,7 +28,7 @@ async function assertServes(fabric: Fabric, listener: Listener): Promise<void> {
   far.close()
 }
 
-/** What a good peer sends first over tcp. */
+/** The first bytes that an honest peer sends over tcp. */
 async function goodRequest(): Promise<Buffer> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -43,7 +43,7 @@ async function goodRequest(): Promise<Buffer> {
   return bytes
 }
 
-/** Bytes, whether some of a good request come before them or in their place, and how the peer goes. */
+/** Garbage, how much of an honest request precedes it, which bytes are changed, and how the peer goes away. */
 const anAttack = fc.record({
   garbage: fc.uint8Array({ maxLength: HELLO_BYTES_MAX }),
   kept: fc.nat({ max: HELLO_BYTES_MAX }),
@@ -63,7 +63,7 @@ describe(`a listener among strangers (seed ${seed})`, { timeout: 60_000 }, () =>
       const said = Buffer.concat([good.subarray(0, kept), garbage])
       for (const [at, value] of flips) if (at < said.length) said[at] = value
       const socket = connect(Number(port), '127.0.0.1')
-      // Being hung up on is a fair answer.
+      // The listener may close the socket on us.
       socket.on('error', () => {})
       const closed = once(socket, 'close')
       socket.resume()

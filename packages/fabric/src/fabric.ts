@@ -1,10 +1,12 @@
 /** `local` shares memory on one host; `tcp` and `verbs` are libfabric providers; `memory` stays in this process. */
 export type FabricName = 'local' | 'tcp' | 'verbs' | 'memory'
 
-/** The largest immediate: 31 bits, for shared memory keeps one to tell new from old. */
+/** The largest immediate. It has 31 bits because shared memory uses the 32nd as a phase bit (local/layout.ts). */
 export const IMMEDIATE_MAX = 0x7fff_ffff
 
-/** Bytes that each slot of a window keeps free for the words of a message; the payload follows them. One cache line. */
+/**
+ * Bytes at the start of each slot that are reserved for the words of a message; the payload follows. One cache line.
+ */
 export const HEADER_BYTES = 64
 /** Words of a message, 32 bits each. */
 export const MESSAGE_WORDS = 3
@@ -12,17 +14,20 @@ export const MESSAGE_WORDS = 3
 /** Bytes of a channel secret. */
 export const SECRET_BYTES = 32
 
-/** The shape of a connection. Both sides name the same shape, each from its own side. */
+/**
+ * The shape of a connection. Both sides give the same shape, each from its own point of view: the outbound window of
+ * one side is the inbound window of the other.
+ */
 export interface Geometry {
   /** Bytes of the window that we write and the peer reads. At least 1; at most 2 GiB. */
   outboundBytes: number
   /** Bytes of the window that the peer writes and we read. */
   inboundBytes: number
-  /** How many immediates may be on their way in each direction. At least 1, at most 4096. */
+  /** How many immediates may be in flight in each direction. At least 1, at most 4096. */
   depth: number
   /**
-   * Bytes from one slot of a window to the next, for {@link Connection.send}; a multiple of HEADER_BYTES, the same on both
-   * sides. Default 0: the windows have no slots, and only `write` can be used.
+   * Bytes from one slot of a window to the next, for {@link Connection.send}; a multiple of HEADER_BYTES, the same on
+   * both sides. Default 0: the windows have no slots, and only `write` can be used.
    */
   slotBytes?: number
 }
@@ -54,116 +59,125 @@ export interface Fabric {
 }
 
 export interface Listener {
-  /** What `connect` takes, on any host that can reach this one. */
+  /** The address to pass to `connect`, on any host that can reach this one. */
   readonly address: string
   /**
    * Waits for one peer that shows the secret; peers that do not are turned away. The handle can be posted to another
    * thread of this process and attached there, once.
    *
-   * @throws {FabricError} `closed` when the listener is closed, before or meanwhile
+   * @throws {FabricError} `closed` when the listener is closed before or during the call
    */
   accept(): Promise<ConnectionHandle>
-  /** Stops listening. Connections that `accept` has given stay. Closing twice is fine. */
+  /** Stops listening. Connections that `accept` returned stay open. Idempotent. */
   close(): void
 }
 
 /**
- * A connection that no thread has attached yet: plain data, safe to post between threads of one process. What else is
- * in it is the fabric's own.
+ * A connection that no thread has attached yet: plain data, safe to post between threads of one process. A fabric may
+ * add fields of its own.
  */
 export interface ConnectionHandle extends Geometry {
   readonly fabric: FabricName
-  /** Its number in this process, never used again. */
+  /** The connection's number in this process; never reused. */
   readonly id: number
 }
 
 export type ConnectionState = 'open' | 'lost' | 'closed'
 
-/** Why `wait` came back. */
+/** Why `wait` returned. */
 export type WaitResult = 'ready' | 'timeout' | 'interrupted' | 'lost'
 
 /**
- * Two windows of memory and a queue of immediates each way. What we put into `outbound` and `write` appears at the
- * same offset of the peer's `inbound`, then its `poll` gives the immediate: the peer never names an address of ours,
- * and reaches nothing but its window. Over shared memory the two windows are the same bytes and nothing is copied;
- * over RDMA a write with immediate carries them.
+ * Two windows of memory, and a queue of immediates in each direction. Bytes that are put into `outbound` and sent with
+ * `write` appear at the same offset of the peer's `inbound`; then the peer's `poll` returns the immediate. The peer
+ * never names an address of this process, and can reach nothing but its window. Over shared memory the two windows are
+ * the same bytes and nothing is copied; over RDMA a write with immediate carries them.
  *
- * Of one connection, only the thread that attached it may call anything. When that thread ends, the connection is closed.
- * After `close` every call throws `closed`, but for `close`, `ref` and `unref`, which do nothing then.
+ * Only the thread that attached a connection may call its methods. When that thread ends, the connection is closed.
+ * After `close` every call throws `closed`, except `close`, `ref` and `unref`, which then do nothing.
  *
- * Over libfabric a long write goes on only while its writer polls, waits or is armed.
+ * Over libfabric a long write makes progress only while the writing side polls, waits or is armed.
  *
- * A peer may lie. Whatever it does, each call here comes back (`wait` within its timeout), immediates are in range, and
- * `state`, `takeInterrupt` and what is lost are our own process's to say. But a peer can keep `write` giving false, `poll`
- * giving immediates and `arm` giving false for as long as it likes: whoever calls them in a loop bounds the loop.
+ * The peer is not trusted. Whatever it does, each call returns (`wait` within its timeout), immediates are in range,
+ * and this process alone decides `state`, `takeInterrupt` and whether the peer is lost. But a peer can make `write`
+ * return false, `poll` return immediates and `arm` return false for as long as it likes, so a caller that loops on them
+ * must bound the loop.
  */
 export interface Connection {
   readonly fabric: FabricName
-  /** Ours to fill. Bytes belong to the fabric from `write` until the peer has said that it is done with them. */
+  /**
+   * The window that this side fills. Bytes belong to the fabric from `write` until the peer has said that it is done
+   * with them.
+   */
   readonly outbound: ArrayBufferLike
-  /** The peer's to fill. Read only what an immediate has announced. */
+  /** The window that the peer fills. Read only what an immediate has announced. */
   readonly inbound: ArrayBufferLike
   readonly state: ConnectionState
   /**
    * Sends a message from a slot: three words and the first `byteLength` bytes of the slot's payload, which begins
-   * HEADER_BYTES after the slot does. The immediate is the slot's number. The peer's `poll` gives that, its `received` holds
-   * the words, and the payload lies in the same slot of its `inbound`. Over RDMA the words travel in front of the payload;
-   * in shared memory they are in the cell of the immediate, so that a message without a payload moves one cache line.
-   * Allocates nothing.
+   * HEADER_BYTES after the start of the slot. The immediate is the slot's number: the peer's `poll` returns it, its
+   * `received` holds the words, and the payload lies in the same slot of its `inbound`. Over RDMA the words travel in
+   * front of the payload; in shared memory they are in the cell of the immediate, so that a message without a payload
+   * moves one cache line. Allocates nothing.
    *
-   * @returns false as `write` does: poll and try again
-   * @throws {FabricError} `invalid_argument` when there is no such slot, or the payload does not fit into it; else as `write`
+   * @returns false under the same condition as `write`: poll and try again
+   * @throws {FabricError} `invalid_argument` when there is no such slot, or the payload does not fit into it; else as
+   * `write`
    */
   send(slot: number, byteLength: number, word0: number, word1: number, word2: number): boolean
   /**
-   * The MESSAGE_WORDS words of the message that `poll` gave last, until the next `poll`. `poll` copies them, so that no peer
-   * can change them. After the immediate of a `write` they mean nothing.
+   * The MESSAGE_WORDS words of the message that `poll` returned last; valid until the next `poll`. `poll` copies them,
+   * so the peer cannot change them. After the immediate of a `write` they are meaningless.
    */
   readonly received: Int32Array
   /**
-   * Delivers bytes `offset … offset + byteLength` of `outbound`, then the immediate. Writes arrive in order.
-   * Allocates nothing.
+   * Delivers bytes `offset … offset + byteLength` of `outbound`, then the immediate. Writes arrive in order. Allocates
+   * nothing.
    *
-   * @returns false when `depth` immediates are on their way; nothing was done, poll and try again. A fabric between
-   *   hosts does not hear of the peer's polls and may take more: whoever writes keeps count.
-   * @throws {FabricError} `invalid_argument` when the range leaves the window or a number is no integer, `lost`, `closed`
+   * @returns false when `depth` immediates are in flight; nothing was done, poll and try again. A fabric between hosts
+   * does not learn of the peer's polls and may accept more, so the caller must keep count.
+   * @throws {FabricError} `invalid_argument` when the range leaves the window or a number is no integer, `lost`,
+   * `closed`
    */
   write(offset: number, byteLength: number, immediate: number): boolean
   /**
-   * The last write of this side: an immediate without bytes, after all writes before it. Then {@link isDelivered} tells
-   * when this side may close and lose nothing.
+   * Sends the last write of this side: an immediate without bytes, ordered after all earlier writes. Afterwards {@link
+   * isDelivered} tells when this side may close without losing anything.
    *
-   * @returns false as `write` does: poll and try again
+   * @returns false under the same condition as `write`: poll and try again
    * @throws {FabricError} as `write`
    */
   finish(immediate: number): boolean
   /**
-   * After `finish`: whether everything that this side has written is out of its hands. `local` and `memory`: at once, for
-   * the peer has it. `verbs`: the peer's card has confirmed it. `tcp`: the kernel has it, and sends it on after a close
-   * unless the peer resets the connection; who must be sure waits for the peer's word. Changes while this side polls or
-   * waits.
+   * After `finish`: whether everything that this side has written has left it. `local` and `memory`: immediately,
+   * because the peer has it. `verbs`: once the peer's card has confirmed it. `tcp`: once the kernel has it; the kernel
+   * still sends it after a close unless the peer resets the connection, so a caller that must be sure waits for a
+   * confirmation from the peer. Changes while this side polls or waits.
    */
   readonly isDelivered: boolean
-  /** How often a write has found the peer asleep and woken it. Stays 0 over libfabric, where the peer's kernel does that. */
+  /**
+   * How many writes have found the peer asleep and woken it. Stays 0 over `memory`, and over libfabric, where the
+   * peer's kernel wakes it.
+   */
   readonly wakes: number
   /**
-   * The next immediate, or -1. Never blocks, allocates nothing, may be called when the peer is lost.
+   * Returns the next immediate, or -1. Never blocks, allocates nothing, may be called when the peer is lost.
    *
    * @throws {FabricError} `closed`
    */
   poll(): number
   /**
    * Blocks this thread until there is something to poll, the peer is lost, `interrupt` is called or the time is over.
-   * Uses no CPU meanwhile. Not for a thread whose event loop has other work. Takes back an `arm`. What the peer wrote
-   * before it went away comes first: `lost` is the answer when nothing is left to poll.
+   * Uses no CPU while blocked. Not for a thread whose event loop has other work. Cancels an `arm`. Returns `lost` only
+   * when nothing is left to poll of what the peer wrote before it went away.
    *
-   * @param timeoutMs default: no end; 0 only looks
+   * @param timeoutMs default: no limit; 0: only checks, does not block
    * @throws {FabricError} `closed`
    */
   wait(timeoutMs?: number): WaitResult
   /**
-   * Whether `interrupt` was called since the last `takeInterrupt`, or `wait` that gave `interrupted`. Cheap enough for a
-   * polling loop.
+   * Whether `interrupt` was called since the last `takeInterrupt`, or since the last `wait` that returned
+   * `interrupted`. Cheap enough for a polling loop.
    *
    * @throws {FabricError} `closed`
    */
@@ -172,12 +186,12 @@ export interface Connection {
    * Arms the wake-up of the event loop: `onReady` is called once, later, when there is something to poll, the peer is
    * lost or `interrupt` was called.
    *
-   * @returns false when there is something already, or the fabric has to be polled once more: then nothing is armed
+   * @returns false when one of these holds already, or when the fabric must be polled once more: then nothing is armed
    * @throws {FabricError} `closed`, `system`
    */
   arm(): boolean
   /**
-   * Takes an `arm` back: whoever polls now need not be woken, and the peer is spared the system call.
+   * Cancels an `arm`. A side that polls need not be woken, which saves the peer a system call.
    *
    * @throws {FabricError} `closed`
    */
@@ -188,10 +202,10 @@ export interface Connection {
   ref(): void
   unref(): void
   /**
-   * Gives everything back; the windows become empty (`byteLength` 0). Work in Node's thread pool that reads or writes a
-   * view of one meanwhile (zlib, fs, crypto) is harmless, and so is memory that was moved out of one
-   * (`ArrayBuffer.prototype.transfer`): both find other bytes from then on. What the peer has not received yet may be lost.
-   * Closing twice is fine.
+   * Frees all resources; the windows become empty (`byteLength` 0). Work in Node's thread pool (zlib, fs, crypto) that
+   * is using a view of a window stays harmless, and so does memory that was moved out of a window
+   * (`ArrayBuffer.prototype.transfer`): both see other bytes from then on. What the peer has not received yet may be
+   * lost. Idempotent.
    */
   close(): void
 }

@@ -1,7 +1,7 @@
 import { rdmaDevices } from './addresses.ts'
 import { isBuilt, libfabricNative, localNative, systemReason } from './native.ts'
 
-/** Whether something can be used here; when not, why, in a few words for a person. */
+/** Whether something can be used on this machine and, when not, why, in a few words for a person. */
 export interface FabricFact {
   name: string
   ok: boolean
@@ -25,7 +25,7 @@ function localFact(): FabricFact {
   }
 }
 
-/** Looks at this machine; throws nothing. */
+/** Examines this machine. Never throws. */
 export function fabricFacts(): FabricFacts {
   try {
     const native = libfabricNative()
@@ -44,7 +44,7 @@ export function fabricFacts(): FabricFacts {
   }
 }
 
-/** Why nothing can go over `verbs` here, in a few words, by a look at files only; empty when something can. */
+/** Why `verbs` cannot be used on this machine, in a few words; empty when it can. Reads files only. */
 export function reasonAgainstVerbs(): string {
   if (!isBuilt('rfaas_libfabric')) return 'rfaas was built without libfabric'
   const devices = rdmaDevices()
@@ -54,8 +54,8 @@ export function reasonAgainstVerbs(): string {
 }
 
 /**
- * Which fabrics this machine seems to have, best first, by a look at files only. Loading libfabric takes a quarter of a
- * second, for its drivers look for their hardware: who may not need it looks here first.
+ * The fabrics that this machine seems to have, best first. Reads files only: loading libfabric takes a quarter of a
+ * second because its drivers look for their hardware, so callers that may not need it check here first.
  */
 export function likelyFabrics(): ('local' | 'verbs' | 'tcp')[] {
   const found: ('local' | 'verbs' | 'tcp')[] = []

@@ -3,7 +3,7 @@ import { HEADER_BYTES, IMMEDIATE_MAX, SECRET_BYTES, type Geometry } from './fabr
 
 /** Bytes of the largest window. */
 export const WINDOW_BYTES_MAX: number = 2 ** 31
-/** Immediates on their way in one direction, at most. */
+/** Most immediates in flight in one direction. */
 export const DEPTH_MAX = 4096
 
 const PAGE_BYTES = 4096
@@ -12,7 +12,7 @@ export function pageAligned(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES
 }
 
-/** The same connection, seen from its other side. */
+/** The geometry of the same connection, seen from its other side. */
 export function mirrored<T extends Geometry>(geometry: T): T {
   return { ...geometry, outboundBytes: geometry.inboundBytes, inboundBytes: geometry.outboundBytes }
 }
@@ -21,7 +21,7 @@ export function mirrored<T extends Geometry>(geometry: T): T {
 export interface Slots {
   readonly count: number
   readonly bytes: number
-  /** Of the payload, after the header. */
+  /** Bytes of payload that a slot holds after its header. */
   readonly payloadBytes: number
 }
 
@@ -30,7 +30,7 @@ export function slotsOf(windowBytes: number, slotBytes: number = 0): Slots {
   return { count, bytes: slotBytes, payloadBytes: slotBytes - HEADER_BYTES }
 }
 
-/** The whole words of a window. */
+/** A view of the complete 32-bit words of a window. */
 export function wordsOf(window: ArrayBuffer): Int32Array {
   return new Int32Array(window, 0, Math.floor(window.byteLength / 4))
 }
@@ -41,7 +41,11 @@ function check(name: string, value: number, max: number): void {
   }
 }
 
-/** Checked once at the door of every fabric. @throws {FabricError} `invalid_argument` */
+/**
+ * Checks the geometry and the secret, once, before a fabric listens or connects.
+ *
+ * @throws {FabricError} `invalid_argument`
+ */
 export function checkGeometry(options: Geometry & { secret: Uint8Array }): void {
   check('outboundBytes', options.outboundBytes, WINDOW_BYTES_MAX)
   check('inboundBytes', options.inboundBytes, WINDOW_BYTES_MAX)
@@ -60,7 +64,7 @@ export function checkGeometry(options: Geometry & { secret: Uint8Array }): void 
 }
 
 const TIMEOUT_MS = 5000
-/** The longest that a timer takes. */
+/** The longest delay that a timer accepts. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1
 
 /** How long to try to connect. @throws {FabricError} `invalid_argument` */
@@ -72,7 +76,7 @@ export function connectTimeoutMs({ timeoutMs = TIMEOUT_MS }: { timeoutMs?: numbe
 }
 
 /**
- * Checked at every write, before any byte moves; fractions and NaN are out of range too.
+ * Checks the arguments of every write before any byte moves; fractions and NaN count as out of range.
  *
  * @throws {FabricError} `invalid_argument`
  */
@@ -86,12 +90,12 @@ export function checkWrite(offset: number, byteLength: number, windowBytes: numb
   }
 }
 
-/** Whether it is one of 0, 1 … `max`, which is below 2 to the power of 32. */
+/** Whether `value` is an integer from 0 to `max`; `max` is below 2 to the power of 32. */
 function isWhole(value: number, max: number): boolean {
   return value >>> 0 === value && value <= max
 }
 
-/** Apart from the check, as all that is said of errors on the path of an invocation: V8 builds only short code in. */
+/** Separate from the check, like every error sentence on the path of an invocation: V8 inlines only short functions. */
 function refuseWrite(offset: number, byteLength: number, windowBytes: number, immediate: number): never {
   const reason = isWhole(immediate, IMMEDIATE_MAX)
     ? `Cannot write ${byteLength} bytes at ${offset}: the window has ${windowBytes} bytes`
@@ -100,7 +104,7 @@ function refuseWrite(offset: number, byteLength: number, windowBytes: number, im
 }
 
 /**
- * Checked at every send, before any byte moves.
+ * Checks the arguments of every send before any byte moves.
  *
  * @throws {FabricError} `invalid_argument`
  */

@@ -7,13 +7,13 @@ const SIGKILL = 9
 
 /**
  * Equal for two processes exactly when the `local` fabric reaches from one to the other: same boot of the same kernel,
- * same network namespace (Unix sockets of the abstract namespace live in it). 32 hex digits; tells nothing else.
+ * same network namespace (Unix sockets of the abstract namespace live in it). 32 hex digits that reveal nothing else.
  */
 export function hostIdentity(): string {
   return (identity ??= identify())
 }
 
-/** A process stays where it is. */
+/** Cached: a process stays on its kernel and in its network namespace. */
 let identity: string | null = null
 
 function identify(): string {
@@ -23,8 +23,8 @@ function identify(): string {
 }
 
 /**
- * Lets whoever waits for this processor have it first; returns at once when nobody does (sched_yield(2)). For those who
- * poll: the kernel may have put the very thread that they poll for behind them.
+ * Yields this processor to threads that wait for it; returns at once when there are none (sched_yield(2)). For polling
+ * loops: the kernel may have queued the very thread whose data is awaited behind the polling one.
  */
 export function yieldProcessor(): void {
   localNative().processorYield()
@@ -41,13 +41,13 @@ export function exitNow(code: number): never {
 const parentAtStart = process.ppid
 
 /**
- * Asks the kernel to end this process when the process that started it ends, however it ends
- * (prctl(2), PR_SET_PDEATHSIG). Ends it at once when the parent is gone already. To be called on the main thread, by a
- * process that was started from its parent's main thread: to the kernel, both parent and child are threads.
+ * Asks the kernel to end this process when the process that started it ends, however it ends (prctl(2),
+ * PR_SET_PDEATHSIG). Ends it at once when the parent is gone already. Must be called on the main thread of a process
+ * that its parent started from the parent's main thread, because the kernel ties the signal to these two threads.
  *
  * @param signal default 9, SIGKILL
- * @param parentPid who started us. Default: who was our parent when this module was loaded, by which time the one who
- * started us may be gone already
+ * @param parentPid the process that started this one. Default: the parent when this module was loaded; the process that
+ * started this one may be gone by then
  * @throws {FabricError} `unsupported` when the addon cannot be loaded
  */
 export function dieWithParent(signal: number = SIGKILL, parentPid: number = parentAtStart): void {

@@ -16,7 +16,7 @@ export { MemoryFabric, type MemoryFabricOptions } from './memory/memory.ts'
 export { watchPeer } from './peer-watch.ts'
 export { createSharedMemory, mapSharedMemory, type SharedMemory } from './shared-memory.ts'
 
-/** The fabric of that name. `memory` gives a new one at each call, without latency or loss. */
+/** Returns the fabric of that name. For `memory`, each call returns a separate one, without latency or loss. */
 export function openFabric(name: FabricName): Fabric {
   switch (name) {
     case 'local':
@@ -30,8 +30,8 @@ export function openFabric(name: FabricName): Fabric {
 }
 
 /**
- * Loads what a fabric needs, now instead of at its first use: a quarter of a second of this thread's time for `tcp` and
- * `verbs`, for libfabric's drivers look for their hardware.
+ * Loads what a fabric needs now instead of at its first use. For `tcp` and `verbs` this blocks the thread for a quarter
+ * of a second, because libfabric's drivers look for their hardware.
  *
  * @throws {FabricError} `unsupported`
  */
@@ -58,8 +58,8 @@ export function attach(handle: ConnectionHandle): Connection {
 }
 
 /**
- * Ends the sleep of a connection that another thread of this process has attached: its `wait` gives `interrupted`,
- * its `onReady` is called, its `takeInterrupt` gives true once. Nothing happens when it is closed.
+ * Wakes a connection that another thread of this process has attached: its `wait` returns `interrupted`, its `onReady`
+ * is called, its `takeInterrupt` returns true once. Has no effect on a closed connection.
  */
 export function interrupt(handle: ConnectionHandle): void {
   switch (handle.fabric) {

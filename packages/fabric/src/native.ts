@@ -7,7 +7,7 @@ import { FabricError, type FabricErrorCode } from './errors.ts'
 
 /**
  * The `local` addon: what native/local.c registers, in its order. Numbers below 0 are `-errno`. Descriptors are plain
- * numbers; whoever gets one closes it.
+ * numbers; the caller that gets one must close it.
  */
 export interface LocalNative {
   memoryCreate(bytes: number): number
@@ -83,7 +83,7 @@ function addonPath(name: string): string {
   return fileURLToPath(new URL(`../native/build/Release/${name}.node`, import.meta.url))
 }
 
-/** Whether an addon was built; says nothing of whether it loads. */
+/** Whether an addon was built; it may still fail to load. */
 export function isBuilt(name: 'rfaas_local' | 'rfaas_libfabric'): boolean {
   return existsSync(addonPath(name))
 }
@@ -111,11 +111,13 @@ export function localNative(): LocalNative {
 
 /** @throws {FabricError} `unsupported` when the addon is not built or libfabric is not installed */
 export function libfabricNative(): LibfabricNative {
-  // Debian's libfabric brings the libraries of PSM, which otherwise take SIGINT, SIGTERM and the signals of a crash for
-  // themselves as they are loaded, and end the process with exit code 1. Said in the first thread, it holds for all.
+  // Debian's libfabric loads the PSM libraries. Without these variables they install handlers for SIGINT, SIGTERM and
+  // the signals of a crash when they are loaded, and end the process with exit code 1. Set in the first thread, the
+  // variables hold for all threads.
   for (const name of ['IPATH_NO_BACKTRACE', 'HFI_NO_BACKTRACE']) process.env[name] ??= '1'
-  // Verbs would keep what was registered in a cache: a closed window stays locked, and every window of ours, the one that
-  // we send from included, becomes writable for the peer. Each of ours is registered once, so there is nothing to gain.
+  // The verbs provider would keep registrations in a cache: the memory of a closed window would stay locked, and every
+  // window, even the one that we send from, would become writable for the peer. We register each window once, so a
+  // cache gains nothing.
   process.env['FI_MR_CACHE_MONITOR'] ??= 'disabled'
   return load(
     'rfaas_libfabric',
@@ -123,16 +125,19 @@ export function libfabricNative(): LibfabricNative {
   ) as LibfabricNative
 }
 
-/** libfabric's own errors are numbered from here on, above all of the operating system's. */
+/** libfabric's own error numbers start here, above all those of the operating system. */
 const FABRIC_ERRNO_MIN = 256
 const REASON_BYTES = 128
 
-/** The operating system's words for a code that a native function returned, or libfabric's for one of its own. */
+/**
+ * Describes a code that a native function returned, in the operating system's words, or in libfabric's for its own
+ * codes.
+ */
 export function systemReason(code: number): string {
   const error = Math.abs(code)
   const known = getSystemErrorMap().get(-error)
   if (known !== undefined) return `${known[1]} (${known[0]})`
-  // Only libfabric gives such a code, so it is loaded.
+  // Only libfabric returns such a code, so its addon is loaded.
   const libfabric = loaded.get('rfaas_libfabric') as LibfabricNative | undefined
   if (error < FABRIC_ERRNO_MIN || libfabric === undefined) return `error ${error}`
   const text = new Uint8Array(REASON_BYTES)
@@ -143,12 +148,14 @@ export function systemReason(code: number): string {
 /** ENOMEM, ENFILE, EMFILE, ENOBUFS. */
 const SHORTAGES: readonly number[] = [-12, -23, -24, -105]
 
-/** Whether a code says that this machine or process lacks something for now: a later try may succeed. */
+/**
+ * Whether a code says that this machine or process is short of memory or descriptors for now: a later try may succeed.
+ */
 export function isShortage(code: number): boolean {
   return SHORTAGES.includes(code)
 }
 
-/** Native code reports, TypeScript throws: here. Gives back what is not an error. */
+/** Throws for a negative result of native code, which itself only reports; returns any other result unchanged. */
 export function checked(result: number, action: string, code: FabricErrorCode = 'system'): number {
   if (result < 0) throw new FabricError(code, `${action}: ${systemReason(result)}`)
   return result

@@ -2,14 +2,14 @@ import type { ConnectionHandle } from './fabric.ts'
 import { checked, libfabricNative, localNative } from './native.ts'
 
 /**
- * Calls `onGone` once, on this thread's event loop, when the peer of an accepted connection has closed it or its process
- * is gone. It does so also while the thread that attaches the connection computes and does not look; what the peer wrote
- * before is still there for that thread. Data does not wake this thread. Does not keep the process alive.
+ * Calls `onGone` once, on this thread's event loop, when the peer of an accepted connection has closed it or its
+ * process is gone. This works even while the thread that attached the connection computes and does not poll; what the
+ * peer wrote before remains for that thread to poll. Data does not wake this thread. Does not keep the process alive.
  *
- * Call it before anybody attaches the connection. The `memory` fabric has no processes: `onGone` is never called.
+ * Must be called before the connection is attached. The `memory` fabric has no processes: `onGone` is never called.
  *
- * @returns stops watching; call it once the connection is closed. Calling it twice is fine.
- * @throws {FabricError} `closed` when the connection is closed or attached; `system`
+ * @returns a function that stops watching; call it once the connection is closed. Calling it twice is fine.
+ * @throws {FabricError} `closed` when the connection is closed or, over libfabric, attached; `system`
  */
 export function watchPeer(handle: ConnectionHandle, onGone: () => void): () => void {
   const descriptor = hangupDescriptor(handle)

@@ -1,5 +1,5 @@
 /**
- * How soon to try again what failed for lack of descriptors or memory. Nothing tells when there are some again: often
- * enough that a peer which waits is not lost, seldom enough to cost nothing.
+ * The delay before a retry of what failed for lack of descriptors or memory; nothing notifies us when there are some
+ * again. Short enough that a waiting peer is not lost, long enough to cost nothing.
  */
 export const RETRY_MS = 50

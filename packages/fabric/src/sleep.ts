@@ -1,6 +1,6 @@
 /**
- * A thread that is blocked in native code hears neither `worker.terminate()` nor `process.exit()`, and both wait for it.
- * So no sleep is longer than this: then the thread looks up, and Node ends it or it sleeps on. Costs some 120 µs of CPU
- * a second.
+ * The longest uninterrupted sleep. A thread that is blocked in native code notices neither `worker.terminate()` nor
+ * `process.exit()`, and both wait for it. After each sleep of this length Node can end the thread; otherwise it sleeps
+ * again. Costs some 120 µs of CPU a second.
  */
 export const SLEEP_MS_MAX = 1000

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-/** More objects than the table has places come and go, each in its turn and many at a time. */
+/** Adds and removes more objects than the table has places, at first 64 at a time, then until all places are full. */
 const program = `
 #undef NDEBUG
 #include "table.h"

@@ -1,13 +1,13 @@
 /** What wakes the event loop for a connection: a watched descriptor, or a timer. */
 export interface Source {
-  /** Whether it keeps the process alive. At first it does not. */
+  /** Sets whether it keeps the process alive. Initially it does not. */
   keep(alive: boolean): void
   stop(): void
 }
 
 /**
- * Whether a connection is armed, what would wake it, and whether that keeps the process alive: only while the connection is
- * armed and referenced.
+ * The wake-up state of one connection: whether it is armed, and the source that would wake it. The source keeps the
+ * process alive only while the connection is armed and referenced.
  */
 export class Waker {
   #armed = false
@@ -28,7 +28,7 @@ export class Waker {
     this.#update()
   }
 
-  /** The source goes on: it may be of use again soon. */
+  /** Keeps the source running, because the connection may be armed again soon. */
   disarm(): void {
     this.#armed = false
     this.#update()
@@ -44,7 +44,7 @@ export class Waker {
     this.#update()
   }
 
-  /** Takes a source over, in place of the one before. */
+  /** Takes ownership of a source; stops the previous one. */
   watch(source: Source): void {
     this.stop()
     this.#source = source

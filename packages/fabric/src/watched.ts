@@ -1,7 +1,7 @@
 import type { LocalNative } from './native.ts'
 import type { Source } from './waker.ts'
 
-/** A descriptor that the event loop watches. @param watch as `watchStart` or `channelWatch` gave it */
+/** A descriptor that the event loop watches. @param watch the number that `watchStart` or `channelWatch` returned */
 export function watchedDescriptor(native: LocalNative, watch: number): Source {
   return {
     keep: (alive) => void native.watchReference(watch, alive ? 1 : 0),

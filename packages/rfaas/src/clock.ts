@@ -1,13 +1,14 @@
 /** Time as the managers see it; tests pass their own. */
 export interface Clock {
-  /** Compared with the expiry of leases, which the resource manager set. */
+  /** Wall-clock time, compared with the expiry of leases, which the resource manager set. */
   nowUnixMs(): number
-  /** Never steps; durations are measured with it. The system's is the same in all threads of a process. */
+  /** Never steps; durations are measured with it. The system's clock is the same in all threads of a process. */
   nowMonotonicMs(): number
   /**
-   * Calls `f` once after `delayMs`. Gives what calls it off.
+   * Calls `f` once after `delayMs`.
    *
-   * @param keepsAlive whether the process stays for it; else it may end before
+   * @param keepsAlive whether the pending call keeps the process alive
+   * @returns a function that cancels the call
    */
   after(delayMs: number, f: () => void, keepsAlive?: boolean): () => void
 }

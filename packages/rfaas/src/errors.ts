@@ -22,15 +22,18 @@ export type ErrorCode =
   | 'queue_full'
   /** No node has what was asked for. */
   | 'lease_denied'
-  /** The lease is over, for it was released. */
+  /** The lease is over, because it was released. */
   | 'lease_closed'
-  /** The lease was released, and this invocation had not finished when the grace of the release was over. It may have run. */
+  /** The lease was released, and the invocation had not finished when the grace was over. It may have run. */
   | 'cut_off'
-  /** The lease is over, for it was not renewed in time. */
+  /** The lease is over, because it was not renewed in time. */
   | 'lease_expired'
-  /** The lease is taken back, by an operator or because its node leaves; the message gives the reason. */
+  /**
+   * The lease is retrieved: by an operator, for a higher priority, or because its node leaves; the message gives the
+   * reason.
+   */
   | 'lease_retrieved'
-  /** The lease is over, for its node is gone. */
+  /** The lease is over, because its node is gone. */
   | 'node_lost'
   /** The token is forged, expired, replayed, or for another node. */
   | 'token_refused'
@@ -53,12 +56,12 @@ export type ErrorCode =
 
 /**
  * What is known of an invocation that failed: its function `ran` (and threw, or its result could not be returned), it
- * certainly did not (`not_run`), or it may have run, wholly or in part (`unknown`).
+ * certainly did not run (`not_run`), or it may have run, wholly or in part (`unknown`).
  */
 export type Outcome = 'ran' | 'not_run' | 'unknown'
 
 export interface RfaasErrorOptions extends ErrorOptions {
-  /** Of the invocation that failed with this error. */
+  /** What is known of the invocation that failed with this error. */
   outcome?: Outcome
 }
 

@@ -6,7 +6,7 @@ export interface Randomness {
   uuid(): string
 }
 
-/** Nobody can guess what comes of it. */
+/** Cryptographically strong: the values cannot be guessed. */
 export const systemRandomness: Randomness = {
   bytes: (count) => new Uint8Array(randomBytes(count)),
   uuid: () => randomUUID(),

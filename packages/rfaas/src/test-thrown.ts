@@ -10,7 +10,7 @@ function refuse(): never {
   throw new Error('from a getter')
 }
 
-/** A Proxy of which nothing can be asked. */
+/** A Proxy whose traps all throw. */
 const hostileProxy = (target: object): object =>
   new Proxy(target, {
     get: refuse,

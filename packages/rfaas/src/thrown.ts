@@ -2,7 +2,7 @@ import { inspect, types } from 'node:util'
 
 /*
  * How to look at a value that the user's code has thrown. It may be anything: no error at all, an error whose getters
- * throw, a revoked Proxy. `String(thrown)`, `thrown.message` and even `instanceof` throw for some of them, so whoever
+ * throw, a revoked Proxy. `String(thrown)`, `thrown.message` and even `instanceof` throw for some of them, so code that
  * handles such a value uses these helpers. None of them throws, and none calls a `toString` or `toJSON` of the value.
  */
 

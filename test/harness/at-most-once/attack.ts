@@ -12,7 +12,7 @@ import { MARK_BYTES } from './functions.ts'
 import type * as Functions from './functions.ts'
 
 export const MODULE: string = fileURLToPath(new URL(`./functions${extname(import.meta.filename)}`, import.meta.url))
-/** Calls that are sent in one go. */
+/** Calls sent at once. */
 const BURST = 100
 const KINDS = ['kill', 'retrieve', 'release', 'none'] as const
 
@@ -21,13 +21,13 @@ export interface AttackOptions {
   readonly cluster: Cluster
   readonly managerUrl: string
   readonly fabric: 'local' | 'tcp' | 'verbs'
-  /** At least so many invocations, in rounds of one lease each. */
+  /** At least this many invocations, in rounds of one lease each. */
   readonly invocations: number
   readonly perRound: number
   readonly random: Random
 }
 
-/** How often each kind of end was seen, for the test to look at. */
+/** How often each kind of end occurred, for the test to check. */
 export interface AttackReport {
   invocations: number
   resolved: number
@@ -35,13 +35,13 @@ export interface AttackReport {
   rounds: number
 }
 
-/** What the caller was told of one invocation. */
+/** The caller's result of one invocation. */
 type Told = 'resolved' | RfaasError
 
 /**
- * Leases workers again and again, floods them with invocations, and in the middle of that kills the executor, takes the
- * lease back or releases it. Then checks what every caller was told against the marks that the runs have left: none ran
- * twice, an answer means one run, `not_run` means none, and each failure has a code and an outcome.
+ * Repeatedly leases workers, floods them with invocations, and meanwhile kills the executor, retrieves the lease or
+ * releases it. Then compares every caller's result with the marks that the runs have left: no invocation ran twice, an
+ * answer means one run, `not_run` means none, and each failure has a code and an outcome.
  */
 export async function attack(options: AttackOptions): Promise<AttackReport> {
   const report: AttackReport = { invocations: 0, resolved: 0, rejected: {}, rounds: 0 }
@@ -74,7 +74,7 @@ async function playRound(
   let trouble: Promise<void> | null = null
   while (told.length < perRound) {
     for (let n = 0; n < BURST; n++) told.push(heard(invoke(lease, path, told.length, random)))
-    // A program that computes hears what has arrived late.
+    // While the program computes, answers are received late.
     if (random.chance(0.1)) hold(random.whole(1, 40))
     await Promise.race([told.at(-1), delay(random.whole(0, 10))])
     if (told.length > troubledAt && trouble === null) {
@@ -83,7 +83,7 @@ async function playRound(
     }
   }
   await trouble
-  // Without a replacement in sight the rest would wait for it.
+  // Without a replacement the remaining calls would wait for one.
   const all = Promise.all(told)
   await Promise.race([all, delay(5_000)])
   await lease.release()

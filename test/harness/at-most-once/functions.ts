@@ -1,7 +1,7 @@
 import { openSync, writeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/* Every run leaves a mark in a file, which stays when the process is killed. A mark is written whole or not at all. */
+/* Every run writes a mark to a file, which stays when the process is killed. A mark is written whole or not at all. */
 
 export const MARK_BYTES = 4
 
@@ -20,13 +20,13 @@ export function count(path: string, id: number): number {
   return id
 }
 
-/** With an answer of so many bytes. */
+/** As {@link count}, with an answer of `bytes` bytes. */
 export function countLarge(path: string, id: number, bytes: number): Uint8Array {
   mark(path, id)
   return new Uint8Array(bytes).fill(id)
 }
 
-/** Its run is over before its answer is there. */
+/** Marks its run `ms` before it answers. */
 export async function countLater(path: string, id: number, ms: number): Promise<number> {
   mark(path, id)
   await delay(ms)

@@ -6,18 +6,18 @@ import { fileURLToPath } from 'node:url'
 import { Service } from '../../cli-process.ts'
 import type { ClientSetting, Job, Message, Outcome } from './job.ts'
 
-/** One role of the play, behind which there is a process; another one when that was killed. */
+/** One role in the chaos test, played by a process; a new process takes over when that was killed. */
 export interface Actor {
   readonly child: ChildProcess
-  /** Whether it is on stage: not while it is being started again. */
+  /** Whether its process is ready; false while it is being restarted. */
   readonly isReady: boolean
-  /** Ends it with SIGKILL, and resolves when it is back. */
+  /** Kills it with SIGKILL, and resolves when it is back. */
   kill(): Promise<void>
-  /** Ends it for good, in whatever state it is. */
+  /** Kills it for good, whatever its state. */
   abandon(): void
 }
 
-/** A manager or a node: comes back under the same name, at the same port, with the same data. */
+/** A manager or a node: restarts with the same name, port and data. */
 export class ServiceActor implements Actor {
   readonly #args: readonly string[]
   readonly #temporaryFolder: string
@@ -43,7 +43,7 @@ export class ServiceActor implements Actor {
     return this.#url
   }
 
-  /** Tries again when it ends before it is ready: whom it needs may be away, too. */
+  /** Retries when the process ends before it is ready, because the manager that it needs may be away, too. */
   async start(): Promise<void> {
     while (!this.#isAbandoned) {
       const port = this.#url === '' ? '0' : new URL(this.#url).port
@@ -74,7 +74,7 @@ export class ServiceActor implements Actor {
     this.#service?.child.kill('SIGKILL')
   }
 
-  /** Ends it in good order. */
+  /** Stops it cleanly. */
   async stop(): Promise<{ code: number | null; stderr: string }> {
     this.#isReady = false
     this.child.kill('SIGTERM')
@@ -85,7 +85,7 @@ export class ServiceActor implements Actor {
 
 const PROGRAM = fileURLToPath(new URL('client-program.ts', import.meta.url))
 
-/** A program that does one job after the other. Whenever it ends, it is started again. */
+/** A program that does one job after the other. It is restarted whenever it ends. */
 export class ClientActor implements Actor {
   readonly #setting: ClientSetting
   readonly #temporaryFolder: string
@@ -106,7 +106,7 @@ export class ClientActor implements Actor {
     return this.#child!
   }
 
-  /** The executor that works for it, as last heard. */
+  /** The executor that works for it, as last reported. */
   get executorPid(): number | null {
     return this.#executorPid
   }
@@ -117,12 +117,12 @@ export class ClientActor implements Actor {
 
   start(): Promise<void> {
     this.#starting = this.#start()
-    // Whoever gives it a job is told.
+    // A failed start is reported by `run`.
     this.#starting.catch(() => {})
     return this.#starting
   }
 
-  /** @returns null when it was killed before it could say what has become of the job */
+  /** @returns null when it was killed before it could report the outcome */
   async run(job: Job): Promise<Outcome | null> {
     await this.#starting
     const { child } = this
@@ -151,9 +151,9 @@ export class ClientActor implements Actor {
     this.#child?.removeAllListeners('exit').kill('SIGKILL')
   }
 
-  /** Ends it in good order. */
+  /** Stops it cleanly. */
   async stop(): Promise<{ code: number | null; stderr: string }> {
-    // The last one may just have left.
+    // The previous process may just have left.
     await this.#starting
     const { child } = this
     child.removeAllListeners('exit')
@@ -170,7 +170,7 @@ export class ClientActor implements Actor {
     })
     this.#child = child
     this.#stderr = text(child.stderr!)
-    // Before all others who listen: there is a next one when they hear of it.
+    // Registered before all other `exit` listeners, so that `#starting` is already the next start when they run.
     child.once('exit', (code, signal) => {
       this.#isReady = false
       const isExpected = signal === 'SIGKILL' || (this.#isLeaving && code === 0)

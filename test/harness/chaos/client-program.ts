@@ -1,4 +1,4 @@
-/** What a chaos client runs: does one job after the other as its parent says, and ends when the parent hangs up. */
+/** The program of a chaos client: does one job after the other for its parent, and ends when the parent disconnects. */
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect, dieWithParent, RfaasError, type Cluster } from 'rfaas'
@@ -6,7 +6,7 @@ import { connect, dieWithParent, RfaasError, type Cluster } from 'rfaas'
 import type { ClientSetting, Job, Message } from './job.ts'
 import { runJob } from './run-job.ts'
 
-/** How often it is tried to reach a manager that is away. */
+/** How often the client tries to connect to a manager that is away. */
 const CONNECT_EVERY_MS = 50
 
 dieWithParent()
@@ -14,7 +14,7 @@ const setting = JSON.parse(process.argv[2]!) as ClientSetting
 
 async function connectAtLast(): Promise<Cluster> {
   for (;;) {
-    // Our parent ended while we still started.
+    // The parent has ended during the start.
     if (!process.connected) process.exit()
     try {
       return await connect(setting.managerUrl)

@@ -1,39 +1,39 @@
-/** What a client is given to do. */
+/** A job for a client. */
 export interface Job {
   readonly number: number
-  /** Decides all that it does. */
+  /** Determines everything in the job. */
   readonly seed: number
-  /** It ends without a release: its process just exits. */
+  /** The client exits without releasing its lease. */
   readonly leaves: boolean
 }
 
-/** One line that a function wrote when it ran, so that it can be counted how often it has. */
+/** A line that a function wrote when it ran, so that its runs can be counted. */
 export interface Note {
   readonly token: string
   readonly mayRunTwice: boolean
-  /** Its caller has the right result. */
+  /** The caller has received the right result. */
   readonly isDone: boolean
 }
 
-/** What has become of a job. */
+/** The outcome of a job. */
 export interface Outcome {
   readonly job: number
   readonly leaseIds: string[]
-  /** Invocations with the result that they must have. */
+  /** Invocations with the right result. */
   right: number
   /** Invocations that failed, by code. */
   readonly failed: Record<string, number>
-  /** The code with which there was no lease, or with which it could not be released. */
+  /** Error codes of the failed lease request and of the failed release. */
   leaseFailed: string | null
   releaseFailed: string | null
-  /** What must never be, in sentences: wrong results, unknown errors, hangs. */
+  /** Things that must never happen, in sentences: wrong results, unknown errors, hangs. */
   readonly broken: string[]
-  /** The sentences of all errors. */
+  /** The messages of all errors. */
   readonly said: string[]
   readonly notes: Note[]
 }
 
-/** What a client program is started with, as JSON. */
+/** The argument of a client program, as JSON. */
 export interface ClientSetting {
   readonly managerUrl: string
   readonly functions: string
@@ -41,7 +41,7 @@ export interface ClientSetting {
   readonly notesPath: string
 }
 
-/** What a client tells its parent: that it takes jobs, that an executor works for it, what has become of the job. */
+/** A client's message to its parent: it is ready for jobs, an executor works for it, or the outcome of a job. */
 export type Message =
   | { readonly kind: 'ready' }
   | { readonly kind: 'leased'; readonly executorPid: number }

@@ -1,4 +1,4 @@
-/** Choices that a seed decides (mulberry32). */
+/** Random choices determined by a seed (mulberry32). */
 export class Random {
   #state: number
 
@@ -19,7 +19,7 @@ export class Random {
     return min + Math.floor(this.next() * (max - min + 1))
   }
 
-  /** True so often. */
+  /** True with this probability. */
   chance(probability: number): boolean {
     return this.next() < probability
   }

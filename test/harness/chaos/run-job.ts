@@ -9,26 +9,26 @@ import type { ClientSetting, Job, Note, Outcome } from './job.ts'
 import { Random } from './random.ts'
 import { PIECES } from './work.ts'
 
-/** What ends a lease that nobody has released. */
+/** Error codes for the ends of a lease that was not released. */
 const ENDS: readonly string[] = ['lease_expired', 'lease_retrieved', 'executor_lost', 'node_lost']
-/** With what each step may fail here; all else is broken. */
+/** Error codes with which each step may fail; all others count as broken. */
 const CODES = {
   lease: [...ENDS, 'lease_denied', 'executor_start_failed', 'manager_unreachable', 'node_unreachable', 'token_refused'],
   invocation: ENDS,
   release: ['manager_unreachable'],
 } as const satisfies Record<string, readonly string[]>
 
-/** Every step is over by then, whoever is stopped or killed meanwhile. */
+/** Limit for every step, whichever process is stopped or killed meanwhile. */
 const STEP_MS_MAX = 4 * NOTICED_MS_MAX
 
-/** A program that gets no lease asks for one again, for so long; more than a manager or node takes to come back. */
+/** How long a program without a lease keeps asking; longer than a manager or node takes to come back. */
 const LEASE_RETRIED_MS = NOTICED_MS_MAX
 const RETRY_EVERY_MS = 100
 
 /**
- * Leases, invokes some tens of functions and checks their results, releases. Never throws: all is in the outcome.
+ * Leases, invokes some tens of functions, checks their results, and releases. Never throws: errors are in the outcome.
  *
- * @param onLeased called with the process of its executor
+ * @param onLeased called with the pid of its executor
  */
 export async function runJob(
   cluster: Cluster,
@@ -85,14 +85,14 @@ function optionsOf(random: Random): Omit<LeaseOptions, 'functions'> {
   return {
     cores,
     nodes: random.pick([1, 2]),
-    // As those that are ready in the pool have it.
+    // The same as the executors in the pool have.
     memoryMib: 512 * cores,
     fabric: random.pick(['local', 'local', 'tcp']),
     durationMs: random.whole(1000, 2000),
     hotTimeoutMs: random.pick([0, 1, 10]),
     slots: random.whole(2, 4),
     payloadBytesMax: 4096,
-    // Most find the executor of an earlier one, which takes a hundredth of the time that a new one does.
+    // Most jobs find a kept executor, which takes a hundredth of the time of a new one.
     keepWarmMs: random.pick([0, 5000, 5000, 5000]),
     waitMs,
     priority: random.pick([0, 0, 1]),
@@ -111,7 +111,7 @@ async function invokeAll(
 ): Promise<void> {
   for (let wave = random.whole(5, 9); wave > 0; wave--) {
     const pieces = Array.from({ length: random.whole(1, 6) }, async (_, index) => {
-      // Each with choices of its own, for in what order they go on is not for the seed to say.
+      // Each piece has its own generator, because the seed does not determine the order in which pieces continue.
       const own = new Random(random.whole(0, 2 ** 31 - 1))
       const note = own.chance(0.25)
       const piece = note ? noting(lease, `${outcome.job}.${wave}.${index}`, mayRunTwice) : own.pick(PIECES)(lease, own)
@@ -131,7 +131,7 @@ async function invokeAll(
   }
 }
 
-/** null when it went well, else the code of its error; whatever else it may be is broken. */
+/** null on success, else the error's code; an unexpected error also counts as broken. */
 async function codeOf(step: keyof typeof CODES, work: Promise<unknown>, outcome: Outcome): Promise<string | null> {
   const beganMs = performance.now()
   try {

@@ -10,34 +10,34 @@ export type Act = `${Role} ${(typeof SIGNALS)[number]}`
 
 const ACTS: readonly Act[] = ROLES.flatMap((role) => SIGNALS.map((signal): Act => `${role} ${signal}`))
 
-/** Shorter than anybody is missed, and longer than a lease and than a node may be silent. */
+/** Ranges of stop times: shorter than any timeout, and longer than a lease and than a node may be silent. */
 const STOPS_MS = [
   [20, 300],
   [1200, 2500],
 ] as const
 
-/** So many of the blows to executors are for any of them. */
+/** Share of the attacks on executors that may hit any executor, also an idle one. */
 const IDLE_TOO = 0.25
 
-/** How often it is looked whether there is somebody to do something to. */
+/** How often the saboteur looks for a target. */
 const LOOK_EVERY_MS = 50
 
 export interface Stage {
   readonly actors: Record<Exclude<Role, 'executor'>, readonly Actor[]>
-  /** The executors that run, those in pools and those that start too. */
+  /** All running executors, also pooled and starting ones. */
   readonly executorPids: () => number[]
-  /** Those of them of which we know that they work for a client. */
+  /** The executors known to work for a client. */
   readonly workingPids: () => number[]
 }
 
-/** Kills one, stops another for a while, in turn; whom and for how long its choices say. */
+/** Kills or temporarily stops processes in turn; its random choices determine which and for how long. */
 export class Saboteur {
-  /** How often it did what. */
+  /** How often it did each act. */
   readonly done: Record<Act, number>
   readonly #stage: Stage
   readonly #random: Random
   #deck: Act[] = []
-  /** What goes on meanwhile: those who come back, those who are stopped. */
+  /** Acts in progress: processes that are restarting or stopped. */
   readonly #going = new Set<Promise<void>>()
 
   constructor(stage: Stage, random: Random) {
@@ -46,17 +46,17 @@ export class Saboteur {
     this.done = Object.fromEntries(ACTS.map((act) => [act, 0])) as Record<Act, number>
   }
 
-  /** How often it did what it did least. */
+  /** The count of its rarest act. */
   get fewest(): number {
     return Math.min(...Object.values(this.done))
   }
 
-  /** Does the next thing as soon as there is somebody to do it to. Does not wait for what follows from it. */
+  /** Does the next act as soon as there is a target. Does not wait for its effects. */
   async act(signal: AbortSignal): Promise<void> {
     if (this.#deck.length === 0) this.#deck = this.#random.shuffled(ACTS)
     const act = this.#deck.pop()!
     const [role, kind] = act.split(' ') as [Role, (typeof SIGNALS)[number]]
-    // Chosen in any case, so that the choices after it do not depend on what it meets.
+    // Always drawn, so that later choices do not depend on the available targets.
     const choice = this.#random.next()
     const [minMs, maxMs] = this.#random.pick(STOPS_MS)
     const stopMs = this.#random.whole(minMs, maxMs)
@@ -77,12 +77,12 @@ export class Saboteur {
     }
   }
 
-  /** Waits until everybody is back. Rejects when somebody could not come back. */
+  /** Waits until all processes are back. Rejects when one could not come back. */
   async settled(): Promise<void> {
     await Promise.all(this.#going)
   }
 
-  /** null when there is nobody. */
+  /** null when there is no target. */
   #hit(role: Exclude<Role, 'executor'>, kind: string, choice: number, stopMs: number): Promise<void> | null {
     const ready = this.#stage.actors[role].filter(({ isReady }) => isReady)
     const actor = ready[Math.floor(choice * ready.length)]
@@ -94,7 +94,7 @@ export class Saboteur {
   }
 
   #hitExecutor(kind: 'SIGKILL' | 'SIGSTOP', choice: number, stopMs: number): Promise<void> | null {
-    // Most often one at work: much more can go wrong there.
+    // Mostly hit a working executor, because much more can go wrong there.
     const pids = choice < IDLE_TOO ? this.#stage.executorPids() : this.#stage.workingPids()
     const pid = pids[Math.floor(choice * pids.length)]
     if (pid === undefined || !signalled(pid, kind)) return null
@@ -103,7 +103,7 @@ export class Saboteur {
   }
 }
 
-/** False when it has ended meanwhile. */
+/** False when the process has ended meanwhile. */
 function signalled(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal)

@@ -4,7 +4,7 @@ import { RfaasError, type Lease, type Slot } from 'rfaas'
 import type * as Functions from '../functions.ts'
 import type { Random } from './random.ts'
 
-/** One invocation, or some that belong together, with the check of what comes back. */
+/** One invocation or a related group, with a check of the results. */
 export type Piece = (lease: Lease<typeof Functions>, random: Random) => Promise<void>
 
 const inverted = (bytes: Uint8Array): Uint8Array => bytes.map((byte) => ~byte)
@@ -19,7 +19,7 @@ function reserve(lease: Lease<typeof Functions>, byteLength: number): Slot | nul
   }
 }
 
-/** Whatever is random is chosen before the first `await`, so that the seed alone decides it. */
+/** Everything random is chosen before the first `await`, so that the seed alone determines it. */
 export const PIECES: readonly Piece[] = [
   async (lease, random) => {
     const [a, b] = [random.whole(-1e6, 1e6), random.whole(-1e6, 1e6)]

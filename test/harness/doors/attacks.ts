@@ -5,11 +5,11 @@ import { END_STREAM, frame, FRAME, headersFrames, resetFrame } from './frames.ts
 /** A server under attack. */
 export interface Door {
   readonly port: number
-  /** Of all its methods. */
+  /** Paths of all its methods. */
   readonly paths: readonly string[]
 }
 
-/** One of a kind, as `random` chooses. */
+/** An attack of one kind; `random` chooses the details. */
 export type Attack = (door: Door, random: Random) => Promise<void>
 
 type Field = readonly [name: string, value: string]
@@ -93,7 +93,7 @@ const frames: Attack = ({ port }, random) => {
   return sendFrames(port, Buffer.concat(Array.from({ length: random.whole(1, 20) }, one)))
 }
 
-/** Requests whose fields are wrong, missing, twice, or very large. */
+/** Requests whose header fields are wrong, missing, duplicated, or very large. */
 const headers: Attack = (door, random) =>
   eachStream(door, random, () => {
     const odd = (): boolean => random.chance(0.15)
@@ -113,7 +113,7 @@ const headers: Attack = (door, random) =>
     return [odd() ? [...fields, ...kept] : [...kept, ...fields], body(random)]
   })
 
-/** Requests in good form whose bodies are none, or half of one. */
+/** Well-formed requests whose bodies are invalid or truncated. */
 const bodies: Attack = (door, random) =>
   eachStream(door, random, () => [
     [
@@ -127,7 +127,7 @@ const bodies: Attack = (door, random) =>
     body(random),
   ])
 
-/** By name, for the failure to say which it was. */
+/** By name, so that a failure can name the attack. */
 export const ATTACKS: Record<string, Attack> = { garbage, http1, frames, headers, bodies }
 
 function eachStream({ port }: Door, random: Random, request: () => [readonly Field[], Uint8Array]): Promise<void> {
@@ -135,7 +135,7 @@ function eachStream({ port }: Door, random: Random, request: () => [readonly Fie
   for (let index = 0; index < STREAMS; index++) {
     const id = 2 * index + 1
     const [fields, content] = request()
-    // Left open, in the middle or before it began, unless it ends here.
+    // A stream that is not ended is left open, in the middle of its body or before it.
     const isEnded = random.chance(0.7)
     said.push(headersFrames(id, fields, isEnded && content.length === 0 ? END_STREAM : 0))
     for (let at = 0; at < content.length; at += 16_000) {
@@ -155,7 +155,7 @@ function body(random: Random): Uint8Array {
     case 1:
       return small
     case 2:
-      // An envelope that announces more than will come, or more than there is memory.
+      // An envelope that announces more than follows, or more than memory can hold.
       return Buffer.concat([
         Buffer.of(random.pick([0, 1, 2, 255]), random.pick([0, 1, 0x7f, 0xff]), 0, 0, random.whole(0, 255)),
         small,
@@ -184,10 +184,10 @@ function body(random: Random): Uint8Array {
         ]),
       )
     case 6:
-      // Groups that nest, and lengths without end: what a decoder may recurse into, or reserve memory for.
+      // Nested groups and huge lengths: a decoder may recurse into them or reserve memory for them.
       return random.chance(0.5) ? Buffer.alloc(20_000, 0x0b) : Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x07])
     default:
-      // Field 1 to 15, as a text or a submessage, with anything in it.
+      // Fields 1 to 15 of random wire types, with random content.
       return Buffer.concat(
         Array.from({ length: random.whole(1, 8) }, () => {
           const inner = random.bytes(random.whole(0, 20))

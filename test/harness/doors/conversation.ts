@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { FRAME, PING, PREFACE, SETTINGS, SETTINGS_ACK } from './frames.ts'
 
-/** A server that has read all that was sent answers a ping or hangs up; one that waits for more does neither. */
+/** Time limit: a server that has read everything answers the ping or hangs up; one that waits for more does neither. */
 const PATIENCE_MS = 1_000
 const ACK = 1
 
@@ -13,7 +13,10 @@ export async function throwAt(port: number, bytes: Uint8Array): Promise<void> {
   await socket.closed(PATIENCE_MS)
 }
 
-/** Speaks HTTP/2 as far as the frames do, then asks for a sign that they were read. */
+/**
+ * Opens an HTTP/2 connection, sends the frames and then a ping. Waits for the answer, which shows that the frames were
+ * read, or until the server hangs up, at most PATIENCE_MS.
+ */
 export async function sendFrames(port: number, frames: Uint8Array): Promise<void> {
   using socket = await opened(port)
   const { stream } = socket
@@ -36,7 +39,7 @@ export async function sendFrames(port: number, frames: Uint8Array): Promise<void
 
 interface Opened extends Disposable {
   readonly stream: Socket
-  /** Resolves when the other side has hung up, or after a while. */
+  /** Resolves when the server has hung up, or after `patienceMs`. */
   closed(patienceMs: number): Promise<void>
 }
 
@@ -44,7 +47,7 @@ async function opened(port: number): Promise<Opened> {
   const stream = connect(port, '127.0.0.1')
   const over = Promise.withResolvers<void>()
   await once(stream, 'connect')
-  // The server may hang up in the middle of what we say.
+  // The server may hang up while we are sending.
   stream.on('error', () => {})
   stream.once('close', () => over.resolve())
   stream.resume()

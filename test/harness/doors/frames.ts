@@ -1,4 +1,4 @@
-/** HTTP/2 frames by hand (RFC 9113), because no client of good manners sends what these tests send. */
+/** HTTP/2 frames made by hand (RFC 9113), because no well-behaved client sends what these tests send. */
 export const FRAME = { DATA: 0, HEADERS: 1, RST_STREAM: 3, SETTINGS: 4, PING: 6, GOAWAY: 7, CONTINUATION: 9 } as const
 export const END_STREAM = 1
 const ACK = 1
@@ -6,7 +6,7 @@ const END_HEADERS = 4
 
 export const PREFACE: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
-/** @param length what the frame says of its length; by default the truth */
+/** @param length the length that the header states; by default the real one */
 export function frame(
   type: number,
   flags: number,
@@ -26,7 +26,9 @@ export const SETTINGS: Buffer = frame(FRAME.SETTINGS, 0, 0)
 export const SETTINGS_ACK: Buffer = frame(FRAME.SETTINGS, ACK, 0)
 export const PING: Buffer = frame(FRAME.PING, 0, 0, Buffer.alloc(8))
 
-/** Fields in their order, also twice or none, as one HEADERS frame and as many CONTINUATION frames as it takes. */
+/**
+ * Header fields in the given order, with duplicates, as one HEADERS frame and as many CONTINUATION frames as needed.
+ */
 export function headersFrames(streamId: number, fields: readonly (readonly [string, string])[], flags = 0): Buffer {
   const block = Buffer.concat(fields.map(([name, value]) => literal(name, value)))
   const frames: Buffer[] = []
@@ -48,7 +50,7 @@ function literal(name: string, value: string): Buffer {
   return Buffer.concat([Buffer.of(0), text(name), text(value)])
 }
 
-/** With a prefix of 7 bits (RFC 7541, 5.1). */
+/** An integer with a prefix of 7 bits (RFC 7541, 5.1). */
 function integer(value: number): Buffer {
   if (value < 127) return Buffer.of(value)
   const bytes = [127]

@@ -18,7 +18,7 @@ const TEXTS = [
   '[::1]:0',
 ]
 
-/** A message that can be encoded and makes no sense: any field may have any value of its type. */
+/** A message that can be encoded but makes no sense: any field may have any value of its type. */
 export function anyMessage<D extends DescMessage>(desc: D, random: Random): MessageInitShape<D> {
   const message: Record<string, unknown> = {}
   for (const field of desc.fields) if (random.chance(0.8)) message[field.localName] = anyField(field, random)

@@ -1,13 +1,13 @@
-# What the guest runs once its files are there: makes the RDMA devices, runs the command, leaves its exit code behind.
+# Runs in the guest once its files are mounted: creates the RDMA devices, runs the command, and stores its exit code.
 exchange=/run/rdma-guest
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb
 hostname rdma-guest
 ip link set lo up
 ulimit -l unlimited
 
-# Two devices on the ends of one cable inside this kernel. Each of the two addresses is the machine's own, so the kernel
-# would deliver it without ever using the cable, and Soft-RoCE drops what comes so: what is sent to the other end is
-# routed over the cable (table 77), and only what came out of it is local.
+# Two devices on the ends of one cable inside this kernel. Both addresses belong to this machine, so the kernel would
+# deliver packets without using the cable, and Soft-RoCE drops packets delivered that way. Therefore packets to the
+# other end are routed over the cable (table 77), and only packets that came out of it are local.
 wire_one_guest() {
   ip link add rdma0 mtu 4500 type veth peer name rdma1 mtu 4500
   ip addr add 10.77.0.1/24 dev rdma0
@@ -18,7 +18,7 @@ wire_one_guest() {
   done
   ip link set rdma0 up
   ip link set rdma1 up
-  # Nobody answers who has an address of our own.
+  # Static neighbours: no ARP answer comes for an address that is this machine's own.
   ip neigh add 10.77.0.2 lladdr "$(cat /sys/class/net/rdma1/address)" dev rdma0
   ip neigh add 10.77.0.1 lladdr "$(cat /sys/class/net/rdma0/address)" dev rdma1
   ip route add 10.77.0.2 dev rdma0 src 10.77.0.1 table 77
@@ -41,12 +41,12 @@ wire_two_guests() {
 
 . "$exchange/settings"
 if [ -n "$ADDRESS" ]; then wire_two_guests "$ADDRESS"; else wire_one_guest; fi
-# The compiled sources lie over the checkout, which is what it is otherwise.
+# The compiled sources are overlaid on the checkout; all else in it is unchanged.
 mount -t overlay -o "lowerdir=$COMPILED:$CHECKOUT" none "$CHECKOUT"
 cd "$CHECKOUT"
-# Code that one process has compiled need not be compiled by the next.
+# Lets later processes reuse code that one has compiled.
 export NODE_COMPILE_CACHE=/run/compile-cache
-# The Node.js that runs out there, wherever that is.
+# The Node.js that runs on the host, wherever it is installed.
 export PATH="$NODE:$PATH"
 echo "$READY"
 bash "$exchange/command"

@@ -70,7 +70,7 @@ describe('over verbs', () => {
     using slot = workers.reserve(4)
     for (let round = 0; round < 20; round++) {
       slot.input.fill(round)
-      // Asleep for certain after this, with every second call already so.
+      // In every second round, the delay ensures that the worker is asleep.
       await delay(round % 2 === 0 ? 20 : 0)
       const result = round % 4 < 2 ? workers.invokeSync('invert', slot) : await workers.invoke('invert', slot)
       assert.deepEqual(result, new Uint8Array(4).fill(~round))

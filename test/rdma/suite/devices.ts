@@ -1,9 +1,9 @@
 /* The two ends of the guest's cable (guest/guest.sh). */
 
 export interface Device {
-  /** As RDMA knows it. */
+  /** Name of the RDMA device. */
   readonly device: string
-  /** As the network knows it. */
+  /** Name of the network interface. */
   readonly link: string
   readonly address: string
 }

@@ -17,7 +17,7 @@ test('the event loop turns while they are locked', async () => {
   }
   let lastMs = performance.now()
   let gapMs = 0
-  // What goes on until the peer says where it listens is not of interest.
+  // Measuring starts at `connect`; the time before it does not matter.
   const connect = harness.fabric.connect.bind(harness.fabric)
   let connectMs = 0
   const timer = setInterval(() => {

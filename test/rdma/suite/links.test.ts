@@ -13,12 +13,12 @@ import type * as Functions from './links-functions.ts'
 
 const functions = fileURLToPath(new URL('./links-functions.ts', import.meta.url))
 const CUT_MS = 10_000
-/** Longer than the lease, and than what a device takes for all of its retries (docs/operating.md). */
+/** Longer than the lease, and longer than a device takes for all of its retries (docs/operating.md). */
 const LOSS_NOTICED_MS_MAX = 90_000
-// A cold start takes half of that on a slow machine that emulates another one.
+// A cold start takes half of this on a slow machine that emulates the guest.
 const LEASE_MS = 20_000
 
-/** What a cable does to packets, both ways, until the end of the scope. */
+/** Applies netem rules to the cable, both ways, until the end of the scope. */
 function cable(...netem: string[]): Disposable & { repair(): void } {
   const links = [NEAR.link, FAR.link]
   for (const link of links) execFileSync('tc', ['qdisc', 'add', 'dev', link, 'root', 'netem', ...netem])
@@ -96,14 +96,14 @@ describe('over a cable', () => {
     {
       using _broken = cable('loss', '100%')
       const cutMs = performance.now()
-      // Whoever notices first: the device, which gives up after its retries, or the lease, which cannot be renewed.
+      // Either may notice first: the device, which gives up after its retries, or the lease, which cannot be renewed.
       const noticed = { name: 'RfaasError', message: /^(executor_lost|lease_expired): / }
       await assert.rejects(within(LOSS_NOTICED_MS_MAX, 'noticed', workers.call.once(1)), noticed)
       const reason = await within(LOSS_NOTICED_MS_MAX, 'over', workers.closed)
       t.diagnostic(`after ${((performance.now() - cutMs) / 1000).toFixed(1)} s: ${reason!.message}`)
       await assert.rejects(workers.call.once(2), noticed)
       await workers.release()
-      // By the manager's word to the node, which does not go over this cable.
+      // The manager tells the node over another path, so the executor ends.
       await scene.idle(cluster)
     }
     await using again = await lease()

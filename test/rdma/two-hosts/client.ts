@@ -1,4 +1,4 @@
-/** The second host: leases a worker of the first, and calls it over the cable between the two. */
+/** The second host: leases a worker of the first, and invokes it over the cable between the two. */
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
@@ -15,7 +15,7 @@ const ROUNDS = 200
 const host = process.argv[2]!
 const functions = fileURLToPath(new URL('../suite/links-functions.ts', import.meta.url))
 
-/** Whichever host is first waits for the other. */
+/** Waits for the first host, because either host may start first. */
 async function whenReady(): Promise<Cluster> {
   for (const endMs = performance.now() + READY_MS_MAX; ; await delay(500)) {
     try {
@@ -35,7 +35,7 @@ const cluster = await whenReady()
   assert.deepEqual(await lease.map.once([1, 2, 3]), [1, 2, 3])
   using slot = lease.reserve(65_536)
   for (let round = 0; round < ROUNDS; round++) {
-    // Of both kinds: to a worker that has just answered, and to one that sleeps.
+    // Calls both kinds of worker: one that has just answered, and one that sleeps.
     if (round % 10 === 0) await delay(20)
     const bytes = [4, 64, 256, 4096, 65_536][round % 5]!
     slot.input.fill(round, 0, bytes)

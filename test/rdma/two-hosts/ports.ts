@@ -1,3 +1,3 @@
 export const MANAGER_PORT = 7070
-/** Whoever connects here has nothing more to ask. */
+/** The client connects to this port when it is done. */
 export const GOODBYE_PORT = 7071

@@ -1,4 +1,4 @@
-/** The first host: manager and node, until the client on the second says that it is done. */
+/** The first host: runs manager and node until the client on the second reports that it is done. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { startNode, startResourceManager } from 'rfaas'

@@ -1,4 +1,4 @@
-// server NAME: a function of the functions framework, behind the framework's own server.
+// server NAME: a function of the functions framework, served by the framework's own server.
 import { writeSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
@@ -6,7 +6,7 @@ type Handler = (request: IncomingMessage & { rawBody: Buffer }, response: Server
 const { http } = (await import('@google-cloud/functions-framework' as string)) as {
   http(name: string, handler: Handler): void
 }
-// What the `functions-framework` command runs, but on a socket of our choice.
+// The server that the `functions-framework` command runs, but on a socket of our choice.
 const { getTestServer } = (await import('@google-cloud/functions-framework/testing' as string)) as {
   getTestServer(name: string): Server
 }

@@ -6,7 +6,7 @@ import type { GrpcModule } from './types.ts'
 
 const { Client, credentials } = (await import('@grpc/grpc-js' as string)) as GrpcModule
 
-/** Unary calls, as many at once as asked for, on the streams of one HTTP/2 connection. */
+/** Unary calls, as many at once as requested, on the streams of one HTTP/2 connection. */
 export async function open({ payloadBytes, serverCore }: PeerOptions): Promise<PeerClient> {
   const socket = socketName()
   const server = await startNodeServer(new URL('server.ts', import.meta.url), [socket], serverCore)

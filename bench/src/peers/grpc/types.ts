@@ -1,4 +1,4 @@
-/** What we use of the package, which may not be there. */
+/** The part of the package that we use; declared here because the package may not be installed. */
 export interface GrpcModule {
   Client: new (target: string, credentials: object, options: object) => GrpcClient
   Server: new (options: object) => GrpcServer
@@ -22,12 +22,12 @@ interface GrpcServer {
   bindAsync(address: string, credentials: object, callback: (error: Error | null) => void): void
 }
 
-/** Messages are bytes already: Protocol Buffers would only add to the time. */
+/** Messages stay bytes, because Protocol Buffers would only add to the time. */
 export const asBytes = (bytes: Buffer): Buffer => bytes
 
 export const ECHO_PATH = '/bench.Peer/Echo'
 
-/** For both sides: no limits, no bookkeeping for diagnosis, and a window that a large message fits in. */
+/** Options for both sides: no size limits, no diagnostic bookkeeping, and a window that a large message fits into. */
 export const CHANNEL_OPTIONS = {
   'grpc.max_receive_message_length': -1,
   'grpc.max_send_message_length': -1,

@@ -7,7 +7,7 @@ const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request
   let bytes = 0
   const bodyBytes = Number(request.headers['content-length'])
   request.on('data', (chunk: Buffer) => {
-    // Mostly a body comes in one piece, which then needs no room of its own.
+    // Usually a body arrives in one piece, which needs no buffer of its own.
     if (chunk.length === bodyBytes) body = chunk
     else chunk.copy((body ??= Buffer.allocUnsafe(bodyBytes)), bytes)
     bytes += chunk.length

@@ -2,7 +2,7 @@ import { pattern } from '../peer.ts'
 import type { Lane, PeerClient, PeerOptions } from '../peer.ts'
 import type { ServerProcess } from '../server-process.ts'
 
-/** What we use of the package, which may not be there. */
+/** The part of the package that we use; declared here because the package may not be installed. */
 export interface UndiciModule {
   Pool: new (
     origin: string,
@@ -11,10 +11,10 @@ export interface UndiciModule {
 }
 
 /**
- * HTTP over keep-alive connections, through undici's own lowest interface, which makes fewer promises and streams than
- * `request` or `fetch`.
+ * HTTP over keep-alive connections, through undici's lowest-level interface, which creates fewer promises and streams
+ * than `request` or `fetch`.
  *
- * @param connections how many share the calls that are under way, each pipelining its part of them
+ * @param connections how many connections share the calls in flight; each pipelines its part of them
  */
 export function openHttp(
   { Pool }: UndiciModule,
@@ -58,7 +58,7 @@ export function openHttp(
   return { openLane, close }
 }
 
-/** Receives one response after the other, in one room. */
+/** Receives one response after the other, into one buffer. */
 class Exchange {
   readonly #room: Uint8Array
   #bytes = 0

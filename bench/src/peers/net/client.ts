@@ -21,7 +21,7 @@ export async function openTcp(options: PeerOptions): Promise<PeerClient> {
   return open(server, { host: '127.0.0.1', port: Number(server.ready) }, options)
 }
 
-/** One connection, on which the replies come in the order of the calls. */
+/** One connection, on which replies arrive in the order of the calls. */
 async function open(
   server: ServerProcess,
   address: { path: string } | { host: string; port: number },
@@ -56,7 +56,7 @@ async function open(
         call.done = done
         waiting.push(call)
         writer.write(input)
-        // What one turn of the event loop sends leaves in one system call.
+        // Everything that one turn of the event loop sends leaves in one system call.
         if (!flushing) process.nextTick(flush)
         flushing = true
       },

@@ -1,6 +1,6 @@
 import { HEADER_BYTES } from './frame-writer.ts'
 
-/** Cuts what arrives into messages again. */
+/** Splits the received bytes into messages. */
 export class FrameReader {
   readonly #allocate: (bytes: number) => Uint8Array
   readonly #received: (payload: Uint8Array) => void
@@ -10,8 +10,8 @@ export class FrameReader {
   #payloadBytes = 0
 
   /**
-   * @param allocate room for a message that comes in several pieces
-   * @param received gets each message: in that room, or where it arrived when it came in one piece
+   * @param allocate returns a buffer for a message that arrives in several pieces
+   * @param received gets each message: in that buffer, or, if it arrived in one piece, as a part of the received chunk
    */
   constructor(allocate: (bytes: number) => Uint8Array, received: (payload: Uint8Array) => void) {
     this.#allocate = allocate
@@ -31,7 +31,9 @@ export class FrameReader {
     }
   }
 
-  /** Where a message ends that lies in the chunk as a whole; 0 when none begins here or it goes on beyond. */
+  /**
+   * The end of a message that begins at `at` and is whole in the chunk; 0 when none begins there or it goes on beyond.
+   */
   #endOfWhole(chunk: Buffer, at: number): number {
     if (this.#headerBytes > 0 || chunk.length - at < HEADER_BYTES) return 0
     const end = at + HEADER_BYTES + chunk.readUInt32LE(at)

@@ -1,16 +1,16 @@
 import type { Socket } from 'node:net'
 
-/** The length of the message, in front of it. */
+/** Size of the header, which holds the length of the message. */
 export const HEADER_BYTES = 4
 
-/** Up to here a message is copied among its neighbours; larger ones leave from where they are. */
+/** Messages up to this size are copied into the shared buffer; larger ones are written from where they are. */
 export const COPIED_BYTES_MAX = 8192
 const ROOM_BYTES = 1 << 16
 
-/** Writes messages, all that come until `flush` with one system call. */
+/** Writes messages; all that are written before `flush` leave with one system call. */
 export class FrameWriter {
   readonly #socket: Socket
-  /** The socket's once it has been written; then the next begins behind. */
+  /** The buffer. Written parts belong to the socket; the next message begins after them. */
   #room = Buffer.allocUnsafeSlow(ROOM_BYTES)
   #bytes = 0
 
@@ -18,7 +18,7 @@ export class FrameWriter {
     this.#socket = socket
   }
 
-  /** @param written called when the payload may change again; at once when it was copied */
+  /** @param written called when the payload may be changed again; at once when it was copied */
   write(payload: Uint8Array, written?: () => void): void {
     const copied = payload.length <= COPIED_BYTES_MAX
     const bytes = HEADER_BYTES + (copied ? payload.length : 0)
@@ -39,7 +39,7 @@ export class FrameWriter {
     this.#socket.uncork()
   }
 
-  /** What is in the room goes to the socket, which keeps it until `flush`. */
+  /** Passes the content of the buffer to the socket, which holds it until `flush`. */
   #cut(): void {
     if (this.#socket.writableCorked === 0) this.#socket.cork()
     if (this.#bytes === 0) return

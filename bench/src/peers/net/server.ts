@@ -1,4 +1,4 @@
-// server NAME: echoes messages; on a Unix-domain socket of that name, or on a TCP port when there is none.
+// server NAME: echoes messages on a Unix-domain socket of that name, or on a TCP port when there is no name.
 import { writeSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
@@ -7,7 +7,7 @@ import { FrameWriter } from './frame-writer.ts'
 
 const name = process.argv[2]
 
-/** Rooms for messages that come in pieces, used again once the echo is on its way. All messages are of one length. */
+/** Buffers for messages that arrive in pieces, reused once the echo is sent. All messages have one length. */
 const rooms: Uint8Array[] = []
 
 function serve(socket: Socket): void {
@@ -22,7 +22,7 @@ function serve(socket: Socket): void {
   })
 }
 
-/** Not what was read in one piece: that is a part of what arrived with it. */
+/** Returns a buffer for reuse, unless the message arrived in one piece: it is then a part of the received chunk. */
 function giveBack(payload: Uint8Array): void {
   if (payload.buffer.byteLength === payload.length) rooms.push(payload)
 }

@@ -11,7 +11,7 @@ export function open({ payloadBytes, outstanding }: PeerOptions): PeerClient {
     minThreads: 1,
     maxThreads: 1,
     concurrentTasksPerWorker: outstanding,
-    // The fastest of the three: the thread sleeps in Atomics.wait instead of in its event loop.
+    // The fastest of the three modes: the thread sleeps in Atomics.wait instead of in its event loop.
     atomics: 'sync',
     recordTiming: false,
   })

@@ -1,4 +1,4 @@
-/** What we use of the package, which may not be there. */
+/** The part of the package that we use; declared here because the package may not be installed. */
 export interface PiscinaModule {
   Piscina: new (options: {
     filename: string

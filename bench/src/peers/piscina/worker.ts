@@ -1,4 +1,4 @@
-// Gives back what it gets. Piscina imports it in its thread, and it imports Piscina, both from beside this file.
+// Returns its input. Piscina imports this module in its thread, and this module imports Piscina from beside this file.
 import type { PiscinaModule } from './types.ts'
 import { MOVED_BYTES_MIN } from '../worker-threads/client.ts'
 

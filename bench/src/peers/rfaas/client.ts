@@ -8,7 +8,7 @@ interface SlotLane extends Lane {
   slot: Slot
 }
 
-/** In place: the caller fills the worker's memory, and the result is read where the worker wrote it. */
+/** In place: the caller writes its input directly into the slot, and reads the result where it was delivered. */
 export async function openInPlace(options: PeerOptions, fabric: FabricChoice = 'local'): Promise<PeerClient> {
   const { cluster, lease } = await openLease(options, fabric)
   const openLane = (): SlotLane => {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { pattern } from '../peer.ts'
 import type { Lane, PeerClient, PeerOptions } from '../peer.ts'
 
-/** From here on it is faster to hand over the memory than to copy it. */
+/** From this size it is faster to transfer the memory than to copy it. */
 export const MOVED_BYTES_MIN = 4096
 
 export async function open({ payloadBytes }: PeerOptions): Promise<PeerClient> {
@@ -18,7 +18,7 @@ export async function open({ payloadBytes }: PeerOptions): Promise<PeerClient> {
       input: pattern(payloadBytes),
       echo: (done: (reply: Uint8Array) => void): void => {
         waiting.push((reply) => {
-          // What came back is this side's own memory: the next message.
+          // The reply's memory now belongs to this side; it is the next message.
           lane.input = reply
           done(reply)
         })

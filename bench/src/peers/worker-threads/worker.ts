@@ -1,4 +1,4 @@
-// Sends back what it gets.
+// Echoes every message.
 import { parentPort, workerData } from 'node:worker_threads'
 
 const { moves } = workerData as { moves: boolean }

@@ -13,6 +13,6 @@ export async function open(options: PeerOptions): Promise<PeerClient> {
   const socket = socketName()
   const command = [workerd, 'serve', CONFIG, '--control-fd=3', `--socket-addr=http=unix-abstract:${socket}`]
   const server = await startServer(command, options.serverCore)
-  // Many connections, for workerd answers pipelined calls at half that speed.
+  // Many connections, because workerd answers pipelined calls at half the speed.
   return openHttp(undici, server, socket, options, options.outstanding)
 }

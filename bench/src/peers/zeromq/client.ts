@@ -7,7 +7,7 @@ import type { ZeroMqModule } from './types.ts'
 
 const { Dealer } = (await import('zeromq' as string)) as ZeroMqModule
 
-/** Dealer to router, which, unlike request to reply, may have several messages under way; replies come in order. */
+/** Dealer to router, because request to reply cannot have several messages in flight; replies arrive in order. */
 export async function open({ payloadBytes, serverCore }: PeerOptions): Promise<PeerClient> {
   const socket = socketName()
   const server = await startNodeServer(new URL('server.ts', import.meta.url), [socket], serverCore)

@@ -1,4 +1,4 @@
-/** Sends in order, one at a time: a ZeroMQ socket refuses a send while another is under way (`EBUSY`). */
+/** Sends in order, one at a time, because a ZeroMQ socket refuses a send while another is in progress (`EBUSY`). */
 export class Sender {
   readonly #send: (message: Uint8Array) => Promise<void>
   readonly #queue: Uint8Array[] = []
@@ -8,7 +8,7 @@ export class Sender {
     this.#send = send
   }
 
-  /** What fails is nobody's, and so ends the trial. */
+  /** A failed send is an unhandled rejection, and so ends the trial. */
   push(message: Uint8Array): void {
     this.#queue.push(message)
     if (!this.#sending) void this.#drain()

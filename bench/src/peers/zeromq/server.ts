@@ -1,4 +1,4 @@
-// server NAME: sends back what it gets, on a Unix-domain socket of that name.
+// server NAME: echoes messages on a Unix-domain socket of that name.
 import { writeSync } from 'node:fs'
 import { SOCKET_OPTIONS } from './types.ts'
 import type { ZeroMqModule } from './types.ts'

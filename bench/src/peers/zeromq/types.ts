@@ -1,4 +1,4 @@
-/** What we use of the package, which may not be there. */
+/** The part of the package that we use; declared here because the package may not be installed. */
 export interface ZeroMqModule {
   Dealer: new (options: SocketOptions) => ZeroMqSocket & { connect(address: string): void }
   Router: new (options: SocketOptions) => ZeroMqSocket & { bind(address: string): Promise<void> }
@@ -16,5 +16,5 @@ interface ZeroMqSocket extends AsyncIterable<Buffer[]> {
   close(): void
 }
 
-/** No limit to what is queued, which the number of calls limits already; nothing lingers after closing. */
+/** No limit on queued messages, because the number of calls limits them already; nothing lingers after closing. */
 export const SOCKET_OPTIONS = { sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 0 }

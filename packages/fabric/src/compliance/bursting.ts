@@ -9,7 +9,7 @@ import { pair, PATIENCE_MS, type Harness } from './harness.ts'
 const MIB = 2 ** 20
 const LAPS = 30
 
-/** Payloads of one lap: large ones, which take many polls, among small ones. No two neighbours are alike. */
+/** Payload sizes of one lap: large ones, which take many polls, among small ones. No two neighbours are alike. */
 const SIZES = [1, 3 * MIB, 128, 129, 5 * MIB, 0, 4096]
 const SLOT_BYTES = 5 * MIB
 const SLOTS: Geometry = {
@@ -68,7 +68,7 @@ export function testBursting(harness: Harness): void {
       ])
       for (const end of received.keys()) writeLap(end, lap)
       const endMs = performance.now() + PATIENCE_MS
-      // By turns, a poll each: neither may need the other to read first.
+      // Poll the ends in turn, once each: neither may depend on the other end reading first.
       while ([...received.values()].some((count) => count < SIZES.length)) {
         for (const [end, count] of received) {
           const immediate = end.poll()
@@ -96,7 +96,7 @@ export function testBursting(harness: Harness): void {
           assert.equal(immediate, count++)
           checkSlot(end, lap, immediate)
         }
-        // The other end may still wait for what we wrote: as long as it does we must stay armed.
+        // The other end may still wait for what we wrote, and we must stay armed until it has arrived.
         end.onReady = null
         end.arm()
       }

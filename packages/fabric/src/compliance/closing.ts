@@ -19,7 +19,7 @@ const descriptors = (): number => readdirSync('/proc/self/fd').length
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-/** Addresses are given back when nobody can hold a view any more, which is the garbage collector's to know. */
+/** Collects garbage first: addresses are unmapped only once no view can refer to them any more. */
 function mappedMib(): number {
   collectGarbage()
   return statusMib('VmSize')
@@ -32,7 +32,7 @@ function statusMib(field: string): number {
   return Number(kib![1]) / 1024
 }
 
-/** Waits for what is given back on the event loop, a moment later. */
+/** Waits until `value` is at most `most`: some resources are freed on the event loop, a moment later. */
 async function settles(value: () => number, most: number): Promise<number> {
   const endMs = performance.now() + NOTICE_MS
   while (value() > most && performance.now() < endMs) await delay(10)
@@ -64,7 +64,7 @@ export function testClosing(harness: Harness): void {
     ends.near.write(0, 16, 1)
     ends.near.write(0, 16, 2)
     assert.equal(await receive(ends.far, ends.near), 1)
-    // One immediate is still there to poll: not for a closed end.
+    // One immediate is left to poll, but a closed end must not return it.
     ends.far.close()
     assertClosed(ends.far)
     assert.equal(view.length, 0)
@@ -181,7 +181,7 @@ export function testClosing(harness: Harness): void {
 
   it('ref: keeps a process alive until it is woken', { skip: !separate }, async () => {
     await using peer = await startPeer(harness, { role: 'armed', referenced: true })
-    // Were nothing to keep it alive it would have gone by now.
+    // Long enough for the process to exit if nothing kept it alive.
     await delay(300)
     peer.end.write(0, 16, 1)
     assert.equal(await peer.exited, WOKEN)

@@ -7,7 +7,7 @@ import { attach, FabricError } from '../index.ts'
 import { receive } from './drive.ts'
 import { listen, NOTICE_MS, pair, SECRET, SMALL, type Harness } from './harness.ts'
 
-/** For `assert.rejects` and `assert.throws`. */
+/** A check of the error's code, for `assert.rejects` and `assert.throws`. */
 export function code(...codes: FabricErrorCode[]): (error: unknown) => boolean {
   return (error) => {
     assert.ok(error instanceof FabricError, `not a FabricError: ${String(error)}`)
@@ -23,7 +23,7 @@ const WRONG_NUMBERS = [0, -1, 1.5, NaN, Infinity, 2 ** 53]
 export function testConnecting(harness: Harness): void {
   const { fabric } = harness
 
-  /** Shows that a listener still takes a good peer. */
+  /** Asserts that a listener still accepts a valid peer. */
   async function assertListens(listener: Awaited<ReturnType<typeof listen>>): Promise<void> {
     const accepting = listener.accept()
     const near = await fabric.connect(listener.address, options())

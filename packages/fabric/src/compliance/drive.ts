@@ -10,7 +10,7 @@ export type Mode = 'poll' | 'wait' | 'arm'
 const POLLS_PER_TURN = 1000
 
 /**
- * The next immediate of an end whose other end is in this thread too.
+ * Returns the next immediate of an end whose other end is in this thread too.
  *
  * @param others ends that must be polled for the bytes to move, and that have nothing to receive
  */
@@ -26,7 +26,7 @@ export async function receive(end: Connection, ...others: Connection[]): Promise
   }
 }
 
-/** The next immediate, waited for as `mode` says. @param turn whether polling must let the event loop turn */
+/** Returns the next immediate, waited for as `mode` says. @param turn whether polling must let the event loop turn */
 export async function next(end: Connection, mode: Mode, turn = false): Promise<number> {
   const endMs = performance.now() + PATIENCE_MS
   for (let polls = 1; ; polls++) {
@@ -47,7 +47,7 @@ export async function next(end: Connection, mode: Mode, turn = false): Promise<n
   }
 }
 
-/** Arms an end and waits on the event loop; whether it was called in time. */
+/** Arms an end and waits on the event loop; returns whether it was called in time. */
 export function ready(end: Connection, timeoutMs: number): Promise<boolean> {
   const called = Promise.withResolvers<boolean>()
   const timer = setTimeout(() => called.resolve(false), timeoutMs)
@@ -64,7 +64,7 @@ export async function turnLoop(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await setImmediate()
 }
 
-/** Polls until the state is no longer open, or the time is over. Gives what arrived meanwhile. */
+/** Polls until the state is no longer open, or the time is over. Returns what arrived meanwhile. */
 export async function pollUntilLost(end: Connection, timeoutMs: number): Promise<number[]> {
   const arrived: number[] = []
   const endMs = performance.now() + timeoutMs
@@ -72,10 +72,10 @@ export async function pollUntilLost(end: Connection, timeoutMs: number): Promise
     const immediate = end.poll()
     if (immediate >= 0) arrived.push(immediate)
     else if (end.state !== 'open') break
-    // On the event loop is where an in-process peer goes away.
+    // An in-process peer goes away only on the event loop.
     if (polls % POLLS_PER_TURN === 0) await setImmediate()
   }
-  // What came before the end may still be there when the end is known.
+  // What arrived before the end may still be unread when the end is known.
   for (let immediate = end.poll(); immediate >= 0; immediate = end.poll()) arrived.push(immediate)
   return arrived
 }

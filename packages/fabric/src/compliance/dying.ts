@@ -9,7 +9,7 @@ import { startPeer, type PeerOptions } from './peer-process.ts'
 
 const BURST = 10
 
-/** What holds for an end that knows that the other is gone. */
+/** Asserts everything that holds for an end once it has noticed that the other is gone. */
 function assertLost(end: Connection): void {
   assert.equal(end.poll(), -1)
   assert.equal(end.state, 'lost')
@@ -19,7 +19,7 @@ function assertLost(end: Connection): void {
   assert.ok(end.outbound.byteLength > 0 && end.inbound.byteLength > 0, 'the windows stay until close')
 }
 
-/** The ways to notice that the other end has gone; gives what arrived before it went. */
+/** The ways to notice that the other end is gone; each returns what arrived before. */
 const NOTICING: Record<string, (end: Connection) => Promise<number[]>> = {
   'polling and looking at state': (end) => pollUntilLost(end, NOTICE_MS),
 

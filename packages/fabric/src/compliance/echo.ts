@@ -8,7 +8,7 @@ import type { Mode } from './drive.ts'
 export const SLOT_HEADER_BYTES = 8
 /** The write carried no bytes: answer with none. */
 export const EMPTY: number = 1 << 30
-/** Answer only after PAUSE_MS, when whoever waits has surely fallen asleep. */
+/** Answer only after PAUSE_MS, when the waiting end has surely fallen asleep. */
 export const LATER: number = 1 << 29
 export const PAUSE_MS = 20
 
@@ -52,7 +52,7 @@ export class Echo {
     })
   }
 
-  /** Whether there was anything to do. */
+  /** Polls once and sends the first pending answer. Returns whether there was anything to do. */
   #serve(): boolean {
     const immediate = this.#end.poll()
     if (immediate >= 0) {
@@ -74,7 +74,7 @@ export class Echo {
   }
 }
 
-/** Puts a payload into a slot of `outbound`; gives the bytes to write. */
+/** Puts a payload into a slot of `outbound`; returns the number of bytes to write. */
 export function fillSlot(end: Connection, offset: number, payload: Uint8Array): number {
   new DataView(end.outbound).setUint32(offset, payload.length, true)
   new Uint8Array(end.outbound, offset + SLOT_HEADER_BYTES, payload.length).set(payload)

@@ -15,7 +15,7 @@ const SLOT_BYTES = 4096
 const SLOTS: Geometry = { outboundBytes: DEPTH * SLOT_BYTES, inboundBytes: DEPTH * SLOT_BYTES, depth: DEPTH }
 const STRESS_MS = 2000
 
-/** One round trip of a payload in a slot, checked. */
+/** Does one round trip of a payload in a slot, and checks it. */
 async function roundTrip(end: Connection, mode: Mode, slot: number, payload: Buffer, flags: number, turn: boolean) {
   const offset = slot * SLOT_BYTES
   const bytes = fillSlot(end, offset, payload)
@@ -34,7 +34,7 @@ async function converse(end: Connection, mode: Mode, turn: boolean): Promise<voi
     // The other end has fallen asleep when we write …
     pause(PAUSE_MS)
     await roundTrip(end, mode, round, pattern(64, round), 0, turn)
-    // … and we when it answers.
+    // … and we have fallen asleep when it answers.
     await roundTrip(end, mode, round, pattern(64, round), LATER, turn)
   }
   let sent = 0
@@ -51,7 +51,7 @@ async function converse(end: Connection, mode: Mode, turn: boolean): Promise<voi
 
 export function testEchoing(harness: Harness): void {
   const { separate, emulated = false } = harness
-  // More than any queue and buffer underway holds.
+  // More than all queues and buffers on the way hold.
   const largeBytes = (emulated ? 16 : 64) * 2 ** 20
   const windowBytes = SLOT_HEADER_BYTES + largeBytes
   const geometry: Geometry = { outboundBytes: windowBytes, inboundBytes: windowBytes, depth: DEPTH }

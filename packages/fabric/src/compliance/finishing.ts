@@ -10,7 +10,7 @@ const MIB = 2 ** 20
 const LAST = 99
 const POLLS_PER_TURN = 100
 
-/** Lets both sides work until the one that finishes has delivered; gives what the other has received meanwhile. */
+/** Polls both sides until the finishing one has delivered; returns what the other has received meanwhile. */
 async function deliver(finishing: Connection, other: Connection): Promise<number[]> {
   const received: number[] = []
   const endMs = performance.now() + PATIENCE_MS

@@ -12,24 +12,24 @@ export interface Harness {
   readonly countsDepth: boolean
   /** The IP addresses that this process and the peer processes listen on. Default 127.0.0.1 for both. */
   readonly hosts?: { near: string; far: string }
-  /** Whether it runs on an emulated machine, where what is only repeated is repeated less often. */
+  /** Whether it runs on an emulated machine, where repetitions are fewer. */
   readonly emulated?: boolean
-  /** Somebody who takes a connection and never says a word. Left out where nobody can be so. */
+  /** Opens a listener that takes a connection and never answers. Left out where that is impossible. */
   silentListener?(): Promise<{ address: string; close(): void }>
-  /** Says what no peer would say to a listener, and comes back when it is said. */
+  /** Sends a listener what no peer would send, and resolves when it is sent. */
   sayGarbage?(address: string): Promise<void>
 }
 
-/** No noise of a busy machine takes as long; a lost wake-up takes for ever. */
+/** Longer than any disturbance of a busy machine; a lost wake-up takes for ever. */
 export const PATIENCE_MS: number = 5000 * PATIENCE
-/** How soon an end must know that the other is gone. */
+/** How soon an end must notice that the other is gone. */
 export const NOTICE_MS: number = 2000 * PATIENCE
 
 export const SECRET: Uint8Array = Uint8Array.from({ length: 32 }, (_, index) => index * 7 + 1)
 
 export const SMALL: Geometry = { outboundBytes: 4096, inboundBytes: 4096, depth: 16 }
 
-/** Listens for peers of this geometry, as they see it; until the end of the scope. */
+/** Listens, until the end of the scope, for peers whose own view of the geometry is `geometry`. */
 export async function listen(harness: Harness, geometry: Geometry = SMALL): Promise<Listener & Disposable> {
   const host = harness.hosts?.near ?? '127.0.0.1'
   const listener = await harness.fabric.listen({ ...mirrored(geometry), secret: SECRET, host })

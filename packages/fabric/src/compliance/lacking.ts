@@ -12,13 +12,13 @@ import type { ScarceSpec } from './scarce-spec.ts'
 /** Descriptors that the process may have open at once: what Node needs, and enough to use up. */
 const LIMIT = 128
 
-/** What a connection and a listener need at most, over any fabric. */
+/** Most descriptors that a connection and a listener need, over any fabric. */
 const DESCRIPTORS_MAX = 48
 
-/** A process whose descriptors are used up, as one that holds many files or connections is now and then. */
+/** Tests a process whose descriptors are used up, as happens to one that holds many files or connections. */
 export function testLacking(harness: Harness): void {
   const { fabric, separate, emulated, hosts } = harness
-  // What a driver does without descriptors is not ours to say, and an emulated machine takes a minute for each.
+  // We cannot prescribe what a driver does without descriptors, and an emulated machine takes a minute for each test.
   if (!separate || emulated) return
   const host = hosts?.far ?? '127.0.0.1'
 
@@ -46,7 +46,7 @@ export function testLacking(harness: Harness): void {
     const connecting = fabric.connect(address, { ...SMALL, secret: SECRET, timeoutMs: PATIENCE_MS })
     connecting.catch(() => undefined)
     const [{ loops }] = (await once(child, 'message')) as [{ loops: number }]
-    // 50 ms between two tries, each of a few turns, and what else a process does.
+    // There are 50 ms between two tries, each takes a few turns, and the rest of the process takes some more.
     assert.ok(loops < 1000, `${loops} turns of the event loop in 400 ms`)
     const accepted = once(child, 'message')
     const end = await connecting

@@ -13,19 +13,19 @@ const SLOT_BYTES = HEADER_BYTES + PAYLOAD_BYTES
 const WINDOW_BYTES = SLOTS * SLOT_BYTES
 const GEOMETRY = { outboundBytes: WINDOW_BYTES, inboundBytes: WINDOW_BYTES, depth: DEPTH, slotBytes: SLOT_BYTES }
 
-/** Words that no other message has; all 32 bits of them. */
+/** The words of the n-th message: no other message has them, and they use all 32 bits. */
 function wordsOf(n: number): [number, number, number] {
   return [n, ~n, Math.imul(n, 0x9e3779b1)]
 }
 
-/** Sends the n-th message: from the slots in turn, its words and its payload its own. */
+/** Sends the n-th message from the next slot in turn, with words and a payload of its own. */
 function send(from: Connection, n: number): boolean {
   const slot = n % SLOTS
   new Uint8Array(from.outbound, slot * SLOT_BYTES + HEADER_BYTES, PAYLOAD_BYTES).fill(n)
   return from.send(slot, n % (PAYLOAD_BYTES + 1), ...wordsOf(n))
 }
 
-/** That what was polled last is the n-th message. */
+/** Asserts that the last polled message is the n-th. */
 function checkMessage(to: Connection, n: number, slot: number): void {
   assert.equal(slot, n % SLOTS)
   assert.deepEqual(to.received, Int32Array.from(wordsOf(n)))
@@ -64,7 +64,7 @@ export function testMessages(harness: Harness): void {
     while (sent < DEPTH) assert.ok(send(ends.near, sent++))
     for (let n = 0; n < 5 * SLOTS; n++) {
       await receive(ends.far, ends.near)
-      // There is room for one more now; where writes are not counted it is as many as that all the same.
+      // The poll made room for one more; where writes are not counted, one more is sent as well.
       assert.ok(send(ends.near, sent++))
       assert.deepEqual(ends.far.received, Int32Array.from(wordsOf(n)))
       assert.equal(ends.far.received.length, MESSAGE_WORDS)

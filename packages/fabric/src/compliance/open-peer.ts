@@ -3,7 +3,7 @@ import { attach, openFabric } from '../index.ts'
 import { SECRET } from './harness.ts'
 import type { PeerSpec } from './peer-spec.ts'
 
-/** The connections of a peer, however they come about, in the order in which the other side has them. */
+/** Opens the connections of a peer, by connecting or accepting, in the order in which the other side has them. */
 export async function openPeer(spec: PeerSpec, tell: (address: string) => void): Promise<Connection[]> {
   const fabric = openFabric(spec.fabric)
   const options = { ...spec.geometry, secret: SECRET }

@@ -1,2 +1,2 @@
-/** An emulated machine takes so many times as long for everything. */
+/** How many times as long everything takes on an emulated machine. */
 export const PATIENCE: number = Number(process.env['RFAAS_TEST_PATIENCE'] ?? 1)

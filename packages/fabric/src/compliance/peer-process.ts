@@ -14,7 +14,7 @@ export interface Peer extends AsyncDisposable {
   readonly end: Connection
   readonly ends: Connection[]
   readonly process: ChildProcess
-  /** Exit code, or the signal that ended it. */
+  /** Resolves with the exit code, or with the signal that ended the process. */
   readonly exited: Promise<number | string>
 }
 

@@ -8,7 +8,7 @@ import { code } from './connecting.ts'
 import { pollUntilLost, receive } from './drive.ts'
 import { listen, NOTICE_MS, SECRET, SMALL, type Harness } from './harness.ts'
 
-/** Turns of the event loop in which what was written could be mistaken for an end. */
+/** Turns of the event loop during which a write could be mistaken for the end of the connection. */
 const TURNS = 20
 
 /** One connection, accepted and not attached. */
@@ -26,7 +26,7 @@ async function within(ms: number, gone: Promise<void>): Promise<void> {
 }
 
 export function testPeerWatching(harness: Harness): void {
-  // The two ends of a connection in memory are in one process.
+  // Without separate processes there is nothing to watch.
   if (!harness.separate) return
 
   it('watchPeer: tells of the end though nobody looks at the connection, and not of data', async () => {
@@ -45,7 +45,7 @@ export function testPeerWatching(harness: Harness): void {
     assert.equal(calls, 0)
     near.close()
     await within(NOTICE_MS, gone.promise)
-    // What was written before is still there for the one who comes late.
+    // What was written before the end remains for a thread that attaches late.
     const far = attach(handle)
     assert.equal(await receive(far), 5)
     assert.deepEqual(await pollUntilLost(far, NOTICE_MS), [])

@@ -53,12 +53,12 @@ async function play(ends: Connection[]): Promise<void> {
   }
 }
 
-/** Its main thread never touches a fabric: threads load the addons, and take them along when they end. */
+/** The main thread never touches a fabric: only threads load the addons, which are unloaded when these end. */
 async function exitWhileBlocked(): Promise<void> {
   const start = (role: 'leave' | 'wait'): Worker => new Worker(threadProgram, { workerData: { spec, does: { role } } })
   await once(start('leave'), 'exit')
   await once(start('wait'), 'message')
-  // Between saying so and being blocked there is a moment.
+  // The thread blocks a moment after its message.
   setTimeout(() => process.exit(EXITED), 50)
 }
 
@@ -75,7 +75,7 @@ try {
     }
   }
 } catch (error) {
-  // The test has ended its side, and watches our exit code where it matters.
+  // The test has closed its side; where the exit code matters, the test checks it.
   if (!(error instanceof FabricError && error.code === 'lost')) throw error
   process.disconnect?.()
 }

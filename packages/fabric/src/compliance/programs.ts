@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 
-/** The files that run in processes and threads of their own, whether as sources or built. */
+/** The programs that run in processes and threads of their own, as sources or built. */
 const extension = extname(import.meta.url)
 export const peerProgram: URL = new URL(`./peer${extension}`, import.meta.url)
 export const threadProgram: URL = new URL(`./thread${extension}`, import.meta.url)

@@ -2,28 +2,28 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 /*
- * Two threads race, and a scheduler decides who does the next step. A step is one access to the memory that the two
- * share, or one call of native code that wakes or sleeps: between two of them nothing that the other can see happens.
- * So every order in which the two may meet can be forced, and forced again.
+ * Two threads race, and a scheduler decides which takes the next step. A step is one access to the memory that the two
+ * share, or one call of native code that wakes or sleeps: between two steps nothing happens that the other thread can
+ * see. So every order in which the two may meet can be forced, and forced again.
  */
 
 /** Words of one thread's line in the memory that it shares with the scheduler. */
 export const LINE_WORDS = 4
-/** Steps that it stands before or has taken. */
+/** Number of steps that the thread has taken or stands before. */
 export const REACHED = 0
-/** Steps that it may take. */
+/** Number of steps that the thread may take. */
 export const GRANTED = 1
-/** What it stands before: one of the following. */
+/** The kind of step that the thread stands before: one of the following. */
 export const NEXT = 2
 
 export const MEMORY = 1
 export const WAKE = 2
 export const SLEEP = 3
-/** It has given its thread back to the event loop, where a wake-up may reach it. */
+/** The thread is back in its event loop, where a wake-up may reach it. */
 export const ON_LOOP = 4
 export const DONE = 5
 
-/** What native code does that the other side may wait for, and how it may end up waiting itself. */
+/** Native calls that are steps: those that may wake the other side, that may sleep, or that access shared memory. */
 const NATIVE: Record<string, Record<string, number>> = {
   rfaas_local: {
     channelRing: WAKE,
@@ -45,14 +45,14 @@ const TIMED_OUT = -110
 
 type Native = Record<string, (...args: unknown[]) => unknown>
 
-/** Makes a thread of its own take its steps one by one. To be made before the thread loads an addon. */
+/** Makes the thread that creates it take its steps one by one. Must be created before the thread loads an addon. */
 export class Steps {
   readonly #line: Int32Array
   readonly #load = Atomics.load.bind(Atomics)
   readonly #store = Atomics.store.bind(Atomics)
   #racing = false
   #reached = 0
-  /** Sleeps that only their own end has ended. */
+  /** Sleeps that ended only by their timeout. */
   timeouts = 0
 
   constructor(line: Int32Array) {
@@ -60,7 +60,7 @@ export class Steps {
     for (const name of ['load', 'store', 'exchange'] as const) {
       const operation = Atomics[name].bind(Atomics) as (...args: unknown[]) => number
       const stepped = (words: Int32Array, ...rest: number[]): number => {
-        // Memory of Node's own, ours for the scheduler included, is a SharedArrayBuffer.
+        // Node's own memory and the line of the scheduler are SharedArrayBuffers; these are not steps.
         if (words.buffer instanceof ArrayBuffer) this.step(MEMORY)
         return operation(words, ...rest)
       }
@@ -80,7 +80,7 @@ export class Steps {
     this.#arrive(DONE)
   }
 
-  /** Comes back when the scheduler has granted it. */
+  /** Blocks until the scheduler has granted the step. */
   step(kind: number): void {
     if (!this.#racing) return
     this.#arrive(kind)
@@ -92,8 +92,8 @@ export class Steps {
   }
 
   /**
-   * Says that the event loop is what comes next, and that there is nothing to grant. An event of the last race may be heard
-   * after it, when the scheduler has begun to look at the next.
+   * Tells the scheduler that the event loop comes next, and that there is nothing to grant. Does nothing outside of a
+   * race: an event of the last race may arrive after it, when the scheduler already looks at the next.
    */
   leaveToLoop(): void {
     if (this.#racing) this.#arrive(ON_LOOP)
@@ -113,7 +113,7 @@ export class Steps {
     try {
       native = require(path) as Native
     } catch {
-      return // not built, or its library is missing: then nobody races over it
+      return // not built, or its library is missing: then no race uses it
     }
     const stepped: Native = { ...native }
     for (const [name, kind] of Object.entries(functions)) {

@@ -24,7 +24,10 @@ async function armed(): Promise<string> {
   return called.promise.finally(() => clearTimeout(timer))
 }
 
-/** Has the end say when it leaves its thread to the event loop: also when an event of before has woken it for nothing. */
+/**
+ * Makes the end report when it leaves its thread to the event loop, even when an earlier event has woken it for
+ * nothing.
+ */
 function stepped(connection: Connection): Connection {
   const arm = connection.arm.bind(connection)
   connection.arm = () => {

@@ -6,21 +6,21 @@ import { listen, PATIENCE_MS, SMALL, type Harness } from './harness.ts'
 import { raceProgram } from './programs.ts'
 import { DONE, GRANTED, LINE_WORDS, NEXT, ON_LOOP, REACHED, SLEEP, WAKE } from './race-steps.ts'
 
-/** What a racer does with its end, or to the other's. */
+/** What a racer does with its end, or to the other's end. */
 export type Move = 'write' | 'wait' | 'arm' | 'poll' | 'take' | 'state' | 'interrupt' | 'close'
 
-/** What a racer is told. */
+/** A message to a racer. */
 export type Told =
   | { kind: 'connect'; fabric: FabricName; address: string; geometry: Geometry }
   | { kind: 'attach' | 'peer'; handle: ConnectionHandle }
   | { kind: 'race'; moves: Move[] }
   | { kind: 'close' }
 
-/** One step a letter: which of the two took it. */
+/** One letter per step: the side that took it. */
 export type Schedule = string
 type Side = 0 | 1
 
-/** Who has been allowed to sleep and has not taken another step by then sleeps. */
+/** A racer that was granted a sleep and has not reached another step after this time is asleep. */
 const ASLEEP_MS = 1
 
 /** Two ends of one connection, each in a thread that stops before each of its steps. */
@@ -56,10 +56,10 @@ export class Racers implements AsyncDisposable {
   }
 
   /**
-   * Lets the two play their moves. The schedule says who takes each step as long as it lasts; then whoever took the last
-   * goes on for as long as it can, and then the other.
+   * Lets the two sides play their moves. The schedule says which side takes each step, as long as it lasts; then the
+   * side that took the last step goes on for as long as it can, and then the other.
    *
-   * @returns what each says of its moves, and at which steps the other could have gone instead
+   * @returns what each side reports of its moves, and at which steps the other side could have gone instead
    */
   async run(
     moves: [Move[], Move[]],
@@ -78,7 +78,7 @@ export class Racers implements AsyncDisposable {
       taken += side
       this.#grant(side)
     }
-    // Whoever sleeps now sleeps for ever, unless it was woken; what it does then needs no schedule.
+    // A side that sleeps now would sleep for ever unless it was woken; what a woken side does then needs no schedule.
     for (const side of [0, 1] as const) {
       Atomics.store(this.#line, side * LINE_WORDS + GRANTED, 2 ** 30)
       Atomics.notify(this.#line, side * LINE_WORDS + GRANTED)
@@ -106,7 +106,7 @@ export class Racers implements AsyncDisposable {
     return next === ON_LOOP || (next === SLEEP && Atomics.load(this.#line, base + GRANTED) === this.#reached(side))
   }
 
-  /** Has a racer take its next step, and waits until it stands before another, or sleeps. */
+  /** Makes a racer take its next step, and waits until it stands before another, or sleeps. */
   #grant(side: Side): void {
     const base = side * LINE_WORDS
     const kind = Atomics.load(this.#line, base + NEXT)
@@ -134,7 +134,7 @@ function other(side: Side): Side {
   return side === 0 ? 1 : 0
 }
 
-/** How often a schedule takes the turn from a racer that could have gone on. */
+/** The number of times that a schedule takes the turn from a racer that could have gone on. */
 function switches(schedule: Schedule, open: readonly boolean[]): number {
   let count = 0
   for (let at = 1; at < schedule.length; at++) if (open[at] && schedule[at] !== schedule[at - 1]) count++

@@ -4,16 +4,16 @@ import { after, it } from 'node:test'
 import type { Harness } from './harness.ts'
 import { everyOrder, Racers, type Move } from './race.ts'
 
-/** Moves of one end, and what each must come to in every order. */
+/** The moves of one end, and the result that each must have in every order. */
 type Line = [move: Move, says: string][]
 
 interface Meeting {
   what: string
   near: Line
   far: Line
-  /** How often a turn may be taken away in one order. */
+  /** Most switches in one order, see `everyOrder`. */
   switchesMax: number
-  /** It takes the connection's end to do it again. */
+  /** The moves end the connection, so each order needs a new one. */
   ends?: true
 }
 
@@ -24,7 +24,7 @@ const sleep = (how: 'wait' | 'arm'): Line => [
   ['poll', '7'],
 ]
 
-/** One end writes, interrupts or ends while the other falls asleep, blocked or on its event loop, as `how` says. */
+/** One end writes, interrupts or closes while the other falls asleep, blocked or on its event loop, as `how` says. */
 function oneSleeps(how: 'wait' | 'arm'): Meeting[] {
   const interrupted: Line =
     how === 'wait'
@@ -91,13 +91,13 @@ const bothSleep: Meeting[] = [
   },
 ]
 
-/** Every order in which the steps of two ends can come, one of which falls asleep while the other has to wake it. */
+/** Tests every order of the steps of two ends, one of which falls asleep while the other has to wake it. */
 export function testRacing(harness: Harness): void {
   if (!harness.separate) {
     it('races: forced, step by step', { skip: 'both ends are in one thread' })
     return
   }
-  // Two threads take longer to start than to run most of these.
+  // Reused between tests, because two threads take longer to start than most of these tests to run.
   let racers: Racers | null = null
   after(() => racers?.[Symbol.asyncDispose]())
 
@@ -118,9 +118,9 @@ export function testRacing(harness: Harness): void {
       }, switchesMax)
       if (!ends) await pair.disconnect()
       test.diagnostic(`${count} orders`)
-      // Over any fabric a sleeper has three steps at least; the other's one may come before and after each.
+      // Over any fabric a sleeper has at least three steps, and the other end's step may come before and after each.
       assert.ok(count >= 4, `only ${count} orders: the threads did not stop before their steps`)
-      // The next may have them, unless something was wrong.
+      // The next test may reuse the threads, unless this one failed.
       undo.move()
       racers = pair
     })

@@ -1,4 +1,6 @@
-/** The program that lacks descriptors: its limit is low, and it uses them up. It ends with 0 unless something breaks. */
+/**
+ * The program that lacks descriptors: it has a low limit and uses all of them up. Ends with 0 unless something breaks.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { closeSync, openSync, readdirSync } from 'node:fs'
@@ -18,7 +20,7 @@ const spec = JSON.parse(process.argv[2]!) as ScarceSpec
 const fabric = openFabric(spec.fabric)
 const descriptors = (): number => readdirSync('/proc/self/fd').length
 
-/** Uses all descriptors up but so many; until the end of the scope. */
+/** Uses up all descriptors except `left`, until the end of the scope. */
 function exhaust(left = 0): Disposable {
   const held: number[] = []
   try {
@@ -50,7 +52,10 @@ async function tryPair(timeoutMs: number): Promise<void> {
   }
 }
 
-/** Opens with none left, with one, and so on: each either works or says what is lacking. */
+/**
+ * Opens with no descriptor left, with one, and so on: each try either works or throws an error that says what is
+ * lacking.
+ */
 async function openWithFew(each: (left: number) => Promise<void>): Promise<void> {
   for (let left = 0; left < spec.descriptorsMax; left++) {
     try {
@@ -65,7 +70,7 @@ async function openWithFew(each: (left: number) => Promise<void>): Promise<void>
 }
 
 async function open(): Promise<void> {
-  // Also what a process opens once is lacking: it is tried again.
+  // The first pass also lacks what a process opens only once, and must retry it.
   await openWithFew(async () => undefined)
   const before = descriptors()
   await openWithFew(async (left) => {
@@ -75,7 +80,7 @@ async function open(): Promise<void> {
   })
 }
 
-/** Has a peer wait in front of a listener that lacks descriptors. */
+/** Makes a peer wait for a listener that lacks descriptors. */
 async function acceptWithNone(): Promise<void> {
   const listener = await fabric.listen({ ...mirrored(SMALL), secret: SECRET, host: spec.host })
   const accepting = listener.accept()

@@ -5,6 +5,6 @@ export interface ScarceSpec {
   fabric: FabricName
   host: string
   does: 'open' | 'accept'
-  /** With so many left all must work. */
+  /** With this many descriptors left everything must work. */
   descriptorsMax: number
 }

@@ -10,7 +10,7 @@ import { NOTICE_MS, pair, PATIENCE_MS, type Harness, type Pair } from './harness
 
 const LARGE_BYTES = 16 * 2 ** 20
 
-/** What one end has to do for the other's write to come through, where both are in this thread. */
+/** Sends one immediate from `near` to `far`, and lets it arrive. */
 async function arrive({ near, far }: Pair): Promise<void> {
   assert.ok(near.write(0, 16, 1))
   assert.equal(await receive(far, near), 1)
@@ -229,7 +229,7 @@ export function testSleeping(harness: Harness): void {
     ends.near.write(0, 16, 2)
     assert.equal(await receive(ends.far, ends.near), 2)
     ends.near.write(0, 16, 3)
-    // Over a network the write may be a moment on its way.
+    // Over a network the write may arrive a moment later than the interrupt.
     const first = ends.far.wait(PATIENCE_MS)
     if (first === 'interrupted') assert.equal(ends.far.wait(PATIENCE_MS), 'ready')
     else assert.equal(ends.far.takeInterrupt(), true)

@@ -4,13 +4,13 @@ import type { Connection } from '../fabric.ts'
 import { ready } from './drive.ts'
 import { PATIENCE_MS } from './harness.ts'
 
-/** Longer than a busy machine stands still, shorter than a sleeper takes to look up by itself (sleep.ts). */
+/** Longer than a busy machine stalls, shorter than a sleeper takes to wake up by itself (sleep.ts). */
 const WATCHDOG_MS = 800
 const BURST_MAX = 4
-/** A sleeper needs some microseconds to publish that it sleeps and to look again: that is where to hit it. */
+/** Pauses that hit a sleeper in the few microseconds between publishing that it sleeps and checking again. */
 const PAUSES_US: number[] = [0, 0, 2, 5, 10, 20, 50, 200]
 
-/** Numbers of 0 ≤ x < 1 that the seed decides (mulberry32). */
+/** Returns a generator of numbers 0 ≤ x < 1, determined by the seed (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed | 0
   return () => {
@@ -43,7 +43,9 @@ class Sleeper {
     spin(this.#random() * PAUSES_US[this.below(PAUSES_US.length)]!)
   }
 
-  /** Waits for the next immediate in one of three ways; a sentence when none came in time, or the end is lost. */
+  /**
+   * Waits for the next immediate in one of three ways. Returns a sentence when none came in time, or the end is lost.
+   */
   async next(): Promise<number | string> {
     const end = this.#end
     this.pause()
@@ -56,7 +58,7 @@ class Sleeper {
     const result = onLoop ? await ready(end, PATIENCE_MS) : end.wait(PATIENCE_MS)
     const sleptMs = performance.now() - startMs
     const immediate = end.poll()
-    // A sleeper that nobody woke finds the immediate when it looks up by itself: late.
+    // Without a wake-up a sleeper finds the immediate only when it wakes up by itself: late.
     if (immediate >= 0 && sleptMs < WATCHDOG_MS) return immediate
     return `${immediate} after ${sleptMs} ms; ${onLoop ? 'onReady' : 'wait'} gave ${result}; the end is ${end.state}`
   }
@@ -87,7 +89,7 @@ export async function driveStress(end: Connection, seed: number, durationMs: num
   return sent
 }
 
-/** The other side: runs until the end is lost. */
+/** The answering side: runs until the end is lost. */
 export async function answerStress(end: Connection, seed: number, untilMs: number): Promise<void> {
   const sleeper = new Sleeper(end, ~seed)
   while (performance.now() < untilMs) {

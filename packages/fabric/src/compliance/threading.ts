@@ -18,7 +18,7 @@ interface ThreadPair extends AsyncDisposable {
   near: Connection
   farHandle: ConnectionHandle
   worker: Worker
-  /** The next thing it says. */
+  /** Resolves with the worker's next message. */
   says(): Promise<unknown>
 }
 
@@ -94,7 +94,7 @@ export function testThreading(harness: Harness): void {
     for (const interrupted of [true, false]) {
       await using ends = await threadPair(harness, { role: 'wait' })
       assert.equal(await ends.says(), 'waiting')
-      // Between saying so and being blocked there is a moment.
+      // The thread blocks a moment after its message.
       await delay(50)
       const startMs = performance.now()
       const terminated = ends.worker.terminate()

@@ -32,7 +32,7 @@ async function closeDuring(work: (view: Uint8Array) => Promise<unknown>): Promis
   const ends = await connect()
   const windows = [ends.near.outbound, ends.near.inbound, ends.far.outbound, ends.far.inbound]
   const working = windows.map((window) => work(new Uint8Array(window as ArrayBuffer)))
-  // Let the threads of the pool begin.
+  // Lets the threads of the pool begin.
   await setImmediate()
   ends.near.close()
   ends.far.close()
@@ -40,7 +40,7 @@ async function closeDuring(work: (view: Uint8Array) => Promise<unknown>): Promis
   await Promise.allSettled(working)
 }
 
-/** What was moved out of a window before the close is not ours any more: it stays, and reading and writing it harms nobody. */
+/** Memory that was moved out of a window before the close stays usable: reading and writing it harms nothing. */
 async function moveAway(): Promise<void> {
   const ends = await connect()
   const { outbound, inbound } = ends.near as { outbound: ArrayBuffer; inbound: ArrayBuffer }
@@ -55,7 +55,7 @@ async function moveAway(): Promise<void> {
   assert.equal(copied.fill(7).at(-1), 7)
 }
 
-/** A thread that gives the memory of a window to this one, and ends. */
+/** Takes the memory of a window from a thread that ends after giving it. */
 async function takeFromThread(): Promise<void> {
   const thread = new Worker(new URL(import.meta.url), { workerData: spec })
   const exited = once(thread, 'exit')

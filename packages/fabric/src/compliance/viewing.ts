@@ -7,7 +7,7 @@ import type { Harness } from './harness.ts'
 import { viewProgram } from './programs.ts'
 import { VIEW_USES, type ViewSpec } from './view-spec.ts'
 
-/** A view that somebody works in while its connection closes. A crash takes a process of its own. */
+/** Tests views that are in use while their connection closes. Each runs in a process of its own, which may crash. */
 export function testViewing(harness: Harness): void {
   const { fabric, separate, hosts, emulated } = harness
   for (const use of VIEW_USES) {

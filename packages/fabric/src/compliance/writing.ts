@@ -79,7 +79,8 @@ export function testWriting(harness: Harness): void {
 
   it('write: a range or an immediate out of bounds is refused, and nothing is written', async () => {
     using ends = await pair(harness)
-    // The peer's window must not change; where both windows are one, its bytes are those that we see.
+    // The peer's window must not change; where both windows are the same memory, it is compared by the bytes that we
+    // see.
     const before = Buffer.from(ends.far.inbound.slice(0))
     for (const [offset, byteLength, immediate] of REFUSED) {
       assert.throws(

@@ -20,7 +20,7 @@ testCompliance({
     const [host, port] = address.split(':') as [string, string]
     for (const bytes of ['GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', '\0'.repeat(300), 'x', '']) {
       const socket = connect(Number(port), host)
-      // Being hung up on is a fair answer.
+      // The listener may close the socket on us.
       socket.on('error', () => undefined)
       const closed = new Promise((resolve) => socket.on('close', resolve))
       socket.resume().end(bytes)

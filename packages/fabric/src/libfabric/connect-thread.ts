@@ -1,4 +1,4 @@
-/** The thread program of connect-aside.ts: connections belong to the process, whichever thread begins them. */
+/** The thread program of connect-aside.ts. A connection belongs to the process, whichever thread begins it. */
 import { parentPort, workerData } from 'node:worker_threads'
 
 import { libfabricNative } from '../native.ts'

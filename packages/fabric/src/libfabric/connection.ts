@@ -23,9 +23,9 @@ import { watchedDescriptor } from '../watched.ts'
 const EAGAIN = -11
 const ENOTCONN = -107
 const ETIMEDOUT = -110
-/** How often `arm` looks again when the provider has something to do first. */
+/** How often `arm` tries at most while the provider has something to do first. */
 const LOOKS_MAX = 64
-/** Words of a batch; the next word says that we were interrupted (native/ofi.h). */
+/** Words of a batch; the word after them says that we were interrupted (native/ofi.h). */
 const BATCH = 64
 
 /** A connection over a libfabric provider. Writes go out as RDMA writes with immediate. */
@@ -50,11 +50,11 @@ export class LibfabricConnection implements Connection {
   #batchCount = 0
   #state: ConnectionState = 'open'
   readonly #waker = new Waker()
-  /** Whether arrivals ring the descriptor that we watch. */
+  /** Whether arrivals make the watched descriptor readable. */
   #ringing = false
   #rearming = false
 
-  /** @throws {FabricError} `closed` when the handle's connection is no more, or was attached before */
+  /** @throws {FabricError} `closed` when the handle's connection is closed or was attached before */
   constructor(handle: ConnectionHandle) {
     this.fabric = handle.fabric as 'tcp' | 'verbs'
     this.#native = libfabricNative()
@@ -147,7 +147,7 @@ export class LibfabricConnection implements Connection {
       if (this.takeInterrupt()) return 'interrupted'
       if (this.#state === 'lost') return 'lost'
       if (!(leftMs > 0)) return 'timeout'
-      // Returns early, too: the descriptor is readable whenever the provider wants to make progress.
+      // May return early: the descriptor is readable whenever the provider wants to make progress.
       const result = this.#native.ofiWait(this.#id, Math.min(leftMs, SLEEP_MS_MAX))
       if (result !== ETIMEDOUT) checked(result, 'Cannot wait')
     }
@@ -162,7 +162,7 @@ export class LibfabricConnection implements Connection {
       if (result === 0) break
       if (result === ENOTCONN) this.#state = 'lost'
       else if (result !== EAGAIN) checked(result, 'Cannot arm a connection')
-      // A peer that sends on and on without an immediate must not hold us here.
+      // A peer that keeps sending without an immediate must not keep us in this loop.
       else if (looks === LOOKS_MAX) return false
     }
     this.#ringing = true
@@ -192,7 +192,7 @@ export class LibfabricConnection implements Connection {
     this.#state = 'closed'
     this.#batchNext = this.#batchCount = 0
     this.#unwatch()
-    // First, because the provider must not send or receive what is in the windows afterwards.
+    // Close first: the provider must not send from or receive into the windows once they are detached.
     this.#native.ofiClose(this.#id)
     for (const buffer of [this.outbound, this.inbound, this.#batch.buffer as ArrayBuffer]) {
       this.#loop.memoryDetach(buffer)
@@ -207,7 +207,9 @@ export class LibfabricConnection implements Connection {
     this.received[2] = words[header + 2]!
   }
 
-  /** Whether there is something to poll, looked up without taking it. */
+  /**
+   * Whether there is something to poll. Fetches the next batch when this one is used up, but takes nothing out of it.
+   */
   #fill(): boolean {
     if (this.#batchNext < this.#batchCount) return true
     const count = this.#native.ofiPoll(this.#id)
@@ -219,7 +221,7 @@ export class LibfabricConnection implements Connection {
   }
 
   #readable(): void {
-    // Readable for somebody who polls anyway: watching on would only turn the loop.
+    // The owner polls anyway: watching on would only spin the event loop.
     if (!this.#waker.isArmed) this.#unwatch()
     else if (!this.arm()) this.onReady?.()
   }
@@ -230,7 +232,10 @@ export class LibfabricConnection implements Connection {
     this.#quiet()
   }
 
-  /** A write that could not leave at once waits for room in its socket, for which we were not armed: so once more. */
+  /**
+   * Arms again after a write: one that could not leave at once waits for room in its socket, which the earlier `arm`
+   * did not watch for.
+   */
   #rearm(): void {
     this.#rearming = true
     setImmediate(() => {
@@ -239,7 +244,7 @@ export class LibfabricConnection implements Connection {
     })
   }
 
-  /** Arrivals ring no more, which costs their sender. */
+  /** Stops arrivals from making the descriptor readable, which costs their sender. */
   #quiet(): void {
     if (this.#ringing) this.#native.ofiDisarm(this.#id)
     this.#ringing = false

@@ -5,7 +5,7 @@ const EAGAIN = -11
 const EACCES = -13
 
 /**
- * Waits on the event loop until a connection is established. Closes it when it never will be.
+ * Waits on the event loop until a connection is established. Closes the connection on failure.
  *
  * @throws {FabricError} `refused`, `unreachable`, `system`
  */

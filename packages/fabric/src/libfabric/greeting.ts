@@ -6,7 +6,7 @@ import { mirrored } from '../geometry.ts'
 /** What the connecting side shows: the secret, then a digest of the geometry. */
 export const GREETING_BYTES: number = SECRET_BYTES + 4
 
-/** FNV-1a over the numbers, as the connecting side sees them: tells a wrong lease from a wrong build early. */
+/** FNV-1a over the numbers as the connecting side sees them: a listener refuses another geometry before it accepts. */
 function geometryDigest({ outboundBytes, inboundBytes, depth, slotBytes = 0 }: Geometry): number {
   let hash = 0x811c9dc5
   for (const value of [outboundBytes, inboundBytes, depth, slotBytes]) {

@@ -9,8 +9,8 @@ import { checkLockable } from './locked-memory.ts'
 
 const ESTABLISH_TIMEOUT_MS = 5000
 /**
- * So many looks in a row that find no request: the provider cannot accept its peer, as when descriptors are out, which it
- * tells nobody. A peer that can be accepted takes two or three.
+ * After this many checks in a row without a request, the provider evidently cannot accept its peer, for example because
+ * descriptors are exhausted, which it does not report. A peer that can be accepted takes two or three checks.
  */
 const VAIN_LOOKS_MAX = 16
 const ADDRESS_BYTES_MAX = 64
@@ -29,7 +29,7 @@ export class LibfabricListener implements Listener {
 
   constructor(provider: 'tcp' | 'verbs', options: ListenOptions) {
     checkGeometry(options)
-    // Before there is a peer, for whom the reason is no use.
+    // Check now rather than when a peer connects: the reason is of no use to the peer.
     if (provider === 'verbs') checkLockable(options.outboundBytes + options.inboundBytes)
     const native = libfabricNative()
     const host = options.host ?? '127.0.0.1'
@@ -75,7 +75,11 @@ export class LibfabricListener implements Listener {
     }
   }
 
-  /** Whether the next request can be looked at: what lacks descriptors or memory is tried again, until then. */
+  /**
+   * Accepts the pending request; a shortage of descriptors or memory is retried until `untilMs`.
+   *
+   * @returns whether the next request can be read
+   */
   #accept(untilMs: number): boolean {
     const native = libfabricNative()
     const { outboundBytes, inboundBytes, depth } = this.#options
@@ -85,25 +89,25 @@ export class LibfabricListener implements Listener {
       this.#pause(untilMs)
       return false
     } else {
-      // Of no use where there is no request any more.
+      // Has no effect when there is no pending request any more.
       native.ofiReject(this.#id)
     }
     return true
   }
 
-  /** Others wait meanwhile; to watch for them would turn the event loop. */
+  /** Stops watching until the next try: requests of other peers would only spin the event loop meanwhile. */
   #pause(untilMs: number): void {
     localNative().watchStop(this.#watch)
     this.#retry = setTimeout(() => {
       this.#vainLooks = 0
-      // Nothing happens where no request has been read that could not be accepted.
+      // Does nothing and returns true when there is no pending request.
       if (!this.#accept(untilMs)) return
       if (this.#watchRequests() < 0) this.#pause(untilMs)
       else this.#requests()
     }, RETRY_MS)
   }
 
-  /** A peer that goes away before it is connected is no accepted peer; the listener goes on. */
+  /** Offers the peer once it is connected. The listener ignores a peer that goes away before. */
   async #establish(id: number): Promise<void> {
     const { outboundBytes, inboundBytes, depth, slotBytes = 0 } = this.#options
     try {

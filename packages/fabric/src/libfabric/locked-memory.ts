@@ -12,7 +12,7 @@ export interface LockedMemory {
   readonly pinnedBytes: number
 }
 
-/** Reads it out of the texts of /proc/self/limits and /proc/self/status. */
+/** Parses the texts of /proc/self/limits and /proc/self/status. */
 export function lockedMemoryIn(limits: string, status: string): LockedMemory {
   const soft = /^Max locked memory\s+(\d+)/m.exec(limits)?.[1]
   const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`)
@@ -22,8 +22,8 @@ export function lockedMemoryIn(limits: string, status: string): LockedMemory {
 }
 
 /**
- * RDMA devices reach into memory on their own, so it is locked. Where that is not allowed the kernel only says that there
- * is not enough memory; this says what to do.
+ * Checks that this process may lock `bytes` more. RDMA devices access memory on their own, so it must be locked. When
+ * that is not allowed, the kernel only says that there is not enough memory; this error says what to do.
  *
  * @throws {FabricError} `system`
  */

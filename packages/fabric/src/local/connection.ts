@@ -21,7 +21,7 @@ import {
   type Side,
 } from './layout.ts'
 
-/** What a connection is made of, once the handshake is done. The descriptors belong to the channel. */
+/** What a connection is made of after the handshake. The channel owns the descriptors. */
 export interface LocalParts {
   native: LocalNative
   channel: number
@@ -115,7 +115,7 @@ export class LocalConnection implements Connection {
     return this.write(0, 0, immediate)
   }
 
-  /** What is written lies in the peer's memory. */
+  /** Always: a write is in the peer's memory at once. */
   get isDelivered(): boolean {
     return true
   }
@@ -128,7 +128,7 @@ export class LocalConnection implements Connection {
     if (immediate < 0) return -1
     copyMessage(this.#words, cell, this.received)
     this.#consumed = (consumed + 1) | 0
-    // A plain store: nobody waits for it, and the writer reads it only when its ring looks full.
+    // A plain store is enough: nothing waits for it, and the writer reads it only when its ring looks full.
     this.#words[this.#own + CONSUMED] = this.#consumed
     return immediate
   }
@@ -148,10 +148,11 @@ export class LocalConnection implements Connection {
     const endMs = performance.now() + timeoutMs
     for (let leftMs = timeoutMs; ; leftMs = endMs - performance.now()) {
       Atomics.store(words, sleep, BLOCKED)
-      // Published first, looked second: a peer that wrote before it saw us sleeping left its immediate here.
+      // Publish the sleep word first, then check: a peer that wrote before it could see us sleeping has left its
+      // immediate here.
       let result = this.#glance()
       if (result === 'timeout' && leftMs > 0) {
-        // Returns early, too: when Linux likes to (futex(2)), or for an immediate that we have polled meanwhile.
+        // May return early: spuriously (futex(2)), or for an immediate that we have polled meanwhile.
         this.#native.channelWait(this.#channel, Math.min(leftMs, SLEEP_MS_MAX))
         result = this.#glance()
       }
@@ -163,7 +164,8 @@ export class LocalConnection implements Connection {
 
   arm(): boolean {
     this.#refuseClosed('arm')
-    // Before we look: who interrupts us wakes what watches. An ended socket would be readable for ever.
+    // Watch before the check below, because an interrupt wakes only a connection that is watched. A lost one is not
+    // watched: its ended socket would be readable for ever.
     if (!this.#waker.isWatching && orderedLoad(this.#flags, LOST) === 0) {
       const watch = this.#native.channelWatch(this.#channel, () => this.#woken())
       this.#waker.watch(watchedDescriptor(this.#native, checked(watch, 'Cannot watch a connection')))
@@ -204,7 +206,7 @@ export class LocalConnection implements Connection {
     }
   }
 
-  /** Puts the immediate into the cell, for which there is room, and wakes a peer that sleeps. */
+  /** Puts the immediate into the cell, which must be free, and wakes a peer that sleeps. */
   #publish(cell: number, immediate: number): void {
     const words = this.#words
     this.#free--
@@ -221,13 +223,13 @@ export class LocalConnection implements Connection {
     return ring + (n & (this.#cells - 1)) * CELL_WORDS
   }
 
-  /** Looks up how much room there is, because what we knew of is spent. */
+  /** Reads again how many cells are free; called when the known ones are used up. */
   #hasRoom(): boolean {
     this.#free = freeCells(this.#words, this.#peer, this.#written, this.#depth)
     return this.#free > 0
   }
 
-  /** The phase bit of the lap that the n-th immediate is in: 1 in the first, for empty memory is 0. */
+  /** The phase bit of the n-th immediate's lap: 1 in the first lap, because empty memory is 0. */
   #phase(n: number): number {
     return (n & this.#cells) === 0 ? 1 : 0
   }
@@ -237,19 +239,19 @@ export class LocalConnection implements Connection {
     return immediateIn(this.#words, this.#cell(this.#readRing, consumed), this.#phase(consumed)) >= 0
   }
 
-  /** What a sleeper would wake for, without blocking; `timeout` when there is nothing. */
+  /** Checks, without blocking, for what would wake a sleeper; `timeout` when there is nothing. */
   #glance(): WaitResult {
     if (this.#arrived()) return 'ready'
     if (orderedLoad(this.#flags, INTERRUPTED) !== 0) return 'interrupted'
-    // A peer's last immediate may have come between the two looks.
+    // The peer's last immediate may have arrived between the two checks.
     if (orderedLoad(this.#flags, LOST) !== 0) return this.#arrived() ? 'ready' : 'lost'
     return 'timeout'
   }
 
-  /** The ring may be an old one, for something polled since, or a peer's that rings for nothing. */
+  /** The ring may be stale, for something polled since, or come from a peer that rings for no reason. */
   #woken(): void {
     const heard = this.#native.channelHear(this.#channel)
-    // Watching on would only turn the loop: for an ended socket, or for rings that nobody waits for.
+    // An ended socket, or rings while we are not armed, would only spin the event loop.
     if (heard < 0 || (heard > 0 && !this.#waker.isArmed)) this.#waker.stop()
     if (this.#waker.isArmed && !this.arm()) this.onReady?.()
   }

@@ -8,7 +8,7 @@ import { LocalFabric } from './local.ts'
 it('an end of a connection has one descriptor, also when it is armed', async () => {
   const harness = { fabric: new LocalFabric(), separate: false, countsDepth: true }
   const descriptors = (): number => readdirSync('/proc/self/fd').length
-  // The first brings what a process has once.
+  // The first connection opens what a process opens once.
   ;(await pair(harness))[Symbol.dispose]()
   const before = descriptors()
   using ends = await pair(harness)

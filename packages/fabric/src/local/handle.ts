@@ -4,7 +4,7 @@ import { checked, localNative } from '../native.ts'
 import { LocalConnection } from './connection.ts'
 import { layoutOf, type Side } from './layout.ts'
 
-/** The descriptors that a handshake ends with. `openLocal` takes them over. */
+/** The descriptors that a handshake yields. `openLocal` takes ownership of them. */
 export interface LocalDescriptors {
   memory: number
   socket: number
@@ -25,7 +25,7 @@ export function openLocal(geometry: Geometry, side: Side, descriptors: LocalDesc
   return { fabric: 'local', id, outboundBytes, inboundBytes, depth, slotBytes, side }
 }
 
-/** Gives back a connection that nobody attached. */
+/** Closes a connection that was never attached. */
 export function abandonLocal(handle: LocalHandle): void {
   localNative().channelClose(handle.id)
 }
@@ -42,7 +42,7 @@ export function attachLocal(handle: LocalHandle): LocalConnection {
   const control = map(0, layout.controlBytes)
   const outbound = map(layout.windowOffset[side], layout.windowBytes[side])
   const inbound = map(layout.windowOffset[peer], layout.windowBytes[peer])
-  // The mappings keep the memory; its descriptor has done its work.
+  // The mappings keep the memory alive; the descriptor is no longer needed.
   native.descriptorClose(memory)
   if (flags === null || control === null || outbound === null || inbound === null) {
     for (const buffer of [flags, control, outbound, inbound]) if (buffer !== null) native.memoryDetach(buffer)

@@ -11,7 +11,7 @@ export interface Hello extends Geometry {
   secret: Uint8Array
 }
 
-/** What the listener answers, in one byte; with ACCEPTED comes one descriptor, of the shared memory. */
+/** The listener's answer, one byte; ACCEPTED comes with one descriptor, that of the shared memory. */
 export const ACCEPTED = 1
 export const REFUSED = 2
 

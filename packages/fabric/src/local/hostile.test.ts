@@ -35,9 +35,9 @@ interface Attack extends Disposable {
   socket: number
   /** The whole control page, as the peer has it. */
   words: Int32Array
-  /** Sends a byte over the connection's socket; whether there was room for it. */
+  /** Sends a byte over the connection's socket; returns whether there was room for it. */
   ring(): boolean
-  /** Somebody else has ended the socket. */
+  /** Tells the fixture that the socket was ended elsewhere. */
   died(): void
   /** Ends the socket, which is all that the kernel does for a peer that is killed. */
   die(): void
@@ -87,7 +87,7 @@ async function attack(): Promise<Attack> {
   }
 }
 
-/** Calls everything; what comes back must be what the contract says, whatever the page holds. */
+/** Calls every method; whatever the page holds, the results must be those that the contract allows. */
 function exercise(end: Connection): void {
   const immediate = end.poll()
   assert.ok(Number.isInteger(immediate) && immediate >= -1 && immediate <= IMMEDIATE_MAX, `poll gave ${immediate}`)
@@ -143,7 +143,7 @@ describe('a hostile peer', () => {
         for (const lie of lies) {
           words[THEIRS + CONSUMED] = lie
           for (let times = 0; times < 2 * GEOMETRY.depth && end.write(0, 1, 7); times++) written++
-          // Whatever it says, it can free no more than depth at a time.
+          // Whatever CONSUMED says, it can free no more than depth cells at a time.
           assert.ok(written <= (lies.length + 1) * GEOMETRY.depth)
         }
         words[THEIRS + CONSUMED] = written
@@ -190,7 +190,7 @@ describe('a hostile peer', () => {
 })
 
 describe('a hostile peer that wants us to hang', () => {
-  /** What `onReady` was called for, or null when it was not called in time. */
+  /** True when `onReady` was called in time, else null. */
   async function woken(end: Connection): Promise<true | null> {
     const called = Promise.withResolvers<true>()
     end.onReady = () => called.resolve(true)
@@ -222,7 +222,7 @@ describe('a hostile peer that wants us to hang', () => {
   it('that never hears its rings: each write comes back', async () => {
     using attacked = await attack()
     const { end, words } = attacked
-    // More than a socket has room for.
+    // More rings than a socket has room for.
     for (let written = 1; written <= 5000; written++) {
       words[THEIRS + SLEEP] = ON_LOOP
       assert.equal(end.write(0, 1, 7), true)
@@ -304,7 +304,7 @@ describe('a hostile peer that wants us to hang', () => {
 })
 
 describe('a hostile listener', () => {
-  /** Connects to a listener that answers so; what comes of it, and whether a descriptor was left. */
+  /** Connects to a listener that gives this answer; returns the outcome, and asserts that no descriptor is left. */
   async function connectTo(answer: Uint8Array, descriptors: Int32Array | null): Promise<unknown> {
     const address = `rfaas-test-hostile-${process.pid}`
     const listening = checked(native.socketListen(address), 'Cannot listen')

@@ -6,14 +6,15 @@ import type { Geometry } from '../fabric.ts'
  *
  *     line of side 0 | line of side 1 | ring 0→1 | ring 1→0 | … page … | window 0→1 | … page … | window 1→0
  *
- * A line is two cache lines: SLEEP alone in the first (native/channel.c has the same word), CONSUMED alone in the second.
+ * A line is two cache lines: SLEEP alone in the first (native/channel.c has the same word), CONSUMED alone in the
+ * second.
  *
- * A ring has one cell per immediate on its way, and at least one more. The first word of a cell is the immediate, shifted
- * left, and a phase bit that changes with every lap, as the completion queues of network cards have it: the reader knows a
- * new word from an old one without ever writing to the ring. After it come the words of a message, so a message without a
- * payload moves one cache line. A cell is two cache lines long, though it uses one: processors fetch lines in pairs, and
- * the half of a pair that the reader polls would drag the half that is being written with it (0.16 against 0.13 µs there
- * and back). The writer looks at the reader's CONSUMED only when it has spent what it knew to be free.
+ * A ring has one cell per immediate in flight, and at least one more. The first word of a cell is the immediate,
+ * shifted left, and a phase bit that flips with every lap, as in the completion queues of network cards: the reader
+ * tells a new word from an old one without ever writing to the ring. The words of a message follow, so a message
+ * without a payload moves one cache line. A cell is two cache lines long but uses one: processors fetch lines in pairs,
+ * so polling one half of a pair would pull along the half that is being written (0.16 against 0.13 µs there and back).
+ * The writer reads the reader's CONSUMED only when the cells that it knew to be free are used up.
  */
 export const LINE_WORDS = 32
 export const CELL_WORDS = 32
@@ -35,8 +36,8 @@ export type Side = 0 | 1
 export interface Layout {
   controlBytes: number
   /**
-   * Cells of each ring: a power of two, more than `depth`. A writer that has `depth` immediates on their way then cannot
-   * reach the cell that is being polled, also where the reader's load of a word may pass its store of CONSUMED.
+   * Cells of each ring: a power of two, more than `depth`. So a writer that has `depth` immediates in flight cannot
+   * reach the cell that is being polled, even where the reader's load of a word may pass its store of CONSUMED.
    */
   cells: number
   /** Index of the first word of each side's line, and of the ring that each side writes. */
@@ -48,7 +49,7 @@ export interface Layout {
   totalBytes: number
 }
 
-/** The layout for a geometry given from `side`. Both sides come to the same one. */
+/** The layout for a geometry as `side` sees it. Both sides compute the same layout. */
 export function layoutOf(geometry: Geometry, side: Side): Layout {
   const cells = 2 ** Math.ceil(Math.log2(geometry.depth + 1))
   const ringWords = cells * CELL_WORDS

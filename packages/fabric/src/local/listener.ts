@@ -9,17 +9,23 @@ import { ACCEPTED, acceptsHello, HELLO_BYTES, REFUSED } from './handshake.ts'
 import { abandonLocal, openLocal, type LocalHandle } from './handle.ts'
 import { layoutOf } from './layout.ts'
 
-/** A peer that connects and then says nothing is turned away after this, and one that we lack something for. */
+/**
+ * A peer is turned away after this time when it connects and sends no greeting, or when we still lack memory or a
+ * descriptor for it.
+ */
 const HELLO_TIMEOUT_MS = 2000
 
-/** Accepts peers on a Unix socket of the abstract namespace; the first with the secret gets the shared memory. */
+/**
+ * Accepts peers on a Unix socket of the abstract namespace; each peer that shows the secret gets shared memory of its
+ * own.
+ */
 export class LocalListener implements Listener {
   readonly address: string
   readonly #native: LocalNative
   readonly #options: ListenOptions
   readonly #socket: number
   readonly #queue = new AcceptQueue<LocalHandle>()
-  /** The sockets of peers that have no connection yet; each with what ends it. */
+  /** The sockets of peers that have no connection yet, each with the function that ends it. */
   readonly #greeting = new Map<number, () => void>()
   #watch = 0
   #retry: NodeJS.Timeout | undefined
@@ -65,7 +71,10 @@ export class LocalListener implements Listener {
     }
   }
 
-  /** The socket stays readable while we cannot accept: to watch on would turn the event loop. The peers wait in its queue. */
+  /**
+   * Stops watching until the next try: the socket stays readable while we cannot accept, and would spin the event loop.
+   * The peers wait in the socket's queue.
+   */
   #pause(): void {
     this.#native.watchStop(this.#watch)
     this.#retry = setTimeout(() => {
@@ -113,9 +122,9 @@ export class LocalListener implements Listener {
     return this.#native.socketReceive(socket, hello, null) === HELLO_BYTES && acceptsHello(hello, this.#options)
   }
 
-  /** Takes both descriptors over. When it fails, the peer sees its socket end, and may try again. */
+  /** Takes ownership of both descriptors. On failure the peer sees its socket end, and may try again. */
   #admit(socket: number, memory: number): void {
-    // First, because nobody can take back what is sent.
+    // Open the channel first, because a sent answer cannot be taken back.
     let handle: LocalHandle
     try {
       handle = openLocal(this.#options, 1, { memory, socket })

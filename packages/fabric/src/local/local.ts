@@ -8,7 +8,7 @@ import { LocalListener } from './listener.ts'
 
 const EAGAIN = -11
 
-/** Shared memory between processes of one host (and one network namespace, for that is where the address lives). */
+/** Shared memory between processes of one host and one network namespace, to which the address belongs. */
 export class LocalFabric implements Fabric {
   readonly name = 'local'
 
@@ -30,7 +30,10 @@ export class LocalFabric implements Fabric {
     return attachLocal(openLocal(options, 0, { memory: answer.memory, socket }))
   }
 
-  /** What the listener answers. Code 0 when it kept silent or went away; below 0 what the system has against it. */
+  /**
+   * Sends the greeting and returns the listener's answer. Code 0: it did not answer or went away; below 0: a system
+   * error.
+   */
   #answer(socket: number, hello: Uint8Array, timeoutMs: number): Promise<Answer> {
     const native = localNative()
     const answered = Promise.withResolvers<Answer>()
@@ -38,7 +41,7 @@ export class LocalFabric implements Fabric {
     const finish = (code: number): void => {
       clearTimeout(timer)
       native.watchStop(watch)
-      // What comes with any other answer is nothing that we asked for.
+      // A descriptor that comes with any other answer was not asked for.
       if (code !== ACCEPTED && memory[0]! >= 0) native.descriptorClose(memory[0]!)
       answered.resolve({ code, memory: code === ACCEPTED ? memory[0]! : -1 })
     }

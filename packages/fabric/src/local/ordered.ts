@@ -1,24 +1,24 @@
 /*
- * Loads and stores of words that another process sees. Node 24 calls the functions of Atomics instead of compiling them
- * in place, some 12 ns each. On x86-64 a plain load is an acquiring one and a plain store a releasing one, so they do
- * there; elsewhere it is Atomics.
+ * Loads and stores of words that another process sees. Node 24 calls the functions of Atomics instead of inlining them,
+ * which costs some 12 ns each. On x86-64 plain loads acquire and plain stores release, so they are used there; other
+ * processors use Atomics.
  *
- * The memory is no SharedArrayBuffer, so an engine may hoist plain loads out of a loop: whoever polls calls something
- * that no engine can see through now and then, as a yield or a look at the clock is.
+ * The memory is no SharedArrayBuffer, so an engine may hoist plain loads out of a loop: a polling loop must now and
+ * then call something that no engine can see through, such as a yield or a reading of the clock.
  */
 const keepsOrder = process.arch === 'x64'
 
-/** What is loaded or read afterwards is not older. */
+/** Loads a word; what is loaded or read afterwards is not older. */
 export const orderedLoad: (words: Int32Array, index: number) => number = keepsOrder
   ? (words, index) => words[index]!
   : (words, index) => Atomics.load(words, index)
 
-/** A word that nobody else looks at. */
+/** The target of the locked instruction below; nothing else reads it. */
 const barrier = new Int32Array(1)
 
 /**
- * Publishes a word, and with it all that was stored before; what is loaded afterwards is not older. With a plain store
- * the word is on its way before the barrier, not after it: whoever polls for it need not wait for that.
+ * Publishes a word together with all earlier stores; later loads are not older. A plain store sends the word off before
+ * the barrier, not after it, so a peer that polls for it need not wait for the barrier.
  */
 export const publish: (words: Int32Array, index: number, value: number) => void = keepsOrder
   ? (words, index, value) => {

@@ -23,11 +23,11 @@ interface InFlight {
   offset: number
   bytes: Uint8Array
   immediate: number
-  /** Of a message. */
+  /** The words of a message; empty for a write. */
   words: readonly number[]
 }
 
-/** Two connected ends. `geometry` is that of the first. */
+/** Returns two connected ends; `geometry` is that of the first. */
 export function joined(geometry: Geometry, link: Link): [MemoryConnection, MemoryConnection] {
   const near = new MemoryConnection(geometry, link)
   const far = new MemoryConnection(mirrored(geometry), link)
@@ -36,12 +36,12 @@ export function joined(geometry: Geometry, link: Link): [MemoryConnection, Memor
   return [near, far]
 }
 
-/** Holds the memory of closed windows, each as long as its empty buffer is referred to. */
+/** Keeps the memory of closed windows, each as long as its emptied buffer is reachable. */
 const emptied = new FinalizationRegistry<ArrayBuffer>(() => undefined)
 
 /**
- * One end. As between hosts, the two windows are different memory: bytes are taken at the write and land when they
- * arrive, so code that wrongly counts on shared memory fails here.
+ * One end. As between hosts, the two windows are different memory: a write copies its bytes out, and the peer's poll
+ * copies them in, so code that wrongly relies on shared memory fails here.
  */
 export class MemoryConnection implements Connection {
   readonly fabric = 'memory'
@@ -110,7 +110,7 @@ export class MemoryConnection implements Connection {
     return this.write(0, 0, immediate)
   }
 
-  /** What is written is with the peer, though it may not have arrived yet. */
+  /** Always: a write is in the peer's queue at once, though it may not have arrived yet. */
   get isDelivered(): boolean {
     return true
   }
@@ -131,7 +131,10 @@ export class MemoryConnection implements Connection {
     return was
   }
 
-  /** In one thread nothing new can arrive meanwhile: blocks for what is on its way, else for the whole time. */
+  /**
+   * Blocks until the next write in flight arrives, else for the whole time: in one thread nothing new can be written
+   * meanwhile.
+   */
   wait(timeoutMs: number = Infinity): WaitResult {
     if (this.#state === 'closed') this.#refuse('wait')
     this.#waker.disarm()
@@ -172,7 +175,7 @@ export class MemoryConnection implements Connection {
     this.#waker.unref()
   }
 
-  /** Both ends find the other gone, as when a cable is cut or a process is killed. */
+  /** Makes each end lose the other, as when a cable is cut or a process is killed. */
   sever(): void {
     for (const end of [this, this.#peer]) {
       if (end === null || end.#state !== 'open') continue
@@ -181,7 +184,7 @@ export class MemoryConnection implements Connection {
     }
   }
 
-  /** For {@link interrupt}. */
+  /** Called by `interrupt` of index.ts. */
   interrupt(): void {
     this.#interrupted = true
     this.#wakeLater()
@@ -194,7 +197,8 @@ export class MemoryConnection implements Connection {
     this.onClose?.()
     this.#waker.stop()
     this.#arriving.length = 0
-    // A thread of Node's pool may be at work in a view of one: the memory stays until nobody refers to the empty buffer.
+    // A thread of Node's pool may be using a view of a window: the memory stays until the emptied buffer is
+    // unreachable.
     for (const buffer of [this.outbound, this.inbound])
       if (!buffer.detached) emptied.register(buffer, buffer.transfer())
   }

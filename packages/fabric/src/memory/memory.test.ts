@@ -84,7 +84,7 @@ describe('MemoryFabric', () => {
     assert.deepEqual([both.near.state, both.far.state], ['open', 'open'])
     assert.ok(both.near.write(0, 0, 2), 'the writer does not learn of it from the write')
     assert.deepEqual([both.near.state, both.far.state], ['lost', 'lost'])
-    // What was there before still is; the lost one is not.
+    // Earlier writes are still there to poll; the lost one is not.
     assert.deepEqual([both.far.poll(), both.far.poll()], [0, -1])
     assert.deepEqual([both.near.poll(), both.near.poll()], [1, -1])
     assert.equal(both.far.wait(1000), 'lost')

@@ -20,7 +20,7 @@ export interface MemoryFabricOptions {
   latencyMs?: number
   /** The probability that a write breaks the connection for both sides, as a cut cable does. Default 0. */
   loss?: number
-  /** Numbers of 0 ≤ x < 1 that decide about loss. Default Math.random; pass a seeded one to replay a test. */
+  /** Returns numbers 0 ≤ x < 1 that decide about loss. Default Math.random; pass a seeded one to replay a test. */
   random?: () => number
   /** The clock in milliseconds. Default performance.now. */
   now?: () => number
@@ -53,7 +53,7 @@ function isMirrored(theirs: Geometry, ours: Geometry): boolean {
   )
 }
 
-/** Both ends in one thread, for tests: everything that other fabrics promise, with latency and loss to order. */
+/** Both ends in one thread, for tests: keeps all promises of the other fabrics, with configurable latency and loss. */
 export class MemoryFabric implements Fabric {
   readonly name = 'memory'
   readonly #link: Link

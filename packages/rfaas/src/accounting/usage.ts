@@ -32,8 +32,8 @@ export function addUsage(a: Usage, b: Usage): Usage {
 }
 
 /**
- * What is known of one lease from two reports of it, in whichever order and however often they came: reports are
- * cumulative, so the larger reading of each meter is the later one.
+ * Merges two reports of one lease, in whichever order and however often they came: reports are cumulative, so the
+ * larger reading of each meter is the later one.
  */
 export function mergeReports(a: Usage, b: Usage): Usage {
   return combine(a, b, Math.max)
@@ -49,7 +49,7 @@ function combine(a: Usage, b: Usage, f: (x: number, y: number) => number): Usage
   }
 }
 
-/** What a lease costs: a currency of your own, per second of each meter. */
+/** The prices of a lease, in a currency of your choice, per second of each meter. */
 export interface Prices {
   /** Per core and second allocated. */
   readonly perCoreS: number
@@ -62,8 +62,8 @@ export interface Prices {
 }
 
 /**
- * A core that does nothing costs 1 an hour and a GiB an eighth of that; a core that polls or executes costs twice as
- * much as one that sleeps, for nobody else can use it meanwhile.
+ * An idle core costs 1 an hour, and a GiB an eighth of that. A core that polls or executes costs twice as much as one
+ * that sleeps, because nobody else can use it meanwhile.
  */
 export const DEFAULT_PRICES: Prices = {
   perCoreS: 1 / 3600,
@@ -100,7 +100,7 @@ export function usageToProto(usage: Usage): ProtoUsage {
 }
 
 /**
- * An absent usage is no usage.
+ * Checks a usage; an absent one counts as none.
  *
  * @throws {RfaasError} `invalid_argument` when a meter is negative or not finite
  */

@@ -1,6 +1,6 @@
 import type { ManagerClient } from '../control/client.ts'
 
-/** Asks something of the resource manager, and lets go of it. */
+/** Opens a client of the resource manager for `ask`, and closes it afterwards. */
 export async function askManager<T>(url: string, ask: (rpc: ManagerClient['rpc']) => Promise<T>): Promise<T> {
   const { managerClient } = await import('../control/client.ts')
   const client = managerClient(url)

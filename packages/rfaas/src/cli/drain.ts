@@ -39,7 +39,7 @@ export function addDrain(program: Command): void {
     })
 }
 
-/** One sentence on what becomes of the node. */
+/** One sentence about what happens to the node. */
 export function drainForPeople(nodeId: string, leases: number, graceMs: number, undo: boolean): string {
   if (undo) return `Node ${nodeId} takes new leases again.\n`
   const taken = `${leases} ${leases === 1 ? 'lease is' : 'leases are'} being retrieved, within ${formatNs(graceMs * 1e6)}`

@@ -7,16 +7,16 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
 /** The command line itself is wrong: exit code 2. */
 export class UsageError extends Error {}
 
-/** An error may be its own cause. */
+/** Most causes shown of an error, which may be its own cause. */
 const CAUSES_SHOWN_MAX = 10
 
 /** The user pressed Ctrl-C before the command was done: exit code 130. */
 export class Interrupted extends Error {}
 
 /**
- * Lets a parser of `config/` read an option: what it refuses is bad usage.
+ * Makes a parser of `config/` a parser of an option: what it refuses becomes a UsageError.
  *
- * @param what the option's name in the sentence
+ * @param what the option's name in the error's sentence
  */
 export function fromText<T>(parse: (text: string, what: string) => T, what: string): (text: string) => T {
   return (text) => {
@@ -29,8 +29,8 @@ export function fromText<T>(parse: (text: string, what: string) => T, what: stri
 }
 
 /**
- * What went wrong first: an error that cleaning up ran into after it is of no use to the user, and often only follows
- * from it.
+ * The error that came first. An error of the clean-up after it is of no use to the user, and often only follows from
+ * it.
  */
 export function firstOf(error: unknown): unknown {
   return error instanceof SuppressedError ? firstOf(error.suppressed) : error
@@ -51,7 +51,7 @@ const ADVICE: Partial<Record<string, string>> = {
 /**
  * One line for a person: the sentence, then the code in brackets, so that it can be looked up.
  *
- * @param options.advise whether to end with what to do about it, where that is known. Default: not
+ * @param options.advise whether to end with what to do about it, where that is known. Default: false
  */
 export function sentenceOf(error: unknown, options: { advise?: boolean } = {}): string {
   const text = reasonOf(error) || (isErrorLike(error) ? nameOf(error) : '')
@@ -61,7 +61,7 @@ export function sentenceOf(error: unknown, options: { advise?: boolean } = {}): 
   if (code === null) return line
   const sentence = line.startsWith(`${code}: `) ? line.slice(code.length + 2) : line
   const advice = options.advise ? (ADVICE[code] ?? '') : ''
-  // A wrong argument has said all in its sentence.
+  // The sentence on a wrong argument says it all, without advice or code.
   return isInstance(error, RfaasError) && code === 'invalid_argument' ? sentence : `${sentence}${advice} [${code}]`
 }
 

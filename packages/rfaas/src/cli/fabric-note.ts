@@ -1,8 +1,8 @@
 import { clientEvents, type ClientEvent } from '../client/events.ts'
 
 /**
- * Says when calls go over tcp though nobody asked for it, and why not over RDMA: each reason once, however many leases
- * have it. Until the end of the scope.
+ * Writes a line when calls go over tcp though the lease did not ask for it, with the reason why not over RDMA: each
+ * line once, however many leases it is about. Stops when it is disposed.
  */
 export function noteFallbacks(write: (line: string) => void): Disposable {
   const said = new Set<string>()

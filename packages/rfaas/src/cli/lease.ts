@@ -36,7 +36,7 @@ export function addLease(program: Command): void {
     })
 }
 
-/** One sentence on a lease that was asked back. */
+/** One sentence about a lease that is being retrieved. */
 export function retrievedForPeople(
   { leaseId, nodeId, expiresUnixMs, closedUnixMs }: LeaseInfo,
   nowUnixMs: number,

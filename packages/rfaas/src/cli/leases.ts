@@ -25,7 +25,7 @@ const WATCH_MS_DEFAULT = 1000
 interface LeasesFlags {
   manager: string
   all?: boolean
-  /** Milliseconds. */
+  /** Milliseconds between two tables; true: WATCH_MS_DEFAULT. */
   watch?: number | true
   json?: true
 }
@@ -56,7 +56,7 @@ export function addLeases(program: Command): void {
     })
 }
 
-/** Before each table: on a terminal it takes the place of the last one. */
+/** What to print before each table: on a terminal it clears the last one. */
 function separator(watch: LeasesFlags['watch'], isFirst: boolean): string {
   if (watch === undefined) return ''
   if (process.stdout.isTTY) return CLEAR
@@ -108,8 +108,8 @@ function stateForPeople(lease: LeaseInfo, nowUnixMs: number): string {
 }
 
 /**
- * A lease with the names and states that programs match on; `end` and `closedUnixMs` are null while it is open, `retrieved`
- * says why it is taken back, or is null.
+ * A lease with the names and states that programs match on. `end` and `closedUnixMs` are null while it is open;
+ * `retrieved` says why it is retrieved, or is null.
  */
 export function leaseForPrograms(lease: LeaseInfo): object {
   const { leaseId, nodeId, tenant, cores, memoryMib, resources, priority, grantedUnixMs, expiresUnixMs, cost } = lease
@@ -129,7 +129,7 @@ export function leaseForPrograms(lease: LeaseInfo): object {
     grantedUnixMs,
     expiresUnixMs,
     closedUnixMs: closed ? lease.closedUnixMs : null,
-    // 64 bits, wider than a number of JSON is everywhere.
+    // A string: 64 bits are more than a JSON number holds everywhere.
     fence: String(lease.fence),
     usage: {
       allocationCoreS: usage?.allocationCoreS ?? 0,

@@ -8,7 +8,7 @@ import { createProgram } from './program.ts'
 
 const isDebug = !['', '0'].includes(process.env['RFAAS_DEBUG'] ?? '')
 
-// A reader that has seen enough (`| head`) is no failure; a full disk is. Neither may raise an exception of its own.
+// A reader that has seen enough (`| head`) is no failure; a full disk is. Neither may become an uncaught exception.
 let outputError: Error | null = null
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') outputError ??= error
@@ -17,7 +17,7 @@ process.stderr.on('error', () => {})
 
 let exiting: Promise<never> | null = null
 
-/** Ends the process once its output has gone: nothing that a command has left open may keep it from ending. */
+/** Ends the process once its output is written, even if a command has left something open. */
 function exit(code: number): Promise<never> {
   exiting ??= flush().then(() => {
     if (outputError === null || code !== EXIT.ok) process.exit(code)
@@ -35,7 +35,7 @@ async function flush(): Promise<void> {
     stream.write('', () => resolve(undefined))
     await promise
   }
-  // An error of a stream is told after the callbacks of its writes.
+  // A stream emits its error after the callbacks of its writes.
   await turn()
 }
 
@@ -45,7 +45,7 @@ function fail(error: unknown): Promise<never> {
   return exit(exitCodeOf(first))
 }
 
-/** What commander complains about, in our form: one sentence, exit code 2. */
+/** Turns an error of commander into a usage error of ours: one sentence, exit code 2. */
 function translate(error: unknown, program: Command): unknown {
   if (!(error instanceof CommanderError)) return error
   const sentence = error.message
@@ -58,7 +58,8 @@ function translate(error: unknown, program: Command): unknown {
 }
 
 process.on('uncaughtException', (error) => void fail(error))
-// Of Node's own warnings a user can do nothing about the experimental ones: node:sqlite is one of them.
+// Hides Node's warnings about experimental features, such as node:sqlite, except for debugging: a user can do nothing
+// about them.
 process.removeAllListeners('warning')
 process.on('warning', (warning) => {
   if (warning.name !== 'ExperimentalWarning' || isDebug) process.stderr.write(`rfaas: ${sentenceOf(warning)}\n`)
@@ -68,7 +69,8 @@ const program = createProgram()
 try {
   await program.parseAsync()
 } catch (error) {
-  // Help and version come as exceptions with exit code 0; help because there was no command, with another.
+  // Commander throws also when it shows help or version: with exit code 0, or another when it shows help because no
+  // command was given.
   const isAskedFor = error instanceof CommanderError && error.exitCode === 0
   const isHelp = error instanceof CommanderError && error.code === 'commander.help'
   if (isHelp && !isAskedFor) await exit(EXIT.usage)

@@ -92,7 +92,7 @@ export function nodeForPrograms(node: NodeInfo, from: Standpoint): object {
   return { nodeId, state, drainReason, url: controlUrl, ...free, labels, pool, fabrics, fromHere, lastHeartbeatUnixMs }
 }
 
-/** Of how many of each, by name. */
+/** Free and total units of each resource, by name. */
 function formatResources({ resources, resourcesFree }: NodeInfo): string {
   const names = Object.keys(resources).sort()
   return names.map((name) => `${name} ${resourcesFree[name] ?? 0}/${resources[name]}`).join(', ') || '-'
@@ -103,12 +103,12 @@ function formatLabels({ labels }: NodeInfo): string {
   return names.map((name) => `${name}=${labels[name]}`).join(', ') || '-'
 }
 
-/** Of how many, and the memory that they take. */
+/** Ready executors of the pool's size, and the memory that they take. */
 function formatPool({ size, ready, memoryMib }: PoolInfo): string {
   return ready === 0 ? `0/${size}` : `${ready}/${size} (${formatMib(memoryMib)})`
 }
 
-/** What a lease would take, and why no RDMA when it would do without. */
+/** The fabric and address that a lease would use, and why not RDMA where it would not. */
 function wayForPeople(chosen: ChosenOffer | null): string {
   if (chosen === null) return 'nothing'
   const { fabric, address, passedOver } = chosen

@@ -39,17 +39,17 @@ export function memoryOption(description: string): Option {
   return new Option('--memory-mib <n>', description).argParser(fromText(parseMemoryMib, '--memory-mib'))
 }
 
-/** May stand there more than once. */
+/** May be given more than once. */
 export function labelOption(description: string): Option {
   return new Option('--label <name=value>', description).argParser(gathered(parseLabel, '--label'))
 }
 
-/** May stand there more than once. */
+/** May be given more than once. */
 export function resourceOption(description: string): Option {
   return new Option('--resource <name=n>', description).argParser(gathered(parseResource, '--resource'))
 }
 
-/** Puts together what the same option says each time. */
+/** Merges the values of an option that is given several times. */
 function gathered<T>(
   parse: (text: string, what: string) => [name: string, value: T],
   what: string,
@@ -117,8 +117,8 @@ export function logLevelOption(): Option {
 }
 
 /**
- * For programs that start a manager or node: it must not outlive them, however they end. With the program's process
- * id it also notices that the program has ended before it could look who its parent is.
+ * For programs that start a manager or node, which must not outlive them, however they end. Given the program's process
+ * id, the manager or node also notices a program that ended before it could look up its parent.
  */
 export function dieWithParentOption(): Option {
   return new Option('--die-with-parent [pid]').argParser(Number).hideHelp()

@@ -1,12 +1,12 @@
 import { Interrupted } from './exit.ts'
 import { stopSignals } from './stop.ts'
 
-/** How long a stopped command may take to drain; then it gives up, and what it started dies with it. */
+/** How long a stopped command may take to drain; then it gives up, and the processes that it started die with it. */
 export const DRAIN_MS_MAX = 10_000
 
 /**
- * Runs something until SIGINT, SIGTERM or SIGHUP, then drains it. A signal that comes while
- * it still starts counts too. A second signal ends the process at once.
+ * Runs something until SIGINT, SIGTERM or SIGHUP, then drains it. A signal during the start counts, too. A second
+ * signal ends the process at once.
  *
  * @param start starts it; its failure is the command's
  * @param ready says that it runs, and where
@@ -32,7 +32,7 @@ export async function serveUntilStopped<T extends { close(): Promise<void> }>(
   )
 }
 
-/** What tells a command that the user has had enough. */
+/** Tells a command that the user wants it to end. */
 export interface Interruption {
   readonly signal: AbortSignal
   /** Lets `work` go on until the interruption, then throws {@link Interrupted}, so that `await using` cleans up. */
@@ -47,11 +47,11 @@ export interface Interruption {
 export async function untilInterrupted<T>(work: (interruption: Interruption) => Promise<T>): Promise<T> {
   using stop = stopSignals()
   const interrupted = stop.stopped.then(() => Promise.reject(new Interrupted('Interrupted before it was done')))
-  // Without a signal nobody may ever look at it.
+  // A command that awaits no `race` when the signal comes must not cause an unhandled rejection.
   interrupted.catch(() => {})
   const done = work({ signal: stop.signal, race: (part) => Promise.race([interrupted, part]) })
   const late = stop.stopped.then(() => within(DRAIN_MS_MAX, done))
-  // Awaited here: `using` gives the signals back when the function is left.
+  // Awaited here, because `using` releases the signals when the function is left.
   return await Promise.race([done, late])
 }
 

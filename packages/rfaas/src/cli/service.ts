@@ -2,11 +2,11 @@ import type { Logger } from 'pino'
 import type { LogLevel } from './options.ts'
 import { serveUntilStopped } from './serve.ts'
 
-/** The flags that every command has that runs until it is stopped. */
+/** The flags of every command that runs until it is stopped. */
 export interface ServiceFlags {
   json?: true
   logLevel?: LogLevel
-  /** The process id of who started us, or that whoever did is meant. */
+  /** The process id of the program that started us; true: our parent, whichever that is. */
   dieWithParent?: number | true
 }
 
@@ -25,7 +25,7 @@ export async function runService<T extends { close(): Promise<void> }>(
   start: () => Promise<T>,
   announce: (service: T) => Announcement,
 ): Promise<void> {
-  // First of all: a parent that ends while we still start must take us with it too.
+  // First of all, so that a parent that ends while we still start takes us with it, too.
   if (flags.dieWithParent !== undefined) {
     const { dieWithParent } = await import('@rfaas/fabric')
     dieWithParent(undefined, flags.dieWithParent === true ? undefined : flags.dieWithParent)

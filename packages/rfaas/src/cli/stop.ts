@@ -3,13 +3,13 @@ import { EXIT } from './exit.ts'
 // npm passes a Ctrl-C on to a process that has already had it from the terminal: both are one key press.
 const SAME_PRESS_MS = 250
 
-/** Ctrl-C and its kin, as a promise. */
+/** The signals that end a process, as an AbortSignal and as a promise. */
 export interface StopSignals {
   /** Fires at the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal
   /** Resolves when `signal` fires. */
   readonly stopped: Promise<void>
-  /** Gives the signals back to the system. */
+  /** Restores the default effect of the signals. */
   [Symbol.dispose](): void
 }
 

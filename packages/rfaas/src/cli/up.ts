@@ -104,7 +104,7 @@ async function startBoth({ host, port, cores, memoryMib, resource, label, fabric
       ...(keepWarmMax === undefined ? {} : { keepWarmMsMax: keepWarmMax }),
     })
     const close = async (): Promise<void> => {
-      // The node first: it tells the manager that its leases have ended.
+      // The node first, because it reports the end of its leases to the manager.
       await node.close()
       await manager.close()
     }
@@ -118,7 +118,7 @@ async function startBoth({ host, port, cores, memoryMib, resource, label, fabric
 /** What to type next: from a shell, then from a program. */
 export function howToUse(url: string): string[] {
   const manager = url === DEFAULT_MANAGER_URL ? '' : ` --manager ${url}`
-  // Whoever came through npx has no `rfaas` on the path.
+  // Under npx there is no `rfaas` on the path.
   const rfaas = process.env['npm_command'] === 'exec' ? 'npx rfaas' : 'rfaas'
   return [
     'Try it in another terminal:',

@@ -2,17 +2,17 @@ import { systemClock, type Clock } from '../clock.ts'
 import { AWAKE_TICK_MS, STANDSTILL_MS_MIN } from './limits.ts'
 
 /**
- * A clock that stands still while the process does: stopped by a signal or a debugger, or on a machine that sleeps. For a
- * manager and a node that stand still together with the only clients that they have: with it no lease expires, and no
- * node counts as lost, for time in which nobody could have said anything.
+ * A clock that stops while the process is stopped: by a signal, by a debugger, or on a machine that sleeps. It is for a
+ * manager and a node that stop together with their only clients: no lease expires, and no node counts as lost, for time
+ * in which none of them could send a message.
  *
- * It ticks, so that it notices a standstill by the tick that did not come.
+ * It ticks every AWAKE_TICK_MS; a tick that is long overdue reveals the standstill.
  */
 export class AwakeClock implements Clock {
   readonly #own: Clock
   readonly #startUnixMs: number
   readonly #startMs: number
-  /** By our own clock, when this one last moved. */
+  /** When this clock last moved, by the clock underneath. */
   #lastMs: number
   #stillMs = 0
 
@@ -23,7 +23,7 @@ export class AwakeClock implements Clock {
     this.#tick()
   }
 
-  /** Goes on from the time at the start, though the wall clock is set. */
+  /** Counts on from the wall clock at the start; setting the wall clock later has no effect. */
   nowUnixMs(): number {
     return this.#startUnixMs + this.nowMonotonicMs() - this.#startMs
   }
@@ -36,7 +36,9 @@ export class AwakeClock implements Clock {
     return nowMs - this.#stillMs
   }
 
-  /** May be early by what the process stood still meanwhile; those who wait for a deadline look at the clock. */
+  /**
+   * May fire early by the time that the process stood still meanwhile; code that waits for a deadline checks the clock.
+   */
   after(delayMs: number, f: () => void, keepsAlive?: boolean): () => void {
     return this.#own.after(delayMs, f, keepsAlive)
   }

@@ -13,7 +13,7 @@ import { SharedClients } from './leases/shared-clients.ts'
 import type { AnyModule, LeaseOptions } from './types.ts'
 
 export interface ConnectOptions {
-  /** On whose account leases are. Default `default`. */
+  /** The tenant that leases are accounted to. Default `default`. */
   tenant?: string
 }
 
@@ -78,7 +78,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    // A lease whose manager is gone ends by itself; closing must not fail for it.
+    // A lease whose manager is gone ends by itself, so a failed release must not fail `close`.
     await Promise.allSettled([...this.#leases].map((lease) => lease.release()))
     this.#manager.close()
     this.#nodes.close()

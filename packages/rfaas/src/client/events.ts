@@ -6,45 +6,48 @@ import type { FabricChoice, RetrievalNotice } from './types.ts'
 /** What a client has done or seen. */
 export type ClientEvent = FabricChosen | LeaseRetrieved | LeaseReplaced | LeasePartLost | LocalClusterLost
 
-/** How it reaches the workers of a new lease, and why by none of the better fabrics. */
+/** The fabric over which the client reaches the workers of a new lease, and why it uses none of the better ones. */
 export interface FabricChosen {
   readonly kind: 'fabric-chosen'
   readonly nodeId: string
   readonly fabric: FabricChoice
   readonly address: string
-  /** It was asked for, so that nothing else was possible. */
+  /** The lease asked for this fabric, so no other was possible. */
   readonly asked: boolean
   readonly passedOver: readonly { readonly fabric: FabricChoice; readonly reason: string }[]
 }
 
-/** One of its leases is taken back. */
+/** A lease of the client is being retrieved. */
 export interface LeaseRetrieved extends RetrievalNotice {
   readonly kind: 'lease-retrieved'
   readonly leaseId: string
   readonly nodeId: string
 }
 
-/** One of its leases goes on with another one in its place. */
+/** A lease of the client was replaced by another one. */
 export interface LeaseReplaced {
   readonly kind: 'lease-replaced'
   readonly leaseId: string
   readonly nodeId: string
   readonly formerLeaseId: string
-  /** Why the former one is over, or about to be. */
+  /** Why the former lease has ended or is about to end. */
   readonly reason: RfaasError
 }
 
-/** One of its leases goes on with what it has on other nodes. */
+/** A lease of the client continues with its parts on other nodes. */
 export interface LeasePartLost {
   readonly kind: 'lease-part-lost'
   readonly leaseId: string
   readonly nodeId: string
   readonly reason: RfaasError
-  /** Workers that are left. */
+  /** Workers that the lease still has. */
   readonly cores: number
 }
 
-/** The thread with the manager and the node of a `local()` cluster has failed: its leases end, and there are no new ones. */
+/**
+ * The thread with the manager and the node of a `local()` cluster has failed: its leases end, and no new ones can be
+ * granted.
+ */
 export interface LocalClusterLost {
   readonly kind: 'local-cluster-lost'
   readonly url: string

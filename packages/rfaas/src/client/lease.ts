@@ -23,9 +23,9 @@ import { coresOf, type LeasedPart } from './leases/leased-part.ts'
 
 /** What `cluster.lease()` has put together. @internal */
 export interface OpenedLease {
-  /** One a node. */
+  /** One per node. */
   parts: LeasedPart[]
-  /** null: parts that are lost are not replaced. */
+  /** null: lost parts are not replaced. */
   openReplacement: OpenReplacement | null
   /** Whether a function may run twice for one call, when its worker is lost. */
   isIdempotent: (name: string) => boolean
@@ -35,17 +35,17 @@ export interface OpenedLease {
 }
 
 export interface ReleaseOptions {
-  /** How long what is in flight may still run. Default 2000; 0: not at all; at most an hour. */
+  /** How long invocations in flight may still run. Default 2000; 0: not at all; at most an hour. */
   graceMs?: number
 }
 
 /**
- * Leased workers, ready to be invoked. Renewed until `release` (or the end of the `await using` block).
+ * Leased workers, ready to be invoked. The lease is renewed until `release` (or the end of the `await using` block).
  *
- * Every invocation can throw, besides what its function throws (`function_failed`): `unknown_function`,
- * `payload_too_large`, `result_too_large`, `queue_full`, `aborted`, and, when the lease is over, what has ended it:
- * `lease_closed` (it was released), `cut_off` (it was released, and the grace was over), `lease_expired`, `lease_retrieved` (also while what was sent before may finish),
- * `executor_lost`, `node_lost`.
+ * Every invocation can fail, besides `function_failed`, with `unknown_function`, `payload_too_large`,
+ * `result_too_large`, `queue_full` or `aborted`, and when the lease is over, with the code of what ended it:
+ * `lease_closed` (released), `cut_off` (released, and still running after the grace), `lease_expired`,
+ * `lease_retrieved` (also while invocations in flight may still finish), `executor_lost`, `node_lost`.
  */
 export class Lease<M = AnyModule> implements AsyncDisposable {
   /** See {@link Invoker.call}. */
@@ -53,14 +53,15 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   /** See {@link Invoker.map}. */
   readonly map: Maps<M>
   /**
-   * Resolves once, when the lease is over, with all its parts: with the reason when something ended it (`lease_expired`,
+   * Resolves once, when all parts of the lease are over: with the reason when something ended it (`lease_expired`,
    * `lease_retrieved`, `executor_lost`, `node_lost`), with null when it was released. Never rejects.
    */
   readonly closed: Promise<RfaasError | null>
   /**
-   * Resolves once: when the lease is taken back, or the first of its parts (an operator or a higher priority wants it, or
-   * its node is drained), with how long what is in flight may take; new invocations are refused with `lease_retrieved`
-   * from then on, where no other part takes them. With null when the lease ends without. Never rejects.
+   * Resolves once, with a notice when the lease or the first of its parts is retrieved (an operator or a higher
+   * priority wants it, or its node is drained). The notice says how long invocations in flight may take; from then on
+   * new invocations fail with `lease_retrieved` unless another part takes them. Resolves with null when the lease ends
+   * without a retrieval. Never rejects.
    */
   readonly retrieved: Promise<RetrievalNotice | null>
   readonly #closed = Promise.withResolvers<RfaasError | null>()
@@ -89,7 +90,10 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     })
   }
 
-  /** What it has on each of its nodes; others after a `replace`, as all that follows here. At least one. */
+  /**
+   * What the lease has on each of its nodes; at least one part. This and all properties below change when a part is
+   * replaced.
+   */
   get parts(): LeasePart[] {
     return this.#replacer.parts.map(({ keeper, channels, fabric, timings }) => {
       const { leaseId: id, nodeId, expires } = keeper
@@ -97,7 +101,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     })
   }
 
-  /** Of its first part, as node and fabric. */
+  /** The id of the first part; `nodeId` and `fabric` are of that part, too. */
   get id(): string {
     return this.#replacer.parts[0].keeper.leaseId
   }
@@ -110,13 +114,13 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     return this.#replacer.parts[0].fabric
   }
 
-  /** Of the part that took longest. */
+  /** Timings of the part that took longest. */
   get timings(): LeaseTimings {
     const all = this.#replacer.parts.map(({ timings }) => timings)
     return all.reduce((a, b) => (b.totalMs > a.totalMs ? b : a))
   }
 
-  /** Workers, of all parts. */
+  /** Number of workers in all parts. */
   get cores(): number {
     return coresOf(this.#replacer.parts)
   }
@@ -135,7 +139,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     return this.#functions.find(name).raw
   }
 
-  /** When the lease ends unless it is renewed, which it is; of several parts the first that would. */
+  /** When the lease would end if it were not renewed: the earliest time of all parts. */
   get expires(): Date {
     return new Date(Math.min(...this.#replacer.parts.map(({ keeper }) => keeper.expires.getTime())))
   }
@@ -145,7 +149,8 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
    *
    * @param byteLength room for the input
    * @param worker which worker. Default: the one with the most free slots
-   * @throws {RfaasError} `payload_too_large`, `queue_full` when all slots are taken, `invalid_argument`, and what has ended the lease
+   * @throws {RfaasError} `payload_too_large`, `queue_full` when all slots are taken, `invalid_argument`, and what has
+   * ended the lease
    */
   reserve(byteLength: number, worker?: number): Slot {
     return this.#dispatcher.reserve(byteLength, worker)
@@ -153,7 +158,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   /**
    * Invokes a raw function on the slot's input and spins until the result is there: the fastest way, about as fast as
-   * the memory. The event loop stands still meanwhile; the lease is renewed all the same.
+   * the memory. The event loop is blocked meanwhile; the keeper thread still renews the lease.
    *
    * @param byteLength how much of the input to send. Default: all of it
    * @returns the result in place: the function's own output bytes, valid until the slot is used again or released
@@ -186,12 +191,12 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   }
 
   /**
-   * Ends the lease. What waits for a slot fails with `lease_closed`; what is in flight finishes within the grace, and is
-   * cut off after it: its executor is killed, and it fails with `cut_off`. Then the capacity goes back. Releasing again
-   * gives the same bill, and a grace that is over sooner counts.
+   * Ends the lease. Invocations that wait for a slot fail with `lease_closed`. Those in flight may finish within the
+   * grace; after it their executor is killed, and they fail with `cut_off`. Then the capacity goes back. Idempotent:
+   * releasing again returns the same bill, and the grace that ends first counts.
    *
-   * @throws {RfaasError} `invalid_argument`; `manager_unreachable`, when the bill cannot be had; the workers are stopped
-   * all the same
+   * @throws {RfaasError} `invalid_argument`; `manager_unreachable` when the manager does not return the bill; the
+   * workers are stopped all the same
    */
   async release({ graceMs = RELEASE_GRACE_MS_DEFAULT }: ReleaseOptions = {}): Promise<Bill> {
     if (typeof graceMs !== 'number' || !(graceMs >= 0 && graceMs <= RETRIEVAL_GRACE_MS_MAX)) {

@@ -9,59 +9,69 @@ import { SLOTS_MAX } from '../protocol/limits.ts'
  * Relations between them are asserted at the end, so that a change to one of them cannot silently break another.
  */
 
-/** Bundles that a client keeps, not to make them again for the next lease. */
+/** Bundles that a client caches, so that the next lease of the same functions need not make them again. */
 export const BUNDLES_KEPT_MAX = 8
 
-/** How long a lease that its client releases may finish what is in flight, unless the client says otherwise. */
+/** Default grace of a release: how long invocations in flight may still run. */
 export const RELEASE_GRACE_MS_DEFAULT = 2_000
 
-/** …and what it gets beside the windows of its workers, where these would leave less. */
+/**
+ * Memory that a lease gets by default in addition to the windows of its workers, when LEASE_MEMORY_MIB_DEFAULT would
+ * leave less.
+ */
 export const LEASE_MEMORY_MIB_BESIDE_WINDOWS = 256
 
 /** How long a client waits before it tries again to renew a lease whose manager or node did not answer. */
 export const LEASE_RENEW_RETRY_MS = 1_000
 
-/** However little time a lease still has, so long a client waits for an answer to a renewal, and before the next one. */
+/** Lower bound of the timeout of a renewal and of the pause before the next one when a lease has little time left. */
 export const LEASE_RENEW_PATIENCE_MS_MIN = 50
 
-/** How long a client leaves a new lease to its first invocations before it asks the node what becomes of it. */
+/** How long a client leaves a new lease to its first invocations before it begins to watch the lease at the node. */
 export const LEASE_LISTEN_DELAY_MS = 10
 
 /**
- * The keeper thread of a client rests before it loads its code, which takes a processor for a tenth of a second and more:
- * most leases are over by then, and a machine whose processors are all in use has them for its calls. It rests for this
- * share of the shortest lease's duration; the first renewal is due after a third.
+ * How long the keeper thread of a client rests before it loads its code, as a share of the shortest lease's duration.
+ * Loading takes a processor for a tenth of a second and more: most leases are over by then, and a machine whose
+ * processors are all in use has them for its calls. The first renewal is due after a third of the duration.
  */
 export const KEEPER_REST_SHARE: number = 1 / 6
 
-/** How long a client that hears from its keeper thread that a lease is over leaves the node to say more of it. */
+/** How long a client whose keeper thread reports the end of a lease waits for a more precise reason from the node. */
 export const LEASE_NEWS_DELAY_MS = 10
 
-/** How long a client whose worker is gone waits for the node to say why. */
+/** How long a client that lost a worker waits for the node to give the reason. */
 export const LEASE_LOSS_REASON_MS = 1_000
 
 /** Connections to nodes that a cluster keeps open though it has no lease there. */
 export const NODE_CLIENTS_IDLE_MAX = 16
 
-/** Immediates that a client takes from one worker in one go: more than a worker with all slots in flight can have sent. */
+/**
+ * Immediates that a client takes from one worker at once: more than a worker with all slots in flight can have sent.
+ */
 export const ARRIVALS_PER_LOOK_MAX: number = 2 * SLOTS_MAX
 
-/** How long a synchronous invocation waits for room in its worker's queue, while no result comes, before the worker counts as broken. */
+/**
+ * How long a synchronous invocation waits for room in its worker's queue, while no result comes, before the worker
+ * counts as broken.
+ */
 export const SUBMIT_MS_MAX = 10_000
 
-/** How long calls wait for slots that are all reserved, while none of them is in use and none is released. */
+/**
+ * How long calls wait while all slots are reserved, none of them is in use and none is released; then they are refused.
+ */
 export const RESERVED_PATIENCE_MS = 1_000
 
-/** Invocations that wait for a slot, unless the lease says otherwise. */
+/** Invocations that may wait for a slot, unless the lease says otherwise. */
 export const QUEUE_MAX_DEFAULT = 1024
 
-/** How long a program that ends waits for the thread of its local cluster to read nothing more. */
+/** How long an exiting program waits for the thread of its local cluster to stop reading requests. */
 export const LOCAL_HALT_MS_MAX = 500
 
-/** How often the clock of a local cluster looks whether it goes on… */
+/** How often the clock of a local cluster ticks… */
 export const AWAKE_TICK_MS = 200
 
-/** …and how long it must not have looked to take that for a standstill of the whole process. */
+/** …and the gap between two of its readings above which the whole process counts as having stood still. */
 export const STANDSTILL_MS_MIN = 500
 
 assert(LEASE_WAIT_MS_MAX < CONTROL_TIMEOUT_MS_MAX, 'a caller can give every wait for a lease a timeout')

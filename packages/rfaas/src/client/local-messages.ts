@@ -1,13 +1,16 @@
-/** What local.ts and the thread that it starts say to each other. */
+/** Messages between local.ts and the thread that it starts. */
 import type { ErrorCode } from '../errors.ts'
 
 export type ToLocalThread =
   | { readonly kind: 'close' }
-  /** The process ends: the thread is to read nothing more, and then sets the word, which somebody waits for. */
+  /**
+   * The process exits: the thread stops reading requests, then sets `done` and wakes the main thread, which waits for
+   * it.
+   */
   | { readonly kind: 'halt'; readonly done: Int32Array<SharedArrayBuffer> }
 
 export type FromLocalThread =
   | { readonly kind: 'up'; readonly url: string }
   | { readonly kind: 'closed' }
-  /** It could not start, or not close. */
+  /** The cluster could not start, or could not close. */
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly sentence: string }

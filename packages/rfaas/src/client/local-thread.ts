@@ -12,7 +12,7 @@ import type { LocalOptions } from './local.ts'
 
 const say = (message: FromLocalThread): void => parentPort!.postMessage(message)
 
-/** Those of our clients, the program's and the node's. */
+/** Open sockets that our servers have accepted, from the program and from the node. */
 const sockets = new Set<Socket>()
 subscribe('net.server.socket', (message) => {
   const { socket } = message as { socket: Socket }
@@ -21,8 +21,9 @@ subscribe('net.server.socket', (message) => {
 })
 
 /**
- * Reads no request any more. In a thread that is being ended Node aborts the whole process when a request arrives: its
- * HTTP/2 then fails an assertion (`onread->IsFunction()`), for the JavaScript that makes a stream of it runs no more.
+ * Destroys the sockets, so that no request arrives any more. When a request arrives in a thread that is being ended,
+ * Node aborts the whole process: its HTTP/2 code fails an assertion (`onread->IsFunction()`), because the JavaScript
+ * that makes a stream of the request no longer runs.
  */
 function readNothing(): void {
   for (const socket of sockets) socket.destroy()
@@ -35,7 +36,7 @@ parentPort!.on('message', (message: ToLocalThread) => {
   readNothing()
   Atomics.store(message.done, 0, 1)
   Atomics.notify(message.done, 0)
-  // Until the thread is ended: no turn of the event loop comes any more, so that nobody connects anew.
+  // Blocks the event loop until the thread is ended, so that no new connection is accepted.
   Atomics.wait(message.done, 0, 1)
 })
 
@@ -44,7 +45,7 @@ try {
   await using stack = new AsyncDisposableStack()
   const manager = await startResourceManager({ port: 0, clock })
   stack.defer(() => manager.close())
-  // Closed first: it tells the manager that its leases have ended.
+  // The node is closed first, because it reports the end of its leases to the manager.
   stack.use(await startNode({ ...(workerData as LocalOptions), managerUrl: manager.url, clock }))
   say({ kind: 'up', url: manager.url })
   await toldToClose.promise

@@ -7,13 +7,13 @@ import { connectWith, type Cluster } from './cluster.ts'
 import { clientEvents, type ClientEvent } from './events.ts'
 import type { FromLocalThread, ToLocalThread } from './local-messages.ts'
 
-/** The thread program beside us, in the form in which we run: TypeScript from src/, JavaScript from dist/. */
+/** The thread program, in the same form as this file: TypeScript from src/, JavaScript from dist/. */
 const THREAD_FILE = new URL(`./local-thread${extname(import.meta.filename)}`, import.meta.url)
 
 export interface LocalOptions {
-  /** Cores to lease from. Default: as many as the machine has. */
+  /** Cores that can be leased. Default: as many as the machine has. */
   cores?: number
-  /** Memory to lease from. Default: half of the machine's. */
+  /** Memory that can be leased. Default: half of the machine's. */
   memoryMib?: number
   /**
    * Executors to keep ready, so that a lease need not wait for the start of a process. Default: 1, or 0 where the
@@ -21,7 +21,7 @@ export interface LocalOptions {
    */
   pool?: number
   /**
-   * How long, at most, an executor is kept for the next lease, where a lease asks for it (`keepWarmMs`). Default 60,000;
+   * Longest time that an executor is kept for the next lease, where a lease asks for it (`keepWarmMs`). Default 60,000;
    * 0 keeps none.
    */
   keepWarmMsMax?: number
@@ -29,8 +29,8 @@ export interface LocalOptions {
 
 /**
  * A cluster of one machine, for the life of this program: a resource manager (in memory) and a node in a thread of this
- * process, on loopback. They run on while the caller's thread computes. Executors are processes of their own and end with
- * this one, however it ends. When this process stands still as a whole, so do its leases.
+ * process, on loopback. Both keep running while the caller's thread computes. Executors are processes of their own and
+ * end with this one, however it ends. While the whole process is stopped, its leases do not expire.
  *
  * @throws {RfaasError} `invalid_argument`, `unsupported`
  */
@@ -47,7 +47,7 @@ export async function local(options: LocalOptions = {}): Promise<Cluster> {
 
 /** The thread with manager and node. Like a server, it keeps the process alive until it is closed. */
 class LocalThread {
-  /** The manager's URL. Rejects with the reason why there is none. */
+  /** Resolves to the manager's URL; rejects with the reason why there is none. */
   readonly up: Promise<string>
   readonly #worker: Worker
   readonly #closed = Promise.withResolvers<void>()
@@ -68,7 +68,7 @@ class LocalThread {
       } else if (message.kind === 'closed') this.#closed.resolve()
       else failure = new RfaasError(message.code, message.sentence)
     })
-    // Followed by `exit`. The program is not ended by it: its leases end, as with a node that is lost.
+    // `exit` follows. The program does not end with the thread: its leases end, as with a lost node.
     this.#worker.on('error', (error) => {
       failure ??= toRfaasError(error, 'internal', 'The thread of the local cluster failed')
     })
@@ -84,7 +84,10 @@ class LocalThread {
     this.#closed.promise.catch(() => {})
   }
 
-  /** Drains: resolves when the executors, the node, the manager and the thread are gone. Of one that failed, too. */
+  /**
+   * Drains: resolves when the executors, the node, the manager and the thread are gone, also when the thread has failed
+   * before.
+   */
   async close(): Promise<void> {
     this.#isClosing = true
     if (this.#worker.threadId === -1) return
@@ -96,7 +99,7 @@ class LocalThread {
     }
   }
 
-  /** The process is about to end the thread, which must be ready for it: see there. */
+  /** Prepares the thread for the exit of the process: see `readNothing` in local-thread.ts. */
   #halt(): void {
     if (!this.#isUp) return
     const done = new Int32Array(new SharedArrayBuffer(4))
@@ -107,7 +110,7 @@ class LocalThread {
 
 function startThread(options: LocalOptions): Worker {
   try {
-    // Nothing of the program's own is for this thread: no --import, no --eval.
+    // The thread must not inherit the program's own Node.js flags, such as --import and --eval.
     return new Worker(THREAD_FILE, { workerData: options, execArgv: [], name: 'rfaas-local' })
   } catch (error) {
     const { name, code } = error as Error & { code?: string }

@@ -2,7 +2,7 @@ import { RfaasError } from '../errors.ts'
 
 /**
  * Reads numbers by name, such as `perCoreS=0.01,perGibS=0.002`. A key that is absent is absent in the result; an
- * unknown one is refused, for it is a typing mistake that would otherwise go unseen.
+ * unknown key is refused, because it is a typing mistake that would otherwise go unseen.
  *
  * @param what names the value in the sentence
  * @throws {RfaasError} `invalid_argument`

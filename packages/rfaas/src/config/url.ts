@@ -1,6 +1,6 @@
 import { RfaasError } from '../errors.ts'
 
-/** Where the commands look for the resource manager when nothing else is said. */
+/** Where the commands look for the resource manager by default. */
 export const DEFAULT_MANAGER_URL = 'http://127.0.0.1:7070'
 
 /**

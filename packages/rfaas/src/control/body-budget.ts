@@ -2,7 +2,7 @@ import type { Http2Stream } from 'node:http2'
 import { CONTROL_BODY_FREE_BYTES } from './limits.ts'
 
 /**
- * Bounds what all bodies that a server is receiving take together. Bodies are read before anybody knows whose they are, so
+ * Bounds the memory of all request bodies that a server is receiving. Bodies are read before their sender is known, so
  * without this a peer could fill our memory with halves of large ones.
  */
 export class BodyBudget {
@@ -14,10 +14,10 @@ export class BodyBudget {
   }
 
   /**
-   * For the body of one stream. Its first CONTROL_BODY_FREE_BYTES are not counted, so that small requests are served
+   * Counts the body of one stream. Its first CONTROL_BODY_FREE_BYTES are not counted, so that small requests are served
    * whatever others send. The rest is given back when the stream closes.
    *
-   * @returns takes so many bytes more; false when there is no room for them
+   * @returns a function that takes so many bytes more; it returns false when there is no room for them
    */
   of(stream: Http2Stream): (bytes: number) => boolean {
     let received = 0

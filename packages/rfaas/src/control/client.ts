@@ -14,8 +14,8 @@ import { callUnary } from './unary-call.ts'
 /**
  * Calls of one control server. Every call throws RfaasError: the server's own, or the `…_unreachable` of the server
  * after at most CONTROL_CALL_TIMEOUT_MS (`timeoutMs` of a call overrides it), or `aborted` when its `signal` fired.
- * A lost server is noticed by pings, also under a stream that says nothing. Connects at the first call, again after
- * a loss. An open stream keeps the process alive, an idle client does not. Leaving the loop over a stream ends it.
+ * Pings detect a lost server, also while a stream is silent. Connects at the first call, and again after a loss. An
+ * open stream keeps the process alive, an idle client does not. Leaving the loop over a stream ends it.
  */
 export interface ControlClient<T extends DescService> {
   readonly rpc: Client<T>

@@ -5,7 +5,7 @@ import type { ErrorCode } from '../errors.ts'
 /** The header (of a stream: the trailer) in which our code travels. */
 export const CODE_HEADER = 'rfaas-code'
 
-/** What a client in another language, which knows Connect's codes only, sees of ours. */
+/** Our codes as Connect's, for clients in other languages, which know only those. */
 const CONNECT_CODES: Record<ErrorCode, Code> = {
   invalid_argument: Code.InvalidArgument,
   unknown_function: Code.NotFound,
@@ -33,7 +33,10 @@ const CONNECT_CODES: Record<ErrorCode, Code> = {
   internal: Code.Internal,
 }
 
-/** What a handler threw, in the shape that travels. Anything that is not ours becomes `internal`. */
+/**
+ * Turns what a handler threw into the error that travels. A ConnectError stays as it is; anything else that is not ours
+ * becomes `internal`.
+ */
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error
   const ours = toRfaasError(error)
@@ -41,8 +44,9 @@ export function toConnectError(error: unknown): ConnectError {
 }
 
 /**
- * What a call threw, as ours again: the server's code and sentence where it gave them, else `fallbackCode` with
- * `action`, a sentence without its end such as "Cannot reach the resource manager at http://…", and the reason.
+ * Turns what a call threw into an RfaasError: with the server's code and sentence where it gave them, else with
+ * `fallbackCode`, `action` (a sentence without its end such as "Cannot reach the resource manager at http://…") and the
+ * reason.
  */
 export function fromConnectError(error: unknown, fallbackCode: ErrorCode, action: string): RfaasError {
   if (!(error instanceof ConnectError)) return toRfaasError(error, fallbackCode, action)

@@ -25,7 +25,7 @@ interface Answer {
   readonly ending: 'end' | 'reset' | 'never' | 'destroy'
 }
 
-/** Says what it is told to, to whoever asks. */
+/** Answers every request as the test has told it. */
 const server = http2.createServer()
 let answer: Answer
 server.on('stream', (stream) => {

@@ -14,13 +14,13 @@ export const CONTROL_MESSAGE_BYTES_MAX: number = BUNDLE_BYTES_MAX + 1024 * 1024
 /** Largest of all other messages. Small, because decoded messages take up to a hundred times as much memory. */
 export const CONTROL_PLAIN_MESSAGE_BYTES_MAX: number = 4 * 1024 * 1024
 
-/** What all large requests that a server is receiving may take of its memory… */
+/** Memory for all large request bodies that a server is receiving at once… */
 export const CONTROL_BODIES_BYTES_MAX: number = 256 * 1024 * 1024
 
-/** …where a request is large beyond this. */
+/** …not counting this many first bytes of each body. */
 export const CONTROL_BODY_FREE_BYTES: number = 64 * 1024
 
-/** How long a TCP connection to a manager may take to open. */
+/** How long a TCP connection to a control server may take to open. */
 export const CONTROL_CONNECT_TIMEOUT_MS = 5_000
 
 /** How long an answer of the control plane may take, unless the caller says otherwise. Streams have no such end. */
@@ -29,10 +29,10 @@ export const CONTROL_CALL_TIMEOUT_MS = 30_000
 /** Longest timeout that a server sets for a call: the longest timer of Node.js. A call with a longer one has none. */
 export const CONTROL_TIMEOUT_MS_MAX: number = 2 ** 31 - 1
 
-/** A connection with calls under way that is silent for this long is asked whether it lives. */
+/** How often a connection with calls under way is pinged… */
 export const CONTROL_PING_INTERVAL_MS = 1_000
 
-/** …and is given up when it does not answer within this time. */
+/** …and how long a ping may remain without an answer before the connection is given up. */
 export const CONTROL_PING_TIMEOUT_MS = 3_000
 
 /** A server probes a connection that was silent for this long, so that vanished machines do not hold streams open. */

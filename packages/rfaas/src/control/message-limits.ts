@@ -19,7 +19,7 @@ export function answerBytesMax(method: DescMethod): number {
 }
 
 /**
- * How messages are decoded. Unknown fields are skipped: kept, each two bytes of them would become some hundred bytes of
- * our heap. Our messages nest four deep at most.
+ * How messages are decoded. Unknown fields are skipped: if they were kept, each two bytes of them would become some
+ * hundred bytes of our heap. Our messages nest four deep at most.
  */
 export const READ_OPTIONS: BinaryReadOptions = { readUnknownFields: false, recursionLimit: 16 }

@@ -29,7 +29,7 @@ export interface ControlServer {
  * Serves Connect RPC over HTTP/2 without TLS. What a handler throws reaches the caller as the same RfaasError. A
  * handler that streams must watch `context.signal`: it aborts when the caller goes away and when the server closes.
  *
- * @throws {RfaasError} `invalid_argument` when it cannot listen there
+ * @throws {RfaasError} `invalid_argument` when the server cannot listen at this host and port
  */
 export async function serveControl(options: ControlServerOptions): Promise<ControlServer> {
   const shutdown = new AbortController()
@@ -89,7 +89,7 @@ async function closeServer(
   shutdown.abort(toConnectError(new RfaasError('closed', 'The server is shutting down')))
   for (const session of sessions) session.close()
   const deadline = setTimeout(() => {
-    // Destroying the session would still wait for a peer that does not read to end its side.
+    // Destroying the session instead would still wait for a peer that does not read to end its side.
     for (const socket of sockets) socket.destroy()
   }, CONTROL_CLOSE_GRACE_MS)
   await closed

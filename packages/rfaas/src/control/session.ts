@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { CONTROL_CONNECT_TIMEOUT_MS, CONTROL_PING_INTERVAL_MS, CONTROL_PING_TIMEOUT_MS } from './limits.ts'
 
-/** In so many parts the time of a ping is counted. */
+/** Timer ticks in which the timeout of a ping is counted. */
 const PING_TICKS = 12
 
 /**
@@ -16,7 +16,7 @@ const PING_TICKS = 12
  */
 export class ControlSession {
   readonly authority: string
-  /** Host and port. Node.js would leave the brackets of an IPv6 address out, and not every server takes that. */
+  /** Host and port. Node.js would leave out the brackets of an IPv6 address, and not every server accepts that. */
   readonly #host: string
   #session: Session | null = null
 
@@ -39,7 +39,7 @@ export class ControlSession {
   }
 
   notifyResponseByteRead(): void {
-    // Pings alone tell whether the server lives: one a second costs less than the bookkeeping to save it.
+    // Only pings detect a lost server: one a second costs less than the bookkeeping to save it.
   }
 
   /** Ends the requests that are open. A later request opens a new session. */
@@ -65,7 +65,7 @@ class Session {
     this.#http2.once('close', () => reject(new ConnectError('closed while connecting', Code.Canceled)))
   }
 
-  /** Whether it takes no more requests: lost, closed, or the server said that it goes away. */
+  /** Whether the session takes no more requests: lost, closed, or the server said that it goes away. */
   get isOver(): boolean {
     return this.#http2.closed || this.#http2.destroyed
   }
@@ -91,7 +91,8 @@ class Session {
   #ping(): void {
     if (this.isOver) return
     let ticks = 0
-    // Time in which we ourselves stand still is not counted: what came meanwhile is yet to be read.
+    // Counted in ticks, so that time in which our own event loop stands still does not count: an answer that came
+    // meanwhile is yet to be read.
     const waiting = setInterval(() => {
       if (++ticks < PING_TICKS) return
       clearInterval(waiting)
@@ -103,7 +104,7 @@ class Session {
   }
 }
 
-/** The kernel alone would try an address that swallows packets for two minutes. */
+/** Connects with a timeout: the kernel alone would try an address that swallows packets for two minutes. */
 function openSocket(authority: URL): Socket {
   const socket = connectSocket({
     host: authority.hostname.replace(/^\[(.*)\]$/, '$1'),

@@ -7,7 +7,7 @@ import { CODE_HEADER, toConnectError } from './errors.ts'
 import { READ_OPTIONS, requestBytesMax } from './message-limits.ts'
 import { collect, PROTO } from './unary-message.ts'
 
-/** A unary method and what answers it, which has no need to know more of a call than its message. */
+/** A unary method and its handler, which needs to know no more of a call than its message. */
 export interface UnaryHandler {
   readonly method: DescMethodUnary
   readonly answer: (input: never) => unknown
@@ -19,8 +19,8 @@ export function isPlainUnary(headers: IncomingHttpHeaders): boolean {
 }
 
 /**
- * Answers a unary call of the Connect protocol, as the library's server would. See `callUnary` for why. The stream's
- * errors are the caller's to hear.
+ * Answers a unary call of the Connect protocol, as the library's server would. See `callUnary` for why. The caller must
+ * listen for the stream's errors.
  */
 export function answerUnary(
   stream: ServerHttp2Stream,
@@ -47,7 +47,7 @@ export function answerUnary(
     if (stream.closed || stream.destroyed) return
     stream.respond({ ...headers, 'content-length': body.byteLength })
     stream.end(body)
-    // Whoever still sends what was refused may stop.
+    // Tells a client that still sends the refused request to stop.
     if (bytes === null) stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
   }
 

@@ -10,9 +10,10 @@ import type { ControlSession } from './session.ts'
 import { collect, pathOf, PROTO } from './unary-message.ts'
 
 /**
- * A unary call of the Connect protocol (connectrpc.com/docs/protocol), in its binary form, on an HTTP/2 session of ours.
- * It says the same as the library's client in one frame instead of three and without its layers: a lease waits for two
- * such calls, in a program that makes no others, and the library takes a millisecond more for each.
+ * Makes a unary call of the Connect protocol (connectrpc.com/docs/protocol), in its binary form, on a
+ * {@link ControlSession}. It sends the same as the library's client in one frame instead of three and without its
+ * layers: a lease waits for two such calls, in a program that makes no others, and the library takes a millisecond more
+ * for each.
  *
  * @throws {ConnectError} what the server threw, or why there is no answer; or what the session threw
  */
@@ -38,7 +39,7 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
     let headers: Headers = {}
     opened.once('response', (received) => (headers = received))
     opened.on('error', answer.reject)
-    // Most often after the answer, and then it says nothing.
+    // Most often comes after the answer; this rejection then has no effect.
     opened.once('close', () => {
       answer.reject(new ConnectError(`the call was ended with HTTP/2 error ${opened.rstCode}`, Code.Unavailable))
     })
@@ -54,7 +55,7 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
   const onTimeout = (): void => giveUp(`no answer within ${timeoutMs} ms`, Code.DeadlineExceeded)
   const timer = timeoutMs === undefined ? undefined : setTimeout(onTimeout, timeoutMs)
   signal?.addEventListener('abort', onAbort)
-  // With its length, for Node.js ends in good order what is given up in the middle.
+  // With the length of the body, because Node.js also ends a stream in good order that is given up in the middle of it.
   const headers = { 'content-type': PROTO, 'content-length': body.byteLength, 'connect-protocol-version': '1' }
   session.request('POST', pathOf(method), headers, {}).then(begin, answer.reject)
   try {
@@ -80,7 +81,8 @@ function errorOf(headers: Headers, body: Uint8Array): ConnectError {
   try {
     return errorFromJsonBytes(body, typeof code === 'string' ? { [CODE_HEADER]: code } : undefined, fallback)
   } catch {
-    // It throws when the body is not an error of the Connect protocol. We are in a listener: nobody would catch that.
+    // `errorFromJsonBytes` throws when the body is not an error of the Connect protocol. In this listener nothing would
+    // catch that.
     return fallback
   }
 }

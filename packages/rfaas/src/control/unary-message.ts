@@ -9,10 +9,10 @@ export function pathOf(method: DescMethod): string {
 }
 
 /**
- * Calls back once with all that a stream brings; with null, as soon as that is clear, when it is too much. Not at all when
- * the stream is ended before its time: what it brought is no message then.
+ * Calls `done` once: with all bytes of a stream, or with null as soon as they are too many. Does not call it when the
+ * stream is ended before its time: its bytes are no message then.
  *
- * @param take asked before each piece is kept; false is too much, too
+ * @param take asked before each piece is kept; false counts as too many bytes
  */
 export function collect(
   stream: Http2Stream,
@@ -32,7 +32,7 @@ export function collect(
     done(null)
   })
   stream.once('end', () => {
-    // Node.js tells of an end, too, when the other side has given up.
+    // Node.js emits `end` also when the other side has given up.
     if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || isRefused) return
     done(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
   })

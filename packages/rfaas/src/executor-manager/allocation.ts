@@ -24,7 +24,7 @@ import { resourceEnvironment } from './resource-environment.ts'
 /** Bytes of the secret that a client shows to one worker. */
 const SECRET_BYTES = 32
 
-/** What an executor is asked to be, checked. */
+/** The checked parameters of the executor that a client asks for. */
 export interface AllocationRequest {
   readonly bundleSha256: string
   readonly fabric: StartMessage['fabric']
@@ -34,14 +34,14 @@ export interface AllocationRequest {
   readonly payloadBytesMax: number
   /** Milliseconds, or -1 always, 0 never. */
   readonly hotTimeoutMs: number
-  /** How long its executor may be kept for the next lease after it was released; 0: not at all. */
+  /** How long the node may keep the executor for the next lease after this one is released; 0: not at all. */
   readonly keepWarmMs: number
 }
 
-/** Kept from an earlier lease, out of the pool, or started for this one. */
+/** Where the executor came from: kept from an earlier lease, taken from the pool, or started for this lease. */
 export type ExecutorStart = 'kept' | 'pooled' | 'cold'
 
-/** What of the node an allocation uses. */
+/** The parts of the node that an allocation uses. */
 export interface AllocationContext {
   readonly clock: Clock
   readonly randomness: Randomness
@@ -53,34 +53,34 @@ export interface AllocationContext {
 
 export interface StartedExecutor extends ReadyMessage {
   readonly executorId: string
-  /** One a worker. */
+  /** One for each worker. */
   readonly secrets: readonly Uint8Array[]
-  /** From the start of the process, or since it was taken, until its workers could be reached. */
+  /** From when the process was started or taken until its workers could be reached. */
   readonly startMs: number
   readonly start: ExecutorStart
 }
 
-/** Why it ended, and the same as a sentence for a person. */
+/** Why the allocation ended: as a reason, and as a sentence for a person. */
 export interface AllocationEnd {
   readonly reason: LeaseEnd
   readonly message: string
 }
 
-/** That a lease is taken back: what runs may still run until the grace is over. */
+/** Notice that a lease is taken back. Running invocations may finish until the grace is over. */
 export interface RetrievalNotice {
   readonly message: string
-  /** From when it was given. */
+  /** Counted from when the notice was given. */
   readonly graceMs: number
 }
 
-/** What one lease has of this node, and its executor process, from allocation to the last meter reading. */
+/** A lease's capacity on this node and its executor process, from allocation to the last meter reading. */
 export class Allocation {
   readonly claims: LeaseClaims
-  /** Resolves when the executor can be reached or never will be. */
+  /** Resolves when the executor can be reached, or when its start has failed. */
   readonly launched: Promise<void>
-  /** Resolves when the process is gone and everything is given back. Not for one whose start failed. */
+  /** Resolves when the process is gone and everything is given back. Never resolves when the start failed. */
   readonly closed: Promise<AllocationEnd>
-  /** Resolves when it is first told that it is taken back. */
+  /** Resolves at the first `retrieve`. */
   readonly noticed: Promise<void>
   readonly #context: AllocationContext
   readonly #giveBack = new DisposableStack()
@@ -88,9 +88,9 @@ export class Allocation {
   readonly #close = Promise.withResolvers<AllocationEnd>()
   readonly #noticed = Promise.withResolvers<undefined>()
   readonly #startedMs: number
-  /** What its executor is told of its resources. */
+  /** Environment variables that tell the executor which resources the lease has. */
   readonly #environment: Readonly<Record<string, string>>
-  /** For whom its executor may be kept after it was released, and how long; null: for nobody. */
+  /** Which leases may take the executor over after the release, and how long it is kept; null: it is not kept. */
   #keep: { readonly what: KeptFor; readonly ms: number } | null = null
   #stoppedMs: number | null = null
   #startMs = 0
@@ -105,7 +105,7 @@ export class Allocation {
   #isClosed = false
   #startFailed = false
 
-  /** @throws {RfaasError} `lease_denied` when the node does not have what it asks for */
+  /** @throws {RfaasError} `lease_denied` when too little of what the lease asks for is free on the node */
   constructor(claims: LeaseClaims, context: AllocationContext) {
     this.claims = claims
     this.#context = context
@@ -118,17 +118,17 @@ export class Allocation {
     this.#environment = resourceEnvironment(context.capacity.total.resources, units, process.env)
   }
 
-  /** Why it ended or is about to; null while it runs. */
+  /** Why the allocation ended or is ending; null while it runs. */
   get end(): AllocationEnd | null {
     return this.#end
   }
 
-  /** Its executor was started, or that failed. */
+  /** Whether the start of the executor has finished, successfully or not. */
   get isLaunched(): boolean {
     return this.#isLaunched
   }
 
-  /** That it is taken back, and how long it may still run; null while it is not. */
+  /** The retrieval notice with the grace that is left; null when the lease is not being taken back. */
   get retrieval(): RetrievalNotice | null {
     if (this.#retrieval === null) return null
     const { message, stopMs } = this.#retrieval
@@ -139,7 +139,7 @@ export class Allocation {
     return this.#isClosed
   }
 
-  /** Its start failed: nothing of it is left, and the lease may be allocated again. */
+  /** Whether the start failed. Nothing is left of this allocation then, and the lease may be allocated again. */
   get startFailed(): boolean {
     return this.#startFailed
   }
@@ -148,17 +148,17 @@ export class Allocation {
     return this.#start
   }
 
-  /** From the start of the process, or since it was taken, until its workers could be reached; 0 before. */
+  /** From when the process was started or taken until its workers could be reached; 0 before. */
   get startMs(): number {
     return this.#startMs
   }
 
-  /** Why its executor was started for it; null when it was not. */
+  /** Why a new executor was started for this lease; null when a ready or kept one was used. */
   get coldReason(): string | null {
     return this.#coldReason
   }
 
-  /** Up to now; final once it is closed. */
+  /** The usage up to now; final once the allocation is closed. */
   get usage(): Usage {
     const untilMs = this.#stoppedMs ?? this.#context.clock.nowMonotonicMs()
     const seconds = (untilMs - this.#startedMs) / 1000
@@ -174,10 +174,10 @@ export class Allocation {
   }
 
   /**
-   * Starts the executor. Call it once, at once.
+   * Starts the executor. Call it once, right after construction.
    *
-   * @throws {RfaasError} `not_found` (the bundle), `module_failed`, `executor_start_failed`, `unsupported`;
-   * the code of its end when the lease ended meanwhile
+   * @throws {RfaasError} `not_found` (the bundle), `module_failed`, `executor_start_failed`, `unsupported`; the code of
+   * the lease's end when it ended during the start
    */
   async start(request: AllocationRequest): Promise<StartedExecutor> {
     try {
@@ -198,8 +198,8 @@ export class Allocation {
   }
 
   /**
-   * Takes it back: the executor finishes what it was sent, and ends. Whoever calls this stops it when the grace is over.
-   * Again with a shorter grace hastens it.
+   * Takes the lease back: the executor finishes the invocations it was sent, and then ends. The caller must call
+   * `stop` when the grace is over. Calling this again with a shorter grace shortens the wait.
    */
   retrieve({ message, graceMs }: RetrievalNotice): void {
     const stopMs = this.#context.clock.nowMonotonicMs() + graceMs
@@ -209,23 +209,23 @@ export class Allocation {
     }
     this.#retrieval = { message: `Lease ${this.claims.leaseId} was retrieved: ${message}`, stopMs }
     this.#noticed.resolve(undefined)
-    // One that starts is told when it has: the client is about to connect, and is refused.
+    // An executor that is still starting is drained after its start: the client, about to connect, is then refused.
     void this.launched.then(() => this.#executor?.drain())
   }
 
   /**
-   * Drains the executor, or kills it when it has not started yet. Of two reasons the first stands.
+   * Drains the executor, or kills it when it has not started yet. Of several ends, the first one is kept.
    *
-   * @param graceMs for what it runs; 0 kills it at once
+   * @param graceMs how long running invocations may take to finish; 0 kills the executor at once
    */
   async stop(end: AllocationEnd, graceMs: number = EXECUTOR_DRAIN_GRACE_MS): Promise<AllocationEnd> {
     if (this.#end !== null) {
-      // Who cannot wait any longer does not wait for the grace that another one has given.
+      // A caller with grace 0 does not wait for the grace of an earlier call.
       if (graceMs === 0) void this.#executor?.stop(0)
       return this.closed
     }
     this.#end = end
-    // A start under way ends with its process, and gives everything back.
+    // Killing the process makes a start under way fail, and that gives everything back.
     if (!this.#isLaunched) void this.#executor?.stop(0)
     await this.launched
     const kept = await this.#park(end, graceMs)
@@ -243,7 +243,8 @@ export class Allocation {
     const bundle = await this.#context.bundles.pin(bundleSha256)
     this.#giveBack.defer(bundle.release)
     if (this.#end !== null) throw this.#closedError(this.#end)
-    // What it has of resources it was told before its functions were loaded: the next lease may get others.
+    // An executor with resources is not kept: its environment was set before its functions were loaded, and names the
+    // units of this lease; the next lease may get others.
     if (Object.keys(resources).length === 0) {
       const what = { tenant, bundleSha256, fabric: shape.fabric, cores, memoryMib }
       this.#keep = { what, ms: this.#context.kept.keptMs(keepWarmMs) }
@@ -263,12 +264,12 @@ export class Allocation {
     }
   }
 
-  /** In an executor that was kept for this; null when there is none, or it does not start again. */
+  /** Starts the lease in a kept executor; null when there is none, or when it does not start again. */
   async #startKept(order: StartOrder): Promise<ReadyMessage | null> {
     const { kept } = this.#context
     const taken = this.#keep === null ? null : kept.take(this.#keep.what)
     if (taken !== null) this.#use(taken, 'kept')
-    // Not before it was taken: it would be in its own way.
+    // Only after `take`: otherwise the kept executor itself could be killed to make room.
     await kept.makeRoom()
     if (this.#end !== null) throw this.#closedError(this.#end)
     if (taken === null) return null
@@ -299,7 +300,7 @@ export class Allocation {
     this.#start = start
   }
 
-  /** Parks the executor of a lease that was released, if it may be kept; null when it is not, or could not be. */
+  /** Parks the executor of a released lease if it may be kept; null when it may not be kept or could not be parked. */
   async #park(end: AllocationEnd, graceMs: number): Promise<KeptExecutor | null> {
     const executor = this.#executor
     if (executor === null || this.#keep === null || this.#keep.ms <= 0 || graceMs <= 0) return null

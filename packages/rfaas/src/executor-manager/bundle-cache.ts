@@ -9,23 +9,23 @@ import type { Clock } from '../clock.ts'
 export interface BundleCacheOptions {
   folder: string
   clock: Clock
-  /** What all bundles together may hold. Default 1 GiB. */
+  /** Limit for the size of all bundles together. Default 1 GiB. */
   sizeBytesMax?: number
 }
 
-/** A bundle that stays where it is until it is released. */
+/** A bundle that is not evicted until it is released. */
 export interface PinnedBundle {
   readonly path: string
-  /** Twice is fine. */
+  /** Idempotent. */
   release(): void
 }
 
 const SUFFIX = '.mjs'
 
 /**
- * Bundles on disk under the SHA-256 of their code. Several nodes of one user may share the folder: files come by
- * rename and are complete or absent, and a bundle in use is marked by its time of modification, which every node
- * respects when it makes room; the least recently used go first.
+ * Bundles on disk, each named by the SHA-256 of its code. Several nodes of one user may share the folder: a file
+ * appears by rename, so it is complete or absent. Pinned bundles get their modification time renewed; eviction, on
+ * every node, spares recently marked files and removes the least recently used first.
  */
 export class BundleCache {
   readonly #folder: string
@@ -33,7 +33,7 @@ export class BundleCache {
   readonly #sizeBytesMax: number
   readonly #pins = new Map<string, number>()
   #cancelTouch: (() => void) | null = null
-  /** One put at a time: two that make room at once would both count on the same room. */
+  /** Serializes puts: two concurrent ones would both count on the same free space. */
   #lastPut: Promise<unknown> = Promise.resolve()
 
   private constructor({ folder, clock, sizeBytesMax = BUNDLE_CACHE_BYTES_MAX }: BundleCacheOptions) {
@@ -45,7 +45,7 @@ export class BundleCache {
   /** @throws {RfaasError} `invalid_argument` when the folder cannot be made */
   static async open(options: BundleCacheOptions): Promise<BundleCache> {
     try {
-      // For this user alone: what lies here is run.
+      // Readable and writable by this user alone, because executors run these files.
       await mkdir(options.folder, { recursive: true, mode: 0o700 })
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
@@ -54,7 +54,7 @@ export class BundleCache {
     return new BundleCache(options)
   }
 
-  /** Whether the bundle is here and whole. A damaged one is removed, so that it is sent again. */
+  /** Whether the bundle is here and undamaged. A damaged one is removed, so that the client sends it again. */
   async has(sha256: string): Promise<boolean> {
     const path = this.#pathOf(sha256)
     const code = await readFile(path).catch(() => null)
@@ -68,8 +68,8 @@ export class BundleCache {
   }
 
   /**
-   * @throws {RfaasError} `invalid_argument` when `code` is too large or is not what its name says; `lease_denied` when
-   * there is no room
+   * @throws {RfaasError} `invalid_argument` when `code` is too large or does not match `sha256`; `lease_denied` when
+   * the cache has no room
    */
   async put(sha256: string, code: Uint8Array): Promise<void> {
     const path = this.#pathOf(sha256)
@@ -103,7 +103,7 @@ export class BundleCache {
   }
 
   /**
-   * Keeps the bundle for an executor; it may import it again and again until it is released.
+   * Protects the bundle from eviction until the release. The executor may import it repeatedly.
    *
    * @throws {RfaasError} `not_found` when the bundle is not here or was damaged
    */
@@ -134,7 +134,7 @@ export class BundleCache {
   }
 
   #pathOf(sha256: string): string {
-    // The name comes from the other side of the network and becomes a path.
+    // The name comes over the network and becomes a path.
     if (!/^[0-9a-f]{64}$/.test(sha256)) {
       throw new RfaasError('invalid_argument', `Not a SHA-256 of 64 lower-case hex digits: ${JSON.stringify(sha256)}`)
     }
@@ -152,7 +152,7 @@ export class BundleCache {
 
   async #touch(sha256: string): Promise<void> {
     const now = new Date(this.#clock.nowUnixMs())
-    // Gone means that somebody emptied the cache by hand; whoever needs the bundle will see.
+    // The file is missing when somebody emptied the cache by hand; the next use of the bundle reports that.
     await utimes(this.#pathOf(sha256), now, now).catch(() => {})
   }
 

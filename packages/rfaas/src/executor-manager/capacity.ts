@@ -9,10 +9,10 @@ export interface Capacity {
   readonly resources: Resources
 }
 
-/** What a lease has of a node. */
+/** The capacity that a lease holds on a node. */
 export interface Taken {
   readonly units: Units
-  /** Calling it twice is fine. */
+  /** Idempotent. */
   giveBack(): void
 }
 
@@ -21,8 +21,8 @@ interface Share extends Capacity {
 }
 
 /**
- * The node's own count of what it has given out. The resource manager counts too, but it may have restarted or be
- * wrong; here is where a core is given to one lease only, and which of its resources a lease gets.
+ * The node's own count of what it has given to leases. The resource manager counts too, but may have restarted or be
+ * wrong. This ledger ensures that each core belongs to one lease only, and decides which resource units a lease gets.
  */
 export class CapacityLedger {
   readonly total: Capacity
@@ -42,7 +42,7 @@ export class CapacityLedger {
     return { cores, memoryMib, resources }
   }
 
-  /** @throws {RfaasError} `lease_denied` when it is not there; `internal` when the lease has taken before */
+  /** @throws {RfaasError} `lease_denied` when too little is free; `internal` when the lease already holds capacity */
   take(leaseId: string, asked: Capacity): Taken {
     if (this.#taken.has(leaseId)) throw new RfaasError('internal', `Lease ${leaseId} has its cores and memory already`)
     const { cores, memoryMib, resources } = asked
@@ -61,7 +61,7 @@ export class CapacityLedger {
     return { units, giveBack }
   }
 
-  /** The lowest that are free. */
+  /** The lowest free unit numbers. */
   #choose(name: string, amount: number): number[] {
     const used = new Set<number>()
     for (const { units } of this.#taken.values()) {

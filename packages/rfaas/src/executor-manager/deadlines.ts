@@ -1,18 +1,16 @@
 import type { Clock } from '../clock.ts'
 
-/**
- * Wakes up at least this often: timers count monotonic time, deadlines are on the wall clock, and that one may be set.
- */
+/** Longest sleep: timers count monotonic time, but the deadlines are on the wall clock, which may be set meanwhile. */
 const SLEEP_MS_MAX = 10_000
 
-/** A deadline on the wall clock for each of many keys, behind one timer. */
+/** One wall-clock deadline for each key, all behind one timer. */
 export class Deadlines {
   readonly #clock: Clock
   readonly #onDue: (key: string) => void
   readonly #unixMs = new Map<string, number>()
   #cancelTimer: (() => void) | null = null
 
-  /** @param onDue called once for a deadline that has come; it may set the next one */
+  /** @param onDue called once for each deadline that has passed; it may set the key's next one */
   constructor(clock: Clock, onDue: (key: string) => void) {
     this.#clock = clock
     this.#onDue = onDue
@@ -37,7 +35,7 @@ export class Deadlines {
   #arm(): void {
     this.#cancelTimer?.()
     this.#cancelTimer = null
-    // A node has at most as many leases as cores: a scan costs less than a heap would explain.
+    // A node has at most as many leases as cores, so a linear scan is cheap enough; no heap is needed.
     let nextUnixMs = Infinity
     for (const unixMs of this.#unixMs.values()) nextUnixMs = Math.min(nextUnixMs, unixMs)
     if (nextUnixMs === Infinity) return

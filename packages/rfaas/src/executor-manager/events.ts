@@ -8,9 +8,9 @@ import type { KeptState } from './kept-executors.ts'
 
 /** What a node has done or seen. */
 export type NodeEvent =
-  /** Also after either side has restarted. */
+  /** Also published after the node or the manager has restarted. */
   | { readonly kind: 'registered'; readonly nodeId: string }
-  /** The first heartbeat that failed after one that did not; leases run on. */
+  /** The first heartbeat that failed after a successful one; leases run on. */
   | { readonly kind: 'manager-away'; readonly nodeId: string; readonly error: RfaasError }
   | { readonly kind: 'manager-back'; readonly nodeId: string }
   | {
@@ -19,7 +19,7 @@ export type NodeEvent =
       readonly leaseId: string
       readonly startMs: number
       readonly start: ExecutorStart
-      /** Why its executor was started for it; null when it was not. */
+      /** Why a new executor was started for the lease; null when a ready or kept one was used. */
       readonly coldReason: string | null
     }
   | {
@@ -29,17 +29,19 @@ export type NodeEvent =
       readonly end: AllocationEnd
       readonly usage: Usage
     }
-  /** Also when an executor has left the pool, to become that of a lease. */
+  /** Also published when a lease takes an executor from the pool. */
   | ({ readonly kind: 'pool-changed'; readonly nodeId: string } & PoolState)
-  /** An executor is kept of a lease that was released, or one that was is taken or given up. */
+  /** The executor of a released lease was kept, or a kept executor was taken or ended. */
   | ({ readonly kind: 'kept-changed'; readonly nodeId: string } & KeptState)
-  /** An executor for the pool could not be started, or died; said of the first of a row. Another one is tried later. */
+  /**
+   * An executor for the pool could not be started, or died. Published for the first failure in a row; the pool retries.
+   */
   | { readonly kind: 'pool-failure'; readonly nodeId: string; readonly error: RfaasError }
 
 /** Where every node of this process publishes its {@link NodeEvent}s. */
 export const nodeEvents: Channel = channel('rfaas.executor-manager')
 
-/** Publishes what has happened, after the fact; free while nobody listens. */
+/** Publishes an event after it has happened; costs nothing while nobody listens. */
 export function publish(event: NodeEvent): void {
   nodeEvents.publish(event)
 }

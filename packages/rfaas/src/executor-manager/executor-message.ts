@@ -3,9 +3,10 @@ import type { FailedMessage, FromExecutor } from '../executor/messages.ts'
 const FAILED_CODES: readonly FailedMessage['code'][] = ['module_failed', 'executor_start_failed', 'unsupported']
 
 /**
- * Checks what came over the pipe: functions of a tenant run in that process and can write there too.
+ * Checks a message from the executor's pipe. It is untrusted: the tenant's functions run in that process and can write
+ * to the pipe too.
  *
- * @returns null when it is not what an executor of `workerCount` workers says
+ * @returns null when it is not a valid message of an executor with `workerCount` workers
  */
 export function readMessage(raw: unknown, workerCount: number): FromExecutor | null {
   if (!isRecord(raw)) return null

@@ -11,15 +11,15 @@ import { memoryBytesOf } from './process-memory.ts'
 
 export interface ExecutorPoolOptions {
   readonly size: number
-  /** What most leases ask for: what the pool holds until there was a lease. */
+  /** The shape that the pool prepares before the first lease: what most leases ask for. */
   readonly firstShape: ExecutorShape
   readonly clock: Clock
   readonly executorPath: string
   readonly fabrics: PrepareOrder['fabrics']
-  /** Whether a core of the machine had little to do since this was asked last. */
+  /** Whether a core of the machine was mostly idle since the previous call. */
   readonly hasIdleCore: () => boolean
   readonly onChange: (state: PoolState) => void
-  /** Of several failures in a row, the first. */
+  /** Called for the first of several failures in a row. */
   readonly onFailure: (error: RfaasError) => void
 }
 
@@ -32,9 +32,9 @@ interface Held extends ExecutorShape {
 }
 
 /**
- * Where the executors of a node come from: out of a pool of processes that have been started before anybody asked, or,
- * when none of them fits, started now. None comes back, so that no tenant meets what another one has left; what is kept
- * for the same tenant is kept-executors.ts.
+ * Provides the executors of a node: from a pool of processes that were started in advance, or, when none of them fits,
+ * started on demand. An executor never returns to the pool, so no tenant meets another tenant's leftovers; executors
+ * kept for the same tenant are in kept-executors.ts.
  */
 export class ExecutorPool implements Executors {
   readonly #options: ExecutorPoolOptions
@@ -56,16 +56,18 @@ export class ExecutorPool implements Executors {
     return { size: this.#plan.size, ready: ready.length, memoryMib }
   }
 
-  /** An executor for a lease. One that still starts will do, too: it is ahead of any other. */
+  /**
+   * Returns an executor for the lease. One that is still starting also counts: it will be ready sooner than a new one.
+   */
   take(asked: ExecutorShape): TakenExecutor {
     const { clock, hasIdleCore } = this.#options
     const coldReason = this.#misfit(asked)
     const fit = coldReason === null ? bestFit(asked, this.#held) : -1
     const workers = Math.min(asked.workers, POOL_WORKERS_MAX)
     if (asked.workers <= POOL_LEASE_WORKERS_MAX) this.#plan.leased({ ...asked, workers }, clock.nowMonotonicMs())
-    // A lease waits for its executor: all else comes after it has been told to start.
+    // Deferred, because the lease waits: its executor must be told to start before anything else happens.
     setImmediate(() => {
-      // From here on it is looked whether there is one.
+      // Start measuring idle cores now; the first reading is only a baseline.
       hasIdleCore()
       this.#changed()
     })
@@ -78,7 +80,7 @@ export class ExecutorPool implements Executors {
     return { process, meters, coldReason }
   }
 
-  /** Does what is to be done by now, and sees to it that the rest is done in time. */
+  /** Executes the plan's current step, and sets a timer for the next one. */
   #refill(): void {
     this.#cancelTimer?.()
     this.#cancelTimer = null
@@ -92,7 +94,7 @@ export class ExecutorPool implements Executors {
     this.#cancelTimer = clock.after(Math.max(0, againAtMs - clock.nowMonotonicMs()), () => this.#refill())
   }
 
-  /** Ends those that nobody has taken. */
+  /** Ends the executors that no lease has taken. */
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelTimer?.()
@@ -128,7 +130,7 @@ export class ExecutorPool implements Executors {
       const { how } = await process.exited
       if (isMine()) throw new RfaasError('executor_lost', `An executor of the pool ${how}${process.lastOutput}`)
     } catch (error) {
-      // Of one that was taken the lease tells.
+      // The failure of an executor that was taken is reported by its lease.
       if (isMine()) this.#failed(held, toRfaasError(error, 'executor_start_failed', 'Cannot start an executor'))
     }
   }

@@ -76,7 +76,7 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
     const childPid = addresses[1]!
     assert.equal(existsSync(`/proc/${childPid}`), true)
     assert.equal((await executor.stop(50)).how, 'was ended by signal SIGKILL')
-    // Nobody reaps orphans in some containers: gone or a zombie, it runs no more.
+    // Some containers do not reap orphans: a process that is gone or a zombie runs no more.
     const state = await readFile(`/proc/${childPid}/stat`, 'utf8').catch(() => ') Z')
     assert.match(state, /\) [ZX]/)
   })
@@ -157,7 +157,7 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
     for (let lease = 0; lease < 2; lease++) {
       assert.equal(await executor.park(10_000), true)
       for (const pid of all) while ((await stateOf(pid)) !== 'T') await setImmediate()
-      // What it said belongs to the lease that is over.
+      // Its output belonged to the lease that is over.
       assert.equal(executor.lastOutput, '')
       executor.start({ ...ORDER, secrets: [new Uint8Array(32)] })
       assert.deepEqual((await executor.ready(10_000)).addresses, [addresses[0]])
@@ -220,7 +220,7 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
       assert.match(how, offence)
       assert.equal(code, null)
       assert.equal(existsSync(`/proc/${executor.pid}`), false)
-      // Of two answers the first may stand; all else is none.
+      // Of two answers the first may be accepted; any other misuse leaves no answer.
       if (!what.startsWith('two')) assert.match((ready as Error).message, /^executor_start_failed: .* was killed: it /)
     })
   }
@@ -250,7 +250,7 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
     await executor.ready(10_000)
     const stopping = executor.stop(10_000)
     while (existsSync(`/proc/${executor.pid}/fd/${FD}`)) await setImmediate()
-    // For the loop to hear of the end of the pipe; of that of the process it then cannot hear in time.
+    // These turns let the event loop see the end of the pipe; the wait then keeps it from seeing the exit in time.
     for (let turn = 0; turn < 3; turn++) await setImmediate()
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXECUTOR_GONE_GRACE_MS + 200)
     assert.equal((await stopping).how, 'ended with code 7')

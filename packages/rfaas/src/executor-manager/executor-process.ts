@@ -20,68 +20,74 @@ import type { Executor } from './executors.ts'
 import { continueMarked, endMarked, EXECUTOR_MARK, stopMarked } from './marked-processes.ts'
 import { OutputRing } from './output-ring.ts'
 
-/** After the process is gone, its output pipes may still be held open by a process that it left behind. */
+/**
+ * How long to wait for the output pipes after the process is gone: a process that it left behind may hold them open.
+ */
 const OUTPUT_CLOSE_MS_MAX = 200
 
 export interface ExecutorProcessOptions {
   executorPath: string
-  /** Becomes METER_PAGE_FD there. Ours stays ours to close. */
+  /** The executor inherits it as METER_PAGE_FD. The caller still owns this descriptor and closes it. */
   meterPageFd: number
-  /** Of one worker. */
+  /** Heap of one worker. */
   heapMib: number
 }
 
-/** What an executor is told to start with; the size of its heap it has from its options. */
+/** The content of the `start` message; ExecutorProcess adds the heap size from its options. */
 export type StartOrder = Omit<StartMessage, 'kind' | 'heapMib'>
 export type PrepareOrder = Omit<PrepareMessage, 'kind' | 'heapMib'>
 
 /** How a process ended. */
 export interface ProcessExit {
-  /** null when a signal or we ended it, or when it could not be started. */
+  /** null when a signal or this node ended the process, or when it could not be started. */
   readonly code: number | null
   /** "ended with code 1", "was killed: it closed …" and the like. */
   readonly how: string
 }
 
 /**
- * One executor process, from its start to its end: perhaps told to `prepare`, then to `start`, then perhaps to `park` and
- * to `start` again. It answers each once; whatever else it says, a function has said.
+ * One executor process, from its start to its end: optionally told to `prepare`, then to `start`, then optionally to
+ * `park` and to `start` again. It answers each message once; anything else on the pipe was written by a function.
  */
 export class ExecutorProcess implements Executor {
   /** Absent when the process could not be started. */
   readonly pid: number | undefined
-  /** Settles when the process is gone and all that it said is read. Never rejects. */
+  /** Settles when the process is gone and its output is read completely. Never rejects. */
   readonly exited: Promise<ProcessExit>
   readonly #child: ChildProcess
-  /** Absent when the process could not be started. What comes out of it may be from a function, and anything. */
+  /**
+   * The message pipe; absent when the process could not be started. Untrusted, because functions can write to it, too.
+   */
   readonly #pipe: Socket | undefined
   readonly #reader = new MessageReader()
   readonly #heapMib: number
   #workerCount = 0
-  /** In its environment, by which we find what its functions have started, in whatever group or session. */
+  /**
+   * Mark in the executor's environment. It finds the processes that functions have started, in any group or session.
+   */
   readonly #mark = randomUUID()
-  /** Stopping and continuing what has the mark, one after the other. */
+  /** The tail of the queue that stops and continues marked processes, one operation after the other. */
   #marking: Promise<unknown> = Promise.resolve()
-  /** Whether functions of a tenant may have run in it. */
+  /** Whether a tenant's functions may have run in the process. */
   #wasStarted = false
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
   readonly #preparation = Promise.withResolvers<FailedMessage | null>()
   #answer = Promise.withResolvers<FailedMessage | ReadyMessage>()
   #parking = Promise.withResolvers<true>()
-  /** Answers that it owes us. */
+  /** Answers that the executor still has to send. */
   #owed: ('prepared' | 'answer' | 'parked')[] = []
-  /** Whether the kernel holds it. */
+  /** Whether the process is stopped by SIGSTOP. */
   #isStopped = false
   readonly #exitListeners = new Set<(exit: ProcessExit) => void>()
-  /** What it did with the pipe that nobody may; null while it behaves. */
+  /** How the process misused the pipe; null while it has not. */
   #offence: string | null = null
   #isGone = false
   #stopping: Promise<ProcessExit> | null = null
 
-  /** Starts the process. What goes wrong with it is told by `prepared`, `ready` and `exited`. */
+  /** Starts the process. Failures are reported by `prepared`, `ready` and `exited`. */
   constructor({ executorPath, meterPageFd, heapMib }: ExecutorProcessOptions) {
     const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'pipe']
-    // Not Node's own 'ipc': what a function writes there and cannot be decoded is an exception here.
+    // Not Node's own 'ipc': undecodable bytes that a function writes there would throw an exception in this process.
     stdio[MESSAGES_FD] = 'pipe'
     stdio[METER_PAGE_FD] = meterPageFd
     this.#heapMib = heapMib
@@ -90,7 +96,8 @@ export class ExecutorProcess implements Executor {
       stdio,
       env: executorEnvironment(process.env, this.#mark),
       cwd: '/',
-      // A group of its own: Ctrl-C at a terminal is for us, who then drain; and what a function started goes with it.
+      // Its own process group: Ctrl-C at a terminal reaches only the node, which then drains; a kill of the group
+      // includes what functions have started.
       detached: true,
     })
     this.pid = this.#child.pid
@@ -98,28 +105,28 @@ export class ExecutorProcess implements Executor {
     this.#child.stderr?.on('data', (chunk: Buffer) => this.#output.push(chunk))
     this.#pipe = this.#child.stdio?.[MESSAGES_FD] as Socket | undefined
     this.#pipe?.on('data', (chunk: Buffer) => this.#hear(chunk))
-    // Always followed by `close`; unheard, it would be an exception of ours.
+    // Always followed by `close`; without a listener it would be an uncaught exception here.
     for (const stream of [this.#child.stdout, this.#child.stderr, this.#pipe]) stream?.on('error', () => {})
     this.exited = this.#watchExit()
     void this.exited.then((exit) => this.#exitListeners.forEach((listener) => listener(exit)))
   }
 
   /**
-   * Calls `listener` when the process is gone, for who may let go of it before: gives what calls that off. Not when it is
-   * gone already.
+   * Calls `listener` when the process is gone, unless it is gone already. Returns a function that removes the listener,
+   * for callers that let go of the process earlier.
    */
   onExit(listener: (exit: ProcessExit) => void): () => void {
     this.#exitListeners.add(listener)
     return () => this.#exitListeners.delete(listener)
   }
 
-  /** Has it load what every lease needs. Call it once, before `start`. */
+  /** Tells the executor to load what every lease needs. Call it once, before `start`. */
   prepare(order: PrepareOrder): void {
     this.#owed.push('prepared')
     this.#send({ kind: 'prepare', heapMib: this.#heapMib, ...order })
   }
 
-  /** Makes it the executor of a lease. Call it once, and once more after each time that it was parked. */
+  /** Makes this the executor of a lease. Call it once, and once more after each time that it was parked. */
   start(order: StartOrder): void {
     if (this.#isStopped) this.#resume()
     this.#workerCount = order.secrets.length
@@ -128,14 +135,14 @@ export class ExecutorProcess implements Executor {
     this.#send({ kind: 'start', heapMib: this.#heapMib, ...order })
   }
 
-  /** The last lines that the process said, on a line of their own; empty when it said nothing. */
+  /** The last lines of the process's output, starting on a new line; empty when there was no output. */
   get lastOutput(): string {
     const lines = this.#output.lastLines(EXECUTOR_OUTPUT_LINES)
     return lines === '' ? '' : `; its last output:\n${lines}`
   }
 
   /**
-   * Waits until it has done what `prepare` asks for. Call it once.
+   * Waits until the executor has done what `prepare` asks for. Call it once.
    *
    * @throws {RfaasError} `executor_start_failed` with the reason and the last output
    */
@@ -156,8 +163,9 @@ export class ExecutorProcess implements Executor {
   }
 
   /**
-   * Lets it finish what it runs and stay for another `start`, if it can: else it ends by itself, and is killed after
-   * `graceMs`. While it is parked it does not run at all, nor does what its functions have started.
+   * Lets the executor finish its running invocations and then stay for another `start`, if it can. Otherwise it ends by
+   * itself, or is killed after `graceMs`. While parked it does not run at all, nor do processes that its functions
+   * started.
    *
    * @returns whether it is parked; if not, it is gone
    */
@@ -177,12 +185,15 @@ export class ExecutorProcess implements Executor {
     }
   }
 
-  /** Lets it finish what it runs; it then ends by itself. */
+  /** Lets the executor finish its running invocations; it then ends by itself. */
   drain(): void {
     this.#send({ kind: 'drain' })
   }
 
-  /** Lets it finish what it runs, and kills it after `graceMs`. Calling it again does not prolong that. */
+  /**
+   * Lets the executor finish its running invocations, and kills it after `graceMs`. A later call does not extend the
+   * grace.
+   */
   stop(graceMs: number): Promise<ProcessExit> {
     if (graceMs === 0) this.kill()
     return (this.#stopping ??= this.#drain(graceMs))
@@ -220,7 +231,7 @@ export class ExecutorProcess implements Executor {
     }
   }
 
-  /** Takes what came over the pipe: the answers that it owes us, and whatever functions write there. */
+  /** Handles data from the pipe: owed answers of the executor, and whatever functions write there. */
   #hear(chunk: Buffer): void {
     if (this.#owed.length === 0) return this.#convict(`it wrote to descriptor ${MESSAGES_FD} after its one answer`)
     try {
@@ -234,7 +245,7 @@ export class ExecutorProcess implements Executor {
     const owed = this.#owed.shift()
     if (message?.kind === 'prepared' && owed === 'prepared') return this.#preparation.resolve(null)
     if (message?.kind === 'failed' && owed !== undefined) {
-      // One that could not be prepared will not start either.
+      // An executor that could not be prepared cannot start either, so nothing else is owed.
       this.#owed = []
       this.#preparation.resolve(message)
       return this.#answer.resolve(message)
@@ -244,12 +255,12 @@ export class ExecutorProcess implements Executor {
     throw new Error('a line that is not its one answer')
   }
 
-  /** The pipe is for executor and node alone: a process whose functions touch it is killed. */
+  /** Kills a process whose functions touched the pipe, which only the executor and the node may use. */
   #convict(offence: string): void {
     if (this.#offence !== null) return
     this.#offence = offence
     this.kill()
-    // There may be much more of it.
+    // Do not read the rest; there may be much more.
     this.#pipe?.destroy()
   }
 
@@ -258,17 +269,17 @@ export class ExecutorProcess implements Executor {
     const closed = Promise.withResolvers<undefined>()
     this.#child.once('close', () => closed.resolve(undefined))
     this.#child.on('error', (error) => {
-      // Also comes when it could not be killed; only without a process is it the end.
+      // `error` also comes when a kill failed; it means the end only when there is no process.
       if (this.pid === undefined) resolve({ code: null, how: `could not be started: ${error.message}` })
     })
-    // Most often the end of the pipe is the end of the process, of which we hear next.
+    // Usually the pipe ends because the process has ended; its `exit` event then follows.
     let closing: NodeJS.Timeout | undefined
     const onAlive = (): void => {
       if (!this.#isGone) this.#convict(`it closed descriptor ${MESSAGES_FD}`)
     }
     const onPipeEnd = (): void => {
       if (this.#isGone || this.pid === undefined) return
-      // If we were busy all the time, we have yet to hear of its end: that comes before what is set for immediately.
+      // If this process was busy, its `exit` event may still be queued; setImmediate lets that event come first.
       closing ??= setTimeout(() => setImmediate(onAlive), EXECUTOR_GONE_GRACE_MS)
     }
     this.#pipe?.once('end', onPipeEnd)
@@ -280,7 +291,7 @@ export class ExecutorProcess implements Executor {
     const exit = await promise
     this.#isGone = true
     if (this.pid === undefined) return exit
-    // Whatever its functions started goes too. Then the pipes close, and all that was said has been read.
+    // Also kills what its functions started. Then the pipes close, and all output has been read.
     this.#killGroup()
     const ended = this.#wasStarted ? this.#marking.then(() => endMarked(this.#mark)) : null
     const giveUp = setTimeout(() => {
@@ -294,7 +305,7 @@ export class ExecutorProcess implements Executor {
     return this.#offence === null ? exit : { code: null, how: `was killed: ${this.#offence}` }
   }
 
-  /** What its functions have left behind, timers, threads and processes, has no lease to run for. */
+  /** Stops the parked process and what its functions left behind (timers, threads, processes): no lease uses it now. */
   #hold(): void {
     this.#isStopped = true
     this.#signalGroup('SIGSTOP')
@@ -319,13 +330,13 @@ export class ExecutorProcess implements Executor {
     try {
       process.kill(-this.pid, signal)
     } catch (error) {
-      // ESRCH: nothing of it is left.
+      // ESRCH: the process group is gone.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
     }
   }
 
   #send(message: ToExecutor): void {
-    // A process that is gone cannot be told anything; `exited` says so to those who wait.
+    // A process that is gone gets no message; callers that wait learn of its end from `exited`.
     if (this.#pipe?.writable) this.#pipe.write(encodeMessage(message))
   }
 }
@@ -334,15 +345,17 @@ function startFailed(code: ErrorCode, reason: string): RfaasError {
   return new RfaasError(code, `Cannot start executor: ${reason}`)
 }
 
-/** Functions of a tenant run there: what this process was told in its environment is not for them. */
+/**
+ * The environment of an executor. Tenants' functions run there, so only listed variables of this process are passed on.
+ */
 function executorEnvironment(own: NodeJS.ProcessEnv, mark: string): NodeJS.ProcessEnv {
   const passed = /^(PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|NODE_V8_COVERAGE|NODE_COMPILE_CACHE|FI_\w+)$/
-  // A node may itself run in an executor: what goes with that one has its mark, too.
+  // A node may itself run in an executor: then both marks apply, so that ending the outer executor also ends this one.
   const marks = [own[EXECUTOR_MARK], mark].filter(Boolean).join()
   return { ...Object.fromEntries(Object.entries(own).filter(([name]) => passed.test(name))), [EXECUTOR_MARK]: marks }
 }
 
-/** The lines of a stack that name places; the sentence before them is in the reason. */
+/** The lines of a stack that name source positions; the sentence before them is already in the reason. */
 function frames(stack: string): string {
   const lines = stack.split('\n').filter((line) => /^\s+at /.test(line))
   return lines

@@ -5,37 +5,42 @@ import type { ExecutorShape } from './pool-plan.ts'
 
 /** What an allocation does with its executor; an ExecutorProcess is one. */
 export interface Executor {
-  /** Settles when nothing of it runs any more. Never rejects. */
+  /** Settles when neither the executor nor anything it started runs any more. Never rejects. */
   readonly exited: Promise<ProcessExit>
-  /** Its last words, for a message; empty when it said nothing. */
+  /** The last lines of its output, for a message; empty when there was none. */
   readonly lastOutput: string
-  /** Tells how it ended, once it has. @returns calls that off */
+  /** Calls `listener` once when the executor has ended. @returns a function that removes the listener */
   onExit(listener: (exit: ProcessExit) => void): () => void
-  /** Makes it the executor of a lease. Call it once, and once more after each time that it was parked. */
+  /** Makes this the executor of a lease. Call it once, and once more after each time that it was parked. */
   start(order: StartOrder): void
   /** Waits until its workers can be reached. @throws {RfaasError} why they never will be */
   ready(timeoutMs: number): Promise<ReadyMessage>
   /**
-   * Lets it finish what it runs, and then wait for the next lease; kills it after `graceMs`.
+   * Lets the executor finish its running invocations and then wait for the next lease; kills it after `graceMs`.
    *
    * @returns whether it is parked; if not, it is gone
    */
   park(graceMs: number): Promise<boolean>
-  /** Lets it finish what it runs; it then ends by itself. */
+  /** Lets the executor finish its running invocations; it then ends by itself. */
   drain(): void
-  /** Lets it finish what it runs, and kills it after `graceMs`. Calling it again does not prolong that. */
+  /**
+   * Lets the executor finish its running invocations, and kills it after `graceMs`. A later call does not extend the
+   * grace.
+   */
   stop(graceMs: number): Promise<ProcessExit>
 }
 
-/** What it has metered, which outlives it. */
+/** The meters of an executor, which outlive it. */
 export interface ExecutorMeters {
   read(): MeterReading
-  /** Closes these, and gives others of the same executor, at zero. Nobody may meter meanwhile. */
+  /** Closes these meters, and returns new ones for the same executor, at zero. No worker may meter during the call. */
   handOver(): ExecutorMeters
   close(): void
 }
 
-/** The executor of one lease, not yet started as such; whoever takes it stops it and closes its meters. */
+/**
+ * An executor for one lease, not yet started as such. The taker owns it: it stops the executor and closes its meters.
+ */
 export interface TakenExecutor {
   readonly process: Executor
   readonly meters: ExecutorMeters
@@ -43,17 +48,17 @@ export interface TakenExecutor {
   readonly coldReason: string | null
 }
 
-/** What a node keeps ready. */
+/** State of the executor pool of a node. */
 export interface PoolState {
-  /** Executors that it keeps ready when nothing hinders it. */
+  /** Executors that the pool aims to keep ready. */
   readonly size: number
   /** Executors that are ready now. */
   readonly ready: number
-  /** What they add to the machine's memory, besides what is leased. */
+  /** Memory that the ready executors use on the machine, in addition to leased memory. */
   readonly memoryMib: number
 }
 
-/** Where executors come from; each is for one lease and none comes back. */
+/** Source of executors; each serves one lease and none comes back. */
 export interface Executors {
   readonly state: PoolState
   take(asked: ExecutorShape): TakenExecutor

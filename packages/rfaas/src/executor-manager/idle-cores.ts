@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 
-/** How many cores of the machine had nothing to do, whoever leases or uses them otherwise. */
+/** Measures how many cores of the machine were idle, whether or not they are leased. */
 export class IdleCores {
   #last = look()
 
-  /** On average since the last call; of an empty time none. */
+  /** The average since the last call; 0 when no time has passed. */
   sinceLastLook(): number {
     const now = look()
     const passed = now.all - this.#last.all
@@ -20,7 +20,7 @@ interface Ticks {
   readonly cores: number
 }
 
-/** proc_stat(5). The node answers nobody meanwhile, and os.cpus() also looks up each core's name and speed. */
+/** proc_stat(5). Blocks the event loop, so os.cpus() is avoided: it also looks up each core's name and speed. */
 function look(): Ticks {
   const lines = readFileSync('/proc/stat', 'latin1').split('\n')
   const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = lines[0]!

@@ -40,7 +40,7 @@ describe('a node that keeps executors', { timeout: 60_000 }, () => {
         [2, 1],
       ],
     )
-    // What the first lease shows is over, whatever its executor does now.
+    // The first lease is over, although its executor still runs.
     await assert.rejects(setup.leases.allocate(setup.claims('a'), request), { code: 'lease_closed' })
   })
 
@@ -93,7 +93,7 @@ describe('a node that keeps executors', { timeout: 60_000 }, () => {
       pids.map((pid) => existsSync(`/proc/${pid}`)),
       [false, true],
     )
-    // The one that it takes is not in its way.
+    // The kept executor that the lease takes does not count against its memory.
     const last = await setup.leases.allocate(setup.claims('takes it', { memoryMib: 2048 }), request)
     assert.equal(last.start, 'kept')
   })

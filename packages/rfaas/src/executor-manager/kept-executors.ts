@@ -4,36 +4,36 @@ import type { Executor, ExecutorMeters } from './executors.ts'
 import { KeptPlan } from './kept-plan.ts'
 import type { KeptFor } from './kept-plan.ts'
 
-/** What a node keeps of leases that have ended. */
+/** The executors that a node keeps after their leases have ended. */
 export interface KeptState {
   readonly kept: number
-  /** Of what may be leased. */
+  /** Taken from the memory that may be leased. */
   readonly keptMemoryMib: number
 }
 
 export interface KeptExecutorsOptions {
-  /** However long a lease asks for; 0 keeps none. */
+  /** Upper bound of how long an executor is kept, whatever its lease asks for; 0 keeps none. */
   readonly keepWarmMsMax: number
   readonly capacity: CapacityLedger
   readonly clock: Clock
   readonly onChange: (state: KeptState) => void
 }
 
-/** A parked executor, with meters at zero; whoever takes it stops it and closes its meters. */
+/** A parked executor with its meters at zero. The taker owns it: it stops the executor and closes its meters. */
 export interface KeptExecutor {
   readonly process: Executor
   readonly meters: ExecutorMeters
 }
 
 /**
- * The executors of leases that were released, parked for the next lease of the same tenant with the same functions. They
- * have what nobody has leased, and no more workers than the node has cores: whenever that is too little, those that are
- * kept longest are killed.
+ * Executors of released leases, parked for the next lease of the same tenant with the same functions. Together they use
+ * only memory that is not leased, and have no more workers than the node has cores; when either runs short, the
+ * executors kept longest are killed.
  */
 export class KeptExecutors {
   readonly #options: KeptExecutorsOptions
   readonly #plan = new KeptPlan<KeptExecutor>()
-  /** Calls off that we are told of the end of each that is here. */
+  /** For each kept executor, removes the listener for its exit. */
   readonly #forget = new Map<KeptExecutor, () => void>()
   readonly #stopping = new Set<Promise<void>>()
   #cancelTimer: (() => void) | null = null
@@ -47,17 +47,19 @@ export class KeptExecutors {
     return { kept: this.#plan.count, keptMemoryMib: this.#plan.memoryMib }
   }
 
-  /** How long one is kept for which a lease has asked for so long. */
+  /** How long an executor is kept whose lease asked for `askedMs`. */
   keptMs(askedMs: number): number {
     return this.#closed ? 0 : Math.min(askedMs, this.#options.keepWarmMsMax)
   }
 
-  /** Keeps one that has just been parked; what its lease had is given back. It is ours from here on. */
+  /**
+   * Keeps an executor that has just been parked, after its lease has given its capacity back. Takes ownership of it.
+   */
   keep(executor: KeptExecutor, what: KeptFor, keepMs: number): void {
     if (this.#closed) return void this.#stop(executor)
     this.#forget.set(
       executor,
-      // Whatever has ended it: nobody has lost anything.
+      // No lease uses the executor, so its end is not reported, whatever the cause.
       executor.process.onExit(() => {
         if (this.#plan.remove(executor)) void this.#leave([executor])
       }),
@@ -67,7 +69,7 @@ export class KeptExecutors {
     this.#changed()
   }
 
-  /** One for a lease like that, or null. */
+  /** A kept executor that matches the lease, or null. */
   take(what: KeptFor): KeptExecutor | null {
     const executor = this.#plan.take(what, this.#options.clock.nowMonotonicMs())
     if (executor === null) return null
@@ -76,13 +78,13 @@ export class KeptExecutors {
     return executor
   }
 
-  /** Kills those whose room is leased by now; resolves when they are gone. */
+  /** Kills the kept executors whose memory has been leased since; resolves when they are gone. */
   async makeRoom(): Promise<void> {
     const { total, free } = this.#options.capacity
     await this.#leave(this.#plan.giveUp({ cores: total.cores, memoryMib: free.memoryMib }))
   }
 
-  /** Resolves when those are gone that were given up. */
+  /** Resolves when all executors that are being stopped are gone. */
   async settled(): Promise<void> {
     await Promise.all(this.#stopping)
   }
@@ -94,7 +96,7 @@ export class KeptExecutors {
     await this.settled()
   }
 
-  /** They are not in the plan any more. */
+  /** Stops executors that have already been removed from the plan. */
   async #leave(executors: readonly KeptExecutor[]): Promise<void> {
     if (executors.length === 0) return
     const stopped = executors.map((executor) => {
@@ -127,7 +129,7 @@ export class KeptExecutors {
     const { dueMs } = this.#plan
     const onDue = (): void => {
       void this.#leave(this.#plan.due(clock.nowMonotonicMs()))
-      // Timers may be a moment early.
+      // The timer may fire slightly early, so arm it again.
       this.#arm()
     }
     this.#cancelTimer = dueMs === null ? null : clock.after(Math.max(0, dueMs - clock.nowMonotonicMs()), onDue)

@@ -1,16 +1,15 @@
-/** What must be the same of a lease that has ended and the next one, so that this one may have its executor. */
+/** The properties that a new lease must share with an ended one to take over its executor. */
 export interface KeptFor {
   readonly tenant: string
   readonly bundleSha256: string
-  /** Machine code that has seen connections of two kinds is slower for both. */
+  /** Part of the match because JIT-compiled code that has served two kinds of connections is slower for both. */
   readonly fabric: string
-  /** As many workers… */
+  /** Number of workers. */
   readonly cores: number
-  /** …with as much memory. */
   readonly memoryMib: number
 }
 
-/** What of a node is there for kept executors. */
+/** The capacity of a node that is available to kept executors. */
 export interface KeptRoom {
   /** Workers. */
   readonly cores: number
@@ -23,11 +22,11 @@ interface Entry<T> extends KeptFor {
 }
 
 /**
- * Which executors are kept, for whom and for how long, and which are given up when their room is needed: those that are
- * kept longest. Each leaves once, in one way. Pure: the clock is passed in.
+ * Decides which released executors the node keeps, for which leases and how long. When room is needed, the executor
+ * kept longest goes first. Each executor leaves once, in one way. Pure: the clock is passed in.
  */
 export class KeptPlan<T> {
-  /** In the order in which they came. */
+  /** In the order in which they were added. */
   readonly #entries: Entry<T>[] = []
 
   get count(): number {
@@ -38,23 +37,23 @@ export class KeptPlan<T> {
     return this.#entries.reduce((sum, { memoryMib }) => sum + memoryMib, 0)
   }
 
-  /** When the first has been kept long enough; null when there is none. */
+  /** The earliest time at which an executor is due to end; null when none is kept. */
   get dueMs(): number | null {
     return this.#entries.length === 0 ? null : Math.min(...this.#entries.map(({ untilMs }) => untilMs))
   }
 
-  /** Keeps one, until it is taken or given up, or its time is over. */
+  /** Keeps an executor until it is taken or given up, or until `untilMs`. */
   add(executor: T, what: KeptFor, untilMs: number): void {
     this.#entries.push({ ...what, executor, untilMs })
   }
 
-  /** One for a lease like that, or null. Of several the one that came last: the others may soon be over. */
+  /** An executor that matches the lease, or null. Of several, the one added last; the others may soon be due to end. */
   take(what: KeptFor, nowMs: number): T | null {
     const index = this.#entries.findLastIndex((entry) => isSame(entry, what) && nowMs < entry.untilMs)
     return index < 0 ? null : this.#entries.splice(index, 1)[0]!.executor
   }
 
-  /** It has ended by itself. @returns whether it was here */
+  /** Removes an executor that has ended by itself. @returns whether it was here */
   remove(executor: T): boolean {
     const index = this.#entries.findIndex((entry) => entry.executor === executor)
     if (index < 0) return false
@@ -62,14 +61,14 @@ export class KeptPlan<T> {
     return true
   }
 
-  /** Those whose time is over. */
+  /** Removes and returns the executors whose time is over. */
   due(nowMs: number): T[] {
     const due = this.#entries.filter(({ untilMs }) => untilMs <= nowMs).map(({ executor }) => executor)
     for (const executor of due) this.remove(executor)
     return due
   }
 
-  /** Those that must go, so that the others have room. */
+  /** Removes and returns the executors that must end so that the rest fit into `room`. */
   giveUp(room: KeptRoom): T[] {
     const given: T[] = []
     while (this.#needs('cores') > room.cores || this.#needs('memoryMib') > room.memoryMib) {

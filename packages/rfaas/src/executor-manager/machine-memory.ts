@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os'
 
-/** What a container may use, where there is one; else all that the machine has. */
+/** The memory limit of the container, if there is one; else the memory of the machine. */
 export function machineMemoryBytes(): number {
   const limit = process.constrainedMemory()
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem()

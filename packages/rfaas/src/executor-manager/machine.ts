@@ -29,10 +29,10 @@ export interface MachineOptions {
   keepWarmMsMax?: number
 }
 
-/** What a node offers, and under which name. */
+/** What a node offers, and its id. */
 export interface Machine {
   readonly nodeId: string
-  /** IP address under which others reach it. */
+  /** IP address under which clients reach the node. */
   readonly address: string
   readonly cores: number
   readonly memoryMib: number
@@ -44,7 +44,7 @@ export interface Machine {
 }
 
 /**
- * Checks the options and fills in what the machine has.
+ * Checks the options and fills in defaults from the machine.
  *
  * @throws {RfaasError} `invalid_argument`; `unsupported` when a fabric was asked for that does not work here
  */
@@ -61,7 +61,7 @@ export async function describeMachine(options: MachineOptions): Promise<Machine>
   const cores = whole('cores', options.cores ?? availableParallelism(), 1, NODE_CORES_MAX)
   const memoryMib = whole('memoryMib', options.memoryMib ?? Math.floor(machineMib / 2), 1, NODE_MEMORY_MIB_MAX)
   const { resources, labels } = checkTraits(options)
-  // What is ready costs memory that nobody has leased.
+  // A ready executor uses memory in addition to what is leased out.
   const poolDefault = machineMib - memoryMib >= POOL_SPARE_MIB_MIN ? 1 : 0
   const poolSize = whole('pool', options.pool ?? poolDefault, 0, POOL_SIZE_MAX)
   const keepWarmMsMax = options.keepWarmMsMax ?? KEEP_WARM_MS_DEFAULT
@@ -93,7 +93,7 @@ function whole(name: string, value: number, min: number, max: number): number {
   throw new RfaasError('invalid_argument', `Cannot start node: ${name} must be ${min} to ${max}, not ${value}`)
 }
 
-/** Clients are told this address, so it must be one that leads here. */
+/** Clients get this address, so it must be one that leads to this machine. */
 async function addressOf(host: string): Promise<string> {
   const found = await lookup(host).catch((cause: unknown) => {
     throw new RfaasError('invalid_argument', `Cannot start node: no address for host ${JSON.stringify(host)}`, {
@@ -111,7 +111,7 @@ function usableFabrics(asked: readonly WorkerFabric[] | undefined, address: stri
     throw new RfaasError('unsupported', `Cannot offer fabric verbs: ${reason}`)
   }
   if (asked) return checkFabrics([...new Set(asked)])
-  // By a look at files: a node that is never asked for tcp need not wait for libfabric at its start.
+  // likelyFabrics only looks at files: a node that never uses tcp need not load libfabric at its start.
   const likely = likelyFabrics().filter((name) => name !== 'verbs' || !isLoopback(address))
   return likely.length > 0 ? likely : checkFabrics(['local'])
 }

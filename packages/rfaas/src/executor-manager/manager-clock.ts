@@ -2,20 +2,20 @@ import type { Clock } from '../clock.ts'
 import { MANAGER_CLOCK_KEPT_MS } from './limits.ts'
 
 /**
- * The resource manager's clock, as this node knows it: leases expire by that one, so that the clocks of two hosts need
- * not agree. Each answer of the manager says what time it was there between our question and our hearing of it, so what
- * we take for its time is wrong by half of that round trip at most, and by what clocks drift until the next good answer
- * (20 ms in a minute, were one of them as bad as a cheap watch). Marzullo's and NTP's idea, with one peer
+ * The node's estimate of the resource manager's clock. Leases expire by that clock, so the clocks of two hosts need not
+ * agree. Each answer of the manager carries its time at some moment between our question and our receipt of the answer.
+ * The estimate is therefore wrong by at most half of that round trip, plus the clock drift until the next good answer
+ * (20 ms in a minute, were one of the clocks as bad as a cheap watch). This is Marzullo's and NTP's idea, with one peer
  * ([RFC 5905](https://www.rfc-editor.org/rfc/rfc5905)).
  */
 export class ManagerClock implements Clock {
   readonly #own: Clock
-  /** Its time − our monotonic time. */
+  /** The manager's time minus our monotonic time. */
   #offsetMs: number
   #roundTripMs = Infinity
   #askedMs = -Infinity
 
-  /** @param own the wall clock of which is taken until the manager has answered */
+  /** @param own its wall clock is used until the manager has answered */
   constructor(own: Clock) {
     this.#own = own
     this.#offsetMs = own.nowUnixMs() - own.nowMonotonicMs()
@@ -34,10 +34,10 @@ export class ManagerClock implements Clock {
   }
 
   /**
-   * Takes what the manager has said, unless what is known is known better and not old.
+   * Uses the time in an answer of the manager, unless the current estimate is more precise and not too old.
    *
-   * @param nowUnixMs its time
-   * @param askedMs when the question left, by our monotonic clock; its answer is there now
+   * @param nowUnixMs the manager's time
+   * @param askedMs when the question was sent, by our monotonic clock; call this when the answer has just arrived
    */
   hear(nowUnixMs: number, askedMs: number): void {
     const heardMs = this.#own.nowMonotonicMs()

@@ -8,7 +8,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { afterEach, describe, it } from 'node:test'
 import { continueMarked, endMarked, EXECUTOR_MARK, stopMarked } from './marked-processes.ts'
 
-/** Those whose environment holds this text, found by other means than those that are tested. */
+/** The processes whose environment contains this text, found independently of the code under test. */
 async function processesWith(text: string): Promise<string[]> {
   const found = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const environments = await Promise.all(

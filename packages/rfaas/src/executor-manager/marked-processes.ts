@@ -3,23 +3,23 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MARKED_LOOK_MS, MARKED_MS_MAX } from './limits.ts'
 
 /**
- * Variable in the environment of an executor, and so of all that its functions start unless they leave it out: the ids of
- * the executor and of those that it runs in, with commas between them.
+ * Variable in the environment of an executor; processes that its functions start inherit it unless they leave it out.
+ * Its value lists the ids of the executor and of the executors that it runs in, separated by commas.
  */
 export const EXECUTOR_MARK = 'RFAAS_EXECUTOR'
 
-/** A process that an executor is or has started. */
+/** A process that is an executor or was started by one. */
 interface Marked {
   readonly pid: number
   readonly marks: readonly string[]
 }
 
-/** Kills all processes with this mark, until there is none, or for MARKED_MS_MAX. */
+/** Kills processes with this mark until none is left, for at most MARKED_MS_MAX. */
 export function endMarked(mark: string): Promise<void> {
   return signalAll(mark, async (pid) => signal(pid, 'SIGKILL'))
 }
 
-/** Stops all processes with this mark outside of this process group, until none of them runs, or for MARKED_MS_MAX. */
+/** Stops processes with this mark outside of this process group until none of them runs, for at most MARKED_MS_MAX. */
 export function stopMarked(mark: string, exceptGroup: number): Promise<void> {
   return signalAll(mark, async (pid) => {
     const { group, state } = await statOf(pid)
@@ -27,21 +27,21 @@ export function stopMarked(mark: string, exceptGroup: number): Promise<void> {
   })
 }
 
-/** Lets what {@link stopMarked} has stopped go on. */
+/** Continues the processes that {@link stopMarked} has stopped. */
 export async function continueMarked(mark: string, exceptGroup: number): Promise<void> {
   for (const pid of (await marked(mark)).map((found) => found.pid)) {
     if ((await statOf(pid)).group !== exceptGroup) signal(pid, 'SIGCONT')
   }
 }
 
-/** Looks again as long as `send` had somebody to signal: that one may have started others meanwhile. */
+/** Scans repeatedly until `send` signals no process: a signalled process may have started others meanwhile. */
 async function signalAll(mark: string, send: (pid: number) => Promise<boolean>): Promise<void> {
   const endMs = performance.now() + MARKED_MS_MAX
   for (;;) {
     let sent = false
     for (const { pid } of await marked(mark)) sent = (await send(pid)) || sent
     if (!sent || performance.now() > endMs) return
-    // The kernel tells only a parent when a process is gone.
+    // Polling is needed: the kernel notifies only the parent when a process is gone.
     await delay(MARKED_LOOK_MS)
   }
 }
@@ -53,7 +53,9 @@ async function marked(mark: string): Promise<Marked[]> {
 let running: Promise<unknown> = Promise.resolve()
 let next: Promise<Marked[]> | null = null
 
-/** A scan that begins after this call. All who ask before it begins share it: many executors may end at once. */
+/**
+ * A scan that begins after this call. All callers before its begin share it, because many executors may end at once.
+ */
 function nextScan(): Promise<Marked[]> {
   next ??= running.then(() => {
     next = null
@@ -64,12 +66,12 @@ function nextScan(): Promise<Marked[]> {
   return next
 }
 
-/** All marked processes of this machine that we may look at; of other users we see none. */
+/** All marked processes of this machine that this user may inspect; those of other users are not seen. */
 async function scan(): Promise<Marked[]> {
   const found: Marked[] = []
   for (const name of await readdir('/proc').catch(() => [])) {
     if (!/^\d+$/.test(name)) continue
-    // Fails for processes of others and for those that end meanwhile; empty for those that have ended.
+    // Fails for other users' processes and for processes that end meanwhile; empty for processes that have ended.
     const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '')
     const [, marks] = new RegExp(`(?:^|\0)${EXECUTOR_MARK}=([^\0]*)`).exec(environment) ?? []
     if (marks !== undefined) found.push({ pid: Number(name), marks: marks.split(',') })

@@ -17,28 +17,28 @@ export interface MembershipOptions {
     fabrics: MessageInitShape<typeof FabricOfferSchema>[]
   }
   leases: NodeLeases
-  /** What it keeps ready, now. */
+  /** The current state of the node's executor pool. */
   pool: () => PoolState
-  /** Set by every answer of the manager. */
+  /** Updated with every answer of the manager. */
   clock: ManagerClock
-  /** Takes the manager's public key. */
+  /** Called with the manager's public key. */
   useKey: (publicKeyJwk: string) => Promise<void>
 }
 
 /**
- * A node's place at the resource manager: registers, says again and again that it lives and what its leases have used,
- * and stops those that the manager calls closed. A manager that is away or has forgotten the node changes nothing for
- * what runs; the node comes back by itself.
+ * The node's membership at the resource manager: registers, sends heartbeats with what its leases have used, and stops
+ * leases that the manager calls closed. When the manager is away or has forgotten the node, running leases go on; the
+ * node registers again by itself.
  */
 export class Membership {
   readonly #options: MembershipOptions
   #intervalMs = HEARTBEAT_INTERVAL_MS
-  /** Of the last registration: what comes late from one before is known by it. */
+  /** Number of the last registration; the manager recognizes late messages of an earlier run by it. */
   #run = 0
   #isAway = false
   #isListening = false
   readonly #left = new AbortController()
-  /** Set by `leave`: whatever comes later is too late to be told. */
+  /** Set by `leave`: later changes are not reported any more. */
   #lastBeat: Promise<boolean> | null = null
   #cancelTimer: (() => void) | null = null
   #running: Promise<boolean> = Promise.resolve(true)
@@ -49,9 +49,9 @@ export class Membership {
   }
 
   /**
-   * Registers, and keeps the node registered from then on.
+   * Registers the node and keeps it registered.
    *
-   * @throws {RfaasError} `manager_unreachable` and what the manager says
+   * @throws {RfaasError} `manager_unreachable` and whatever the manager throws
    */
   async join(): Promise<void> {
     await this.#register()
@@ -59,9 +59,9 @@ export class Membership {
   }
 
   /**
-   * Tells the manager now; what changes before this call is part of it. Never rejects.
+   * Sends a heartbeat now; it includes every change made before this call. Never rejects.
    *
-   * @returns whether the manager has heard it
+   * @returns whether the manager has received it
    */
   beat(): Promise<boolean> {
     if (this.#lastBeat !== null) return this.#lastBeat
@@ -73,12 +73,14 @@ export class Membership {
     return this.#queued
   }
 
-  /** Tells the manager in so many milliseconds, unless it is told before; for what is not urgent. */
+  /** Sends the next heartbeat in `delayMs`, unless one is sent earlier; for changes that are not urgent. */
   beatIn(delayMs: number): void {
     if (this.#queued === null) this.#schedule(delayMs)
   }
 
-  /** Says a last time what the leases have used, then leaves. A manager that is away will notice by itself. */
+  /**
+   * Reports usage a last time, then deregisters. A manager that is away will notice the missing heartbeats by itself.
+   */
   async leave(): Promise<void> {
     if (this.#lastBeat !== null) return
     const { manager, node } = this.#options
@@ -86,7 +88,7 @@ export class Membership {
     this.#cancelTimer?.()
     this.#left.abort()
     if (!(await this.#lastBeat)) return
-    // Should it go away just now: a node that is silent is taken for lost, with the same result.
+    // When this call fails, the manager declares the silent node lost, with the same result.
     await manager.rpc
       .deregisterNode({ nodeId: node.nodeId, run: this.#run }, { timeoutMs: HEARTBEAT_TIMEOUT_MS })
       .catch(() => {})
@@ -128,7 +130,10 @@ export class Membership {
     return true
   }
 
-  /** Has the manager say when there is something to hear. Until then, and should that end, the next heartbeat hears it. */
+  /**
+   * Opens the `WatchNode` stream, which asks for a heartbeat when the manager has news. Without it, or should it end,
+   * the node gets the news with its next regular heartbeat.
+   */
   #listen(): void {
     if (this.#isListening || this.#lastBeat !== null) return
     this.#isListening = true

@@ -3,7 +3,9 @@ import type { SharedMemory } from '@rfaas/fabric'
 import { METER_BYTES, Meters } from '../accounting/meters.ts'
 import type { MeterReading } from '../accounting/meters.ts'
 
-/** The meters of all workers of one executor, in memory that is ours: they outlive the executor, however it ends. */
+/**
+ * The meters of all workers of one executor, in memory that the node owns: they outlive the executor, however it ends.
+ */
 export class MeterPage {
   readonly #memory: SharedMemory
   readonly #last: MeterReading[] = []
@@ -18,12 +20,12 @@ export class MeterPage {
     }
   }
 
-  /** What the executor inherits. Ours until `close`. */
+  /** The descriptor that the executor inherits. This object owns it until `close`. */
   get fd(): number {
     return this.#memory.fd
   }
 
-  /** The sum over the workers; after `close` that of the time of closing. Each meter only grows. */
+  /** The sum over all workers; after `close`, the sum at the time of closing. Each meter only grows. */
   read(): MeterReading {
     const sum = { hotPollingNs: 0, executionNs: 0, invocations: 0 }
     for (const [worker, last] of this.#last.entries()) {
@@ -35,7 +37,7 @@ export class MeterPage {
     return sum
   }
 
-  /** Reads a last time and gives the memory back. Closing twice is fine. */
+  /** Reads a last time and frees the memory. Idempotent. */
   close(): void {
     if (this.#closed) return
     this.read()
@@ -43,7 +45,7 @@ export class MeterPage {
     this.#memory.close()
   }
 
-  /** Closes this one, and gives another one over the same memory, at zero. Nobody may meter meanwhile. */
+  /** Closes this page, and returns a new one over the same memory, at zero. No worker may meter during the call. */
   handOver(): MeterPage {
     this.read()
     this.#closed = true
@@ -52,7 +54,7 @@ export class MeterPage {
   }
 }
 
-/** A tenant's functions can write to the page: what is no number or runs backwards is not believed. */
+/** A tenant's functions can write to the page, so values that are not finite or that decrease are ignored. */
 function update(last: MeterReading, now: MeterReading): void {
   for (const meter of ['hotPollingNs', 'executionNs', 'invocations'] as const) {
     if (Number.isFinite(now[meter]) && now[meter] > last[meter]) last[meter] = now[meter]

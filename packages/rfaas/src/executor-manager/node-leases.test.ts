@@ -69,7 +69,7 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     await assert.rejects(setup.leases.release(first), { code: 'token_refused' })
     await setup.leases.release(second)
     await assert.rejects(setup.leases.allocate(second, request), { code: 'lease_closed', message: /was released/ })
-    // As long as any token of it that was seen is good.
+    // The lease is remembered until every token seen has expired.
     setup.leases.admit({ ...second, fence: 3, expiresUnixMs: second.expiresUnixMs + 5000 })
     setup.clock.advance(DURATION_MS + 4999)
     assert.equal(setup.leases.has('a'), true)

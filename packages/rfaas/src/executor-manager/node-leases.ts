@@ -15,7 +15,7 @@ import type {
 } from './allocation.ts'
 import { Deadlines } from './deadlines.ts'
 
-/** What the resource manager is told of one lease. */
+/** The report about one lease to the resource manager. */
 export interface LeaseReport {
   readonly leaseId: string
   readonly usage: Usage
@@ -23,7 +23,7 @@ export interface LeaseReport {
   readonly end: AllocationEnd | null
 }
 
-/** What a client is told that watches. */
+/** The messages to a client that watches a lease. */
 export type LeaseNews =
   | { readonly state: 'active' }
   | { readonly state: 'terminating'; readonly retrieval: RetrievalNotice }
@@ -35,25 +35,25 @@ export interface Retrieval extends RetrievalNotice {
 }
 
 export interface NodeLeasesOptions extends AllocationContext {
-  /** Called when an allocation became active or was closed: the resource manager should hear of it now. */
+  /** Called when an allocation became active or was closed, so that the resource manager can be told at once. */
   onChange: (allocation: Allocation) => void
 }
 
 interface Entry {
-  /** The highest that was seen; tokens with a lower one are out of date. */
+  /** The highest fence seen in a token; tokens with a lower one are out of date. */
   fence: number
-  /** When what runs is stopped. */
+  /** When the executor is stopped. */
   expiresUnixMs: number
-  /** When the last token that was seen is good for nothing. */
+  /** When the token with the latest expiry, of those seen, expires. */
   tokensExpireUnixMs: number
   allocation: Allocation | null
 }
 
-/** The leases that this node has seen, each until it has expired and nobody will ask for it any more. */
+/** The leases that this node has seen. Each is kept until its tokens have expired and late questions are answered. */
 export class NodeLeases {
   readonly #options: NodeLeasesOptions
   readonly #entries = new Map<string, Entry>()
-  /** Closed ones that the resource manager has not confirmed to have heard of. */
+  /** Closed leases whose end the resource manager has not confirmed yet. */
   readonly #unconfirmed = new Map<string, Allocation>()
   readonly #deadlines: Deadlines
   #stopped = false
@@ -68,19 +68,19 @@ export class NodeLeases {
   }
 
   /**
-   * Takes note of a verified token.
+   * Records a verified token.
    *
-   * @throws {RfaasError} `token_refused` when a later one of the same lease was seen
+   * @throws {RfaasError} `token_refused` when a later token of the same lease was seen
    */
   admit(claims: LeaseClaims): void {
     this.#entryOf(claims)
   }
 
   /**
-   * Gives cores and memory to a lease and starts its executor.
+   * Allocates capacity to a lease and starts its executor.
    *
-   * @throws {RfaasError} `token_refused` (out of date, or its executor runs already), `lease_denied`, the code of its end
-   * when it is over, and what {@link Allocation.start} throws
+   * @throws {RfaasError} `token_refused` (out of date, or its executor runs already), `lease_denied`, `closed` when the
+   * node shuts down, the code of the lease's end when it is over, and what {@link Allocation.start} throws
    */
   async allocate(claims: LeaseClaims, request: AllocationRequest): Promise<StartedExecutor> {
     const entry = this.#entryOf(claims)
@@ -105,8 +105,10 @@ export class NodeLeases {
   }
 
   /**
-   * @throws {RfaasError} `token_refused` when it is out of date; `not_found` when nothing runs; the code of its end when
-   * it is over or taken back
+   * Moves the lease's expiry to that of the new token.
+   *
+   * @throws {RfaasError} `token_refused` when the token is out of date; `not_found` when the lease has no executor; the
+   * code of its end when it is over or taken back
    */
   extend(claims: LeaseClaims): void {
     const entry = this.#entryOf(claims)
@@ -119,10 +121,10 @@ export class NodeLeases {
   }
 
   /**
-   * Stops the executor. Idempotent, also where there never was one.
+   * Stops the executor. Idempotent; has no effect when there is none.
    *
-   * @param graceMs how long what runs may still run; 0 kills it at once
-   * @returns what the lease has used in all
+   * @param graceMs how long running invocations may take to finish; 0 kills the executor at once
+   * @returns what the lease has used in total
    * @throws {RfaasError} `token_refused` when the token is out of date
    */
   async release(claims: LeaseClaims, graceMs: number = EXECUTOR_DRAIN_GRACE_MS): Promise<Usage> {
@@ -133,10 +135,10 @@ export class NodeLeases {
   }
 
   /**
-   * Tells that the lease is active, that it is taken back, how it ended: each once, and what is past not at all. Ends
-   * early when `signal` aborts.
+   * Yields when the lease is active, when it is taken back and when it has ended: each once, and states that are past
+   * not at all. Ends early when `signal` aborts.
    *
-   * @throws {RfaasError} `token_refused`; `not_found` when nothing was allocated for it
+   * @throws {RfaasError} `token_refused`; `not_found` when the lease has no executor
    */
   async *watch(claims: LeaseClaims, signal: AbortSignal): AsyncGenerator<LeaseNews> {
     const { allocation } = this.#entryOf(claims)
@@ -151,7 +153,7 @@ export class NodeLeases {
     if (end !== null) yield { state: 'closed', end }
   }
 
-  /** Stops those of the named leases that run: the resource manager says that they are over. */
+  /** Stops the executors of leases that the resource manager has closed. Unknown leases are ignored. */
   stopClosed(leaseIds: readonly string[]): void {
     const nowUnixMs = this.#options.clock.nowUnixMs()
     for (const leaseId of leaseIds) {
@@ -165,7 +167,7 @@ export class NodeLeases {
     }
   }
 
-  /** Has those of the named leases that run finish what they run within their grace, and stops them then. */
+  /** Lets the named leases that run finish their running invocations within the grace, then stops them. */
   retrieve(retrievals: readonly Retrieval[]): void {
     const nowUnixMs = this.#options.clock.nowUnixMs()
     for (const { leaseId, message, graceMs } of retrievals) {
@@ -173,13 +175,13 @@ export class NodeLeases {
       const { allocation } = entry ?? {}
       if (!entry || !allocation || allocation.isClosed) continue
       allocation.retrieve({ message, graceMs })
-      // Of several graces it has the shortest.
+      // When there are several notices, the shortest grace applies.
       entry.expiresUnixMs = nowUnixMs + allocation.retrieval!.graceMs
       this.#deadlines.set(leaseId, entry.expiresUnixMs)
     }
   }
 
-  /** Stops all that runs, for the node leaves; resolves when all is stopped. */
+  /** Stops all executors because the node leaves; resolves when all are stopped. */
   async stopAll(): Promise<void> {
     this.#stopped = true
     const stopping = [...this.#entries].map(([leaseId, { allocation }]) =>
@@ -189,18 +191,18 @@ export class NodeLeases {
     this.#deadlines.clear()
   }
 
-  /** What the resource manager has to hear: all that runs, and what was closed since it last confirmed. */
+  /** Reports for the resource manager: all running leases, and those closed since the manager last confirmed. */
   reports(): LeaseReport[] {
     const reports: LeaseReport[] = []
     for (const [leaseId, { usage, end }] of this.#unconfirmed) reports.push({ leaseId, usage, end })
     for (const [leaseId, { allocation }] of this.#entries) {
-      // One that still starts may yet fail, and then never was.
+      // A lease that is still starting is not reported: if the start fails, it never ran.
       if (allocation?.isLaunched && !allocation.isClosed) reports.push({ leaseId, usage: allocation.usage, end: null })
     }
     return reports
   }
 
-  /** The resource manager has heard these. */
+  /** Marks these reports as received by the resource manager. */
   confirm(reports: readonly LeaseReport[]): void {
     for (const { leaseId, end } of reports) if (end !== null) this.#unconfirmed.delete(leaseId)
   }
@@ -235,10 +237,11 @@ export class NodeLeases {
     if (allocation?.isClosed === false) {
       const retrieval = allocation.retrieval
       if (retrieval === null) void allocation.stop(expired(leaseId))
-      // It has had its time.
+      // The grace is over, so kill without another one.
       else void allocation.stop({ reason: 'retrieved', message: retrieval.message }, 0)
     }
-    // Until its tokens expire it must be known that they are used up; a later one may have been seen meanwhile.
+    // Keep the entry until its tokens expire, so that a used token cannot start the lease again; a token with a later
+    // expiry may have been seen meanwhile.
     else if (this.#options.clock.nowUnixMs() < entry.tokensExpireUnixMs) {
       this.#deadlines.set(leaseId, entry.tokensExpireUnixMs)
     } else this.#entries.delete(leaseId)
@@ -263,7 +266,7 @@ function expired(leaseId: string): AllocationEnd {
   return { reason: 'expired', message: `Lease ${leaseId} expired: it was not renewed in time` }
 }
 
-/** null when `signal` was first. Leaves no listener behind on either. */
+/** The result of `promise`, or null when `signal` aborts first. Leaves no listener behind on either. */
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
   if (signal.aborted) return null
   const done = new AbortController()

@@ -21,7 +21,7 @@ import type { Node } from './node.ts'
 import { orderBundle, testFolder } from './test-executor.ts'
 import type { Order, TestFolder } from './test-executor.ts'
 
-/** Heartbeats that no test waits for: what the manager knows, it was told at once. */
+/** Heartbeats so rare that no test sees one: the manager knows only what it was told at once. */
 const RARELY = { heartbeatIntervalMs: 100_000, nodeLostAfterMs: 1_000_000 }
 const OFTEN = { heartbeatIntervalMs: 50, nodeLostAfterMs: 10_000 }
 const SHAPE = { fabric: 'local', slots: 1, payloadBytesMax: 64, hotTimeoutMs: 1 }
@@ -253,7 +253,7 @@ describe('startNode', { timeout: 120_000 }, () => {
       const lease = await cluster.lease<{ forever: () => Promise<void> }>({ functions, memoryMib: 256 })
       const call = lease.call.forever()
       child.kill('SIGKILL')
-      // The node cannot have told: the worker's own channel has.
+      // The node was killed and cannot have reported it: the worker's own channel has.
       await assert.rejects(call, { code: 'node_lost' })
     } finally {
       child.kill('SIGKILL')

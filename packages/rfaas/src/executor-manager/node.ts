@@ -18,72 +18,72 @@ import { systemRandomness } from '../randomness.ts'
 import { wireNode } from './wiring.ts'
 
 export interface NodeOptions {
-  /** Of the resource manager, for example `http://127.0.0.1:7070`. */
+  /** URL of the resource manager, for example `http://127.0.0.1:7070`. */
   managerUrl: string
-  /** Unique at the manager. Default: the host's name and 4 random hex digits. */
+  /** Must be unique at the manager. Default: the host's name and 4 random hex digits. */
   nodeId?: string
   /** Name or IP address of this machine under which clients reach it. Default 127.0.0.1. */
   host?: string
-  /** Of its control server. Default 0: any. */
+  /** Port of the node's control server. Default 0: any free one. */
   port?: number
-  /** To lease out. Default: all of the machine's. */
+  /** Cores to lease out. Default: all of the machine's. */
   cores?: number
-  /** To lease out, in MiB. Default: half of the machine's. */
+  /** Memory to lease out, in MiB. Default: half of the machine's. */
   memoryMib?: number
   /**
-   * To lease out beside cores and memory, by name and number: `{ gpu: 2 }`. A lease is told in the environment of its
-   * executor which of them it has, from 0: `RFAAS_RESOURCE_GPU=0,1`; for `gpu` also the drivers of NVIDIA, AMD and
-   * Intel are. Default: none.
+   * Resources to lease out in addition to cores and memory, by name and number: `{ gpu: 2 }`. An environment variable
+   * of the executor names the units that its lease has, counted from 0: `RFAAS_RESOURCE_GPU=0,1`. For `gpu`, the
+   * variables that the drivers of NVIDIA, AMD and Intel read are set as well. Default: none.
    */
   resources?: Readonly<Record<string, number>>
-  /** What leases can choose nodes by: `{ zone: 'a' }`. Default: none. */
+  /** Labels by which leases can select nodes: `{ zone: 'a' }`. Default: none. */
   labels?: Readonly<Record<string, string>>
-  /** How workers can be reached. Default: `local` and `tcp`, as far as the machine has them. */
+  /**
+   * Fabrics over which workers can be reached. Default: `local`, `tcp` and `verbs`, as far as the machine has them; no
+   * `verbs` when `host` is a loopback address.
+   */
   fabrics?: readonly WorkerFabric[]
-  /** Where bundles of functions are kept; nodes of one user may share it. Default: a folder in the user's cache. */
+  /** Folder for bundles of functions; several nodes of one user may share it. Default: a folder in the user's cache. */
   cacheDir?: string
   /**
-   * Executors to keep ready, so that a lease need not wait for the start of a process. They take memory besides
-   * `memoryMib`, about 90 MiB each, and no processor time. Default: 1, or 0 where the machine would have little memory
-   * left.
+   * Number of executors to keep ready, so that a lease need not wait for the start of a process. They use memory in
+   * addition to `memoryMib`, about 90 MiB each, and no processor time. Default: 1, or 0 where the machine would have
+   * less than 512 MiB left.
    */
   pool?: number
   /**
-   * How long, at most, an executor is kept for the next lease of a tenant with the same functions, where a lease asks for
-   * it (`keepWarmMs`). Default 60,000; 0 keeps none.
+   * Upper bound for how long an executor is kept for the next lease of the same tenant with the same functions, when a
+   * lease asks for that (`keepWarmMs`). Default 60,000; 0 keeps none.
    */
   keepWarmMsMax?: number
   /** @internal */
   clock?: Clock
-  /** @internal The program that runs as executor. */
+  /** @internal The program to run as executor. */
   executorPath?: string
 }
 
 /** A running executor manager. */
 export interface Node extends AsyncDisposable {
   readonly nodeId: string
-  /** Of its control server. */
+  /** URL of the node's control server. */
   readonly url: string
   readonly cores: number
   readonly memoryMib: number
   readonly resources: Readonly<Record<string, number>>
   readonly labels: Readonly<Record<string, string>>
   readonly fabrics: readonly WorkerFabric[]
-  /** What it keeps ready, now. */
+  /** The current state of the executor pool. */
   readonly pool: PoolState
-  /**
-   * Drains: stops all executors, tells the resource manager what they have used, and deregisters. Closing twice is
-   * fine.
-   */
+  /** Drains: stops all executors, reports their usage to the resource manager, and deregisters. Idempotent. */
   close(): Promise<void>
 }
 
-/** The executor beside us, in the form in which we run: TypeScript from src/, JavaScript from dist/. */
+/** The executor program next to this module, in the same form: TypeScript from src/, JavaScript from dist/. */
 const EXECUTOR_PATH = fileURLToPath(new URL(`../executor/main${extname(import.meta.filename)}`, import.meta.url))
 
 /**
- * Offers cores and memory of this machine: starts an executor manager in this process and registers it. What it does
- * can be followed on the diagnostics channel `rfaas.executor-manager`.
+ * Offers cores and memory of this machine: starts an executor manager in this process and registers it. Its events are
+ * published on the diagnostics channel `rfaas.executor-manager`.
  *
  * @throws {RfaasError} `invalid_argument`, `unsupported`, `manager_unreachable`
  */

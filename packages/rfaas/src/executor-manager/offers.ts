@@ -7,13 +7,13 @@ export type WorkerFabric = 'local' | 'tcp' | 'verbs'
 /** One way in which workers can be reached. */
 export interface Offer {
   readonly fabric: WorkerFabric
-  /** For `local`, else empty. */
+  /** Identifies the host for `local`; else empty. */
   readonly hostId: string
   /** IP address that workers listen on; empty for `local`. */
   readonly address: string
 }
 
-/** What a machine has to be reached by. */
+/** The network interfaces and RDMA devices of a machine. */
 export interface Surroundings {
   readonly links: readonly LinkAddress[]
   readonly devices: readonly RdmaDevice[]
@@ -22,8 +22,8 @@ export interface Surroundings {
 export const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
 
 /**
- * The offers of a node: `local` once, `verbs` for each RDMA device, `tcp` for each interface. What is at the node's own
- * address comes first. A node on loopback is for its own host, whatever else the machine has.
+ * The offers of a node: `local` once, `verbs` for each RDMA device, `tcp` for each interface. The offer at the node's
+ * own address comes first. A node on a loopback address serves only its own host, whatever else the machine has.
  */
 export function offersOf(
   fabrics: readonly WorkerFabric[],

@@ -1,14 +1,14 @@
-/** The last bytes that a process has said, however much it says. */
+/** The last bytes of a process's output, in constant memory. */
 export class OutputRing {
   readonly #bytes: Buffer
-  /** How many were ever pushed; the newest one sits at `#pushed - 1`, modulo the size. */
+  /** Bytes pushed since the last `clear`; the newest one is at `#pushed - 1`, modulo the size. */
   #pushed = 0
 
   constructor(sizeBytes: number) {
     this.#bytes = Buffer.alloc(sizeBytes)
   }
 
-  /** Forgets what was said so far. */
+  /** Forgets the output so far. */
   clear(): void {
     this.#pushed = 0
   }
@@ -23,7 +23,7 @@ export class OutputRing {
     this.#pushed += chunk.length
   }
 
-  /** The last `count` lines that say something; a line whose beginning was overwritten is left out. */
+  /** The last `count` lines that are not blank; a line whose beginning was overwritten is left out. */
   lastLines(count: number): string {
     const size = this.#bytes.length
     const isFull = this.#pushed > size

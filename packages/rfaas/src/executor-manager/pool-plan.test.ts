@@ -52,7 +52,7 @@ describe('PoolPlan', () => {
     assert.deepEqual(plan.next([FIRST, FIRST], false, idle, dueMs), { stop: [1], start: SMALL, againAtMs: null })
     assert.deepEqual(plan.next([FIRST, SMALL], false, idle, dueMs), NOTHING)
     plan.leased(WIDE, dueMs)
-    // One is missing anyway: nothing has to make room.
+    // One executor is missing anyway, so none has to make room.
     assert.deepEqual(plan.next([FIRST], false, idle, 2 * dueMs), { stop: [], start: WIDE, againAtMs: null })
     assert.deepEqual(plan.next([FIRST, WIDE], false, idle, 2 * dueMs), { stop: [0], start: SMALL, againAtMs: null })
   })

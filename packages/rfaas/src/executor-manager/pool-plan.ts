@@ -1,18 +1,18 @@
 import { POOL_BUSY_MS_MAX, POOL_REFILL_DELAY_MS, POOL_RETRY_MS_MAX, POOL_RETRY_MS_MIN } from './limits.ts'
 
-/** What must be the same of an executor of the pool and the lease that takes it, or can be made the same. */
+/** What a lease asks of a pooled executor. The heap must match; the number of workers can be adjusted. */
 export interface ExecutorShape {
-  /** An executor can grow, and end those that it has too many of. */
+  /** Adjustable: an executor can start further workers and end surplus ones. */
   readonly workers: number
-  /** Of each worker; fixed from the start of the process. */
+  /** Heap of each worker; fixed when the process starts. */
   readonly heapMib: number
 }
 
-/** What to do now, and when to ask again should nothing happen before. */
+/** What to do now, and when to ask again if nothing happens before. */
 export interface PoolStep {
-  /** Indexes of those that are to be ended. */
+  /** Indexes of the executors to end. */
   readonly stop: readonly number[]
-  /** The one to start; one at a time, for they compete with the workers of leases. */
+  /** The executor to start; only one at a time, because starting competes with the workers of leases. */
   readonly start: ExecutorShape | null
   readonly againAtMs: number | null
 }
@@ -20,13 +20,13 @@ export interface PoolStep {
 const NOTHING: PoolStep = { stop: [], start: null, againAtMs: null }
 
 /**
- * Decides what a pool of executors holds: as many as its size, in the shapes of the last leases, so that it fits who
- * leases again. A refill waits until the last lease has made its first calls, and for some time for a core that is idle;
- * after a failure it waits longer and longer. Pure: the clock is passed in.
+ * Decides what a pool of executors holds: as many as its size, in the shapes of the latest leases, so that it fits
+ * repeated leases. A refill waits until the last lease has made its first calls, and then for a limited time for an
+ * idle core. After failures it waits longer and longer. Pure: the clock is passed in.
  */
 export class PoolPlan {
   readonly size: number
-  /** As many as the size, the latest last. */
+  /** As many shapes as the size, the latest last. */
   readonly #wanted: ExecutorShape[]
   #notBeforeMs = 0
   #leasedMs = -Infinity
@@ -37,12 +37,12 @@ export class PoolPlan {
     this.#wanted = Array.from({ length: size }, () => first)
   }
 
-  /** Whether the next failure is the first of a row. */
+  /** Whether the next failure would be the first in a row. */
   get isWell(): boolean {
     return this.#retryMs === 0
   }
 
-  /** A lease of this shape has started, out of the pool or not. */
+  /** Records that a lease of this shape has started, from the pool or not. */
   leased(shape: ExecutorShape, nowMs: number): void {
     if (this.size === 0) return
     this.#wanted.shift()
@@ -51,16 +51,16 @@ export class PoolPlan {
     this.#notBeforeMs = Math.max(this.#notBeforeMs, nowMs + POOL_REFILL_DELAY_MS)
   }
 
-  /** One of the pool has become the executor of a lease: they work. */
+  /** Records that a lease has taken a pooled executor, which proves that they work, and ends the row of failures. */
   used(): void {
     this.#retryMs = 0
   }
 
   /**
-   * A start has failed, or one that was ready has died by itself.
+   * Records that a start has failed, or that a ready executor has died by itself.
    *
-   * @param livedMs since it was ready; 0 when it never was
-   * @returns how long no other is started
+   * @param livedMs how long it was ready; 0 when it never was
+   * @returns how long no other executor is started
    */
   failed(nowMs: number, livedMs: number): number {
     if (livedMs >= POOL_RETRY_MS_MAX) this.#retryMs = 0
@@ -70,9 +70,9 @@ export class PoolPlan {
   }
 
   /**
-   * @param held those that are ready
-   * @param isStarting whether one more is on its way
-   * @param hasIdleCore asked when it matters: whether a core of the machine had little to do since it was asked last
+   * @param held the executors that are ready
+   * @param isStarting whether one more is starting
+   * @param hasIdleCore called only when needed: whether a core of the machine was mostly idle since the previous call
    */
   next(held: readonly ExecutorShape[], isStarting: boolean, hasIdleCore: () => boolean, nowMs: number): PoolStep {
     if (isStarting) return NOTHING
@@ -94,10 +94,10 @@ export class PoolPlan {
 }
 
 /**
- * Which of `held` a lease of this shape takes: one with as many workers, else one with more, for ending a thread is
- * quick, else the one that has to start the fewest.
+ * Which of `held` a lease of this shape takes: one with as many workers; else one with more, because ending a thread is
+ * quick; else the one that must start the fewest.
  *
- * @returns its index, or -1 when none has such heaps
+ * @returns its index, or -1 when none has heaps of that size
  */
 export function bestFit(asked: ExecutorShape, held: readonly ExecutorShape[]): number {
   const costOf = ({ workers }: ExecutorShape): number =>

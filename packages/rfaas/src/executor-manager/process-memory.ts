@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 
 /**
- * Memory that a process adds to its machine, in bytes: what is its own, and its part of what it shares with others,
- * such as Node's own code (proc_pid_smaps(5), Pss). 0 when it is gone.
+ * Memory in bytes that a process uses: its private memory and its proportional share of memory shared with other
+ * processes, such as Node's own code (proc_pid_smaps(5), Pss). 0 when the process is gone.
  */
 export async function memoryBytesOf(pid: number): Promise<number> {
   try {

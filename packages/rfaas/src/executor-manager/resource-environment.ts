@@ -1,21 +1,21 @@
 import { amountOf } from '../lease/resources.ts'
 import type { Resources } from '../lease/resources.ts'
 
-/** Which of a node's resources a lease has: their numbers, from 0, ascending. */
+/** The units of a node's resources that a lease has, by resource name: numbers from 0, ascending. */
 export type Units = Readonly<Record<string, readonly number[]>>
 
-/** The resource that the vendors' drivers are told of, too. */
+/** The resource for which the variables of the vendors' drivers are set, too. */
 const GPU = 'gpu'
 
-/** No machine has so many: the only device that is named is none. */
+/** A device number that no machine has: naming only this one selects no device. */
 const NO_DEVICE = '65535'
 
 /**
- * How an executor learns what its lease has: variables of its environment, set before anything of the lease is loaded.
- * They hide what the lease does not have from drivers that honour them; no function is kept from changing them.
+ * The environment variables that tell an executor which resources its lease has, set before anything of the lease is
+ * loaded. They hide other devices from drivers that honour them; functions are not prevented from changing them.
  *
- * @param total what the node has: where it has GPUs, a lease without any sees none
- * @param own the environment of the node, which may itself have been given some GPUs only, by Slurm for instance
+ * @param total the resources of the node: where it has GPUs, a lease without any sees none
+ * @param own the environment of the node, which may itself be restricted to some GPUs, by Slurm for instance
  */
 export function resourceEnvironment(total: Resources, units: Units, own: NodeJS.ProcessEnv): Record<string, string> {
   const environment: Record<string, string> = {}
@@ -25,12 +25,13 @@ export function resourceEnvironment(total: Resources, units: Units, own: NodeJS.
 }
 
 /**
- * NVIDIA: https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html, where empty is
- * "no GPU devices are visible". AMD: https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html; the runtime takes
- * empty for none as well (RvdFilter::SelectZeroDevices), and HIP then numbers anew what ROCR_VISIBLE_DEVICES has left, by
- * HIP_VISIBLE_DEVICES or, where that is unset, by CUDA_VISIBLE_DEVICES, which is meant for others here. Intel:
- * https://oneapi-src.github.io/level-zero-spec/level-zero/latest/core/PROG.html#affinity-mask; its driver takes empty for
- * all (ExecutionEnvironment::parseAffinityMask), and leaves out what it does not have.
+ * NVIDIA: https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html: an empty value
+ * means "no GPU devices are visible". AMD: https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html: the
+ * runtime also takes an empty value as none (RvdFilter::SelectZeroDevices). HIP then renumbers the devices that
+ * ROCR_VISIBLE_DEVICES has left, and selects by HIP_VISIBLE_DEVICES or, where that is unset, by CUDA_VISIBLE_DEVICES,
+ * which is not meant for it here. Intel:
+ * https://oneapi-src.github.io/level-zero-spec/level-zero/latest/core/PROG.html#affinity-mask: its driver takes an
+ * empty value as all devices (ExecutionEnvironment::parseAffinityMask), and ignores devices that it does not have.
  */
 function gpuEnvironment(numbers: readonly number[], own: NodeJS.ProcessEnv): Record<string, string> {
   const devices = (variable: string): string => {
@@ -45,7 +46,9 @@ function gpuEnvironment(numbers: readonly number[], own: NodeJS.ProcessEnv): Rec
   }
 }
 
-/** Why executors could not be told of these resources, as the end of a sentence; null when they can. */
+/**
+ * Why these resources cannot be expressed in an executor's environment, as the end of a sentence; null when they can.
+ */
 export function environmentProblem(total: Resources, own: NodeJS.ProcessEnv): string | null {
   const names = new Map<string, string>()
   for (const name of Object.keys(total)) {
@@ -62,7 +65,7 @@ export function environmentProblem(total: Resources, own: NodeJS.ProcessEnv): st
   return null
 }
 
-/** null when all are there, or none is of that vendor. */
+/** The devices that a variable lists; null when it is unset or empty, so that it restricts nothing. */
 function devicesIn(value: string | undefined): string[] | null {
   return value === undefined || value === '' ? null : value.split(',').map((device) => device.trim())
 }

@@ -14,7 +14,7 @@ export interface ServiceOptions {
   leases: NodeLeases
   bundles: Pick<BundleCache, 'has' | 'put'>
   offers: readonly Pick<FabricOffer, 'fabric' | 'address'>[]
-  /** Tells the resource manager what has changed, and resolves when it knows or cannot be told now. */
+  /** Reports changes to the resource manager; resolves when it knows them or cannot be reached now. */
   report: () => Promise<unknown>
 }
 
@@ -25,7 +25,9 @@ function checkedGraceMs(graceMs: number | undefined): number | undefined {
   throw new RfaasError('invalid_argument', `Cannot release the lease: graceMs must be ${range}, not ${graceMs}`)
 }
 
-/** What clients may ask of a node. Every call shows the token of its lease, and nothing is done before it is checked. */
+/**
+ * The calls that clients may make on a node. Each carries the token of its lease; nothing is done before it is checked.
+ */
 export function executorManagerRoutes({ gate, leases, bundles, offers, report }: ServiceOptions) {
   const isKnown = (leaseId: string): boolean => leases.has(leaseId)
   return (router: ConnectRouter): ConnectRouter =>

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MESSAGES_FD, METER_PAGE_FD } from '../executor/messages.ts'
 
-/** How a script of a test talks over the pipe: it has `say(message, done?)`, and may set `on.start` and `on.drain`. */
+/**
+ * Prelude for a test's script that talks over the pipe: provides `say(message, done?)`, and handlers to set in `on`,
+ * such as `on.start` and `on.drain`.
+ */
 export const TALK: string = `
 import { Socket } from 'node:net'
 import { encodeMessage, MessageReader, toExecutor } from '${new URL('../executor/pipe.ts', import.meta.url).href}'
@@ -16,8 +19,9 @@ const say = (message, done) => pipe.write(encodeMessage(message), done)
 `
 
 /**
- * A small executor for tests, a process that speaks executor/messages.ts and does nothing else. It meters 5 ns of
- * polling, 7 ns of execution and 1 invocation for its first worker. What its "bundle" says steers it.
+ * A small executor for tests: a process that speaks executor/messages.ts and does nothing else. It meters 5 ns of
+ * polling, 7 ns of execution and 1 invocation for its first worker. The text of its "bundle" is an {@link Order} that
+ * controls it.
  */
 const SCRIPT = `${TALK}
 import { readFileSync, writeSync } from 'node:fs'
@@ -54,7 +58,7 @@ export async function testFolder(): Promise<TestFolder> {
   return { path, executorPath, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
-/** What to upload as a bundle to make the test executor do something. */
+/** A bundle whose text orders the test executor to do something. */
 export function orderBundle(order: Order): { sha256: string; code: Uint8Array<ArrayBuffer> } {
   const code = new TextEncoder().encode(order)
   return { sha256: createHash('sha256').update(code).digest('hex'), code }

@@ -17,7 +17,9 @@ import type { Order, TestFolder } from './test-executor.ts'
 export const TOTAL = { cores: 4, memoryMib: 4096, resources: { gpu: 2 } }
 export const DURATION_MS = 60_000
 
-/** The leases of a node, with real executors and a clock that the test moves. Disposing of it checks that all is given back. */
+/**
+ * A node's leases with test executors and a clock that the test moves. Disposing of it checks that all is given back.
+ */
 export class Setup {
   readonly clock: TestClock = new TestClock()
   readonly capacity: CapacityLedger = new CapacityLedger(TOTAL)
@@ -76,7 +78,7 @@ export class Setup {
     return promise as Promise<void>
   }
 
-  /** Resolves when one that is kept has come or gone. */
+  /** Resolves when an executor has been kept or a kept one has gone. */
   keptChanged(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<undefined>()
     this.#onKept = () => resolve(undefined)

@@ -3,7 +3,9 @@ import { verifyToken } from '../lease/token.ts'
 import type { LeaseClaims, VerifyingKey } from '../lease/token.ts'
 import type { Clock } from '../clock.ts'
 
-/** Checks lease tokens with the resource manager's public key: no message between managers precedes an allocation. */
+/**
+ * Checks lease tokens with the resource manager's public key, so an allocation needs no message between the managers.
+ */
 export class TokenGate {
   readonly #nodeId: string
   readonly #clock: Clock
@@ -18,7 +20,8 @@ export class TokenGate {
   }
 
   /**
-   * A manager that lost its store comes back with another key; tokens of the old one are worth nothing then.
+   * Sets the manager's public key. A manager that lost its store comes back with another key; tokens signed with the
+   * old one are then refused.
    *
    * @throws {RfaasError} `invalid_argument` when it is no Ed25519 key
    */
@@ -29,7 +32,7 @@ export class TokenGate {
   }
 
   /**
-   * @param isKnown tells whether a lease is known here: of those, expired tokens are fine
+   * @param isKnown whether this node knows the lease: an expired token of a known lease is accepted
    * @throws {RfaasError} `token_refused` with the reason
    */
   async check(token: string, isKnown: (leaseId: string) => boolean = () => false): Promise<LeaseClaims> {

@@ -17,7 +17,7 @@ import { NodeLeases } from './node-leases.ts'
 import { executorManagerRoutes } from './service.ts'
 import { TokenGate } from './token-gate.ts'
 
-/** What a node stands on. */
+/** The parts that a node is built from. */
 export interface NodeParts {
   readonly manager: Pick<ManagerClient, 'rpc'>
   readonly machine: Pick<
@@ -32,7 +32,7 @@ export interface NodeParts {
 }
 
 export interface WiredNode {
-  /** What it answers. */
+  /** The node's RPC service. */
   readonly routes: (router: ConnectRouter) => void
   /**
    * Registers the node under the URL of its control server, and keeps it registered.
@@ -40,15 +40,15 @@ export interface WiredNode {
    * @throws {RfaasError} `manager_unreachable` and what the manager says
    */
   join(controlUrl: string): Promise<void>
-  /** Stops all executors, tells the manager what they have used, and deregisters. Of one that has not joined too. */
+  /** Stops all executors, reports their usage to the manager, and deregisters. Also works before `join`. */
   leave(): Promise<void>
 }
 
-/** Puts a node together. */
+/** Connects the parts of a node. */
 export function wireNode(parts: NodeParts): WiredNode {
   const { manager, machine, randomness, importPublicKey, bundles, pool } = parts
   const { nodeId, cores, memoryMib, resources, labels, offers, keepWarmMsMax } = machine
-  /** What has to do with leases goes by this one. */
+  /** Leases use the manager's clock. */
   const clock = new ManagerClock(parts.clock)
   const gate = new TokenGate(nodeId, clock, importPublicKey)
   let membership: Membership | null = null
@@ -86,7 +86,7 @@ export function wireNode(parts: NodeParts): WiredNode {
       })
       await membership.join()
     },
-    // Executors first, while the manager and those who watch can still be told of their end.
+    // Executors first: the manager and watching clients can still be told of their end.
     leave: async () => {
       await leases.stopAll()
       await kept.close()

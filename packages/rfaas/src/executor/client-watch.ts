@@ -3,8 +3,9 @@ import { FabricError, watchPeer, type ConnectionHandle } from '@rfaas/fabric'
 import { EXECUTOR_ORPHANED_MS } from './limits.ts'
 
 /**
- * Tells when the clients of all workers are gone and a worker still computes. A worker that polls or sleeps notices the
- * end of its connection by itself and ends; one that is inside a function cannot, so this thread looks for it.
+ * Detects that the clients of all workers are gone while a worker still computes. A worker that polls or sleeps notices
+ * the end of its connection by itself and ends; a worker that is inside a function cannot, so the main thread watches
+ * for it.
  */
 export class ClientWatch {
   readonly #onOrphaned: () => void
@@ -17,7 +18,7 @@ export class ClientWatch {
     this.#onOrphaned = onOrphaned
   }
 
-  /** Watches a connection that no worker has attached yet. @returns to be called when its worker has ended */
+  /** Watches a connection that no worker has attached yet. @returns a function to call when its worker has ended */
   watch(handle: ConnectionHandle): () => void {
     const served = { isGone: false }
     this.#served.add(served)
@@ -48,7 +49,7 @@ function watch(handle: ConnectionHandle, onGone: () => void): () => void {
   try {
     return watchPeer(handle, onGone)
   } catch (error) {
-    // Out of descriptors, most likely. The worker still notices by itself, once it does not compute.
+    // Most likely out of descriptors. The worker still notices by itself once it stops computing.
     if (error instanceof FabricError) return () => {}
     throw error
   }

@@ -5,9 +5,9 @@ import { FAREWELL } from '../protocol/slots.ts'
 
 /**
  * Tells the client of a drained worker that every invocation which the worker received is answered, and that the worker
- * serves no more: what the client still waits for did not run. Blocks until the answers and the farewell are delivered,
- * so that closing the connection loses none of them. Over `tcp` only the client can confirm that; a client that computes
- * cannot, so its word is awaited for FAREWELL_ACK_MS_MAX only once the kernel has everything.
+ * serves no more: invocations that the client still waits for did not run. Blocks until the answers and the farewell
+ * are delivered, so that closing the connection loses none of them. Over `tcp` only the client can confirm that, which
+ * it cannot do while it computes: its confirmation is awaited for FAREWELL_ACK_MS_MAX once the kernel has everything.
  */
 export function sayFarewell(connection: Connection): void {
   let isSaid = false
@@ -24,13 +24,16 @@ export function sayFarewell(connection: Connection): void {
   }
 }
 
-/** Invocations that arrive now are dropped: the farewell tells the client that they did not run. */
+/**
+ * Whether the client has confirmed. Invocations that arrive now are dropped: the farewell tells the client that they
+ * did not run.
+ */
 function isConfirmed(connection: Connection): boolean {
   for (let slot = connection.poll(); slot >= 0; slot = connection.poll()) if (slot === FAREWELL) return true
   return false
 }
 
-/** False when the fabric has no room for it yet, or the client is gone. */
+/** Sends the farewell. Returns false when the fabric has no room for it yet, or the client is gone. */
 function finish(connection: Connection): boolean {
   try {
     return connection.finish(FAREWELL)

@@ -7,22 +7,24 @@ import { LABEL_CHARS_MAX, NODE_CORES_MAX, RESOURCES_MAX, RESOURCE_COUNT_MAX } fr
  * Relations between them are asserted at the end, so that a change to one of them cannot silently break another.
  */
 
-/** A drained worker looks this often whether its last answer is delivered. */
+/** How often a drained worker checks whether its last answer is delivered. */
 export const FAREWELL_LOOK_MS = 5
 
-/** How long a drained worker waits for its client to confirm the farewell, once the kernel has everything that it sent. */
+/**
+ * How long a drained worker waits for its client to confirm the farewell, once the kernel has everything that it sent.
+ */
 export const FAREWELL_ACK_MS_MAX = 1_000
 
-/** Largest message between a node and its executor, as it travels. */
+/** Largest encoded message between a node and its executor. */
 export const EXECUTOR_MESSAGE_BYTES_MAX: number = 1024 * 1024
 
-/** Characters of the reason and of the stack with which an executor says that it failed; more are cut off. */
+/** Characters of the reason, and of the stack, in an executor's `failed` message; more are cut off. */
 export const EXECUTOR_FAILURE_CHARS_MAX: number = 64 * 1024
 
 /** How long a worker that computes may go on after the clients of all workers of its executor have gone. */
 export const EXECUTOR_ORPHANED_MS = 250
 
-// In JSON a character takes six bytes at most; a secret of 32 bytes takes 44 characters and what is around them.
+// In JSON a character takes six bytes at most; a secret of 32 bytes takes 44 characters, its quotes and a comma.
 assert(2 * 6 * EXECUTOR_FAILURE_CHARS_MAX < EXECUTOR_MESSAGE_BYTES_MAX, 'an executor can say why it failed')
 assert(
   48 * NODE_CORES_MAX + RESOURCES_MAX * (5 * RESOURCE_COUNT_MAX + LABEL_CHARS_MAX) < EXECUTOR_MESSAGE_BYTES_MAX * 0.75,

@@ -9,7 +9,7 @@ export type LoadedFunction =
   { name: string; raw: true; call: RawFunction } | { name: string; raw: false; call: (...args: unknown[]) => unknown }
 
 /**
- * Imports a bundle and gives its exported functions in the order of their names, which all workers agree on.
+ * Imports a bundle and returns its exported functions sorted by name, an order on which all workers agree.
  *
  * @throws {RfaasError} `module_failed` when the module throws, or exports no function
  */

@@ -1,4 +1,7 @@
-/** The loop over the in-process fabric; how it sleeps without one, and wakes, is for the tests with real processes. */
+/**
+ * The loop over the in-process fabric. How it sleeps and wakes over other fabrics is left to the tests with real
+ * processes.
+ */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 
@@ -129,7 +132,7 @@ describe('WorkerLoop', () => {
     assert.deepEqual(asItBlocked, [['microtask', 'immediate']])
   })
 
-  /** The polling meter stands still over several turns of the event loop. */
+  /** Waits until the polling meter stands still over several turns of the event loop. */
   async function untilAsleep(): Promise<{ hotPollingNs: number }> {
     for (let still = 0, last = -1; ;) {
       await new Promise(setImmediate)

@@ -6,20 +6,20 @@ import type { Meters } from '../accounting/meters.ts'
 import { sayFarewell } from './farewell.ts'
 import type { InvocationServer } from './server.ts'
 
-/** Empty polls between two looks at the clock, the peer and the supervisor. */
+/** Empty polls between two checks of the clock, the peer and the supervisor. */
 const POLLS_PER_LOOK = 64
-/** Invocations that follow each other without an empty poll, between two looks at the clock: at most so many… */
+/** Most invocations that are served without an empty poll between two readings of the clock. */
 const SERVED_PER_LOOK_MAX = 64
-/** …and as many as take this time: so much is not metered yet when an executor is killed. */
+/** The time that these should take: this much is not metered yet when an executor is killed. */
 const NS_PER_LOOK = 20_000
 /**
- * A worker that has polled for nothing this long lets others have its processor: its client may be among them. A client
- * that calls without a pause has called again by then.
+ * A worker that has polled in vain this long yields its processor: its client may be waiting for it. A client that
+ * calls without a pause has called again by then.
  */
 const YIELD_AFTER_MS = 0.002
-/** …then again after this time, for it costs half a microsecond in which we see nothing. */
+/** How soon it yields again: a yield costs half a microsecond in which no invocation is noticed. */
 const YIELD_EVERY_MS = 0.02
-/** A polling worker lets its event loop turn this often, for what the functions' module may have started. */
+/** How often a polling worker lets its event loop turn, for what the functions' module may have started. */
 const TURN_EVERY_MS = 1
 /** A turn in which nothing ran takes a microsecond or two; one that takes longer than this ran something. */
 const TURN_EMPTY_MS = 0.02
@@ -30,10 +30,10 @@ export type LoopEnd = 'drained' | 'lost'
 type Pause = 'turn' | 'cold-down' | LoopEnd
 
 /**
- * The life of one worker: hot, it polls; after its hot timeout it is warm and sleeps until the client's next write
- * wakes it. Time is metered as it passes: what ends in a served invocation is execution, and so is what asynchronous
- * functions run on the event loop; the rest of a hot worker's time is polling, and sleep is neither. One reading of the
- * clock serves both meters and the hot timeout.
+ * The main loop of one worker. While hot it polls; after its hot timeout it is warm and sleeps until the client's next
+ * write wakes it. Time is metered as it passes: time that ends in a served invocation is execution, and so is what
+ * asynchronous functions run on the event loop; the rest of a hot worker's time is polling, and sleep is neither. One
+ * reading of the clock serves both meters and the hot timeout.
  */
 export class WorkerLoop {
   readonly #connection: Connection
@@ -63,7 +63,7 @@ export class WorkerLoop {
       switch (pause) {
         case 'turn':
           await this.#turn()
-          // A client that never pauses would otherwise keep us from seeing it.
+          // With a client that never pauses, `#hot` does not get to check for an interrupt.
           if (this.#connection.takeInterrupt()) this.#draining = true
           break
         case 'cold-down':
@@ -79,24 +79,29 @@ export class WorkerLoop {
     }
   }
 
-  /** Polls and serves, synchronously, until there is a reason for a pause. @param isWoken from a sleep, just now */
+  /**
+   * Polls and serves, synchronously, until there is a reason for a pause.
+   *
+   * @param isWoken whether a sleep has just ended
+   */
   #hot(isWoken: boolean): Pause {
     const connection = this.#connection
     try {
       for (let empty = 0, served = 0, wakes = isWoken ? -1 : connection.wakes; ;) {
         const slot = connection.poll()
         if (slot >= 0) {
-          // Before its answer is out: the client may end us as soon as it has that.
+          // Count before the answer is out: the client may end us as soon as it has that.
           this.#meters.countInvocation()
           this.#server.serve(slot)
           if (++served < this.#servedPerLook) continue
         }
         if (served > 0) {
-          // Nothing was polled in vain between them: one reading of the clock is exact for all.
+          // No poll between them was empty: one reading of the clock is exact for all.
           this.#servedMs = this.#lookAfter(served)
           served = empty = 0
           if (connection.wakes !== wakes) {
-            // All is answered, and the client polls or was woken for it, perhaps behind us on this processor.
+            // All answers are sent, and the client polls for them or was woken by them, perhaps queued behind us on
+            // this processor.
             yieldProcessor()
             wakes = connection.wakes
           }
@@ -112,7 +117,7 @@ export class WorkerLoop {
         else if (this.#draining && this.#server.pending === 0) return 'drained'
         if (this.#draining || !this.#server.allSent) return 'turn'
         if (nowMs - this.#servedMs >= this.#hotTimeoutMs) {
-          // What the last invocation left to the event loop (rejections, output, microtasks) has its turn before we block.
+          // Before we block, the event loop runs what the last invocation left to it (rejections, output, microtasks).
           return this.#turnedMs >= this.#servedMs ? 'cold-down' : 'turn'
         }
         if (this.#server.pending > 0 || nowMs - this.#turnedMs > TURN_EVERY_MS) return 'turn'
@@ -139,7 +144,7 @@ export class WorkerLoop {
     this.#markMs = this.#turnedMs = nowMs
   }
 
-  /** Sleeps. With asynchronous functions under way it sleeps on the event loop, else blocked, which wakes faster. */
+  /** Sleeps: on the event loop while asynchronous functions are pending, else blocked, which wakes faster. */
   async #warm(): Promise<void> {
     const connection = this.#connection
     if (this.#server.pending === 0) {
@@ -152,7 +157,8 @@ export class WorkerLoop {
       connection.onReady = this.#server.onSettled = null
       this.#meters.addExecution(performance.eventLoopUtilization(slept).active * 1e6)
     }
-    // Asleep is neither polling nor executing. A waker has work for us: poll for it as after an invocation.
+    // Sleep is neither polling nor execution. Whatever woke us brings work: restart the hot timeout as after an
+    // invocation.
     this.#markMs = this.#turnedMs = performance.now()
     this.#servedMs = this.#markMs
   }

@@ -33,13 +33,13 @@ describe('an executor process', () => {
     child: ChildProcess
     pipe: Socket
     answer: FromExecutor
-    /** What it was started with. */
+    /** The message that started the executor. */
     message: StartMessage
-    /** What it says next. */
+    /** Reads the executor's next message. */
     next: () => Promise<FromExecutor>
   }
 
-  /** Starts one with a module of this text, and gives its answer. */
+  /** Starts an executor with a module of this text, and returns its answer. */
   async function start(text: string, workers = 1, environment: Record<string, string> = {}): Promise<Started> {
     const bundlePath = join(folder, `${workers}-${text.length}.mjs`)
     await writeFile(bundlePath, text)
@@ -82,14 +82,14 @@ describe('an executor process', () => {
     const shape = { fabric: 'local', listenAddress: '', slots: 1, payloadBytesMax: 64, hotTimeoutMs: 0 } as const
     const fabrics = [
       { fabric: 'local', listenAddress: '' },
-      // There is no such address here.
+      // This machine has no such address.
       { fabric: 'tcp', listenAddress: '192.0.2.1' },
     ] as const
     pipe.write(encodeMessage({ kind: 'prepare', workers: 1, heapMib: 64, fabrics: [...fabrics] }))
     for await (const [chunk] of on(pipe, 'data', { close: ['close'] }) as AsyncIterable<[Buffer]>) {
       said.push(...(reader.push(chunk) as FromExecutor[]))
       const last = said.at(-1)
-      // One worker more than are ready.
+      // Asks for one worker more than are ready.
       if (last?.kind === 'prepared') {
         pipe.write(encodeMessage({ kind: 'start', bundlePath, secrets, environment: {}, heapMib: 64, ...shape }))
       } else if (last !== undefined) break
@@ -130,7 +130,7 @@ describe('an executor process', () => {
     assert.deepEqual(invoke(connection), [1, 1])
     pipe.write(encodeMessage({ kind: 'park' }))
     assert.deepEqual(await next(), { kind: 'parked' })
-    // The worker's last word comes before its end, which a thread of the fabric notices.
+    // The farewell comes before the worker's end, which a thread of the fabric notices.
     assert.equal(connection.poll(), FAREWELL)
     assert.equal(connection.wait(), 'lost')
     connection.close()
@@ -143,7 +143,7 @@ describe('an executor process', () => {
     await assert.rejects(fabric.connect(again.addresses[0]!, { ...windows, secret: first }))
     const mine = await fabric.connect(again.addresses[0]!, { ...windows, secret: second })
     assert.deepEqual(invoke(mine), [2, 1])
-    // Its client goes without a word: no crash, and nobody is there to park for.
+    // The client goes without notice: the executor has not crashed, but has no reason to park.
     mine.close()
     assert.deepEqual(await once(child, 'exit'), [EXIT_CLIENT_GONE, null])
   })

@@ -1,7 +1,7 @@
 /**
  * The executor process: its main thread supervises, one worker thread per leased core serves. Started by the executor
- * manager, which it never outlives; for one lease, also when it was started before there was one, or for several that
- * follow each other, of one tenant and with the same functions.
+ * manager, which it never outlives, and perhaps before there is a lease. Serves one lease, or several in sequence of
+ * the same tenant with the same functions.
  */
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -17,17 +17,18 @@ import { reasonOf, stackOf } from '../thrown.ts'
 import { Supervisor } from './supervisor.ts'
 
 dieWithParent()
-// From the poll through the user's function to the answer there is more code than V8 puts into one function by default
-// (920 bytes of bytecode). In one, it takes a sixth less time.
+// The path from the poll through the user's function to the answer has more code than V8 inlines into one function by
+// default (920 bytes of bytecode). In one function it takes a sixth less time.
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=3000')
-// Ctrl-C reaches the whole process group; when to stop is for the executor manager to say.
+// Ctrl-C reaches the whole process group; the executor manager decides when to stop.
 process.on('SIGINT', () => {})
 
-// A function that computes hears nothing, and one that is blocked in native code would hold up process.exit.
+// `exitNow`, because a function that computes cannot be told, and one that is blocked in native code would hold up
+// process.exit.
 const supervisor = new Supervisor(() => exitNow(EXIT_CLIENT_GONE))
 const pipe = new Socket({ fd: MESSAGES_FD, readable: true, writable: true })
 const reader = new MessageReader()
-/** What we were told before, for it is done in order. */
+/** Settles when earlier messages are handled: messages are handled in order. */
 let told: Promise<void> = Promise.resolve()
 let isLeased = false
 pipe.on('data', (chunk: Buffer) => {
@@ -58,7 +59,7 @@ supervisor.ended.then(
   (error: unknown) => void told.then(() => crash(error)),
 )
 
-/** Does it and says what came of it; an executor that cannot do what it is told ends. */
+/** Does `work` and sends its result; when it fails, sends `failed` and ends the process. */
 async function answer(work: () => Promise<FromExecutor>): Promise<void> {
   try {
     pipe.write(encodeMessage(await work()))
@@ -77,8 +78,8 @@ async function answer(work: () => Promise<FromExecutor>): Promise<void> {
 }
 
 /**
- * The executor manager tells the client what we said last, so it is written before we exit. process.exit would wait for
- * the other workers, which may be blocked in native code.
+ * The executor manager passes our last output on to the client, so it is written before we exit. process.exit would
+ * wait for the other workers, which may be blocked in native code.
  */
 function crash(error: unknown): never {
   writeSync(2, `${stackOf(error) || reasonOf(error)}\n`)

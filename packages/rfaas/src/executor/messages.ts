@@ -1,27 +1,29 @@
 /**
- * What an executor manager and its executor process say to each other, over a pipe that is descriptor MESSAGES_FD in the
- * executor; pipe.ts says how. The executor manager starts the process, sends one `start`, and gets one `ready` or
- * `failed`: that is all that an executor says while it has a lease. One for the pool is sent `prepare` first, and says
- * `prepared` before anything of a tenant has reached it. After `drain` the executor finishes what it runs and exits with
- * 0. After `park` it does the same, but when nothing is left under way it says `parked` and stays, with its functions
- * loaded, for another `start` with as many workers and the same bundle. When the pipe ends, it exits at once. The meter
- * page is descriptor METER_PAGE_FD in the executor.
+ * Messages between an executor manager and its executor process, over a pipe that is descriptor MESSAGES_FD in the
+ * executor; pipe.ts encodes them. The executor manager starts the process, sends one `start`, and receives one `ready`
+ * or `failed`; the executor sends nothing else while it has a lease. An executor for the pool is sent `prepare` first,
+ * and sends `prepared` before anything of a tenant has reached it. After `drain` the executor finishes what it runs and
+ * exits with 0. After `park` it does the same, but when nothing is left pending it sends `parked` and stays, with its
+ * functions loaded, for another `start` with as many workers and the same bundle. When the pipe ends, it exits at once.
+ * The meter page is descriptor METER_PAGE_FD in the executor.
  */
 export const MESSAGES_FD = 3
 
 export const METER_PAGE_FD = 4
 
-/** The executor's exit code when its client went away without a word: no crash, but nobody is served any more. */
+/**
+ * The executor's exit code when its client went away without notice: it has not crashed, but has nobody left to serve.
+ */
 export const EXIT_CLIENT_GONE = 3
 
-/** Have ready what every lease needs, whosever it is. */
+/** Asks the executor to prepare what every lease needs, of whichever tenant. */
 export interface PrepareMessage {
   kind: 'prepare'
   /** Threads to start; a lease may ask for more or fewer. */
   workers: number
-  /** Of each worker. */
+  /** Heap of each worker. */
   heapMib: number
-  /** To rehearse a lease over, as far as they work here. */
+  /** Fabrics to rehearse a lease over; those that do not work here are skipped. */
   fabrics: Pick<StartMessage, 'fabric' | 'listenAddress'>[]
 }
 
@@ -33,7 +35,7 @@ export interface StartMessage {
   fabric: 'local' | 'tcp' | 'verbs'
   /** IP address to listen on; empty for `local`. */
   listenAddress: string
-  /** One secret of 32 bytes per worker; as many workers are started. */
+  /** One secret of 32 bytes per worker; their number is the number of workers. */
   secrets: Uint8Array[]
   slots: number
   payloadBytesMax: number
@@ -41,7 +43,7 @@ export interface StartMessage {
   hotTimeoutMs: number
   /** Variables to set before the bundle is loaded. */
   environment: Readonly<Record<string, string>>
-  /** Of each worker; that of the process has the same. */
+  /** Heap of each worker; that of the process has the same size. */
   heapMib: number
 }
 
@@ -61,7 +63,7 @@ export interface PreparedMessage {
 
 export interface ReadyMessage {
   kind: 'ready'
-  /** One a worker, in the order of the secrets. */
+  /** One per worker, in the order of the secrets. */
   addresses: string[]
   functions: { name: string; raw: boolean }[]
   loadMs: number

@@ -47,7 +47,7 @@ const fromExecutors: fc.Arbitrary<FromExecutor> = fc.oneof(
     plain,
   ),
 )
-/** Where a stream is cut; the last piece is what is left. */
+/** The sizes of the pieces into which a stream is cut; the last piece is the rest. */
 const cuts = fc.array(fc.integer({ min: 0, max: 70 }))
 
 function* pieces(stream: Buffer, sizes: readonly number[]): Generator<Buffer> {
@@ -56,13 +56,13 @@ function* pieces(stream: Buffer, sizes: readonly number[]): Generator<Buffer> {
   yield stream.subarray(begin)
 }
 
-/** What is said of a stream by the value of each line, then perhaps by why there are no more. */
+/** Returns what the reader makes of a stream: the value of each line, then perhaps the message of its error. */
 function read(chunks: Iterable<Uint8Array>): unknown[] {
   const reader = new MessageReader()
   const found: unknown[] = []
   try {
     for (const chunk of chunks) {
-      // The reader may keep nothing of it.
+      // The reader must not keep any of the chunk, so it is overwritten afterwards.
       const lent = new Uint8Array(chunk)
       found.push(...reader.push(lent))
       lent.fill(0x20)
@@ -73,7 +73,7 @@ function read(chunks: Iterable<Uint8Array>): unknown[] {
   return found
 }
 
-/** fast-check says the seed of what fails. */
+/** On failure fast-check reports the seed. */
 const check = <T extends [unknown, ...unknown[]]>(property: fc.IProperty<T>): void =>
   fc.assert(property as fc.IProperty<unknown>, { numRuns: 300 })
 
@@ -141,7 +141,7 @@ describe('MessageReader', () => {
       assert.deepEqual(read(pieces(longest, sizes)), [longest.toString('utf8', 1, longest.length - 2)])
       const said = [`more than ${EXECUTOR_MESSAGE_BYTES_MAX} bytes in one line`]
       assert.deepEqual(read(pieces(Buffer.concat([Buffer.from(' '), longest]), sizes)), said)
-      // Not even when its end has not been seen.
+      // It throws even before the end of the line has arrived.
       assert.deepEqual(read(pieces(Buffer.alloc(EXECUTOR_MESSAGE_BYTES_MAX, 0x20), sizes)), said)
     })
   }

@@ -1,5 +1,5 @@
 /**
- * How the messages of messages.ts travel: each is one line of JSON, bytes in base64, of EXECUTOR_MESSAGE_BYTES_MAX at
+ * Encodes the messages of messages.ts: each is one line of JSON, bytes in base64, of EXECUTOR_MESSAGE_BYTES_MAX at
  * most. Functions of a tenant can write to the pipe as well, so what is read may be anything.
  */
 import { isUtf8 } from 'node:buffer'
@@ -10,7 +10,7 @@ import type { FromExecutor, StartMessage, ToExecutor } from './messages.ts'
 
 const NEWLINE = 0x0a
 
-/** `start` as it travels. */
+/** `start` as it is encoded. */
 type StartLine = Omit<StartMessage, 'secrets'> & { secrets: string[] }
 
 /**
@@ -32,21 +32,25 @@ function startLine({ secrets, ...rest }: StartMessage): StartLine {
   return { ...rest, secrets: secrets.map((secret) => Buffer.from(secret).toString('base64')) }
 }
 
-/** What the executor manager said, from a value that {@link MessageReader} gave; an executor takes its word for it. */
+/**
+ * Converts a value of {@link MessageReader} into a message of the executor manager, which an executor trusts unchecked.
+ */
 export function toExecutor(value: unknown): ToExecutor {
   const message = value as StartLine | Exclude<ToExecutor, StartMessage>
   if (message.kind !== 'start') return message
   return { ...message, secrets: message.secrets.map((secret) => new Uint8Array(Buffer.from(secret, 'base64'))) }
 }
 
-/** Puts together again what a pipe has cut into chunks. After it has thrown, it is good for nothing. */
+/** Reassembles what a pipe has cut into chunks. Unusable after it has thrown. */
 export class MessageReader {
-  /** Begins with what is there of a line that is not yet complete; copied, for a chunk of one byte takes a hundred. */
+  /**
+   * Begins with the part of an incomplete line that has arrived; copied, because a chunk of one byte takes a hundred.
+   */
   #line: Buffer = Buffer.alloc(0)
   #bytes = 0
 
   /**
-   * Gives what this chunk completes, in order: the value of each line, whatever it is. The chunk stays the caller's.
+   * Returns the values of the lines that this chunk completes, in order and unchecked. The chunk stays the caller's.
    *
    * @throws {Error} when a line is too long, or is not JSON in UTF-8; the message says what it is
    */
@@ -82,7 +86,7 @@ function parse(line: Buffer): unknown {
   try {
     if (isUtf8(line)) return JSON.parse(line.toString()) as unknown
   } catch {
-    // Said below, in our words: the parser's quote the line.
+    // Reported below in our own words: those of the parser quote the line.
   }
   throw new Error('a line that is not JSON')
 }

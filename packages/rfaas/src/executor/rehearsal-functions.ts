@@ -1,4 +1,4 @@
-/* What an executor that waits for its lease is rehearsed with. */
+/* The functions with which an executor is rehearsed before it has a lease. */
 import { raw, type RawFunction } from '../functions.ts'
 
 export const bytes: RawFunction = raw((input) => input.length)

@@ -13,11 +13,11 @@ const FUNCTIONS = fileURLToPath(new URL(`./rehearsal-functions${extname(import.m
 const INVOCATIONS = 3
 
 /**
- * Plays a whole lease with functions of our own: load, listen, connect, invoke, end. All that the first client would
- * wait for is then done: code compiled, addons and drivers loaded. The worker is prepared again afterwards, and
- * nothing is metered.
+ * Plays through a whole lease with functions of our own: load, listen, connect, invoke, end. All that the first client
+ * would have to wait for is done then: code is compiled, addons and drivers are loaded. The worker is in its prepared
+ * state again afterwards, and nothing is metered.
  *
- * @param serves false: all of that but the invocations
+ * @param serves false: everything except the invocations
  */
 export async function rehearse(
   worker: WorkerThread,

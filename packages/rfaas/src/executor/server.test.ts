@@ -1,4 +1,4 @@
-/** What the data path's own test does not reach: clients that lie, fabrics that are full, clients that are gone. */
+/** What the data path's own test does not reach: lying clients, full fabrics, clients that are gone. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 
@@ -150,7 +150,7 @@ describe('InvocationServer', () => {
   })
 })
 
-/** What a function does with a value; then what `settled` waits for. */
+/** The ways in which a function can end with a value. */
 const WAYS: Record<string, (value: unknown) => unknown> = {
   throws: (value) => {
     throw value
@@ -278,7 +278,7 @@ describe('a thenable that settles more than once', () => {
       assert.equal(server.pending, 0)
       thenable = 'the next'
       assert.equal(await outcomeOf(2), 'the next')
-      // Time for a second answer to come, which there must not be.
+      // A second answer, which must not come, would arrive in this time.
       for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate)
       assert.equal(pair.result(), null)
       assert.equal(server.pending, 0)
@@ -300,7 +300,7 @@ describe('a thenable that settles more than once', () => {
   })
 })
 
-/** The same connection, but for what a send does. */
+/** The same connection with another `send`. */
 function withSend(connection: Connection, send: (next: () => boolean) => boolean): Connection {
   return new Proxy(connection, {
     get: (target, name) => {

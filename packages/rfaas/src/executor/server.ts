@@ -23,8 +23,8 @@ import type { LoadedFunction } from './load.ts'
 
 /**
  * Serves the invocation in a slot: reads its words, calls the function on the payload in place, and answers. For a
- * synchronous raw function nothing is allocated and nothing copied. Whatever a function throws, returns or rejects with is
- * answered; of exceptions only those of the connection leave this class.
+ * synchronous raw function nothing is allocated and nothing copied. Whatever a function throws, returns or rejects with
+ * is answered; only exceptions of the connection leave this class.
  */
 export class InvocationServer {
   readonly #connection: Connection
@@ -54,7 +54,10 @@ export class InvocationServer {
     return this.#unsent.length === 0
   }
 
-  /** Serves the invocation that the last immediate has brought. Slots that do not exist are ignored: only a broken client names one. */
+  /**
+   * Serves the invocation that the last immediate has brought. Ignores slots that do not exist: only a broken client
+   * names one.
+   */
   serve(slot: number): void {
     if (slot >= this.#layout.slots) return
     const id = this.#received[MESSAGE_ID]!
@@ -119,8 +122,8 @@ export class InvocationServer {
   }
 
   /**
-   * Answers when the promise settles. `await` takes the first outcome of a thenable that settles twice, and what its
-   * `then` throws.
+   * Answers when the promise settles. `await` uses the first outcome of a thenable that settles twice, and also catches
+   * what its `then` throws.
    */
   async #await(slot: number, id: number, raw: boolean, promise: unknown): Promise<void> {
     this.pending++
@@ -140,7 +143,7 @@ export class InvocationServer {
         else if (raw) this.#returnRaw(slot, id, outcome)
         else this.#return(slot, id, outcome)
       } catch (error) {
-        // It has gone just now. The loop will notice it.
+        // The client has gone just now. The loop will notice it.
         if (!(error instanceof FabricError && error.code === 'lost')) throw error
       }
     }
@@ -152,7 +155,7 @@ export class InvocationServer {
     try {
       bytes = encodeValue(value, this.#outputs.whole(slot))
     } catch (error) {
-      // A getter of the result that throws is the function's failure.
+      // A getter of the result that throws counts as a failure of the function.
       if (error instanceof NotCloneableError && Object.hasOwn(error, 'cause')) this.#fail(slot, id, error.cause)
       else this.#refuse(slot, id, STATUS_RESULT_REFUSED, `its result cannot be sent: ${reasonOf(error)}`)
       return

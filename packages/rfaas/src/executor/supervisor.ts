@@ -12,52 +12,55 @@ import { WorkerThread } from './worker-thread.ts'
 export type ExecutorEnd = 'stopped' | 'clients_gone'
 
 /**
- * Starts the worker threads of an executor, accepts the one connection of each and hands it over. Off the path of
- * every invocation: a worker and its client need nothing from here until the end.
+ * Starts the worker threads of an executor, accepts the one connection of each and hands it over. Not on the path of
+ * any invocation: a worker and its client need nothing from here until the end.
  */
 export class Supervisor {
   readonly #ended = Promise.withResolvers<ExecutorEnd>()
   readonly #clients: ClientWatch
-  /** Started before anybody has asked for them, or parked. */
+  /** Workers that were started before there is a lease, or parked after one. */
   #prepared: WorkerThread[] = []
-  /** Those of the lease, in their order. */
+  /** The workers of the lease, in the order of its secrets. */
   #workers: WorkerThread[] = []
   #listeners: Listener[] = []
   #handles: ConnectionHandle[] = []
   #running = 0
   #draining = false
-  /** Whether those that have ended have left nothing under way. */
+  /** Whether the workers that have ended left no asynchronous function pending. */
   #areIdle = true
   #parking: PromiseWithResolvers<void> | null = null
 
   /** Rejects when a worker crashes. */
   readonly ended: Promise<ExecutorEnd> = this.#ended.promise
 
-  /** @param onOrphaned called when the clients of all workers are gone and a worker does not end, because it computes */
+  /**
+   * @param onOrphaned called when the clients of all workers are gone but a worker does not end, because it computes
+   */
   constructor(onOrphaned: () => void) {
     this.#clients = new ClientWatch(onOrphaned)
-    // Whoever awaits it is told; before that nobody needs to be.
+    // Not an unhandled rejection while nothing awaits it yet.
     this.ended.catch(() => {})
   }
 
   /**
-   * Has ready what does not depend on a lease.
+   * Prepares everything that does not depend on a lease.
    *
-   * @param isAwaited whether somebody waits for us already: then what not every lease needs is left out
+   * @param isAwaited whether a lease waits for this executor already: then rehearsals that are left are skipped
    * @throws {RfaasError} `executor_start_failed`
    */
   async prepare({ workers, heapMib, fabrics }: PrepareMessage, isAwaited: () => boolean): Promise<void> {
     this.#prepared = Array.from({ length: workers }, () => this.#startWorker(heapMib))
     await Promise.all(this.#prepared.map((worker) => worker.prepared))
     for (const [index, { fabric, listenAddress }] of fabrics.entries()) {
-      // For what was said meanwhile to be read.
+      // Lets the event loop read messages that arrived meanwhile.
       await setImmediate()
       if (isAwaited()) return
       try {
-        // Invocations over the best one only: machine code that has seen connections of two kinds is slower for both.
+        // Rehearse invocations over the first, best fabric only: machine code that has seen connections of two kinds is
+        // slower for both.
         await Promise.all(this.#prepared.map((worker) => rehearse(worker, fabric, listenAddress, index === 0)))
       } catch (error) {
-        // That a fabric does not work here is said to those who lease over it.
+        // A fabric that does not work here is reported to leases that ask for it.
         if (!(error instanceof FabricError)) throw error
       }
     }
@@ -65,16 +68,16 @@ export class Supervisor {
 
   /** @throws {RfaasError} `module_failed`, `executor_start_failed`; FabricError when it cannot listen */
   async start(message: StartMessage): Promise<ReadyMessage> {
-    // For libraries, which read that of the process; and threads that are started from here on have a copy.
+    // Libraries read the environment of the process, and threads that are started from here on copy it.
     Object.assign(process.env, message.environment)
     const layout = slotLayout(message.slots, message.payloadBytesMax)
     const prepared = this.#prepared.splice(0)
     const workers = message.secrets.length
-    // Those that are not needed go: their memory would be on this lease's account.
+    // Terminate workers that are not needed: their memory would be on this lease's account.
     for (const spare of prepared.splice(workers)) void spare.terminate()
     this.#workers = message.secrets.map((_, index) => prepared[index] ?? this.#startWorker(message.heapMib))
     const starting = message.secrets.map(async (secret, workerIndex) => {
-      // First the thread, for it loads the functions while this one loads the fabric.
+      // Start the load first: the worker loads the functions while this thread loads the fabric.
       const worker = this.#workers[workerIndex]!
       const { bundlePath, environment, slots, payloadBytesMax } = message
       const hotTimeoutMs = message.hotTimeoutMs < 0 ? Infinity : message.hotTimeoutMs
@@ -108,7 +111,7 @@ export class Supervisor {
     }
   }
 
-  /** Workers finish what they were sent, then end; those that no client has reached end at once. */
+  /** Drains: workers finish what they were sent, then end; those that no client has reached end at once. */
   drain(): void {
     this.#draining = true
     for (const listener of this.#listeners) listener.close()
@@ -117,8 +120,9 @@ export class Supervisor {
   }
 
   /**
-   * Drains, and has the workers ready for the next lease, with their functions loaded. When they cannot be, for a client
-   * never came or a function is still under way, this ends as after {@link drain}, and the promise never settles.
+   * Drains, and keeps the workers ready for the next lease, with their functions loaded. When that is impossible,
+   * because a client never came or a function is still pending, the executor ends as after {@link drain}, and the
+   * promise never settles.
    */
   park(): Promise<void> {
     this.#parking = Promise.withResolvers()
@@ -137,7 +141,7 @@ export class Supervisor {
     try {
       handle = await listener.accept()
     } catch {
-      // Closed by a drain before a client came.
+      // A drain closed the listener before a client came.
       return
     }
     listener.close()
@@ -152,7 +156,7 @@ export class Supervisor {
       },
       () => {},
     )
-    // Between accept and here a drain may have missed this connection.
+    // A drain between `accept` and here may have missed this connection.
     if (this.#draining) interrupt(handle)
   }
 

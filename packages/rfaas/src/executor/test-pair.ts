@@ -10,7 +10,10 @@ export interface RawResult {
   payload: Uint8Array
 }
 
-/** For tests: a worker's connection over the in-process fabric, and a client that makes its messages by hand, wrong ones too. */
+/**
+ * For tests: a worker's connection over the in-process fabric, and a client that makes its messages by hand, even wrong
+ * ones.
+ */
 export class TestPair {
   readonly layout: SlotLayout
   readonly worker: Connection
@@ -36,7 +39,7 @@ export class TestPair {
     return new TestPair(layout, client, handle)
   }
 
-  /** Sends an invocation. `claimedBytes`: what the message says of the payload. */
+  /** Sends an invocation. `claimedBytes`: the payload length that the message claims. */
   invoke(slot: number, f: number, payload: Uint8Array, claimedBytes: number = payload.length, id = 0): void {
     new Uint8Array(this.client.outbound).set(payload, slot * this.layout.slotBytes + HEADER_BYTES)
     this.client.send(slot, payload.length, id, f, claimedBytes)

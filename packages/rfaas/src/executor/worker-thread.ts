@@ -10,41 +10,47 @@ const WORKER_FILE = new URL(`./worker${extname(import.meta.filename)}`, import.m
 
 type Answer<K extends FromWorker['kind']> = Extract<FromWorker, { kind: K }>
 
-/** One worker thread as its supervisor sees it: prepared, then loaded, then serving its client; perhaps loaded again. */
+/** One worker thread as its supervisor sees it: prepared, then loaded, then serving a client; perhaps loaded again. */
 export class WorkerThread {
-  /** Its own code is loaded. Rejects as `failed` does. */
+  /** Resolves when the thread's own code is loaded; rejects as `failed` does. */
   readonly prepared: Promise<unknown>
   readonly #worker: Worker
   readonly #failed = Promise.withResolvers<never>()
   #answer = Promise.withResolvers<FromWorker>()
   #isLoaded = false
   #isRehearsal = false
-  /** It has said how its lease ended, or was terminated: that it exits then is no failure. */
+  /** The thread has said that it ended its lease, or was terminated: its exit is no failure then. */
   #isOver = false
   #hasExited = false
 
-  /** @param heapMib its heap; the process's flag --max-old-space-size has the last word, and should say the same */
+  /**
+   * @param heapMib heap of the thread; the process's flag --max-old-space-size has precedence and should say the same
+   */
   constructor(heapMib: number) {
     this.#worker = new Worker(WORKER_FILE, { resourceLimits: { maxOldGenerationSizeMb: heapMib } })
     this.#worker.on('message', (message: FromWorker) => this.#hear(message))
-    // What the functions' module threw outside of any invocation, or a heap that is full: it is not to be trusted further.
+    // The functions' module threw outside of any invocation, or the heap is full: the thread can no longer be trusted.
     this.#worker.on('error', (error) => this.#failed.reject(error))
     this.#worker.on('exit', (code) => {
       this.#hasExited = true
       if (!this.#isOver) this.#failed.reject(exited(code, this.#isLoaded))
     })
-    // Told to those who wait for an answer, too.
+    // Not an unhandled rejection: `#next` passes it on as well.
     this.#failed.promise.catch(() => {})
     this.prepared = this.#next('prepared')
     this.prepared.catch(() => {})
   }
 
-  /** Rejects when it fails or crashes, at whatever stage; never resolves. */
+  /** Rejects when the thread fails or crashes, at whatever stage; never resolves. */
   get failed(): Promise<never> {
     return this.#failed.promise
   }
 
-  /** Imports the functions. @throws {RfaasError} `module_failed`, `executor_start_failed`; what the module throws late */
+  /**
+   * Imports the functions.
+   *
+   * @throws {RfaasError} `module_failed`, `executor_start_failed`; what the module throws asynchronously meanwhile
+   */
   async load(message: Omit<LoadMessage, 'kind'>): Promise<Answer<'loaded'>> {
     await this.prepared
     if (this.#hasExited) throw new RfaasError('executor_start_failed', 'Cannot use a worker again: it has exited')
@@ -54,14 +60,14 @@ export class WorkerThread {
     return this.#next('loaded')
   }
 
-  /** Hands over the connection that it serves from now on; tells why it stopped. */
+  /** Hands over the connection to serve; resolves when the worker has stopped serving it. */
   async serve(handle: ConnectionHandle): Promise<Answer<'ended'>> {
     this.#isLoaded = true
     this.#say({ kind: 'attach', handle })
     return this.#next('ended')
   }
 
-  /** Ends it; that is no failure. */
+  /** Ends the thread; its exit is no failure. */
   async terminate(): Promise<void> {
     this.#isOver = true
     await this.#worker.terminate()
@@ -73,7 +79,7 @@ export class WorkerThread {
 
   #hear(message: FromWorker): void {
     if (message.kind === 'failed') return this.#failed.reject(failure(message))
-    // Now, for Node may tell of the exit in the same turn, before anybody who awaits the message has heard it.
+    // Set it now: Node may report the exit in the same turn, before the code that awaits this message runs.
     if (message.kind === 'ended' && !this.#isRehearsal) this.#isOver = true
     this.#answer.resolve(message)
     this.#answer = Promise.withResolvers()

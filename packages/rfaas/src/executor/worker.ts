@@ -1,6 +1,6 @@
 /**
- * One worker thread of an executor: loads the functions, is handed a connection, serves it until it ends; then it waits
- * to be told the same again, until its process ends.
+ * One worker thread of an executor: loads the functions, receives a connection and serves it until it ends; then it
+ * waits for the next `load`, until its process ends.
  */
 import { once } from 'node:events'
 import { parentPort } from 'node:worker_threads'
@@ -19,7 +19,7 @@ import type { AttachMessage, FromWorker, LoadMessage, ToWorker } from './thread-
 
 const supervisor = parentPort!
 const say = (message: FromWorker): void => supervisor.postMessage(message)
-// Called before we speak, so that no answer can arrive unheard.
+// Call this before `say`, so that no answer arrives before anything listens for it.
 const hear = async <M extends ToWorker>(): Promise<M> => ((await once(supervisor, 'message')) as [M])[0]
 
 try {
@@ -39,7 +39,7 @@ try {
     const { handle } = await attached
 
     const connection = attach(handle)
-    // Asleep with nothing of its own to wait for, a thread would end.
+    // Without this a sleeping thread with nothing else to wait for would end.
     connection.ref()
     const pageBytes = workers * METER_BYTES
     const page = isRehearsal ? new ArrayBuffer(pageBytes) : mapSharedMemory(METER_PAGE_FD, pageBytes)
@@ -54,6 +54,6 @@ try {
 } catch (error) {
   const { code, sentence, stack, cause } = toRfaasError(error, 'executor_start_failed', 'Cannot start a worker')
   say({ kind: 'failed', code, reason: sentence, stack: stackOf(cause) || (stack ?? '') })
-  // The functions' module may have left timers or sockets open; nobody is served by them any more.
+  // Stop listening. The functions' module may have left timers or sockets open, but they serve nobody any more.
   supervisor.close()
 }

@@ -64,7 +64,7 @@ function parseJwk(text: string): JWK {
     const jwk: unknown = JSON.parse(text)
     if (typeof jwk === 'object' && jwk !== null) return jwk
   } catch {
-    // The sentence below says the same.
+    // Reported below.
   }
   throw new RfaasError(
     'invalid_argument',

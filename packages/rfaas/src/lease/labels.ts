@@ -1,14 +1,14 @@
 import { LABEL_CHARS_MAX, LABELS_MAX, RESOURCE_COUNT_MAX, RESOURCES_MAX } from './limits.ts'
 import type { Resources } from './resources.ts'
 
-/** What a node says of itself for people to choose by, by name: `{ zone: 'a' }`. */
+/** Properties of a node by which people can choose it, by name: `{ zone: 'a' }`. */
 export type Labels = Readonly<Record<string, string>>
 
 export const NO_LABELS: Labels = {}
 
 /*
- * What all doors check: of the resource manager, of a node and of a client. Each of them says what was not possible
- * therefore.
+ * Checks shared by the resource manager, the nodes and the clients. Each caller says in its own sentence what was not
+ * possible.
  */
 
 /** Why these cannot be labels, as the end of a sentence; null when they can. */
@@ -37,7 +37,7 @@ export function resourcesProblem(resources: Resources): string | null {
   return null
 }
 
-/** They are printed into tables and logs, and become names of variables. */
+/** Names are restricted because they are printed into tables and logs, and become names of variables. */
 function nameProblem(what: string, name: unknown): string | null {
   if (typeof name === 'string' && name.length <= LABEL_CHARS_MAX && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
     return null

@@ -79,7 +79,7 @@ describe('lease', () => {
           }
           assert.ok(ORDER.indexOf(after.state) >= ORDER.indexOf(before.state), `${before.state} → ${after.state}`)
           assert.ok(after.fence >= before.fence)
-          // Only who takes it back may shorten it.
+          // Only `retrieve` may shorten it.
           if (step.verb !== 'retrieve') assert.ok(after.expiresUnixMs >= before.expiresUnixMs)
           if (before.end !== null) assert.equal(after.end, before.end)
           assert.equal(after.end !== null, after.state === 'terminating' || after.state === 'closed')

@@ -8,35 +8,40 @@ export type LeaseState = 'requested' | 'granted' | 'active' | 'terminating' | 'c
 /** Why a lease ended. */
 export type LeaseEnd = 'released' | 'expired' | 'retrieved' | 'node_lost' | 'executor_crashed' | 'denied'
 
-/** A lease, as plain data. Every function below gives a new one and leaves its argument alone. */
+/** A lease, as plain data. Every function below returns a new lease and does not change its argument. */
 export interface Lease {
   readonly leaseId: string
   readonly tenant: string
   readonly cores: number
   readonly memoryMib: number
   readonly resources: Resources
-  /** One of a higher priority may have it taken back. */
+  /** A request of higher priority may have this lease taken back. */
   readonly priority: number
   readonly state: LeaseState
   /** Empty until granted. */
   readonly nodeId: string
-  /** 0 until granted; then it only grows: a token with a lower one is out of date. */
+  /** 0 until granted; then it only grows: a token with a lower fence is out of date. */
   readonly fence: number
-  /** 0 until granted. From this millisecond on the lease has expired; of one that is being retrieved, the grace is over. */
+  /**
+   * 0 until granted. From this millisecond on the lease has expired or, while it is being retrieved, its grace is over.
+   */
   readonly expiresUnixMs: number
-  /** Why it ends; null until it is terminating or closed, and never changed after. */
+  /** Why the lease ends; null until it is terminating or closed, and never changed after. */
   readonly end: LeaseEnd | null
-  /** Why it was retrieved, for a person; empty for one that was not. */
+  /** Why the lease was retrieved, for a person; empty for a lease that was not. */
   readonly endMessage: string
   readonly requestedUnixMs: number
-  /** When it entered each further state; 0 for one that it has not entered. Never earlier than the state before. */
+  /**
+   * When the lease entered each further state; 0 for a state that it has not entered. Never earlier than the state
+   * before.
+   */
   readonly grantedUnixMs: number
   readonly activeUnixMs: number
   readonly terminatingUnixMs: number
   readonly closedUnixMs: number
 }
 
-/** Which node a lease gets of those on which it fits. */
+/** How a node is chosen among those on which a lease fits. */
 export type PlacementPolicy = 'pack' | 'spread'
 
 export interface LeaseRequest {
@@ -50,7 +55,7 @@ export interface LeaseRequest {
 
 export interface Grant {
   nodeId: string
-  /** Higher than any before. */
+  /** Higher than any fence before. */
   fence: number
   durationMs: number
 }
@@ -78,7 +83,7 @@ export function requestLease(request: LeaseRequest, nowUnixMs: number): Lease {
   }
 }
 
-/** A node has set cores, memory and resources aside for it. */
+/** Grants the lease: a node has set cores, memory and resources aside for it. */
 export function grantLease(lease: Lease, grant: Grant, nowUnixMs: number): Lease {
   checkState(lease, 'grant', 'requested')
   const { nodeId, fence, durationMs } = grant
@@ -86,7 +91,7 @@ export function grantLease(lease: Lease, grant: Grant, nowUnixMs: number): Lease
   return { ...lease, state: 'granted', nodeId, fence, grantedUnixMs, expiresUnixMs: grantedUnixMs + durationMs }
 }
 
-/** Its executor runs. Again is fine. */
+/** Marks the lease active: its executor runs. Idempotent. */
 export function activateLease(lease: Lease, nowUnixMs: number): Lease {
   if (lease.state === 'active') return lease
   checkState(lease, 'activate', 'granted')
@@ -94,9 +99,10 @@ export function activateLease(lease: Lease, nowUnixMs: number): Lease {
 }
 
 /**
- * Moves its expiry to `durationMs` from now; never back, for its holder counts on what was promised.
+ * Moves the expiry to `durationMs` from now; never back, because the holder counts on what was promised.
  *
- * @throws {RfaasError} `lease_expired` when nobody has looked that it has; the code of its end when it ends already
+ * @throws {RfaasError} `lease_expired` when it has expired but was not ended yet; the code of its end when it ends
+ * already
  */
 export function renewLease(lease: Lease, renewal: { fence: number; durationMs: number }, nowUnixMs: number): Lease {
   checkState(lease, 'renew', 'granted', 'active')
@@ -108,7 +114,7 @@ export function renewLease(lease: Lease, renewal: { fence: number; durationMs: n
   return { ...lease, fence: renewal.fence, expiresUnixMs }
 }
 
-/** What error whoever uses a lease gets that has ended so. */
+/** The code of the error for using a lease that has ended this way. */
 export function codeOfEnd(end: LeaseEnd): ErrorCode {
   return CODES[end]
 }
@@ -122,7 +128,10 @@ const CODES: Record<LeaseEnd, ErrorCode> = {
   denied: 'lease_denied',
 }
 
-/** Takes it back: what runs may still finish within the grace. Again with a shorter grace hastens it. */
+/**
+ * Takes the lease back: running invocations may still finish within the grace. Another call with a shorter grace
+ * hastens the end.
+ */
 export function retrieveLease(lease: Lease, notice: { message: string; graceMs: number }, nowUnixMs: number): Lease {
   const stopUnixMs = nowUnixMs + notice.graceMs
   if (lease.state === 'terminating' && lease.end === 'retrieved') {
@@ -133,13 +142,13 @@ export function retrieveLease(lease: Lease, notice: { message: string; graceMs: 
   return { ...terminating, endMessage: notice.message, expiresUnixMs: stopUnixMs }
 }
 
-/** It ends, but its executor may still run. Of two reasons the first stands. */
+/** Begins to end the lease; its executor may still run. Idempotent: the first reason is kept. */
 export function terminateLease(lease: Lease, end: LeaseEnd, nowUnixMs: number): Lease {
   if (lease.state === 'terminating' || lease.state === 'closed') return lease
   return { ...lease, state: 'terminating', end, terminatingUnixMs: notBefore(lease, nowUnixMs) }
 }
 
-/** Its cores, memory and resources are free again. Again is fine; of two reasons the first stands. */
+/** Closes the lease and frees its cores, memory and resources. Idempotent: the first reason is kept. */
 export function closeLease(lease: Lease, end: LeaseEnd, nowUnixMs: number): Lease {
   if (lease.state === 'closed') return lease
   return { ...lease, state: 'closed', end: lease.end ?? end, closedUnixMs: notBefore(lease, nowUnixMs) }
@@ -158,7 +167,7 @@ function checkState(lease: Lease, verb: string, ...states: LeaseState[]): void {
   throw new RfaasError(end === null ? 'internal' : codeOfEnd(end), `Cannot ${verb} lease ${leaseId}: ${reason}`)
 }
 
-/** Wall clocks step back; the history of a lease does not. */
+/** Wall clocks may step back; the timestamps of a lease must not. */
 function notBefore(lease: Lease, nowUnixMs: number): number {
   const { requestedUnixMs, grantedUnixMs, activeUnixMs, terminatingUnixMs } = lease
   return Math.max(nowUnixMs, requestedUnixMs, grantedUnixMs, activeUnixMs, terminatingUnixMs)

@@ -1,8 +1,8 @@
 import { strict as assert } from 'node:assert'
 
 /*
- * Bounds of what can be leased, which clients, managers and nodes agree on: one constant each, the unit last in its name.
- * Relations between them are asserted at the end, so that a change to one of them cannot silently break another.
+ * Bounds of what can be leased, on which clients, managers and nodes agree: one constant each, the unit last in its
+ * name. Relations between them are asserted at the end, so that a change to one of them cannot silently break another.
  */
 
 /** Cores of one node; every core is a worker and has a line in the node's page of meters. */
@@ -23,7 +23,7 @@ export const LABELS_MAX = 32
 /** Kinds of resources beside cores and memory that one node has, and that one lease asks for. */
 export const RESOURCES_MAX = 16
 
-/** Units of each kind. An executor is told the numbers of all that it gets, in one variable of its environment. */
+/** Units of each kind. One environment variable per kind tells an executor the numbers of all units that it gets. */
 export const RESOURCE_COUNT_MAX = 4_096
 
 /** Characters of the name of a label or a resource, and of a label's value. */
@@ -35,7 +35,7 @@ export const LEASE_CORES_MAX: number = NODE_CORES_MAX
 /** Memory of one lease. */
 export const LEASE_MEMORY_MIB_MAX: number = NODE_MEMORY_MIB_MAX
 
-/** Memory of a lease that does not say how much it needs… */
+/** Memory of a lease that does not say how much it needs. */
 export const LEASE_MEMORY_MIB_DEFAULT = 512
 
 /** Nodes over which one request may be divided. */
@@ -47,22 +47,22 @@ export const LEASE_WAIT_MS_MAX: number = 24 * 60 * 60_000
 /** Highest priority of a lease; the lowest, and the usual one, is 0. */
 export const LEASE_PRIORITY_MAX = 1_000
 
-/** Shorter, and it would be over before its executor has started. */
+/** Shortest lease: a shorter one would be over before its executor has started. */
 export const LEASE_DURATION_MS_MIN = 100
 
-/** Longer ones must be renewed: cores whose client is gone come back after this at the latest. */
+/** Longest lease without a renewal: cores whose client is gone are free again after this at the latest. */
 export const LEASE_DURATION_MS_MAX: number = 24 * 60 * 60_000
 
-/** Leases that a node reports at once: all that it can run, and as many that have just ended. */
+/** Most leases in one report of a node: all that it can run, and as many that have just ended. */
 export const LEASE_REPORTS_MAX: number = 2 * NODE_CORES_MAX
 
-/** Longest time that what runs under a lease which is taken back may go on. */
+/** Longest grace: how long invocations may go on after their lease is taken back. */
 export const RETRIEVAL_GRACE_MS_MAX: number = 60 * 60_000
 
-/** How often a node says that it lives, unless the resource manager is told otherwise. */
+/** Interval of a node's heartbeats, unless the resource manager is told otherwise. */
 export const HEARTBEAT_INTERVAL_MS = 1_000
 
 assert(LEASE_CORES_MAX <= NODE_CORES_MAX && LEASE_MEMORY_MIB_MAX <= NODE_MEMORY_MIB_MAX, 'a lease is on one node')
 assert(LEASE_DURATION_MS_MIN < LEASE_DURATION_MS_MAX, 'there are leases')
-// A number of a unit takes four digits and a comma; Linux takes no variable of more than 128 KiB.
+// The number of a unit takes four digits and a comma; Linux accepts no environment variable of more than 128 KiB.
 assert(5 * RESOURCE_COUNT_MAX < 128 * 1024, 'an executor that is told its resources can start processes')

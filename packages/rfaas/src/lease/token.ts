@@ -5,7 +5,7 @@ import type { Resources } from './resources.ts'
 
 const ISSUER = 'rfaas'
 
-/** What a token says: who holds the lease, and of what. The node that is named needs to ask nobody else. */
+/** What a token says: who holds the lease, and what it grants. The named node can check it without asking anyone. */
 export interface LeaseClaims {
   leaseId: string
   nodeId: string
@@ -15,17 +15,17 @@ export interface LeaseClaims {
   resources: Resources
   /** When the lease ends unless it is renewed: milliseconds since 1970. */
   expiresUnixMs: number
-  /** Grows with every grant and renewal, so that of two tokens the later one is known. */
+  /** Grows with every grant and renewal, so that the later of two tokens is known. */
   fence: number
 }
 
-/** Signs tokens. That of managers is in ed25519.ts. */
+/** Signs tokens. Resource managers use the implementation in ed25519.ts. */
 export interface SigningKey {
   /** @returns `payload` and its signature, as text */
   sign(payload: Uint8Array): Promise<string>
 }
 
-/** Tells what was signed with one key from all else. */
+/** Verifies that a token was signed with one particular key. */
 export interface VerifyingKey {
   /**
    * @returns what was signed
@@ -34,7 +34,7 @@ export interface VerifyingKey {
   verify(token: string): Promise<Uint8Array>
 }
 
-/** What a resource manager signs with, and what its nodes need to know of that. */
+/** The keys with which a resource manager signs and its nodes verify. */
 export interface SigningKeys {
   readonly privateKey: SigningKey
   readonly publicKey: VerifyingKey
@@ -81,7 +81,7 @@ async function verifySignature(token: string, publicKey: VerifyingKey): Promise<
   }
 }
 
-/** The signature is ours, yet the signer may be of another version: nothing is taken on trust. */
+/** Checks every claim: the signature is ours, but the signer may be of another version. */
 function readClaims(payload: unknown): LeaseClaims {
   const fields = payload as Record<string, unknown>
   const text = (name: string): string => {
@@ -110,7 +110,7 @@ function readClaims(payload: unknown): LeaseClaims {
   }
 }
 
-/** Absent from those who signed before there were any. */
+/** Absent from tokens of versions that had no resources. */
 function readResources(value: unknown): Resources {
   if (value === undefined) return NO_RESOURCES
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)

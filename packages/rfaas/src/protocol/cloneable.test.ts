@@ -218,7 +218,7 @@ for (const [kind, around] of Object.entries(AROUND)) {
     assert.throws(() => trip(deeper), { message: /^value.*….* is nested deeper than 1000 levels$/ })
     const deepest = nested(around, VALUE_DEPTH_MAX + 500)
     assert.throws(() => trip(deepest), NotCloneableError)
-    // In the way of shared objects that are visited first.
+    // Also when the same object occurs twice.
     assert.throws(() => trip([deeper, deeper]), NotCloneableError)
   })
 }

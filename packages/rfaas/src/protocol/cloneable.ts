@@ -3,28 +3,28 @@ import { inspect, types } from 'node:util'
 import { VALUE_DEPTH_MAX } from './limits.ts'
 import { isClonedAsPlain, isKnownClass, isLeaf } from './instances.ts'
 
-/** Arrays of at most so many elements have their keys listed; of longer ones that takes longer than util.inspect. */
+/** Arrays of at most this many elements have their keys listed; for longer ones util.inspect is faster. */
 const KEYS_LISTED_MAX = 64
 
 const mapEntries = Map.prototype.entries
 const setValues = Set.prototype.values
 
 /**
- * Whether a value that V8 has serialized may be sent. V8 takes more than structuredClone: Node marks URL, Headers,
- * Response and many others as not cloneable, but V8's serializer does not look at the mark and makes `{}` of them. It
- * also writes values that are nested too deep for the stack of whoever reads them.
+ * Whether a value that V8 has serialized may be sent. V8 accepts more than structuredClone: Node marks URL, Headers,
+ * Response and many others as not cloneable, but V8's serializer ignores the mark and writes `{}` for them. It also
+ * writes values that are nested too deep for the stack of the reader.
  *
  * @param byteLength of the serialized value. Each object in it takes at least one byte
  */
 export function isCloneable(value: object, byteLength: number): boolean {
-  // Most values are trees. Not to remember which objects were visited is several times faster.
+  // Most values are trees, and a walk that does not remember the visited objects is several times faster.
   const quick = new Walk(byteLength, null)
   return quick.accepts(value, 1) || (quick.isUndecided && new Walk(Infinity, new Set()).accepts(value, 1))
 }
 
 /** Visits objects in the order in which V8 writes and reads them, so that their depth is that of V8's recursion. */
 class Walk {
-  /** The value has cycles, or objects that occur more than once. */
+  /** The walk gave up: the value is too deep, or no tree: it may have cycles, or objects that occur more than once. */
   isUndecided = false
   /** Visits left. A value that needs more of them than it has bytes is no tree. */
   #visitsLeft: number
@@ -60,10 +60,10 @@ class Walk {
 
   #acceptsArray(array: unknown[], depth: number): boolean {
     const { length } = array
-    // An element takes at least one byte: this one has holes, perhaps billions of them.
+    // An element takes at least one byte, so this array has holes, perhaps billions of them.
     if (length > this.#byteLength) return this.#acceptsFields(array, depth)
     const numbers = leadingNumbers(array)
-    // Rows and matrices of numbers are common, and a look at the names of their fields would double the time they take.
+    // Rows and matrices of numbers are common, and reading the names of their fields would double the time they take.
     // No program puts an object that cannot be sent into a named field of such an array.
     if (numbers === length) return true
     for (let i = numbers; i < length; i++) if (!this.#acceptsMember(array[i], depth)) return false
@@ -86,7 +86,7 @@ class Walk {
     return this.#acceptsOwnFields(value, depth) && isClonedAsPlain(value, prototype)
   }
 
-  /** Without those of the prototype: a URL has getters there that would be called. */
+  /** Leaves out fields of the prototype: a URL has getters there that would be called. */
   #acceptsOwnFields(value: object, depth: number): boolean {
     for (const key in value)
       if (Object.hasOwn(value, key) && !this.#acceptsMember((value as Record<string, unknown>)[key], depth))
@@ -99,18 +99,21 @@ class Walk {
   }
 }
 
-/** How many elements are numbers before the first that is none. A loop of its own: V8 then boxes no number in it. */
+/** The number of leading elements that are numbers. A loop of its own: V8 then boxes no number in it. */
 function leadingNumbers(array: unknown[]): number {
   let i = 0
   while (i < array.length && typeof array[i] === 'number') i++
   return i
 }
 
-/** Whether an array has fields beside its elements, such as the `groups` of a match; perhaps, when it has holes. */
+/**
+ * Whether an array has fields beside its elements, such as the `groups` of a match. May be true without any when it has
+ * holes.
+ */
 function mayHaveNamedFields(array: unknown[]): boolean {
   const { length } = array
   if (length <= KEYS_LISTED_MAX) return Object.keys(array).at(-1) !== (length === 0 ? undefined : `${length - 1}`)
-  // Of a long array util.inspect can tell it without a list of a million keys.
+  // For a long array util.inspect can tell without a list of a million keys.
   const text = inspect(array, { maxArrayLength: 0, depth: 0, customInspect: false })
   return text !== `[ ... ${length} more items ]`
 }

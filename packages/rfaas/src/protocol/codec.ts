@@ -6,8 +6,8 @@ import { findRefused } from './refused.ts'
 import { deserializeStructured, serializeStructured } from './structured.ts'
 
 /**
- * How typed values travel: 8 bytes that say what follows, then the value. The common single values go as they are;
- * everything else by the structured clone algorithm (structured.ts).
+ * Encodes typed values: 8 bytes that say what follows, then the value. Common single values are sent as they are,
+ * everything else in the structured clone format (structured.ts).
  */
 const TAG_BYTES = 8
 const UNDEFINED = 0
@@ -16,19 +16,25 @@ const BYTES = 2
 const FLOAT64S = 3
 const STRUCTURED = 4
 
-/** In the second word: the value is an array of several arguments (or of none), not the single one of most calls. */
+/**
+ * Flag in the second word: the value is an array of several arguments (or of none), not the single argument of most
+ * calls.
+ */
 const MANY = 0x100
 
 const NOTHING = new Uint8Array(0)
 
-/** A value that cannot be sent. The message says which part of it, and why. `cause`, if any: what a getter of it has thrown. */
+/**
+ * Thrown for a value that cannot be sent. The message says which part of it, and why. `cause`, if any: what a getter of
+ * the value has thrown.
+ */
 export class NotCloneableError extends Error {}
 
 /**
  * Encodes a value into `room`, which must begin at a multiple of 8 in its buffer.
  *
  * @param name what the value is called in an error's sentence
- * @returns its bytes, or minus the bytes it would need (plus one, so never 0) when there is no room
+ * @returns the number of bytes written; when there is no room, minus the number of bytes needed minus one, so never 0
  * @throws {NotCloneableError}
  */
 export function encodeValue(value: unknown, room: Uint8Array, name = 'value'): number {
@@ -45,7 +51,7 @@ export function encodeValue(value: unknown, room: Uint8Array, name = 'value'): n
     if (value instanceof Float64Array) {
       return put(FLOAT64S, 0, new Uint8Array(value.buffer, value.byteOffset, value.byteLength), room)
     }
-    // A Buffer is a Uint8Array too, but arrives as one: only the plain class may take the short way.
+    // A Buffer is a Uint8Array too, but must arrive as a Buffer: only the plain class may take the short way.
     if (value instanceof Uint8Array && value.constructor === Uint8Array) return put(BYTES, 0, value, room)
     return put(STRUCTURED, 0, clone(value, name), room)
   } catch (error) {
@@ -84,7 +90,7 @@ function notCloneable(value: unknown, name: string, error: unknown): NotCloneabl
     const refused = findRefused(value, name)
     if (refused !== null) return new NotCloneableError(refused)
   } catch {
-    // A getter throws; most likely it has thrown what is told below.
+    // A getter throws, most likely the error that is reported below.
   }
   return new NotCloneableError(`${name} cannot be cloned: ${reasonOf(error)}`, { cause: error })
 }
@@ -100,8 +106,8 @@ function put(tag: number, flags: number, bytes: Uint8Array, room: Uint8Array): n
 }
 
 /**
- * The value that {@link encodeValue} wrote. Owns its memory: nothing in it refers to `payload`, which the peer may change
- * meanwhile.
+ * Decodes the output of {@link encodeValue}. The value owns its memory: nothing in it refers to `payload`, which the
+ * peer may change meanwhile.
  *
  * @throws {RfaasError} `internal` when the bytes are not such a value
  */

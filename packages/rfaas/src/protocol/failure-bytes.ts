@@ -2,16 +2,19 @@ import { takeApart, type ErrorParts, type Thrown } from './failure.ts'
 import { deserializeStructured, serializeStructured } from './structured.ts'
 
 /*
- * A failure as the payload of a result: one byte that says what follows, then the thrown value taken apart, in the
- * structured clone format, or as text where there is no room for that.
+ * A failure as the payload of a result: one byte that says what follows, then the parts of the thrown value in the
+ * structured clone format, or text where there is no room for that.
  */
 const PARTS = 1
 const TEXT = 2
 
-/** Encoded, a field that tells what kind of failure it is (`code`, `errno`, `status`) takes no more than this. */
+/** Largest encoded size of a field that tells the kind of failure (`code`, `errno`, `status`). */
 const SMALL_FIELD_BYTES = 64
 
-/** What is left out of an error that has no room, one after the other: from the outside in. */
+/**
+ * What is left out, one after the other, of an error that does not fit: details of nested errors first, own fields
+ * last.
+ */
 const REDUCTIONS: readonly ((error: ErrorParts) => ErrorParts)[] = [
   (error) => withNested(error, (inner) => ({ ...inner, fields: [] })),
   (error) => withNested(error, (inner) => ({ ...inner, stack: '' })),
@@ -21,13 +24,13 @@ const REDUCTIONS: readonly ((error: ErrorParts) => ErrorParts)[] = [
   (error) => ({ ...error, fields: [] }),
 ]
 
-/** Encodes what a function has thrown; of what has no room as much as fits. Never throws. @returns its bytes */
+/** Encodes what a function has thrown, or as much of it as fits. Never throws. @returns the number of bytes */
 export function encodeThrown(value: unknown, room: Uint8Array): number {
   try {
     let thrown = takeApart(value, room.length)
     const byteLength = putParts(thrown, room)
     if (byteLength > 0) return byteLength
-    // Then as it is printed.
+    // A value that does not fit is sent as its printed text.
     if (thrown.kind === 'value') thrown = takeApart(value, -1)
     if (thrown.kind === 'error') {
       for (const reduce of REDUCTIONS) {
@@ -39,19 +42,19 @@ export function encodeThrown(value: unknown, room: Uint8Array): number {
     }
     return putText(thrown.kind === 'text' ? `\n${thrown.text}` : '', room)
   } catch {
-    // Such as no memory. The caller is told that no details came.
+    // For example, memory is exhausted. The caller is told that no details came.
     return 0
   }
 }
 
-/** Encodes a sentence of ours; as much of it as there is room for. Never throws. @returns its bytes */
+/** Encodes a sentence of ours, or as much of it as fits. Never throws. @returns the number of bytes */
 export function encodeSentence(sentence: string, room: Uint8Array): number {
   return putText(`\n${sentence}`, room)
 }
 
 /**
  * @param payload a copy, see peer-bytes.ts
- * @returns what the peer says of a failure, to be checked; null when it says nothing that can be read
+ * @returns what the peer says of a failure, unchecked; null when it says nothing that can be read
  */
 export function decodeThrown(payload: Uint8Array<ArrayBuffer>): Partial<Thrown> | null {
   try {
@@ -67,7 +70,7 @@ export function decodeThrown(payload: Uint8Array<ArrayBuffer>): Partial<Thrown> 
   }
 }
 
-/** 0 when there is no room. */
+/** Returns the number of bytes; 0 when there is no room. */
 function putParts(thrown: Thrown, room: Uint8Array): number {
   const bytes = serializeStructured(thrown)
   if (1 + bytes.length > room.length) return 0
@@ -78,7 +81,7 @@ function putParts(thrown: Thrown, room: Uint8Array): number {
 
 function putText(text: string, room: Uint8Array): number {
   if (room.length === 0) return 0
-  // Whole characters only; and in memory of our own, because the room may be shared.
+  // Encode whole characters only, and into memory of our own, because `room` may be shared.
   const bytes = new Uint8Array(Math.min(room.length - 1, 3 * text.length))
   const { written } = new TextEncoder().encodeInto(text, bytes)
   room[0] = TEXT

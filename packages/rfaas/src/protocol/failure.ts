@@ -12,41 +12,44 @@ import {
 import { isErrorLike, messageOf, nameOf, printed, readSafely, stackOf } from '../thrown.ts'
 import { encodeValue } from './codec.ts'
 
-/** What travels of a value that a function has thrown: an error, any other value that can be cloned, or its text. */
+/** What is sent of a value that a function has thrown: an error, any other value that can be cloned, or its text. */
 export type Thrown =
   | ErrorParts
-  /** `value` as encodeValue has it. */
+  /** `value` is the output of encodeValue. */
   | { kind: 'value'; value: Uint8Array }
   | { kind: 'text'; text: string }
 
-/** What travels of an error. */
+/** What is sent of an error. */
 export interface ErrorParts {
   kind: 'error'
   name: string
   message: string
   stack: string
-  /** Own enumerable fields, each as encodeValue has it, so that one that cannot be read is not the end of the others. */
+  /**
+   * Own enumerable fields, each encoded separately by encodeValue, so that one that cannot be read does not spoil the
+   * others.
+   */
   fields: (readonly [name: string, value: Uint8Array])[]
-  /** Errors and values in it: `cause`, and what a SuppressedError has. */
+  /** Nested errors and values: `cause`, and the `error` and `suppressed` of a SuppressedError. */
   nested: (readonly [name: string, thrown: Thrown])[]
-  /** Of an AggregateError. */
+  /** The `errors` of an AggregateError. */
   errors: Thrown[] | null
 }
 
-/** Fields that every error has, or that travel apart. */
+/** Fields that every error has, or that are sent separately. */
 const APART: ReadonlySet<string> = new Set(['name', 'message', 'stack', 'cause', 'errors', '__proto__'])
 
 /**
  * Takes apart what a function has thrown, whatever it is, within the bounds of limits.ts. Calls getters and Proxy traps
  * of the value, and survives what they throw; never throws itself.
  *
- * @param byteLengthMax of a thrown value that is no error; a larger one is taken as it is printed
+ * @param byteLengthMax limit for a thrown value that is no error; a larger one is sent as its printed text
  */
 export function takeApart(thrown: unknown, byteLengthMax: number): Thrown {
   try {
     return new TakingApart(byteLengthMax).take(thrown, 1)
   } catch {
-    // Such as no memory, or no stack, for more.
+    // For example, memory or stack is exhausted.
     return { kind: 'text', text: 'something that cannot be read' }
   }
 }
@@ -83,7 +86,8 @@ class TakingApart {
     const related = new Set<string>()
     for (const name of ['cause', 'error', 'suppressed']) {
       const inner = ownValue(error, name)
-      // `error` may be a field of any error; that of a SuppressedError is not enumerable.
+      // Any error may have a field `error`, which is sent as a field below unless it is an error. That of a
+      // SuppressedError is not enumerable.
       if (inner === undefined || (name === 'error' && !isErrorLike(inner))) continue
       related.add(name)
       if (this.#mayTake(inner, depth)) parts.nested.push([name, this.take(inner, depth + 1)])
@@ -113,7 +117,7 @@ class TakingApart {
     return typeof inner !== 'object' || inner === null || !this.#seen.has(inner)
   }
 
-  /** Null when it cannot be cloned, or is too large. */
+  /** Encodes a value; null when it cannot be cloned, or is too large. */
   #encoded(value: unknown, byteLengthMax: number): Uint8Array | null {
     try {
       const byteLength = encodeValue(value, this.#room)

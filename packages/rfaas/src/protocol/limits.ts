@@ -15,20 +15,20 @@ export const PAYLOAD_BYTES_MAX: number = 1024 * 1024 * 1024
 export const WINDOW_BYTES_MAX: number = 2 ** 31
 
 /**
- * How deep objects in a value may be nested. V8 reads a value recursively: on the default stack of a main thread (984 KiB)
- * it can read about 1,600 objects in each other, in a worker thread 6,500. Deeper values are refused by the sender.
+ * How deep objects in a value may be nested. V8 reads a value recursively: on the default stack of a main thread (984
+ * KiB) it can read about 1,600 nested objects, in a worker thread 6,500. Deeper values are refused by the sender.
  */
 export const VALUE_DEPTH_MAX = 1_000
 
-/** Characters that an error's sentence shows of the path to what cannot be sent. */
+/** Characters that an error's sentence shows of the path to a part that cannot be sent. */
 export const VALUE_PATH_CHARS_MAX = 120
 
 /*
- * What travels of an error that a function has thrown. The rest is left out, so that an error with a large object in a
- * field, or one that refers to itself, is told as well as any other.
+ * Bounds of what is sent of an error that a function has thrown. The rest is left out, so that an error with a large
+ * object in a field, or one that refers to itself, can be reported as well as any other.
  */
 
-/** How deep errors in an error (`cause`, `errors`) travel. */
+/** How deep nested errors (`cause`, `errors`) are sent. */
 export const FAILURE_DEPTH_MAX = 8
 
 /** How many errors travel altogether, the outermost first. */

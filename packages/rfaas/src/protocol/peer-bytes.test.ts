@@ -10,11 +10,11 @@ import { encodeSentence, encodeThrown } from './failure-bytes.ts'
 import { copyPeerBytes } from './peer-bytes.ts'
 import { decodeFailure, STATUS_FUNCTION_FAILED } from './status.ts'
 
-/** Texts of more than 4 MiB are the ones of which Node was seen to abort when they changed while it read them. */
+/** Node was seen to abort on texts of more than 4 MiB that changed while it read them. */
 const TEXT_BYTES = 6 * 2 ** 20
 const ROUNDS = 30
 
-/** Makes one pair of bytes in fifty a single letter of two bytes, and two letters again, without end. */
+/** Turns one pair of bytes in fifty into one two-byte letter and back into two letters, without end. */
 const PEER = `
   const { parentPort, workerData } = require('node:worker_threads')
   const pairs = new Uint16Array(workerData)

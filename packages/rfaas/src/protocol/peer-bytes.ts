@@ -5,10 +5,10 @@
  * - the three words of the header (slots.ts), wherever the fabric keeps them.
  *
  * So a word is read once into a local, and the local is checked and used. Bytes are copied with this function before
- * anything decodes them: V8 and TextDecoder look at the same byte more than once, and may abort the process or read past
- * an end when it has changed in between. What decodes asks for a `Uint8Array<ArrayBuffer>`, which a view of a window is
- * not, so that the compiler finds a copy that is missing. The one exception is a raw function (or a raw result), which is
- * given the bytes in place because that is its contract.
+ * anything decodes them: V8 and TextDecoder read the same byte more than once, and may abort the process or read past
+ * an end when it has changed in between. Decoders require a `Uint8Array<ArrayBuffer>`, which a view of a window is not,
+ * so that the compiler finds a missing copy. The one exception is a raw function (or a raw result), which is given the
+ * bytes in place because that is its contract.
  *
  * @returns the same bytes in memory that only we can write, with an ArrayBuffer of their own
  */

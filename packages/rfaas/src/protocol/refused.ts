@@ -29,7 +29,7 @@ function search(value: unknown, path: string, depth: number, seen: Set<object>):
   return isAccepted(value) ? null : `${shortened(path)} is ${withArticle(classOf(value))}, which cannot be cloned`
 }
 
-/** What V8 writes of an object, with how it is written after the path of the object. */
+/** The members of an object that V8 writes, each with the segment that it adds to the object's path. */
 function* membersOf(value: object): Generator<readonly [segment: string, member: unknown]> {
   if (isLeaf(value)) return
   if (types.isMap(value)) {

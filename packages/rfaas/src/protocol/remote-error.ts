@@ -3,13 +3,15 @@ import { reasonOf } from '../thrown.ts'
 import { decodeValue } from './codec.ts'
 import type { ErrorParts, Thrown } from './failure.ts'
 
-/** The built-in classes of errors that are made with a message. AggregateError and SuppressedError are made below. */
+/**
+ * The built-in error classes whose constructor takes a message. `instanceOf` makes AggregateError and SuppressedError.
+ */
 const CLASSES: ReadonlyMap<string, new (message: string) => Error> = new Map(
   [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((type) => [type.name, type]),
 )
 
 /**
- * Puts together again what a function has thrown. All that the peer says is checked; what makes no sense is left out.
+ * Reassembles what a function has thrown. All that the peer says is checked; what makes no sense is left out.
  *
  * @returns an error of the built-in class of its name with its remote stack, a clone of another value, or its text
  */
@@ -29,8 +31,9 @@ export function putTogether(thrown: unknown, depth = 1): unknown {
 }
 
 /**
- * An error for a thrown value that is none, so that `cause` is always an Error: its message is the value's own, or the
- * value as it is printed; it has the value's fields; and its `cause` is the value. It shows no stack, for none travelled.
+ * Makes an error for a thrown value that is no error, so that `cause` is always an Error. Its message is the value's
+ * own message, or the printed value; it has the value's fields; its `cause` is the value. It shows no stack, because
+ * none was sent.
  */
 export function errorOf(thrown: unknown): Error {
   const hasFields =
@@ -54,7 +57,7 @@ function makeError(parts: Partial<ErrorParts>, depth: number): Error {
   for (const [key, inner] of pairsOf(parts.nested)) nested.set(key, putTogether(inner, depth + 1))
   const error = instanceOf(name, message, parts.errors, nested, depth)
   if (error.name !== name) hide(error, 'name', name)
-  // Never the stack of the lines above, which say nothing about the function.
+  // Never the stack of this process, which says nothing about the function.
   hide(error, 'stack', textOf(parts.stack) || `${name}: ${message}`)
   if (nested.has('cause')) hide(error, 'cause', nested.get('cause'))
   for (const key of ['error', 'suppressed']) {
@@ -106,7 +109,7 @@ function show(error: Error, key: string, value: unknown): void {
   Object.defineProperty(error, key, { value, enumerable: true, configurable: true, writable: true })
 }
 
-/** As the fields that every error has, which printing it does not list. */
+/** Defines a field that is not enumerable, like those that every error has: printing the error does not list it. */
 function hide(error: Error, key: string, value: unknown): void {
   Object.defineProperty(error, key, { value, enumerable: false, configurable: true, writable: true })
 }

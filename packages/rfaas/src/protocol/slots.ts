@@ -2,9 +2,9 @@ import { PAYLOAD_BYTES_MAX, SLOTS_MAX, WINDOW_BYTES_MAX } from './limits.ts'
 import { RfaasError } from '../errors.ts'
 
 /**
- * The memory of one channel, the same in both directions: `slots` slots, each HEADER_BYTES for the fabric and room for a
- * payload. An invocation is sent from a slot of the client's outbound window; its result comes back in the slot of the same
- * number of the inbound window. Both are messages of the fabric: a slot, a payload and three words.
+ * The memory of one channel, the same in both directions: `slots` slots, each HEADER_BYTES for the fabric and room for
+ * a payload. An invocation is sent from a slot of the client's outbound window; its result comes back in the slot of
+ * the same number of the inbound window. Both are messages of the fabric: a slot, a payload and three words.
  *
  *     word  invocation            result
  *     0     id                    the same id
@@ -12,11 +12,11 @@ import { RfaasError } from '../errors.ts'
  *     2     bytes of payload      bytes of payload
  *
  * Ids count the invocations of a channel. They may wrap: at most one invocation is in flight per slot, and its answer
- * must bear its id, so one would have to be two to the power of 32 invocations late to be taken for another.
+ * must bear its id, so an answer would have to be two to the power of 32 invocations late to be taken for another.
  *
  * Words are int32 in the byte order of the machine: rfaas runs between little-endian machines only.
  */
-/** What the fabric keeps free in front of each payload; its constant of the same name. */
+/** Bytes that the fabric reserves in front of each payload; equal to the fabric's constant of the same name. */
 export const HEADER_BYTES = 64
 export const MESSAGE_ID = 0
 export const MESSAGE_FUNCTION = 1
@@ -24,18 +24,20 @@ export const MESSAGE_STATUS = 1
 export const MESSAGE_PAYLOAD_BYTES = 2
 
 /**
- * An immediate that names no slot. A worker sends it as its last word: all that it received is answered, and what is not
- * answered did not run. The client sends it back to confirm that it has heard.
+ * An immediate that names no slot. A worker sends it as its last write: all that it received is answered, and what is
+ * not answered did not run. The client sends it back to confirm.
  */
 export const FAREWELL: number = SLOTS_MAX
 
 export interface SlotLayout {
   slots: number
   payloadBytesMax: number
-  /** From the beginning of one slot to that of the next. */
+  /** Bytes from the beginning of one slot to that of the next. */
   slotBytes: number
   windowBytes: number
-  /** Of the fabric's queues of immediates. Generous: what a queue has room for, nobody needs to look up. */
+  /**
+   * Depth of the fabric's queues of immediates. Generous: while a queue is known to have room, a writer need not check.
+   */
   depth: number
 }
 
@@ -65,7 +67,7 @@ export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
   return { slots, payloadBytesMax, slotBytes, windowBytes, depth: Math.max(slots, DEPTH_MIN) }
 }
 
-/** The fabric's connection for it, the same on both sides. */
+/** The geometry of the fabric's connection for a layout, the same on both sides. */
 export function geometryOf({ windowBytes, slotBytes, depth }: SlotLayout): {
   outboundBytes: number
   inboundBytes: number
@@ -75,17 +77,21 @@ export function geometryOf({ windowBytes, slotBytes, depth }: SlotLayout): {
   return { outboundBytes: windowBytes, inboundBytes: windowBytes, depth, slotBytes }
 }
 
-/** What the windows of so many workers take when they are full, both ways. A lease has to have it. */
+/**
+ * MiB that the windows of `workers` workers take when they are full, in both directions. A lease must have this memory.
+ */
 export function windowsMib(layout: SlotLayout, workers: number): number {
   return Math.ceil((2 * layout.windowBytes * workers) / 2 ** 20)
 }
 
-/** In words, for those whose lease does not have it. */
+/** Describes these windows in words, for the error when a lease has too little memory for them. */
 export function windowsSentence({ slots, payloadBytesMax }: SlotLayout, workers: number): string {
   return `${slots} slots of ${payloadBytesMax} bytes each way for each of ${workers} workers`
 }
 
-/** Views of the payloads of one window, made once per slot and length: nothing is allocated for a repeated length. */
+/**
+ * Views of the payloads of one window. The last view of each slot is kept: nothing is allocated for a repeated length.
+ */
 export class PayloadViews {
   readonly #window: ArrayBufferLike
   readonly #layout: SlotLayout
@@ -102,12 +108,12 @@ export class PayloadViews {
     }
   }
 
-  /** All of a slot's room. */
+  /** The whole payload room of a slot. */
   whole(slot: number): Uint8Array {
     return this.#whole[slot]!
   }
 
-  /** The first bytes of it. The caller has checked that they fit. */
+  /** The first `byteLength` bytes of that room. The caller has checked that they fit. */
   first(slot: number, byteLength: number): Uint8Array {
     const last = this.#last[slot]!
     return last.length === byteLength ? last : this.#make(slot, byteLength)

@@ -4,15 +4,15 @@ import { decodeThrown } from './failure-bytes.ts'
 import { copyPeerBytes } from './peer-bytes.ts'
 import { errorOf, putTogether } from './remote-error.ts'
 
-/** How an invocation ended, as the result's header has it. */
+/** How an invocation ended: the status word of its result. */
 export const STATUS_OK = 0
 /** The function threw or rejected; the payload is what it threw (`encodeThrown`). */
 export const STATUS_FUNCTION_FAILED = 1
-/** For these the payload is a sentence of ours (`encodeSentence`). */
+/** For this and the following ones the payload is a sentence of ours (`encodeSentence`). */
 export const STATUS_UNKNOWN_FUNCTION = 2
 export const STATUS_RESULT_TOO_LARGE = 3
 export const STATUS_MALFORMED = 4
-/** The function has ended well, but its result cannot be sent. */
+/** The function returned, but its result cannot be sent. */
 export const STATUS_RESULT_REFUSED = 5
 
 const CODES: Record<number, ErrorCode> = {
@@ -23,7 +23,7 @@ const CODES: Record<number, ErrorCode> = {
   [STATUS_RESULT_REFUSED]: 'function_failed',
 }
 
-/** By the worker's own word. */
+/** Whether the function ran, as the worker's status says. */
 const OUTCOMES: Record<number, Outcome> = {
   [STATUS_FUNCTION_FAILED]: 'ran',
   [STATUS_UNKNOWN_FUNCTION]: 'not_run',
@@ -33,10 +33,11 @@ const OUTCOMES: Record<number, Outcome> = {
 }
 
 /**
- * The error that the caller of a failed invocation gets. When the function threw, `cause` is its error with its
- * remote stack; for a thrown value that is no error, an error with the value's fields whose own `cause` is the value.
+ * Makes the error for the caller of a failed invocation. When the function threw an error, `cause` is that error with
+ * its remote stack; when it threw another value, `cause` is an error with the value's fields, and the `cause` of that
+ * is the value.
  *
- * @param payload may be changed by the peer meanwhile
+ * @param payload the peer may change it during the call
  */
 export function decodeFailure(status: number, payload: Uint8Array, functionName: string): RfaasError {
   const said = decodeThrown(copyPeerBytes(payload))

@@ -2,14 +2,14 @@ import { Deserializer, Serializer } from 'node:v8'
 
 /*
  * Values in the structured clone format of V8, with one difference to `v8.serialize`: a view (typed array, DataView,
- * Buffer) travels as exactly its bytes and arrives with an ArrayBuffer of its own, at offset 0. What `v8.deserialize`
- * gives are views of the whole message: `samples.buffer` then has the bytes of everything else too, and keeps them all
- * in memory.
+ * Buffer) travels as exactly its bytes and arrives with an ArrayBuffer of its own, at offset 0. `v8.deserialize`
+ * returns views of the whole message: their `buffer` has the bytes of everything else too, and keeps them all in
+ * memory.
  */
 
 type ViewConstructor = new (buffer: ArrayBuffer) => ArrayBufferView
 
-/** The kinds of views; the number of one in a message is its index here. Only ever add to the end. */
+/** The kinds of views; a message names a kind by its index here, so only append to the list. */
 const VIEW_NAMES = [
   ...['Buffer', 'DataView', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array'],
   ...['Uint32Array', 'Float16Array', 'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array'],
@@ -24,7 +24,7 @@ const kindOfTypedArray = Object.getOwnPropertyDescriptor(
   Symbol.toStringTag,
 )!.get!
 
-/** What `node:v8` calls, and its types leave out. */
+/** A method of Serializer that the types of `node:v8` leave out. */
 interface Hooks {
   _setTreatArrayBufferViewsAsHostObjects(on: boolean): void
 }
@@ -38,7 +38,7 @@ class ValueSerializer extends Serializer {
   /** Called for each view, and for objects of Node's native code. */
   _writeHostObject(value: object): void {
     if (!ArrayBuffer.isView(value)) throw new TypeError('An object of native code could not be cloned.')
-    // As structuredClone: the bytes are gone, and a view of no bytes would hide it.
+    // Refused, as by structuredClone: the bytes are gone, and an empty view would hide that.
     if (value.buffer instanceof ArrayBuffer && value.buffer.detached) {
       throw new TypeError('A view of a detached ArrayBuffer could not be cloned.')
     }
@@ -52,7 +52,7 @@ class ValueDeserializer extends Deserializer {
   /** Called for each view. */
   _readHostObject(): ArrayBufferView {
     const kind = this.readUint32()
-    // Refused here when there are not so many bytes.
+    // Throws when there are fewer bytes.
     const bytes = this.readRawBytes(this.readUint32())
     const make = CONSTRUCTORS[kind]
     if (make === undefined) throw new TypeError(`There is no view of kind ${kind}`)
@@ -77,7 +77,7 @@ export function serializeStructured(value: unknown): Uint8Array {
 }
 
 /**
- * @param bytes must not change meanwhile, see peer-bytes.ts; the value keeps none of it
+ * @param bytes must not change during the call (see peer-bytes.ts); the value keeps none of it
  * @throws when the bytes are no such value
  */
 export function deserializeStructured(bytes: Uint8Array<ArrayBuffer>): unknown {

@@ -2,8 +2,8 @@ import { ALARM_RETRY_MS, ALARM_SLEEP_MS_MAX } from './limits.ts'
 import type { Clock } from '../clock.ts'
 
 /**
- * One timer for the next of many deadlines. It does not know them: when the earliest that it was told comes, it asks
- * for work to be done and for the next one.
+ * One timer for the earliest of many deadlines. It keeps only that one: when it comes, the alarm calls `work`, which
+ * does what is due and returns the next deadline.
  */
 export class Alarm {
   readonly #clock: Clock
@@ -15,9 +15,9 @@ export class Alarm {
   #closed = false
 
   /**
-   * @param work does what is due and gives the next deadline; never called while it runs. May be called early. Is told
-   * how late it is: much, when the process was stopped, the machine slept, or the clock was set forward
-   * @param onError is told when it throws; it is then called again after ALARM_RETRY_MS
+   * @param work does what is due and returns the next deadline; calls never overlap. May be called early. Its argument
+   * is the lateness, which is large when the process was stopped, the machine slept, or the clock was set forward
+   * @param onError called when `work` throws; `work` is then called again after ALARM_RETRY_MS
    */
   constructor(clock: Clock, work: (lateMs: number) => Promise<number>, onError: (error: unknown) => void) {
     this.#clock = clock
@@ -32,7 +32,7 @@ export class Alarm {
     if (this.#working === null) this.#arm()
   }
 
-  /** Waits for work that is being done. Closing twice is fine. */
+  /** Cancels the timer and waits for work in progress. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelTimer?.()
@@ -50,7 +50,7 @@ export class Alarm {
   #fire(): void {
     const lateMs = this.#clock.nowUnixMs() - this.#dueUnixMs
     if (lateMs < 0) return this.#arm()
-    // Deadlines added from here on may be missed by the work, so they are kept for after it.
+    // The running work may miss deadlines added from here on, so they are kept until it is done.
     this.#dueUnixMs = Infinity
     this.#working = this.#workOnce(lateMs).finally(() => {
       this.#working = null

@@ -7,7 +7,7 @@ import type { Capacity, Demand } from './fit.ts'
 import { denialOf, isBetter } from './placement.ts'
 import type { Placement } from './placement.ts'
 
-/** A tree, and what all nodes in it have. */
+/** A tree of nodes, with the key of what they have in common. */
 interface Group {
   readonly key: string
   readonly tree: CapacityTree
@@ -15,25 +15,25 @@ interface Group {
 
 interface Entry {
   readonly node: Capacity
-  /** Those that it is in. */
+  /** The groups that contain the node. */
   readonly groups: readonly Group[]
 }
 
 /**
- * What nodes have free, in an order in which the node for a lease is found without looking at all of them. Answers as
- * {@link place} does, in O(log n) steps. Where a lease asks for more than cores, memory and one label or resource, it is
- * looked at one node after the other among those that have the rarest of it; so it is at nodes on the host of the client.
- * To say why there is no node takes O(n).
+ * An index of the nodes' free capacity that finds the node for a lease without looking at all nodes. It gives the same
+ * answers as {@link place}, in O(log n) steps. When a lease asks for more than cores, memory and one label or resource,
+ * the index scans the nodes that have the rarest of what is asked; it also scans the nodes on the client's host. To say
+ * why no node fits takes O(n).
  *
- * There is a group for every fabric that reaches other hosts, of all nodes that offer it; and in it one for every label
- * and one for every resource that is free, of those that have it.
+ * For every fabric that reaches other hosts there is a group of all nodes that offer it, and within it a group for
+ * every label and for every resource that is free, of the nodes that have it.
  */
 export class CapacityIndex {
   readonly #entries = new Map<string, Entry>()
   readonly #groups = new Map<string, Group>()
-  /** That were ever offered, but for `local`. */
+  /** Every fabric that was ever offered, except `local`. */
   readonly #fabrics = new Set<string>()
-  /** By the host on which they can be reached over `local`. */
+  /** Nodes that offer `local`, by host. */
   readonly #neighbours = new Map<string, Map<string, Capacity>>()
 
   get size(): number {
@@ -44,7 +44,7 @@ export class CapacityIndex {
     for (const { node } of this.#entries.values()) yield node
   }
 
-  /** Takes what is known of a node instead of what was. It must not change from here on. */
+  /** Replaces what is known of a node. The object must not change afterwards. */
   set(node: Capacity): void {
     const known = this.#entries.get(node.nodeId)
     if (known !== undefined && areAlike(known.node, node)) {
@@ -56,7 +56,7 @@ export class CapacityIndex {
     this.#add(node, this.#groupsOf(node))
   }
 
-  /** Of a node that is unknown is fine. */
+  /** Has no effect when the node is unknown. */
   delete(nodeId: string): void {
     const known = this.#entries.get(nodeId)
     if (known === undefined) return
@@ -77,7 +77,7 @@ export class CapacityIndex {
     return best !== null ? { nodeId: best.nodeId } : { denied: denialOf(demand, [...this.nodes()]) }
   }
 
-  /** As {@link place}; null when there is none, without a reason, which would take O(n). */
+  /** As {@link place}, but null when no node fits: to find the reason would take O(n). */
   find(demand: Demand): Capacity | null {
     return demand.nodeId === '' ? this.#best(demand) : this.#named(demand)
   }
@@ -137,7 +137,7 @@ export class CapacityIndex {
     return best
   }
 
-  /** The smallest group that has all nodes which offer the fabric and will do; null when none will. */
+  /** The smallest group that contains all nodes which offer the fabric and can fit; null when none can. */
   #rarest(fabric: string, { labels, resources }: Demand): { tree: CapacityTree; amount: number } | null {
     const all = this.#groups.get(keyOf(fabric))
     if (all === undefined) return null
@@ -152,14 +152,14 @@ export class CapacityIndex {
       if (amount === 0) continue
       const group = this.#groups.get(keyOf(fabric, 'resource', name))
       if (group === undefined) return null
-      // Of groups of one size this one tells more.
+      // At equal size prefer the resource group: its tree also knows free amounts.
       if (group.tree.size <= rarest.tree.size) rarest = { tree: group.tree, amount }
     }
     return rarest
   }
 }
 
-/** No two groups have the same, for names have no line breaks. */
+/** The key of a group; unique, because names contain no line breaks. */
 function keyOf(...parts: string[]): string {
   return parts.join('\n')
 }
@@ -168,7 +168,7 @@ function* hostsOf({ fabrics }: Capacity): Iterable<string> {
   for (const { fabric, hostId } of fabrics) if (fabric === 'local' && hostId !== '') yield hostId
 }
 
-/** Whether two of one name are in the same groups and reached on the same hosts. */
+/** Whether two descriptions of a node belong to the same groups and the same `local` hosts. */
 function areAlike(a: Capacity, b: Capacity): boolean {
   return (
     haveSameLabels(a.labels, b.labels) &&

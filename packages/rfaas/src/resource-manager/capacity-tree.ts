@@ -1,33 +1,35 @@
 import { amountOf } from '../lease/resources.ts'
 import type { Capacity } from './fit.ts'
 
-/** What a node must have free at least. */
+/** The least that a node must have free. */
 export interface Least {
   readonly cores: number
   readonly memoryMib: number
-  /** Of the resource of the tree; of no meaning in a tree without. */
+  /** Amount of the tree's resource; ignored in a tree without one. */
   readonly amount: number
 }
 
 interface Branch {
   readonly node: Capacity
-  /** What the node has free, and how much of the tree's resource: looked at often, so it is here, too. */
+  /**
+   * The node's free capacity and its free amount of the tree's resource, copied here because searches read them often.
+   */
   readonly cores: number
   readonly memoryMib: number
   readonly amount: number
-  /** Higher than those below it. */
+  /** Higher than the priorities of all branches below. */
   readonly priority: number
   left: Branch | null
   right: Branch | null
-  /** Largest of the node and all below it: where that is too little nobody needs to look. */
+  /** Largest value of the node and all branches below: a search skips a branch whose maximum is too small. */
   memoryMibMax: number
   amountMax: number
 }
 
 /**
- * Nodes in the order of their free cores, then memory, then name, as a binary tree that random priorities keep flat (a
- * treap): adding, removing and finding the first or the last that fits take O(log n) steps. What a node has must not
- * change while it is in here.
+ * Nodes ordered by free cores, then memory, then id, in a binary tree that random priorities keep balanced (a treap):
+ * adding, removing and finding the first or the last that fits take O(log n) steps. A node must not change while it is
+ * in the tree.
  */
 export class CapacityTree {
   readonly #resource: string | null
@@ -35,7 +37,7 @@ export class CapacityTree {
   #size = 0
   #random = 0x9e3779b9
 
-  /** @param resource whose free amount is looked at beside cores and memory */
+  /** @param resource whose free amount searches check in addition to cores and memory */
   constructor(resource: string | null = null) {
     this.#resource = resource
   }
@@ -44,7 +46,7 @@ export class CapacityTree {
     return this.#size
   }
 
-  /** One of a name. */
+  /** Adds a node; its id must not be in the tree yet. */
   add(node: Capacity): void {
     const { memoryMibFree } = node
     const amount = this.#resource === null ? 0 : amountOf(node.resourcesFree, this.#resource)
@@ -62,29 +64,29 @@ export class CapacityTree {
     this.#size++
   }
 
-  /** One that is in here. */
+  /** Removes a node, which must be in the tree. */
   remove(node: Capacity): void {
     this.#root = remove(this.#root, node)
     this.#size--
   }
 
   /**
-   * The one with the fewest cores free, then the least memory, then the first by name.
+   * The fitting node with the fewest free cores, then the least memory, then the first id.
    *
-   * @param fits whether one that has enough will do otherwise, too
+   * @param fits whether a node that has enough also meets the other conditions
    */
   tightest(least: Least, fits: (node: Capacity) => boolean): Capacity | null {
     return first(this.#root, least, fits)
   }
 
-  /** The one with the most cores free, then the most memory, then the first by name. */
+  /** The fitting node with the most free cores, then the most memory, then the first id. */
   roomiest(least: Least, fits: (node: Capacity) => boolean): Capacity | null {
     const found = last(this.#root, least, fits)
-    // It is the last by name of those that are equal.
+    // `last` finds the last id among equals; `first` then finds the first.
     return found && first(this.#root, { ...least, cores: found.coresFree, memoryMib: found.memoryMibFree }, fits)
   }
 
-  /** Xorshift: the same shape for the same history. */
+  /** Xorshift, with a fixed seed: the same history gives the same tree. */
   #nextRandom(): number {
     this.#random ^= this.#random << 13
     this.#random ^= this.#random >>> 17
@@ -112,7 +114,7 @@ function insert(into: Branch | null, branch: Branch): Branch {
   return into
 }
 
-/** What is before the pivot, which is not in there, and what is behind it. */
+/** Splits a tree into the branches before and after the pivot, which is not in the tree. */
 function split(from: Branch | null, pivot: Capacity): [Branch | null, Branch | null] {
   if (from === null) return [null, null]
   if (isBefore(pivot, from)) {
@@ -130,11 +132,11 @@ function remove(from: Branch | null, node: Capacity): Branch | null {
   if (from.node === node) return join(from.left, from.right)
   if (isBefore(node, from)) from.left = remove(from.left, node)
   else from.right = remove(from.right, node)
-  // To look below is what takes long.
+  // Recompute the maxima only when the removed node may have been one: reading the children is what takes long.
   return from.amountMax === 0 && node.memoryMibFree < from.memoryMibMax ? from : summed(from)
 }
 
-/** All of `left` is before all of `right`. */
+/** Joins two trees; all of `left` must be before all of `right`. */
 function join(left: Branch | null, right: Branch | null): Branch | null {
   if (left === null) return right
   if (right === null) return left
@@ -164,7 +166,7 @@ function summed(branch: Branch): Branch {
 
 function first(from: Branch | null, least: Least, fits: (node: Capacity) => boolean): Capacity | null {
   if (from === null || !hasBelow(from, least)) return null
-  // Everything on the left has fewer cores still.
+  // Everything on the left has too few cores as well.
   if (from.cores < least.cores) return first(from.right, least, fits)
   const found = first(from.left, least, fits)
   if (found !== null) return found

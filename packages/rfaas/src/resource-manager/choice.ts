@@ -12,13 +12,13 @@ import { capacityOf, isReady, NODES, parseNode } from './records.ts'
 import type { NodeRecord } from './records.ts'
 import type { Transaction } from './store.ts'
 
-/** A node, and what of a lease it is chosen for. */
+/** A node, and the share of a lease that it is chosen for. */
 export interface ChosenNode {
   readonly node: NodeRecord
   readonly share: Share
 }
 
-/** Whether the nodes could serve it, were they empty; as far as the index knows, which has just been read when it denied. */
+/** Whether empty nodes could serve the demand, according to the index, which the preceding denial has refreshed. */
 export function isPossible({ capacity }: IndexedStore, demand: Demand): boolean {
   const empty = Array.from(capacity.nodes(), (node) => {
     const { cores, memoryMib, resources } = node
@@ -28,10 +28,10 @@ export function isPossible({ capacity }: IndexedStore, demand: Demand): boolean 
 }
 
 /**
- * Chooses the nodes for a lease by the index, and reads them: what is in the store counts, and the transaction fails
- * should it change before the commit. All nodes are read only where the index may be out of date, for other managers
- * use the same store: before a lease is denied or gets less than it asks for, and when what the index proposed has been
- * taken too often.
+ * Chooses the nodes for a lease by the index, then reads their records: the store decides, and the transaction fails if
+ * one of them changes before the commit. The index may be out of date, because other managers use the same store.
+ * Therefore all nodes are read before a lease is denied or gets less than it asks for, and after too many proposals of
+ * the index turned out to be taken.
  *
  * @throws {RfaasError} `lease_denied`
  */
@@ -48,7 +48,7 @@ export async function chooseNodes(
     if (cores === demand.cores || (isCurrent && cores >= demand.coresMin)) {
       const chosen = await readNodes(transaction, demand, shares)
       if (chosen !== null) return chosen
-      // By reading them the index has learned what they are like.
+      // Reading the records has updated the index.
       if (++misses % PLACEMENT_MISSES_MAX !== 0) continue
     } else if (isCurrent) {
       throw new RfaasError('lease_denied', `Cannot grant lease: ${whyNot(store.capacity, demand, shares)}`)
@@ -59,7 +59,7 @@ export async function chooseNodes(
   }
 }
 
-/** null when one of them does not have its share. */
+/** Reads the chosen nodes; null when one of them no longer has room for its share. */
 async function readNodes(
   transaction: Transaction,
   demand: Demand,
@@ -78,6 +78,6 @@ async function readNodes(
 function whyNot(capacity: CapacityIndex, demand: Demand, shares: readonly Share[]): string {
   const nodes = [...capacity.nodes()]
   if (shares.length > 0) return describeShares(demand, shares, nodes)
-  // Where not even one core is to be had the reason may be another one.
+  // When not even one core is available, the reason may be something other than cores.
   return denialOf(partOf(demand, demand.nodesMax > 1 ? 1 : demand.coresMin), nodes)
 }

@@ -5,8 +5,8 @@ import type { LeaseRecord } from './records.ts'
 import type { Transaction } from './store.ts'
 
 /**
- * Closes a lease that the transaction has read as open, and gives what it has back to the node that it is on: the one
- * place where capacity comes back.
+ * Closes a lease that the transaction has read as open, and returns its capacity to its node. This is the only place
+ * where capacity is returned.
  */
 export async function closeOpenLease(
   transaction: Transaction,

@@ -5,7 +5,7 @@ import type { Randomness } from '../randomness.ts'
 import type { IndexedStore } from './indexed-store.ts'
 import type { LeaseRecord } from './records.ts'
 
-/** What the parts of one resource manager share. Everything else that they know is in the store. */
+/** State that the parts of one resource manager share. Everything else is in the store. */
 export interface Context {
   readonly store: IndexedStore
   readonly clock: Clock
@@ -14,16 +14,16 @@ export interface Context {
   readonly prices: Prices
   readonly heartbeatIntervalMs: number
   readonly nodeLostAfterMs: number
-  /** How long what runs may still run that makes room for a higher priority. */
+  /** How long a lease that is taken back for one of a higher priority may still run. */
   readonly preemptionGraceMs: number
   /**
-   * Since when this manager runs without a break. Nodes cannot have sent heartbeats while there was none, and what they
-   * sent while it was stopped is yet to be read: none is lost before its time from here.
+   * Since when this manager runs without a break. Nodes could not send heartbeats while no manager ran, and those sent
+   * while it was stopped are still unread: no node is declared lost until `nodeLostAfterMs` from this time.
    */
   readonly awakeUnixMs: number
-  /** Sweeps at this time at the latest. */
+  /** Schedules a sweep at this time at the latest. */
   wakeAt(unixMs: number): void
-  /** Has the node send a heartbeat now, if it listens to this manager. */
+  /** Asks the node to send a heartbeat now, if it watches this manager. */
   nudge(nodeId: string): void
   /** Called once for every lease that this manager has closed, after the commit. */
   leaseClosed(lease: LeaseRecord): void

@@ -4,10 +4,10 @@ import type { Share } from './division.ts'
 import { hasLabels, isNamed, isReachable } from './fit.ts'
 import type { Capacity, Demand } from './fit.ts'
 
-/** Values of one label that a sentence lists. */
+/** How many values of a label, or shares, a sentence lists. */
 const VALUES_SHOWN = 5
 
-/** Why a lease fits on none of these nodes: what rules out the last of them, in numbers. */
+/** Why a lease fits on none of these nodes, in numbers: the condition that rules out the last of them. */
 export function describeDenial(demand: Demand, nodes: readonly Capacity[]): string {
   const named = nodes.filter((node) => isNamed(node, demand))
   if (named.length === 0) {
@@ -21,7 +21,9 @@ export function describeDenial(demand: Demand, nodes: readonly Capacity[]): stri
   return describeShortage(demand, reachable)
 }
 
-/** Why a lease that may be on several nodes, or on one in part, cannot be had: what they could give. */
+/**
+ * Why a lease that may use several nodes, or get fewer cores than asked, cannot be granted: what the nodes could give.
+ */
 export function describeShares(demand: Demand, shares: readonly Share[], nodes: readonly Capacity[]): string {
   const { cores, coresMin, nodesMax } = demand
   const least = coresMin < cores ? `, at least ${coresMin}` : ''
@@ -32,7 +34,7 @@ export function describeShares(demand: Demand, shares: readonly Share[], nodes: 
   return `${cores} cores asked on ${where}${least}, free ${inWords(largest)}; ${all} in all`
 }
 
-/** The labels that nobody has, or all of them where each alone would do. */
+/** The labels that no node has; or all of them, when some node has each but none has all. */
 function describeLabels({ labels }: Demand, nodes: readonly Capacity[]): string {
   const asked = Object.entries(labels)
   const missing = asked.filter(([name, value]) => !nodes.some((node) => node.labels[name] === value))
@@ -56,12 +58,12 @@ function describeFabrics({ fabrics, hostId }: Demand, nodes: readonly Capacity[]
   return `${asked} asked, ${nodeCount(nodes, 'offers', 'offer')} ${offered.join(', ') || 'nothing'}${local}`
 }
 
-/** Something that a lease takes a number of. */
+/** A kind of capacity that a lease takes an amount of. */
 interface Kind {
   readonly asked: number
   readonly total: (node: Capacity) => number
   readonly free: (node: Capacity) => number
-  /** A number of it, at the beginning of a sentence and after a free one of the same kind. */
+  /** `inFull` words an amount at the beginning of a sentence; `inShort` words one after an amount of the same kind. */
   readonly inFull: (amount: number) => string
   readonly inShort: (amount: number) => string
 }
@@ -87,7 +89,9 @@ function kindsOf({ cores, memoryMib, resources }: Demand): Kind[] {
   return kinds
 }
 
-/** The reason is what no node has enough of, or all together where each alone would do. */
+/**
+ * The kinds that no node has enough of; or all of them, when some node has enough of each but none has enough of all.
+ */
 function describeShortage(demand: Demand, nodes: readonly Capacity[]): string {
   const kinds = kindsOf(demand)
   const shortOf: string[] = []

@@ -76,7 +76,7 @@ describe('divide', () => {
           assert.equal(memoryMib, mibOf(cores))
           assert.ok(cores >= 1 && cores <= coresFree && memoryMib <= memoryMibFree)
         }
-        // What each node could give alone, the largest first: there is nothing that binds them.
+        // What each node could give alone, the largest first; no other limit applies.
         const most = nodes
           .map(({ coresFree, memoryMibFree }) => {
             let cores = Math.min(coresFree, demand.cores)

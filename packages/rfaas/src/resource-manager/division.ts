@@ -1,27 +1,28 @@
 import type { Capacity, Demand } from './fit.ts'
 
-/** What one node has of a lease. */
+/** The part of a lease that is on one node. */
 export interface Share {
   readonly nodeId: string
   readonly cores: number
   readonly memoryMib: number
 }
 
-/** Chooses the node for what must be on one; null when it fits on none. */
+/** Chooses a node for a demand that must be on one node; null when it fits on none. */
 export type Find = (demand: Demand) => Capacity | null
 
 /**
- * Divides what is asked for over the nodes that have it: `pack` over as few as will do, `spread` evenly over as many as
- * there may be, and as `pack` does where that does not give all. Memory goes with the cores.
+ * Divides a demand over nodes: `pack` uses as few nodes as possible; `spread` divides evenly over as many nodes as
+ * allowed, or does as `pack` when an even division does not give all cores. Memory is divided in proportion to the
+ * cores.
  *
- * @returns no two on one node; together as many cores as can be had, and no more than are asked for
+ * @returns shares on distinct nodes, together with as many cores as possible, at most as many as asked for
  */
 export function divide(demand: Demand, find: Find): Share[] {
   if (demand.policy === 'spread' && demand.nodesMax > 1) {
     const even = gather(demand, find, (left, nodesLeft) => Math.ceil(left / nodesLeft))
     if (coresOf(even) === demand.cores) return even
   }
-  // The largest shares first: no other way gets more out of so many nodes.
+  // Taking the largest shares first gives the most cores for the number of nodes.
   return gather(demand, find, (left) => left)
 }
 
@@ -29,13 +30,17 @@ export function coresOf(shares: readonly Share[]): number {
   return shares.reduce((sum, { cores }) => sum + cores, 0)
 }
 
-/** The same, of so many cores on one node. */
+/** The part of a demand with this many cores, on one node. */
 export function partOf(demand: Demand, cores: number): Demand {
   const memoryMib = Math.ceil((demand.memoryMib * cores) / demand.cores)
   return { ...demand, cores, memoryMib, coresMin: cores, nodesMax: 1 }
 }
 
-/** @param wanted how many cores on the next node */
+/**
+ * Collects shares node by node.
+ *
+ * @param wanted returns how many cores to ask of the next node
+ */
 function gather(demand: Demand, find: Find, wanted: (left: number, nodesLeft: number) => number): Share[] {
   const shares: Share[] = []
   for (let left = demand.cores; left > 0 && shares.length < demand.nodesMax;) {
@@ -48,7 +53,7 @@ function gather(demand: Demand, find: Find, wanted: (left: number, nodesLeft: nu
   return shares
 }
 
-/** On the node that can give the most, and no more than `coresMax`. */
+/** The largest share that one node can give, of at most `coresMax` cores. */
 function largestShare(demand: Demand, coresMax: number, find: Find): Share | null {
   const tryFor = (cores: number): Share | null => {
     const part = partOf(demand, cores)

@@ -5,27 +5,27 @@ import type { LeaseRecord, NodeRecord } from './records.ts'
 /** What a resource manager has done. */
 export type ManagerEvent =
   | { readonly kind: 'node-registered'; readonly node: NodeRecord }
-  /** Deregistered, in good order. */
+  /** The node deregistered by itself. */
   | { readonly kind: 'node-left'; readonly nodeId: string }
-  /** No heartbeat for too long. Its leases close. */
+  /** The node sent no heartbeat for too long. Its leases close. */
   | { readonly kind: 'node-lost'; readonly nodeId: string }
   | { readonly kind: 'lease-granted'; readonly lease: LeaseRecord }
-  /** It is taken back; closed at once when it had not begun to run. */
+  /** The lease is being taken back; it was closed at once when it had not begun to run. */
   | { readonly kind: 'lease-retrieved'; readonly lease: LeaseRecord }
   | { readonly kind: 'lease-closed'; readonly lease: LeaseRecord }
-  /** It takes no new leases, or new ones again. */
+  /** The node takes no new leases, or takes new ones again. */
   | { readonly kind: 'node-draining'; readonly node: NodeRecord }
-  /** Work at a deadline failed; it will be tried again. */
+  /** Work that was due failed; it will be retried. */
   | { readonly kind: 'failure'; readonly error: RfaasError }
 
 const managerChannel = channel('rfaas.resource-manager')
 
-/** Publishes what has happened, after the fact; free while nobody listens. */
+/** Publishes an event after it has happened; costs nothing while nobody listens. */
 export function publish(event: ManagerEvent): void {
   managerChannel.publish(event)
 }
 
-/** Listens to every resource manager of this process, until the function that it gives is called. */
+/** Listens to every resource manager of this process until the returned function is called. */
 export function onManagerEvent(listener: (event: ManagerEvent) => void): () => void {
   const subscriber = (event: unknown): void => listener(event as ManagerEvent)
   managerChannel.subscribe(subscriber)

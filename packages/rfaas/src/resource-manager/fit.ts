@@ -3,31 +3,31 @@ import type { PlacementPolicy } from '../lease/lease.ts'
 import type { Resources } from '../lease/resources.ts'
 import type { FabricOffer } from './records.ts'
 
-/** What is asked for. */
+/** What a lease request asks for. */
 export interface Demand {
-  /** On all nodes, as the memory. */
+  /** Total over all nodes, like the memory. */
   readonly cores: number
-  /** When `cores` are not free, fewer will do, down to this many. */
+  /** The fewest cores that are acceptable when `cores` are not free. */
   readonly coresMin: number
   readonly memoryMib: number
-  /** On each node. */
+  /** Amounts on each node. */
   readonly resources: Resources
   /** The node must have each of them, with this value. */
   readonly labels: Readonly<Record<string, string>>
-  /** Empty: any node. */
+  /** The only node allowed; empty: any node. */
   readonly nodeId: string
-  /** Not these nodes. */
+  /** Nodes that must not be used. */
   readonly avoidNodeIds: readonly string[]
-  /** Over so many nodes at most. */
+  /** Largest number of nodes. */
   readonly nodesMax: number
-  /** Empty: any fabric. */
+  /** The fabrics that the client accepts; empty: any fabric. */
   readonly fabrics: readonly string[]
-  /** Of the client; empty: it shares memory with no node. */
+  /** Host of the client; empty: the client shares memory with no node. */
   readonly hostId: string
   readonly policy: PlacementPolicy
 }
 
-/** What a node has. */
+/** The capacity and properties of a node. */
 export interface Capacity {
   readonly nodeId: string
   readonly cores: number
@@ -55,7 +55,7 @@ export function hasLabels({ labels }: Capacity, demand: Demand): boolean {
   return true
 }
 
-/** Over a fabric that the client accepts. */
+/** Whether the client can reach the node over a fabric that it accepts. */
 export function isReachable({ fabrics }: Capacity, demand: Demand): boolean {
   return fabrics.some(({ fabric, hostId }) => {
     if (demand.fabrics.length > 0 && !demand.fabrics.includes(fabric)) return false

@@ -3,17 +3,17 @@ import { capacityOf, isReady, NODES, parseNode } from './records.ts'
 import type { Commit, Entry, Store } from './store.ts'
 
 /**
- * A store that keeps an index of what its nodes have free, by looking at every record of a node that passes: so that
- * whoever changes one need not think of it. The index knows nothing of what others commit to the same store until it
- * is read here; it proposes, the store decides.
+ * A store that keeps an index of the nodes' free capacity, updated from every node record that is read or committed
+ * here, so that callers need not update it. What others commit to the same store reaches the index only when it is read
+ * here: the index proposes, the store decides.
  */
 export class IndexedStore implements Store {
-  /** As of late. */
+  /** Free capacity as last seen; may be out of date. */
   readonly capacity: CapacityIndex = new CapacityIndex()
-  /** Called when what a node has free has changed, or which nodes there are. */
+  /** Called when a node's record has changed, or when the set of nodes has. */
   onChange: (() => void) | null = null
   readonly #store: Store
-  /** By key, as they are in the index: most that passes is not new. */
+  /** The indexed records by key. Most records that are read are unchanged, so they are not parsed again. */
   readonly #records = new Map<string, string>()
 
   constructor(store: Store) {

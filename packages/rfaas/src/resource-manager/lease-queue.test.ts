@@ -27,7 +27,7 @@ class Room {
   readonly total = 8
   free: number
   readonly granted: number[] = []
-  /** For how many cores room was to be made, each time. */
+  /** The cores of each demand for which room was to be made. */
   readonly roomFor: number[] = []
   failure: Error | null = null
   readonly queue: LeaseQueue<number>
@@ -64,7 +64,7 @@ class Room {
   }
 }
 
-/** All that needs no clock has happened. */
+/** Waits until everything that needs no clock has happened. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('LeaseQueue', () => {
@@ -160,7 +160,7 @@ describe('LeaseQueue', () => {
     const gone = new AbortController()
     const waiting = assert.rejects(room.wait(1, { signal: gone.signal }), { code: 'aborted' })
     room.free = 1
-    // It is being looked through now.
+    // The queue is being checked now.
     room.queue.look()
     gone.abort()
     await waiting

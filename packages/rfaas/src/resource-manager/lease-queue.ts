@@ -7,27 +7,27 @@ export interface LeaseQueueOptions<Grant> {
   readonly clock: Clock
   /** @throws {RfaasError} `lease_denied` when nothing that fits is free */
   readonly grant: (demand: LeaseDemand) => Promise<Grant>
-  /** Whether some node could serve it, were it empty. */
+  /** Whether the nodes could serve the demand if they were empty. */
   readonly isPossible: (demand: LeaseDemand) => boolean
-  /** Has room made for a request that is next, does not fit, and may take that of others. */
+  /** Makes room for the next request in turn, when it does not fit and may preempt others. */
   readonly makeRoom: (demand: LeaseDemand) => Promise<void>
-  /** Gives back what nobody waits for any more. */
+  /** Gives back a grant whose request no longer waits. */
   readonly takeBack: (grant: Grant) => Promise<void>
 }
 
 interface Waiting<Grant> {
   readonly demand: LeaseDemand
   readonly granted: PromiseWithResolvers<Grant>
-  /** What no node can serve holds nobody up. */
+  /** False for a request that no nodes could serve: it does not block the requests behind it. */
   isPossible: boolean
   denial: RfaasError
-  /** When room was made for it last, by the monotonic clock. */
+  /** When room was last made for the request, by the monotonic clock. */
   roomMadeMs: number
 }
 
 /**
- * Requests that wait for room, the highest priority first and each priority in order of arrival: who is behind one that
- * does not fit yet waits, too, so that large leases find room in the end. Bounded. Of several managers each has its own.
+ * Lease requests that wait for capacity: highest priority first, then in order of arrival. A request behind one that
+ * does not fit yet also waits, so that large leases find room eventually. Bounded. Each manager has its own queue.
  */
 export class LeaseQueue<Grant> {
   readonly #options: LeaseQueueOptions<Grant>
@@ -44,16 +44,16 @@ export class LeaseQueue<Grant> {
     return this.#waiting.length
   }
 
-  /** How many wait before a request of this priority that comes now, and may get what it asks for. */
+  /** How many waiting requests, of those that can be served, are ahead of a new request of this priority. */
   ahead(priority: number): number {
     return this.#waiting.filter(({ demand, isPossible }) => isPossible && demand.priority >= priority).length
   }
 
   /**
-   * Waits for its turn, and for what it asks for.
+   * Waits until the request's turn comes and its capacity is free.
    *
-   * @param signal whoever waits has gone
-   * @throws {RfaasError} `queue_full`; `lease_denied` after `waitMs`, with what was missing last; `aborted`
+   * @param signal aborts when the requester has gone
+   * @throws {RfaasError} `queue_full`; `lease_denied` after `waitMs`, with what was missing last; `aborted`; `closed`
    */
   async wait(demand: LeaseDemand, waitMs: number, denial: RfaasError, signal: AbortSignal): Promise<Grant> {
     if (this.#waiting.length >= LEASE_QUEUE_MAX) {
@@ -82,7 +82,7 @@ export class LeaseQueue<Grant> {
     }
   }
 
-  /** There may be more room than there was. */
+  /** Checks the waiting requests now; call this when capacity may have become free. */
   look(): void {
     if (this.#isLooking) {
       this.#looksAgain = true
@@ -98,13 +98,13 @@ export class LeaseQueue<Grant> {
         this.#looksAgain = false
         this.look()
       } else if (this.#waiting.length > 0) {
-        // What comes back through another manager is not told to us.
+        // Capacity that is returned through another manager causes no call here.
         this.#cancelTimer = this.#options.clock.after(LEASE_QUEUE_LOOK_MS, () => this.look())
       }
     })
   }
 
-  /** Nobody is granted anything any more. */
+  /** Rejects all waiting requests and stops the timer. */
   close(): void {
     this.#cancelTimer?.()
     for (const entry of [...this.#waiting]) {
@@ -135,7 +135,7 @@ export class LeaseQueue<Grant> {
   async #makeRoom(entry: Waiting<Grant>): Promise<void> {
     const { clock, makeRoom } = this.#options
     const nowMs = clock.nowMonotonicMs()
-    // It looks at everything, and what it has had taken back takes its time.
+    // Limited in frequency: making room reads all nodes and leases, and the leases taken back need time to end.
     if (!entry.demand.preempts || nowMs < entry.roomMadeMs + LEASE_QUEUE_LOOK_MS) return
     entry.roomMadeMs = nowMs
     try {
@@ -148,7 +148,7 @@ export class LeaseQueue<Grant> {
   #leave(entry: Waiting<Grant>, error: RfaasError): void {
     if (!this.#remove(entry)) return
     entry.granted.reject(error)
-    // Whoever was behind it may fit.
+    // A request behind it may fit.
     this.look()
   }
 

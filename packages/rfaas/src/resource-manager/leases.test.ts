@@ -183,7 +183,7 @@ describe('expiry', () => {
     const renewed = await manager.rpc.renewLease({ leaseId, token, durationMs: 10_000 })
     manager.clock.advance(9_000)
     assert.equal((await manager.find(leaseId)).state, LeaseState.GRANTED)
-    // The first token has expired; whose lease it is it still shows.
+    // The first token has expired, but still identifies the lease.
     await manager.rpc.renewLease({ leaseId, token, durationMs: 10_000 })
     manager.clock.advance(10_000)
     await assert.rejects(manager.rpc.renewLease({ leaseId, token: renewed.token, durationMs: 10_000 }), {

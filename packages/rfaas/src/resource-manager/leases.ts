@@ -21,7 +21,7 @@ export interface Granted {
 }
 
 /**
- * Grants a lease on each node that is chosen, all in one commit.
+ * Grants a lease on each chosen node, all in one commit.
  *
  * @throws {RfaasError} `lease_denied` when the nodes do not have what is asked for
  */
@@ -62,7 +62,7 @@ async function grantShare(
 }
 
 /**
- * Any token of the lease will do, also one whose expiry has been moved on since.
+ * Renews a lease. Any token of the lease is accepted, also one whose expiry has been extended since.
  *
  * @throws {RfaasError} `token_refused`, `not_found`, and what {@link renewLease} throws
  */
@@ -82,8 +82,8 @@ export async function renew(
 }
 
 /**
- * Ends a lease. One that its node runs is closed when the node has said that it runs no more; the node is told so by
- * the answer to its next heartbeat, should its client not have done it.
+ * Ends a lease. A lease that its node runs is closed when the node has reported its end. If the client has not told the
+ * node, the answer to the node's next heartbeat does.
  *
  * @throws {RfaasError} `token_refused`, `not_found`
  */
@@ -95,7 +95,7 @@ export async function release(
   return giveBack(context, leaseId)
 }
 
-/** As {@link release}, for who has granted it. */
+/** As {@link release}, for the manager itself: no token is checked. */
 export async function giveBack(context: Context, leaseId: string): Promise<LeaseRecord> {
   const { lease, changed } = await transact(context.store, async (transaction) => {
     const { lease, isOpen } = await findLease(transaction, leaseId)
@@ -106,7 +106,7 @@ export async function giveBack(context: Context, leaseId: string): Promise<Lease
   return lease
 }
 
-/** Closes a lease that never began to run; lets the node end one that runs. */
+/** Closes a lease that never began to run; marks a running one as terminating, so that its node ends it. */
 export async function endOpenLease(
   context: Context,
   transaction: Transaction,
@@ -120,7 +120,7 @@ export async function endOpenLease(
   return terminating
 }
 
-/** What follows once the end of a lease is committed. */
+/** Call this after the end of a lease is committed: it reports a closed lease, or wakes the lease's node. */
 export function afterEnd(context: Context, lease: LeaseRecord): void {
   if (lease.state === 'closed') context.leaseClosed(lease)
   else {
@@ -129,13 +129,13 @@ export function afterEnd(context: Context, lease: LeaseRecord): void {
   }
 }
 
-/** When a lease that ends is closed though its node, which lives, has never said that its executor has stopped. */
+/** When a terminating lease is closed even if its node, though alive, never reports that its executor has stopped. */
 export function givenUpUnixMs({ end, terminatingUnixMs, expiresUnixMs }: LeaseRecord): number {
   const endsUnixMs = end === 'retrieved' ? Math.max(terminatingUnixMs, expiresUnixMs) : terminatingUnixMs
   return endsUnixMs + LEASE_TERMINATING_MS_MAX
 }
 
-/** Open ones first, each kind in the order in which they were granted. */
+/** Open leases first, then closed ones, each in the order in which they were granted. */
 export async function listLeases({ store }: Context, includeClosed: boolean): Promise<LeaseRecord[]> {
   const lists = await Promise.all([store.list(OPEN_LEASES), includeClosed ? store.list(CLOSED_LEASES) : []])
   return lists.flatMap((entries) =>
@@ -146,7 +146,7 @@ export async function listLeases({ store }: Context, includeClosed: boolean): Pr
 }
 
 async function checkToken({ keys }: Context, leaseId: string, token: string): Promise<void> {
-  // Whether the lease still runs is in the store; the token only shows who asks.
+  // Expiry is not checked: the store knows whether the lease still runs; the token only identifies the caller.
   const claims = await verifyToken(token, keys.publicKey, { nowUnixMs: null })
   if (claims.leaseId === leaseId) return
   throw new RfaasError('token_refused', `Cannot accept the lease token: it is for ${claims.leaseId}, not ${leaseId}`)

@@ -8,30 +8,34 @@ import { HEARTBEAT_INTERVAL_MS } from '../lease/limits.ts'
  * Relations between them are asserted at the end, so that a change to one of them cannot silently break another.
  */
 
-/** How often a transaction of the resource manager is tried again when others were faster. */
+/** How often a transaction of the resource manager is attempted when others change what it has read. */
 export const TRANSACTION_ATTEMPTS_MAX = 100
 
-/** When so many nodes in a row turned out to have been leased by others, a resource manager reads what all have free. */
+/**
+ * After this many misses in a row, when nodes that the index proposed had no room left, the manager reads all nodes.
+ */
 export const PLACEMENT_MISSES_MAX = 8
 
 export const NODES_MAX = 10_000
 
-/** Characters of any other name or address in a request to the resource manager. */
+/** Characters of any name or address in a request that has no limit of its own. */
 export const TEXT_CHARS_MAX = 1_024
 
-/** Requests for leases that may wait at one resource manager. */
+/** Lease requests that may wait at one resource manager. */
 export const LEASE_QUEUE_MAX = 4_096
 
-/** While some wait, it is looked this often whether there is room for the first. */
+/** How often the lease queue checks whether the first waiting request fits. */
 export const LEASE_QUEUE_LOOK_MS = 1_000
 
 /** Characters of a tenant's name. */
 export const TENANT_CHARS_MAX = 64
 
-/** How long a lease that makes room for one of a higher priority may still run, unless the manager says otherwise. */
+/**
+ * How long a lease that is taken back for one of a higher priority may still run, unless the manager is told otherwise.
+ */
 export const PREEMPTION_GRACE_MS = 5_000
 
-/** Characters of the reason that an operator gives for taking something back. */
+/** Characters of an operator's reason for retrieving a lease or draining a node. */
 export const REASON_CHARS_MAX = 256
 
 /** A node that is silent for this long is lost, unless the resource manager is told otherwise. */
@@ -40,22 +44,24 @@ export const NODE_LOST_AFTER_MS = 3_500
 /** How long a lost node stays listed. */
 export const NODE_LOST_KEPT_MS: number = 10 * 60_000
 
-/** A lease that ends is closed after this even if its node, which lives, never says that the executor has stopped. */
+/**
+ * A terminating lease is closed after this even if its node, though alive, never reports that its executor has stopped.
+ */
 export const LEASE_TERMINATING_MS_MAX = 15_000
 
-/** How long closed leases can be looked up, and their usage still be corrected by a late report… */
+/** How long closed leases can be looked up, and their usage corrected by a late report… */
 export const CLOSED_LEASE_KEPT_MS: number = 24 * 60 * 60_000
 
-/** …and how many; of more, those that closed first are forgotten. */
+/** …and how many are kept; the earliest closed are forgotten first. */
 export const CLOSED_LEASES_MAX = 1_000
 
-/** They are counted after so many have closed, or when the resource manager wakes up for another reason. */
+/** Closed leases are counted after this many have closed, or when the resource manager sweeps for another reason. */
 export const CLOSED_LEASES_SLACK = 100
 
-/** The resource manager looks at the clock at least this often while it waits, for wall clocks are set. */
+/** The resource manager reads the clock at least this often while it waits, because wall clocks may be set. */
 export const ALARM_SLEEP_MS_MAX = 60_000
 
-/** When the resource manager's work at a deadline fails (the disk is full), it is tried again after this. */
+/** When the resource manager's work at a deadline fails (the disk is full, say), it is retried after this. */
 export const ALARM_RETRY_MS = 1_000
 
 assert(NODE_LOST_AFTER_MS > 3 * HEARTBEAT_INTERVAL_MS, 'a node survives two heartbeats that are lost or late')

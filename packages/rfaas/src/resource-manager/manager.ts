@@ -22,32 +22,32 @@ export interface ResourceManagerOptions {
   /** Default 7070; 0 picks a free one. */
   port?: number
   /**
-   * SQLite file that keeps nodes, leases, usage and the signing key over a restart; made if there is none. Default:
+   * SQLite file that keeps nodes, leases, usage and the signing key over a restart; created when missing. Default: all
    * in memory.
    */
   dataPath?: string
-  /** What leases cost; those that are absent are DEFAULT_PRICES. */
+  /** Prices of what leases use; absent ones are taken from DEFAULT_PRICES. */
   prices?: Partial<Prices>
-  /** How often nodes say that they live. Default 1000. */
+  /** How often nodes send heartbeats. Default 1000. */
   heartbeatIntervalMs?: number
   /** How long a node may be silent before it is lost. Default 3500; at least twice `heartbeatIntervalMs`. */
   nodeLostAfterMs?: number
-  /** How long a lease that makes room for one of a higher priority may still run. Default 5000, at most an hour. */
+  /** How long a lease that is taken back for one of a higher priority may still run. Default 5000, at most an hour. */
   preemptionGraceMs?: number
-  /** Default: the system's. */
+  /** Default: the system's clock. */
   clock?: Clock
 }
 
 export interface ResourceManager {
-  /** What nodes and clients take, for example `http://127.0.0.1:7070`. */
+  /** The URL for nodes and clients, for example `http://127.0.0.1:7070`. */
   readonly url: string
-  /** Stops serving; nodes and their leases go on. Closing twice is fine. */
+  /** Stops serving; nodes and their leases go on. Idempotent. */
   close(): Promise<void>
 }
 
 /**
- * Starts a resource manager in this process: it knows nodes, grants leases on them and counts what they use. What it
- * does is published on the diagnostics channel `rfaas.resource-manager`.
+ * Starts a resource manager in this process: it registers nodes, grants leases on them and accounts for their usage.
+ * Its events are published on the diagnostics channel `rfaas.resource-manager`.
  *
  * @throws {RfaasError} `invalid_argument` when an option is not valid, it cannot listen there, or not use `dataPath`
  */
@@ -66,7 +66,7 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
   undo.defer(() => server.close())
   const running = undo.move()
   const close = async (): Promise<void> => {
-    // Who waits is told why.
+    // First, so that waiting requests are rejected with the reason.
     await wired.close()
     await running.disposeAsync()
   }
@@ -82,7 +82,7 @@ function checkIntervals(
   const refuse = (reason: string): never => {
     throw new RfaasError('invalid_argument', `Cannot start the resource manager: ${reason}`)
   }
-  // It travels as a 32-bit number of milliseconds. Written so that NaN is refused.
+  // heartbeatIntervalMs is sent as a 32-bit number of milliseconds. All checks are written so that NaN is refused.
   const isWhole = Number.isInteger(heartbeatIntervalMs) && heartbeatIntervalMs >= 1 && heartbeatIntervalMs < 2 ** 31
   if (!isWhole) refuse(`heartbeatIntervalMs is ${heartbeatIntervalMs}, must be a whole number from 1`)
   if (!(nodeLostAfterMs >= 2 * heartbeatIntervalMs)) {
@@ -96,12 +96,12 @@ function checkIntervals(
 
 async function openStore(dataPath: string | undefined): Promise<Store> {
   if (dataPath === undefined) return new MemoryStore()
-  // Only now: importing node:sqlite prints a warning.
+  // Imported only when needed: importing node:sqlite prints a warning.
   const { SqliteStore } = await import('./sqlite-store.ts')
   return new SqliteStore(dataPath)
 }
 
-/** The keys in the store; of several managers that start on an empty one, all take those of the first. */
+/** The signing keys in the store, created if missing. Managers that start at once on an empty store agree on one. */
 async function loadKeys(store: Store): Promise<SigningKeys> {
   const privateKeyJwk = await transact(store, async (transaction) => {
     const known = await transaction.get(SIGNING_KEY)

@@ -196,7 +196,7 @@ describe('a silent node', () => {
     await manager.addNode('node-1', 2)
     const { leaseId } = await manager.lease({ durationMs: 60_000 })
     await manager.heartbeat('node-1', { leaseId })
-    // Suspended, or SIGSTOP: what was sent meanwhile is yet to be read.
+    // As after a suspend or SIGSTOP: heartbeats sent meanwhile are still unread.
     manager.clock.step(10_000)
     manager.clock.advance(NODE_LOST_AFTER_MS - 1)
     assert.equal((await manager.node('node-1')).state, NodeState.READY)

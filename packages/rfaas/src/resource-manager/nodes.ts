@@ -26,15 +26,15 @@ import { transact } from './store.ts'
 import type { Transaction } from './store.ts'
 
 /**
- * Which node it is, and in which run: one number for each registration, 0 for those that do not number them. Messages of
- * an older one come late, or twice, and say what was true then.
+ * A node and its run: a number for each registration, 0 for nodes that do not number them. A message of an older run
+ * came late or twice, and is out of date.
  */
 export interface NodeRun {
   readonly nodeId: string
   readonly run: number
 }
 
-/** What a node says of itself. */
+/** A node's description of itself. */
 export interface NodeDescription extends NodeRun {
   readonly controlUrl: string
   readonly cores: number
@@ -44,7 +44,7 @@ export interface NodeDescription extends NodeRun {
   readonly fabrics: readonly FabricOffer[]
 }
 
-/** What a node says of one of its leases. */
+/** A node's report about one of its leases. */
 export interface LeaseReport {
   readonly leaseId: string
   /** Cumulative. */
@@ -53,18 +53,18 @@ export interface LeaseReport {
   readonly end: LeaseEnd | null
 }
 
-/** What a node must do about leases that it has reported. */
+/** What a node must do about the leases that it has reported. */
 export interface NodeOrders {
-  /** Ids of those that are over. */
+  /** Ids of leases that are over. */
   readonly toStop: string[]
-  /** Those that are being taken back: they may run until they expire. */
+  /** Leases that are being taken back: they may run until they expire. */
   readonly retrievals: LeaseRecord[]
 }
 
 /** @returns a number for the next registration of a node, higher than any before */
 export async function beginRun({ store }: Context): Promise<number> {
   return transact(store, async (transaction) => {
-    // One counter for all nodes: nothing is left of one that never registers.
+    // One counter for all nodes, so a node that never registers leaves no record.
     const run = Number((await transaction.get(LAST_RUN)) ?? 0) + 1
     transaction.set(LAST_RUN, String(run))
     return run
@@ -72,8 +72,8 @@ export async function beginRun({ store }: Context): Promise<number> {
 }
 
 /**
- * Makes a node known, or known again under the same id. `reports` must name all leases that it still runs: those
- * that ran on it when it was last heard of and are not among them, its restart has ended.
+ * Registers a node, or registers it again under the same id. `reports` must name all leases that it still runs: leases
+ * that it ran before and that are not among them are closed, because the node's restart has ended them.
  *
  * @throws {RfaasError} `invalid_argument` when a later run of the node has registered
  */
@@ -98,11 +98,11 @@ export async function registerNode(
     await notePool(transaction, nodeId, pool)
 
     const { closed } = await applyReports(transaction, nodeId, reports, nowUnixMs)
-    // It comes a second time: what has begun since is not among the reports.
+    // The same registration came a second time: leases that have begun since are not among its reports.
     if (run !== 0 && run === known?.run) return { node, closed }
     const reported = new Set(reports.map(({ leaseId }) => leaseId))
     for (const lease of await openLeasesOf(transaction, nodeId)) {
-      // One that was granted and never reported may be about to start.
+      // A lease that was granted and never reported may be about to start.
       if (lease.state === 'granted' || reported.has(lease.leaseId)) continue
       closed.push(await closeOpenLease(transaction, lease, 'executor_crashed', nowUnixMs))
     }
@@ -113,10 +113,10 @@ export async function registerNode(
   for (const lease of closed) context.leaseClosed(lease)
 }
 
-/** null from those that do not say: nodes of before there were pools. */
+/** Records the state of a node's pool. `pool` is null for nodes of a version without pools. */
 async function notePool(transaction: Transaction, nodeId: string, pool: PoolRecord | null): Promise<void> {
   const text = pool === null ? null : JSON.stringify(pool)
-  // It changes with a lease, not with every heartbeat.
+  // The pool changes when a lease starts, not with every heartbeat, so most writes are skipped.
   if (text !== (await transaction.get(POOLS + nodeId))) transaction.set(POOLS + nodeId, text)
 }
 
@@ -129,9 +129,9 @@ async function checkRoomForNode(transaction: Transaction, nodeId: string): Promi
 }
 
 /**
- * Takes a sign of life and what came with it. A node that was declared lost is back; its leases are not.
+ * Handles a heartbeat and the reports in it. A node that was declared lost is alive again; its leases stay closed.
  *
- * @returns null when the node, or this run of it, is unknown and has to register; else what it must do
+ * @returns null when the node, or this run of it, is unknown and must register; else what the node must do
  * @throws {RfaasError} `invalid_argument` when a later run of the node has registered
  */
 export async function heartbeat(
@@ -161,8 +161,8 @@ export async function heartbeat(
 }
 
 /**
- * Ends all leases of a node and forgets it. Again, of a node that was never known, or of an older run than the one that
- * is known, is fine and changes nothing.
+ * Closes all leases of a node and forgets the node. Idempotent; has no effect when the node is unknown or a later run
+ * of it has registered.
  */
 export async function deregisterNode(context: Context, { nodeId, run }: NodeRun): Promise<void> {
   const { known, closed } = await transact(context.store, async (transaction) => {
@@ -196,7 +196,7 @@ function checkRun(verb: string, { nodeId, run }: NodeRun, known: NodeRecord): vo
   )
 }
 
-/** When the node was last heard of; 0 when it is unknown. */
+/** The time of the node's last heartbeat or registration; 0 when it is unknown. */
 export async function lastHeartbeat({ store }: Context, nodeId: string): Promise<number> {
   return Number((await store.get(HEARTBEATS + nodeId))?.value ?? 0)
 }
@@ -207,7 +207,7 @@ export interface ListedNode {
   readonly pool: PoolRecord | null
 }
 
-/** By id. */
+/** Sorted by node id. */
 export async function listNodes({ store }: Context): Promise<ListedNode[]> {
   const [nodes, heartbeats, pools] = await Promise.all([store.list(NODES), store.list(HEARTBEATS), store.list(POOLS)])
   const poolOf = new Map(pools.map(({ key, value }) => [key.slice(POOLS.length), parsePool(value)]))
@@ -219,7 +219,9 @@ export async function listNodes({ store }: Context): Promise<ListedNode[]> {
   })
 }
 
-/** Those that the transaction itself has not closed, read so that it fails should one of them change. */
+/**
+ * Open leases of a node, without those that the transaction has closed. The transaction fails if one of them changes.
+ */
 export async function openLeasesOf(transaction: Transaction, nodeId: string): Promise<LeaseRecord[]> {
   const leases: LeaseRecord[] = []
   for (const { key, value } of await transaction.list(OPEN_LEASES)) {
@@ -230,7 +232,7 @@ export async function openLeasesOf(transaction: Transaction, nodeId: string): Pr
   return leases
 }
 
-/** Whoever sends reports twice changes nothing the second time. */
+/** Idempotent: applying the same reports twice changes nothing. */
 async function applyReports(
   transaction: Transaction,
   nodeId: string,
@@ -261,7 +263,7 @@ async function applyReports(
       ...(shouldRun ? { ...lease, ...activateLease(lease, nowUnixMs) } : lease),
       usage: mergeReports(lease.usage, usage),
     }
-    // An idle lease reports the same again and again: that is not worth a write.
+    // The reports of an idle lease do not change; skip the write then.
     const text = JSON.stringify(counted)
     if (text !== value) transaction.set((openValue !== null ? OPEN_LEASES : CLOSED_LEASES) + leaseId, text)
   }

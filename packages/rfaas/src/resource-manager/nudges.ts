@@ -1,13 +1,15 @@
-/** Lets those who wait for a node's sake know that there is something to hear; says nothing of what. */
+/**
+ * Wakes the nodes' `WatchNode` streams. A nudge carries no content: the node fetches the news with its next heartbeat.
+ */
 export class Nudges {
   readonly #waiting = new Map<string, Set<() => void>>()
 
-  /** Wakes up all who watch the node. */
+  /** Wakes all streams that watch the node. */
   nudge(nodeId: string): void {
     for (const wake of this.#waiting.get(nodeId) ?? []) wake()
   }
 
-  /** Yields once for all nudges since it last did; ends when `signal` aborts. */
+  /** Yields once for all nudges since the last yield; ends when `signal` aborts. */
   async *watch(nodeId: string, signal: AbortSignal): AsyncGenerator<void> {
     let isNudged = false
     let next = Promise.withResolvers<void>()

@@ -6,12 +6,12 @@ import type { Capacity, Demand } from './fit.ts'
 export type Placement = { readonly nodeId: string } | { readonly denied: string }
 
 /**
- * Chooses the node for a lease, of those on which it fits: `pack` the one that has the fewest cores free, then the
- * least memory, so that large leases find room later and idle nodes stay idle; `spread` the one that has the most
- * cores free, then the most memory, so that leases stay out of each other's way. Of equal ones the first by name.
- * Depends on nothing but its arguments, and looks at every node: CapacityIndex gives the same answers faster.
+ * Chooses the node for a lease among those on which it fits. `pack` takes the node with the fewest free cores, then the
+ * least free memory, so that large leases find room later and idle nodes stay idle. `spread` takes the one with the
+ * most free cores, then the most free memory, so that leases do not disturb each other. Among equals the first id wins.
+ * Pure function; looks at every node: CapacityIndex gives the same answers faster.
  *
- * @param nodes those that are ready, in any order
+ * @param nodes the ready nodes, in any order
  * @returns the node, or why there is none, in numbers
  */
 export function place(demand: Demand, nodes: readonly Capacity[]): Placement {
@@ -19,13 +19,13 @@ export function place(demand: Demand, nodes: readonly Capacity[]): Placement {
   return best !== null ? { nodeId: best.nodeId } : { denied: denialOf(demand, nodes) }
 }
 
-/** Why it fits on none of them, in numbers. */
+/** Why the demand fits on none of the nodes, in numbers. */
 export function denialOf(demand: Demand, nodes: readonly Capacity[]): string {
   const others = nodes.filter(({ nodeId }) => !demand.avoidNodeIds.includes(nodeId))
   return describeDenial(demand, others)
 }
 
-/** As {@link place}; null when it fits on none. */
+/** As {@link place}, but null when the demand fits on no node. */
 export function bestOf(demand: Demand, nodes: Iterable<Capacity>): Capacity | null {
   let best: Capacity | null = null
   for (const node of nodes) {
@@ -34,7 +34,7 @@ export function bestOf(demand: Demand, nodes: Iterable<Capacity>): Capacity | nu
   return best
 }
 
-/** Whether a lease that fits on both goes to `a` rather than to `b`. */
+/** Whether a lease that fits on both nodes goes to `a` rather than to `b`. */
 export function isBetter(a: Capacity, b: Capacity, policy: PlacementPolicy): boolean {
   const more = a.coresFree - b.coresFree || a.memoryMibFree - b.memoryMibFree
   if (more === 0) return a.nodeId < b.nodeId

@@ -168,7 +168,7 @@ describe('chooseVictims', () => {
         helped++
         assert.equal(free([...ending, ...chosen]), demand.cores)
         assert.ok(free(ending) < demand.cores, 'they need not have gone')
-        // On each node; a node that is emptied for one share may happen to hold another.
+        // Minimality holds for each node only: a node that is emptied for one share may happen to fit another.
         if (demand.nodesMax > 1) return
         for (const victim of chosen) {
           assert.ok(free([...ending, ...chosen.filter((other) => other !== victim)]) < demand.cores, 'one too many')
@@ -188,7 +188,7 @@ describe('a lease that preempts', () => {
     const { leaseId: high } = await manager.lease({ durationMs: 60_000, priority: 7 })
     await manager.heartbeat('node-1', { leaseId: low }, { leaseId: high })
     const request = { cores: 1, memoryMib: 512, durationMs: 10_000, priority: 7 }
-    // Who does not ask for it takes nobody's room; who does not wait gets none.
+    // A request without `preempts` takes no lease back, and a request that does not wait gets no room.
     await assert.rejects(manager.rpc.awaitLease({ request, waitMs: 0 }), { code: 'lease_denied' })
     await assert.rejects(manager.lease({ ...request, preempts: true }), { code: 'lease_denied' })
     assert.equal((await manager.find(low)).state, LeaseState.ACTIVE)

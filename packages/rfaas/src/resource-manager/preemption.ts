@@ -10,14 +10,15 @@ import type { LeaseDemand } from './requests.ts'
 import { retrieve } from './retrieval.ts'
 
 /**
- * Chooses the leases of a lower priority that are to be taken back for a request: none while those that end anyway make
- * room enough. Only as high priorities as must be; on each node the lowest first, of equal ones the youngest, which loses
- * the least work; and none that need not go. One that its node is about to start is left alone until it runs: its node
- * would not hear of it in time. Depends on nothing but its arguments. Looks at everything: it is for who waits.
+ * Chooses leases of a lower priority to take back for a request; none while leases that are already ending make enough
+ * room. It goes no higher in priority than necessary; on each node it takes the lowest priority first and, among
+ * equals, the youngest, which loses the least work; and none that is not needed. A lease that its node is about to
+ * start is left alone until it runs, because its node would not hear of the retrieval in time. Pure function. Examines
+ * every node and lease, but runs only while a request waits.
  *
- * @param nodes those that are ready
- * @param leases those that are open
- * @returns empty, too, when taking all of them back would not help
+ * @param nodes the ready nodes
+ * @param leases the open leases
+ * @returns empty also when taking all of them back would not help
  */
 export function chooseVictims(
   demand: Demand & { readonly priority: number },
@@ -44,7 +45,7 @@ export function chooseVictims(
   return []
 }
 
-/** Takes back what is to make room for a request that waits. */
+/** Takes leases back to make room for a waiting request. */
 export async function makeRoom(context: Context, demand: LeaseDemand): Promise<void> {
   const { store, preemptionGraceMs } = context
   const [nodes, leases] = await Promise.all([store.list(NODES), store.list(OPEN_LEASES)])
@@ -52,7 +53,7 @@ export async function makeRoom(context: Context, demand: LeaseDemand): Promise<v
   const open = leases.map(({ value }) => parseLease(value))
   const message = `a lease of priority ${demand.priority} needs the room`
   for (const { leaseId } of chooseVictims(demand, ready, open)) {
-    // One that has ended meanwhile has made room.
+    // Rejected when the lease has ended meanwhile, which also makes room.
     await retrieve(context, leaseId, { graceMs: preemptionGraceMs, message }).catch(() => {})
   }
 }
@@ -71,7 +72,7 @@ function victimsOn(node: NodeRecord, part: Demand, eligible: readonly LeaseRecor
     if (canServe(capacityOf(emptiedOf(node, victims)), part)) break
     victims.push(candidate)
   }
-  // A large one that came last may have made smaller ones unnecessary: those go first that would be missed most.
+  // A large lease added last may have made smaller ones unnecessary. Spare those, the highest priority first.
   for (const victim of victims.toReversed()) {
     const others = victims.filter((other) => other !== victim)
     if (canServe(capacityOf(emptiedOf(node, others)), part)) victims.splice(victims.indexOf(victim), 1)
@@ -79,7 +80,7 @@ function victimsOn(node: NodeRecord, part: Demand, eligible: readonly LeaseRecor
   return victims
 }
 
-/** What the node has when these leases are over. */
+/** The node as it will be when these leases are over. */
 function emptiedOf(node: NodeRecord, leases: readonly LeaseRecord[]): NodeRecord {
   return leases.filter(({ nodeId }) => nodeId === node.nodeId).reduce(withGivenBack, node)
 }

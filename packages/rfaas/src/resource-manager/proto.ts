@@ -68,11 +68,11 @@ export function leaseToProto(lease: LeaseRecord, prices: Prices): LeaseInfo {
 }
 
 export function retrievalToProto({ leaseId, expiresUnixMs, endMessage }: LeaseRecord, nowUnixMs: number): Retrieval {
-  // A time that is left, for the node's clock may be another.
+  // Sent as remaining time, because the node's clock may differ.
   return create(RetrievalSchema, { leaseId, graceMs: Math.max(0, expiresUnixMs - nowUnixMs), message: endMessage })
 }
 
-/** Nothing of a lost node can be leased. */
+/** A lost node has nothing to lease. */
 const NOTHING_FREE = { coresFree: 0, memoryMibFree: 0, resourcesFree: NO_RESOURCES }
 
 export function nodeToProto(node: NodeRecord, heartbeatUnixMs: number, pool: PoolRecord | null = null): NodeInfo {
@@ -92,7 +92,7 @@ export function nodeToProto(node: NodeRecord, heartbeatUnixMs: number, pool: Poo
     state: stateOf(node),
     drainReason: node.drainReason ?? '',
     lastHeartbeatUnixMs: heartbeatUnixMs,
-    // Nothing of a lost node is known to run.
+    // A lost node is shown without ready executors: none is known to run.
     ...(pool === null ? {} : { pool: isAlive(node) ? pool : { ...pool, ready: 0, memoryMib: 0 } }),
   })
 }

@@ -7,8 +7,8 @@ import type { Resources } from '../lease/resources.ts'
 import type { Capacity } from './fit.ts'
 
 /*
- * What the store holds, as JSON. A lease moves from OPEN to CLOSED in one commit that also gives what it has
- * back to its node: whoever is second finds it gone, so capacity comes back exactly once, whoever closes it.
+ * The records in the store, as JSON. One commit moves a lease from OPEN to CLOSED and returns its capacity to its node.
+ * A second attempt finds it gone from OPEN, so capacity is returned exactly once, whoever closes the lease.
  */
 
 export const NODES = 'nodes/'
@@ -26,7 +26,7 @@ export interface FabricOffer {
   readonly address: string
 }
 
-/** What a node keeps ready besides its leases. */
+/** State of the executor pool of a node. */
 export interface PoolRecord {
   readonly size: number
   readonly ready: number
@@ -35,21 +35,21 @@ export interface PoolRecord {
 
 export interface NodeRecord {
   readonly nodeId: string
-  /** In which it has registered; 0 when it does not number its runs. */
+  /** Run of the node's registration; 0 when the node does not number its runs. */
   readonly run: number
   readonly controlUrl: string
   readonly cores: number
   readonly memoryMib: number
   readonly resources: Resources
-  /** Set aside for its open leases. More than `cores` when a node comes back smaller than it was. */
+  /** Reserved for the node's open leases. Exceeds `cores` when a node comes back smaller than it was. */
   readonly coresLeased: number
   readonly memoryMibLeased: number
   readonly resourcesLeased: Resources
   readonly labels: Labels
   readonly fabrics: readonly FabricOffer[]
-  /** When it was declared lost; null while it lives. */
+  /** When the node was declared lost; null while it lives. */
   readonly lostUnixMs: number | null
-  /** Why it takes no new leases; null while it does. */
+  /** Why the node takes no new leases; null while it does. */
   readonly drainReason: string | null
 }
 
@@ -57,7 +57,7 @@ export interface LeaseRecord extends Lease {
   readonly usage: Usage
 }
 
-/** What was written before there were resources, labels, drains and runs lacks them. */
+/** Defaults for records that were written before resources, labels, drains and runs existed. */
 const OF_BEFORE = {
   resources: NO_RESOURCES,
   resourcesLeased: NO_RESOURCES,
@@ -78,17 +78,17 @@ export function parsePool(value: string): PoolRecord {
   return JSON.parse(value) as PoolRecord
 }
 
-/** Whether it is heard of, and its leases run. */
+/** Whether the node has not been declared lost. */
 export function isAlive(node: NodeRecord): boolean {
   return node.lostUnixMs === null
 }
 
-/** Whether new leases may be placed on it. */
+/** Whether new leases may be placed on the node. */
 export function isReady(node: NodeRecord): boolean {
   return isAlive(node) && node.drainReason === null
 }
 
-/** What of it can be leased. */
+/** The node's capacity for leases. */
 export function capacityOf(node: NodeRecord): Capacity {
   const { nodeId, cores, memoryMib, resources, labels, fabrics } = node
   return {
@@ -104,10 +104,10 @@ export function capacityOf(node: NodeRecord): Capacity {
   }
 }
 
-/** What a lease takes of a node. */
+/** The capacity that a lease takes from a node. */
 export type Taken = Pick<LeaseRecord, 'cores' | 'memoryMib' | 'resources'>
 
-/** The node with this set aside. */
+/** The node with this capacity reserved. */
 export function withTaken(node: NodeRecord, { cores, memoryMib, resources }: Taken): NodeRecord {
   return {
     ...node,
@@ -117,7 +117,7 @@ export function withTaken(node: NodeRecord, { cores, memoryMib, resources }: Tak
   }
 }
 
-/** The node with this given back. */
+/** The node with this capacity returned. */
 export function withGivenBack(node: NodeRecord, { cores, memoryMib, resources }: Taken): NodeRecord {
   return {
     ...node,

@@ -34,20 +34,20 @@ import type { PoolRecord } from './records.ts'
 import type { Notice } from './retrieval.ts'
 
 /*
- * The door: what comes over the wire is checked here, completely, and trusted from here on. Everything throws
+ * Input checks: requests from the wire are checked here, completely, and trusted afterwards. Every check throws
  * RfaasError `invalid_argument` with the value that was given.
  */
 
 const FABRICS = ['local', 'tcp', 'verbs']
 const DEFAULT_TENANT = 'default'
 
-/** What is asked for, by whom and for how long. */
+/** A checked lease request: what is asked for, by which tenant and for how long. */
 export interface LeaseDemand extends Demand {
   readonly tenant: string
   readonly durationMs: number
-  /** Of those that wait the highest is first. */
+  /** Waiting requests of the highest priority come first. */
   readonly priority: number
-  /** While it waits, leases of a lower priority are taken back to make room for it. */
+  /** Whether leases of a lower priority are taken back to make room while the request waits. */
   readonly preempts: boolean
 }
 
@@ -103,7 +103,7 @@ export function checkRenewal(leaseId: string, durationMs: number): void {
 export function checkNotice(action: string, graceMs: number, reason: string): Notice {
   checkMs(action, 'grace_ms', graceMs, 0, RETRIEVAL_GRACE_MS_MAX)
   checkLength(action, 'reason', reason, REASON_CHARS_MAX)
-  // It is printed into tables and logs.
+  // The reason is printed into tables and logs.
   if (/\p{Cc}/u.test(reason)) throw refused(action, `reason is ${quote(reason)}, must be one line of text`)
   return { graceMs, message: reason === '' ? 'no reason was given' : reason }
 }
@@ -148,7 +148,7 @@ export function checkReports(nodeId: string, reports: readonly ProtoLeaseReport[
   })
 }
 
-/** Unsigned numbers all; nothing but a reader depends on them. */
+/** Needs no checks: all are unsigned numbers, and are only displayed. */
 export function checkPool(pool: PoolInfo | undefined): PoolRecord | null {
   return pool === undefined ? null : { size: pool.size, ready: pool.ready, memoryMib: pool.memoryMib }
 }
@@ -188,7 +188,7 @@ function policyFromProto(action: string, policy: ProtoPlacementPolicy): Placemen
       return 'pack'
     case ProtoPlacementPolicy.SPREAD:
       return 'spread'
-    // Numbers of later versions arrive as they are.
+    // Unknown enum values, of later versions, arrive as plain numbers.
     default:
       throw refused(action, `policy is ${String(policy)}, no policy that is known`)
   }

@@ -125,7 +125,7 @@ test('watchNode says at once that there is something to hear', async () => {
   const left = new AbortController()
   const watching = manager.rpc.watchNode({ nodeId: 'node-1' }, { signal: left.signal })[Symbol.asyncIterator]()
   const first = watching.next()
-  // It may still be on its way to the manager: what is retrieved until it is there, is told again.
+  // The watch request may still be on its way to the manager, so retrieve repeatedly until the nudge arrives.
   let isTold = false
   void first.then(() => (isTold = true))
   for (let graceMs = 10_000; !isTold; graceMs--) {

@@ -10,19 +10,19 @@ import type { LeaseRecord, NodeRecord } from './records.ts'
 import { transact } from './store.ts'
 import type { Transaction } from './store.ts'
 
-/** How something is taken back. */
+/** How a lease is taken back. */
 export interface Notice {
-  /** How long what runs may still run. */
+  /** How long the lease may still run. */
   readonly graceMs: number
-  /** Why, for a person. */
+  /** The reason, for a person. */
   readonly message: string
 }
 
 /**
- * Takes a lease back: its node hears of it, tells the client, and stops the executor after the grace. One that has not
- * begun to run is closed at once.
+ * Takes a lease back: its node learns of it, tells the client, and stops the executor after the grace. A lease that has
+ * not begun to run is closed at once.
  *
- * @throws {RfaasError} `not_found`; the code of its end when the lease ends already
+ * @throws {RfaasError} `not_found`; the code of its end when the lease is ending already
  */
 export async function retrieve(context: Context, leaseId: string, notice: Notice): Promise<LeaseRecord> {
   const lease = await transact(context.store, async (transaction) => {
@@ -34,7 +34,7 @@ export async function retrieve(context: Context, leaseId: string, notice: Notice
 }
 
 /**
- * Takes no new leases on the node, and retrieves those that it has.
+ * Stops placing leases on the node, and retrieves the leases that it has.
  *
  * @returns the leases that are being retrieved
  * @throws {RfaasError} `not_found` when there is no such node
@@ -54,7 +54,11 @@ export async function drain(context: Context, nodeId: string, notice: Notice): P
   return leases
 }
 
-/** Takes new leases on the node again. Again, or of one that was not drained, is fine. @throws {RfaasError} `not_found` */
+/**
+ * Allows new leases on the node again. Idempotent. Has no effect on a node that is not drained.
+ *
+ * @throws {RfaasError} `not_found`
+ */
 export async function undrain(context: Context, nodeId: string): Promise<void> {
   const node = await transact(context.store, (transaction) => markNode(transaction, nodeId, null))
   publish({ kind: 'node-draining', node })

@@ -22,7 +22,7 @@ import {
 import type { LeaseDemand } from './requests.ts'
 import { drain, retrieve, undrain } from './retrieval.ts'
 
-/** ResourceManagerService: from messages to checked values, and back. */
+/** The handlers of ResourceManagerService: convert messages to checked values, and results back to messages. */
 export function resourceManagerRoutes(
   context: Context,
   nudges: Nudges,

@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), 'rfaas-managers-'))
 after(() => rmSync(folder, { recursive: true }))
 let files = 0
 
-/** On one file. Their clocks stand still, so that neither reads the store but for what it is asked. */
+/** Starts two managers on one file. Their clocks stand still, so neither reads the store except to answer requests. */
 async function startTwo(): Promise<[TestManager, TestManager]> {
   const dataPath = join(folder, `${++files}.db`)
   return [await TestManager.start({ dataPath }), await TestManager.start({ dataPath })]

@@ -1,12 +1,12 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
-// Prints an ExperimentalWarning: whoever needs no file must not import this module.
+// Importing node:sqlite prints an ExperimentalWarning: import this module only when a file is needed.
 import { DatabaseSync } from 'node:sqlite'
 import type { StatementSync } from 'node:sqlite'
 import { RfaasError } from '../errors.ts'
 import type { Commit, Entry, Store } from './store.ts'
 
-/** `application_id` of our files, "rFaa": another program's database is not taken for one of ours. */
+/** `application_id` of our files, "rFaa": keeps another program's database from being taken for one of ours. */
 const APPLICATION_ID = 0x72466161
 /** `user_version`: raised whenever the tables or the records in them change. */
 const FORMAT = 1
@@ -34,7 +34,7 @@ export class SqliteStore implements Store {
   readonly #delete: StatementSync
 
   /**
-   * Opens the file, makes it and its folder if there is none.
+   * Opens the file, and creates it and its folder if missing.
    *
    * @throws {RfaasError} `invalid_argument` when there can be no database at `path`, or it is not one of ours
    */
@@ -60,7 +60,7 @@ export class SqliteStore implements Store {
 
   async commit(commit: Commit): Promise<boolean> {
     this.#checkOpen()
-    // IMMEDIATE: two that begin with reads and then write would deadlock, and SQLite would fail one of them.
+    // IMMEDIATE: two transactions that begin with reads and then write would deadlock, and SQLite would fail one.
     this.#database.exec('BEGIN IMMEDIATE')
     try {
       const holds = this.#holds(commit)
@@ -101,12 +101,12 @@ function open(path: string): DatabaseSync {
   let database: DatabaseSync | null = null
   try {
     mkdirSync(dirname(path), { recursive: true })
-    // SQLite gives its further files the mode of this one.
+    // SQLite gives its additional files the mode of this one.
     closeSync(openSync(path, 'a', 0o600))
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
     database.exec('BEGIN IMMEDIATE')
     prepareSchema(database)
-    // Only now that it is ours: the journal mode is written into the file.
+    // Only after the check that the file is ours: the journal mode is written into the file.
     database.exec('COMMIT; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     return database
   } catch (error) {

@@ -10,9 +10,9 @@ const commit = (conditions: Record<string, number>, changes: Record<string, stri
 })
 
 /**
- * What every store must do.
+ * Tests that every store must pass.
  *
- * @param open gives a new, empty store
+ * @param open returns a new, empty store
  */
 export function storeConformance(name: string, open: () => Store | Promise<Store>): void {
   const withStore = (f: (store: Store) => Promise<void>) => async () => {
@@ -127,7 +127,7 @@ export function storeConformance(name: string, open: () => Store | Promise<Store
         const increment = () =>
           transact(store, async (transaction) => {
             const next = Number((await transaction.get('n')) ?? 0) + 1
-            // Lets the others read the same number before this one is committed.
+            // Lets the others read the same number before this commit.
             await new Promise(setImmediate)
             transaction.set('n', String(next))
             return next

@@ -8,20 +8,18 @@ export interface Entry {
   readonly revision: number
 }
 
-/** All of it happens or nothing. */
+/** Atomic: either all changes happen or none. */
 export interface Commit {
-  /** Keys and the revisions that they must still have; 0: the key must not exist. */
+  /** Keys with the revisions that they must still have; 0: the key must not exist. */
   readonly conditions: ReadonlyMap<string, number>
-  /** Keys and their new values; null deletes. */
+  /** Keys with their new values; null deletes. */
   readonly changes: ReadonlyMap<string, string | null>
 }
 
 /**
- * Where a resource manager keeps everything that must survive it: keys and values under revisions that grow with
- * every commit, changed by compare-and-set. That is what etcd gives too, so that several managers can share one
- * store: whoever read something that changed meanwhile is refused, and reads again.
- *
- * Every implementation passes the tests of store-conformance.ts.
+ * Persistent state of a resource manager: keys and values under revisions that grow with every commit, changed by
+ * compare-and-set. etcd offers the same, so that several managers can share one store: a commit whose reads are out of
+ * date is refused, and its transaction must read again.
  */
 export interface Store {
   get(key: string): Promise<Entry | null>
@@ -29,7 +27,7 @@ export interface Store {
   list(prefix: string): Promise<Entry[]>
   /** @returns false, with nothing changed, when a condition did not hold */
   commit(commit: Commit): Promise<boolean>
-  /** Closing twice is fine. After it every call throws `closed`. */
+  /** Idempotent. After it every call throws `closed`. */
   close(): Promise<void>
 }
 
@@ -54,8 +52,8 @@ export class Transaction {
   }
 
   /**
-   * A look at many entries, without changes made by `set`. The transaction fails if one of them changes before the
-   * commit only when it sets that one: who decides upon the others must read them with `get`.
+   * Reads many entries, without changes made by `set`. A listed entry is a condition of the commit only when the
+   * transaction sets it; to depend on the other entries, read them with `get`.
    */
   async list(prefix: string): Promise<Entry[]> {
     const entries = await this.#store.list(prefix)
@@ -77,15 +75,17 @@ export class Transaction {
 
   #require(key: string, revision: number): void {
     const known = this.#revisions.get(key)
-    // Read twice with different answers: the older revision, kept, makes the commit fail, as it must.
+    // If the key was read before with another revision, keep the older one: the commit must then fail, and does.
     if (known === undefined) this.#revisions.set(key, revision)
     this.#conditions.set(key, known ?? revision)
   }
 }
 
 /**
- * Runs `body` until its transaction commits: again whenever someone else changed what it had read, which then got on,
- * so that together they always do. What `body` throws is thrown, and nothing is changed.
+ * Runs `body` until its transaction commits. It runs again whenever another transaction changed what it had read; the
+ * other one has then made progress, so all together always do. What `body` throws is thrown, and nothing is changed.
+ *
+ * @throws {RfaasError} `internal` after TRANSACTION_ATTEMPTS_MAX attempts
  */
 export async function transact<T>(store: Store, body: (transaction: Transaction) => Promise<T>): Promise<T> {
   for (let attempt = 1; attempt <= TRANSACTION_ATTEMPTS_MAX; attempt++) {

@@ -9,11 +9,11 @@ import type { LeaseRecord, NodeRecord } from './records.ts'
 import { transact } from './store.ts'
 
 /**
- * Does everything whose time has come: declares silent nodes lost, ends leases that have expired or whose node is
- * gone, forgets what was kept long enough. Each step is its own transaction and checks again what it found, so that
- * it can stop anywhere and several managers can do it at once.
+ * Does everything that is due: declares silent nodes lost, closes leases that have expired or whose node is gone, and
+ * forgets records that were kept long enough. Each step is its own transaction that checks again what the listing
+ * showed, so the sweep can stop anywhere and several managers can sweep at once.
  *
- * @returns when something is due next, Infinity when nothing is
+ * @returns the time when something is due next, Infinity when nothing is
  */
 export async function sweep(context: Context): Promise<number> {
   const dueUnixMs: number[] = []

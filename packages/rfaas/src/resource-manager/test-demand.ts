@@ -1,6 +1,6 @@
 import type { Demand } from './fit.ts'
 
-/** For tests: one core and one MiB on any node, but for what is given. */
+/** For tests: one core and one MiB on any node, overridden by `rest`. */
 export function testDemand(rest: Partial<Demand> = {}): Demand {
   return {
     cores: 1,

@@ -21,8 +21,8 @@ import { TestClock } from '../test-clock.ts'
 type Report = MessageInitShape<typeof LeaseReportSchema>
 
 /**
- * A real resource manager on a free port with a clock that the test moves, and a client of it. What the manager does
- * at a deadline needs no turn of the event loop, so it is done before the next call is answered.
+ * A real resource manager on a free port with a clock that the test moves, and a client of it. The manager's work at a
+ * deadline needs no turn of the event loop, so it is done before the next call is answered.
  */
 export class TestManager implements AsyncDisposable {
   readonly clock: TestClock
@@ -49,13 +49,13 @@ export class TestManager implements AsyncDisposable {
     this.#client = managerClient(this.#manager.url)
   }
 
-  /** With `dataPath`, the next one goes on where this one ended, `downMs` later. */
+  /** Restarts the manager after `downMs`. With `dataPath`, the new one continues with the old one's state. */
   async restart(downMs = 0): Promise<void> {
     this.#client.close()
     await this.#manager.close()
     this.clock.advance(downMs)
     await this.#start()
-    // What is due at the start is due now, and clocks of tests move only when told to.
+    // The clock moves only when told to: this triggers what is due at the start.
     this.clock.advance(0)
   }
 
@@ -69,7 +69,7 @@ export class TestManager implements AsyncDisposable {
     return this.#client.rpc
   }
 
-  /** A node with `cores` and 1024 MiB for each, reached over tcp. */
+  /** Registers a node with `cores`, 1024 MiB for each core, reached over tcp. */
   async addNode(nodeId: string, cores: number, rest: MessageInitShape<typeof NodeInfoSchema> = {}): Promise<void> {
     const description = {
       nodeId,
@@ -81,7 +81,7 @@ export class TestManager implements AsyncDisposable {
     await this.rpc.registerNode({ node: { ...description, ...rest } })
   }
 
-  /** One core, 512 MiB, ten seconds, on any node. */
+  /** Requests a lease: one core, 512 MiB, ten seconds, on any node. */
   async lease(
     rest: MessageInitShape<typeof RequestLeaseRequestSchema> = {},
   ): Promise<LeaseGrant & { lease: LeaseInfo; leaseId: string; nowUnixMs: number }> {
@@ -90,7 +90,7 @@ export class TestManager implements AsyncDisposable {
     return { ...grant, leaseId: grant.lease.leaseId, nowUnixMs }
   }
 
-  /** The same, where there may be several. */
+  /** As `lease`, for requests that may get several leases. */
   async leases(rest: MessageInitShape<typeof RequestLeaseRequestSchema> = {}): Promise<RequestLeaseResponse> {
     return this.rpc.requestLease({ cores: 1, memoryMib: 512, durationMs: 10_000, ...rest })
   }
@@ -126,7 +126,7 @@ export class TestManager implements AsyncDisposable {
     return (await this.node(nodeId)).coresFree
   }
 
-  /** How often the lease was said to have been closed. */
+  /** How many `lease-closed` events were published for the lease. */
   timesClosed(leaseId: string): number {
     return this.events.filter((event) => event.kind === 'lease-closed' && event.lease.leaseId === leaseId).length
   }

@@ -11,7 +11,7 @@ describe('awaitLease', () => {
     await manager.addNode('node-1', 2)
     const [first] = (await manager.rpc.awaitLease({ request: { ...REQUEST, cores: 2 }, waitMs: 5000 })).grants
     const waiting = manager.rpc.awaitLease({ request: REQUEST, waitMs: 5000 })
-    // Nobody overtakes who waits; that it waits is seen by that.
+    // A later request does not overtake a waiting one, which also shows that the first one waits.
     while (!(await refusal(manager)).includes('1 of this priority or a higher one wait'));
     manager.clock.advance(1000)
     await manager.rpc.releaseLease({ leaseId: first!.lease!.leaseId, token: first!.token })
@@ -70,7 +70,7 @@ describe('awaitLease', () => {
       code,
       message: /priority is 1001, must be a whole number from 0/,
     })
-    // It need not wait to be told.
+    // With `waitMs` 0 it is denied at once.
     await assert.rejects(manager.rpc.awaitLease({ request: REQUEST, waitMs: 0 }), { code: 'lease_denied' })
   })
 })

@@ -15,26 +15,29 @@ import { resourceManagerRoutes } from './service.ts'
 import type { Store } from './store.ts'
 import { sweep } from './sweep.ts'
 
-/** An alarm that is later than this part of the time that a node may be silent: we were stopped, not only busy. */
+/** An alarm later than this fraction of `nodeLostAfterMs` means that the process was stopped, not only busy. */
 const BREAK_PART_MIN = 1 / 4
 
-/** What a resource manager stands on. */
+/** The parts that a resource manager is built from. */
 export interface ManagerParts extends Pick<
   Context,
   'clock' | 'keys' | 'randomness' | 'prices' | 'heartbeatIntervalMs' | 'nodeLostAfterMs' | 'preemptionGraceMs'
 > {
-  /** Others may use it too. Whoever has opened it closes it. */
+  /** Other managers may share the store. The caller that opened it closes it. */
   readonly store: Store
 }
 
 export interface WiredManager {
-  /** What it answers. */
+  /** The manager's RPC service. */
   readonly routes: (router: ConnectRouter) => void
-  /** Sends away who waits, and does nothing by itself any more. */
+  /** Rejects all waiting requests and stops the timers. */
   close(): Promise<void>
 }
 
-/** Puts a resource manager together. It begins at once with what the last one on this store has left, and what came due since. */
+/**
+ * Connects the parts of a resource manager. It starts at once with what the last one on this store has left, and with
+ * what came due since.
+ */
 export function wireManager(parts: ManagerParts): WiredManager {
   const { clock } = parts
   const store = new IndexedStore(parts.store)

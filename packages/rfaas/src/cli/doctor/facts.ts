@@ -15,11 +15,11 @@ export interface Facts {
   /** Such as 24.1.0. */
   nodeVersion: string
   bundler: Finding & { version: string }
-  /** Whether the addon loads that everything else stands on. */
+  /** Whether the addon loads, which everything else needs. */
   addon: Finding
   /** Whether a message gets through shared memory; null when there is no addon to try it. */
   local: Finding | null
-  /** `version` is null when it is not there, or our addon for it is not. */
+  /** `version` is null when libfabric, or our addon for it, is not there. */
   libfabric: { version: string | null; reason: string; providers: (Finding & { name: string })[] }
   rdmaDevices: readonly RdmaDevice[]
   /** null when there is no /dev/shm. */
@@ -28,7 +28,7 @@ export interface Facts {
   memlockBytes: number
   /** `usable` by this process, of those `present`. */
   cores: { usable: number; present: number }
-  /** Of this machine, or what its container may use. */
+  /** The memory of this machine, or what its container may use. */
   memoryBytes: number
 }
 
@@ -51,7 +51,7 @@ async function fabricFindings(): Promise<Pick<Facts, 'addon' | 'local' | 'libfab
     const { probeFabric } = await import('./probe.ts')
     const { local: addon, libfabric } = fabricFacts()
     const devices = rdmaDevices()
-    // Verbs is tried at the address of a device that is of use.
+    // Verbs is tried at the address of a usable device.
     const addresses: Record<string, string | null | undefined> = {
       tcp: '127.0.0.1',
       verbs: devices.find(({ reason }) => reason === '')?.address,
@@ -80,7 +80,7 @@ async function fabricFindings(): Promise<Pick<Facts, 'addon' | 'local' | 'libfab
 
 async function bundlerFinding(): Promise<Facts['bundler']> {
   try {
-    // Its package is there even where its binary for this platform is not: only a run tells.
+    // The package can be there without its binary for this platform: only a run tells.
     const { stop, transform, version } = await import('esbuild')
     await transform('')
     await stop()

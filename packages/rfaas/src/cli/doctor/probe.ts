@@ -8,7 +8,7 @@ import type { Finding } from './facts.ts'
 const GEOMETRY = { outboundBytes: 64, inboundBytes: 64, depth: 1 }
 const PROBE_MS_MAX = 2000
 
-/** Sends one message through a fabric, from this process to itself: that a library loads does not say that it works. */
+/** Sends one message through a fabric, from this process to itself: a library that loads need not work. */
 export async function probeFabric(name: 'local' | 'tcp' | 'verbs', host = '127.0.0.1'): Promise<Finding> {
   try {
     await sendOne(name, host)
@@ -29,7 +29,7 @@ async function sendOne(name: 'local' | 'tcp' | 'verbs', host: string): Promise<v
       connections.push(connection)
       return connection
     })
-    // Both at once: should connecting fail, closing the listener ends the other.
+    // Connect and accept run concurrently: if connecting fails, closing the listener ends the accept.
     const connected = fabric.connect(listener.address, { ...GEOMETRY, secret, timeoutMs: PROBE_MS_MAX })
     accepted.catch(() => {})
     const client = await connected

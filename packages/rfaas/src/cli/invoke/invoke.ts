@@ -26,7 +26,7 @@ export interface InvokeFlags extends InputFlags {
   json?: true
 }
 
-/** What an invocation gave, and what it took. */
+/** The result of an invocation, and what it took. */
 export interface Outcome {
   /** Whether the result is bytes. */
   isRaw: boolean
@@ -39,7 +39,7 @@ export interface Outcome {
 }
 
 const PAYLOAD_BYTES_DEFAULT = 2 ** 20
-// A hot call settles without a turn of the event loop, in which alone a Ctrl-C is heard.
+// Calls between two turns of the event loop. Hot calls settle without one, and only in one is a Ctrl-C noticed.
 const CALLS_PER_TURN = 256
 
 /** Leases, calls `repeat` times, releases; an interruption releases too. */
@@ -52,7 +52,7 @@ export async function invoke(
   const input = await interruption.race(readInput(flags))
   using _notes = noteFallbacks((line) => process.stderr.write(line))
   await using cluster = await interruption.race(openCluster(flags))
-  // Not raced: a lease that is half made can only be given back once it is made.
+  // Not raced: a lease that is being opened can only be released once it is open.
   await using lease = await cluster.lease(leaseOptions(module, flags, input))
   const isRaw = lease.isRaw(name)
   const args = argumentsOf(input, isRaw, flags)
@@ -81,7 +81,7 @@ function leaseOptions(functions: string, flags: InvokeFlags, input: Uint8Array |
   return {
     functions,
     cores,
-    // One after another.
+    // Calls are made one after another.
     slots: 1,
     ...(memoryMib === undefined ? {} : { memoryMib }),
     ...(resource === undefined ? {} : { resources: resource }),
@@ -95,7 +95,7 @@ function leaseOptions(functions: string, flags: InvokeFlags, input: Uint8Array |
   }
 }
 
-/** One after another; the result is the last one's. */
+/** Calls one after another; the result is that of the last call. */
 async function callRepeatedly(
   call: () => Promise<unknown>,
   count: number,

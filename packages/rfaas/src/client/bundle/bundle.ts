@@ -11,7 +11,7 @@ import { Sources } from './sources.ts'
 
 /** A functions module with all that it imports, in one file: what travels to the node. */
 export interface Bundle {
-  /** Of `code`, 64 lower-case hex digits. Nodes keep bundles under this name. */
+  /** The hash of `code`, 64 lower-case hex digits. Nodes keep bundles under this name. */
   readonly sha256: string
   /** One ECMAScript module, UTF-8, with its source map inside. */
   readonly code: Uint8Array
@@ -28,7 +28,7 @@ const COMMONJS_BANNER: string = [
   `globalThis.__dirname ??= import.meta.dirname`,
 ].join(';')
 
-/** The last bundles of this process by their entry, each with what it was made from. */
+/** The latest bundles of this process by entry and NODE_PATH, each with the sources it was made from. */
 const kept = new Map<string, { bundle: Bundle; sources: Sources }>()
 
 /**
@@ -46,7 +46,7 @@ export async function bundle(functions: string | URL): Promise<Bundle> {
     () => false,
   )
   if (!isFile) throw new RfaasError('invalid_argument', `Cannot bundle functions: there is no file ${entry}`)
-  // esbuild looks for packages there, too.
+  // esbuild looks for packages in NODE_PATH, too.
   const key = `${entry}\0${process.env['NODE_PATH'] ?? ''}`
   const known = kept.get(key)
   if (known?.sources.areUnchanged) return known.bundle

@@ -1,15 +1,17 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 
-/** Files with a younger change are not trusted: another change could follow that bears the same time. */
+/**
+ * A file that changed within this time before the bundling is not trusted: another change could get the same timestamp.
+ */
 const SETTLED_MS = 2_000
-/** What a directory can hold that changes where an import of a module below it leads. */
+/** Entries of a directory that decide how the imports of modules below it are resolved. */
 const DECISIVE = ['package.json', 'tsconfig.json', 'jsconfig.json', 'node_modules']
 
 /**
- * All that a bundle was made from, as the file system had it: the modules, and what decided which they are — the
- * directories above each of them, and what lies in those. Whoever adds, removes, moves or edits any of it changes a time
- * or a number here.
+ * The state of the file system that a bundle was made from: the modules, and what decided which they are, namely the
+ * directories above each of them and the decisive entries in those. Adding, removing, moving or editing any of it
+ * changes a time or a number here.
  */
 export class Sources {
   readonly #states = new Map<string, string>()
@@ -19,9 +21,9 @@ export class Sources {
   }
 
   /**
-   * @param modules absolute paths, the entry as its user names it among them
-   * @param beganUnixMs before the first of them was read
-   * @returns null when it cannot be known whether they are as they were read
+   * @param modules absolute paths, among them the entry as its user names it
+   * @param beganUnixMs a time before the first of them was read
+   * @returns null when it is uncertain whether they are still as they were read
    */
   static of(modules: readonly string[], beganUnixMs: number): Sources | null {
     const paths = new Set(modules)
@@ -39,7 +41,7 @@ export class Sources {
     return new Sources(paths)
   }
 
-  /** Whether all of it is as it was. */
+  /** Whether nothing has changed since. */
   get areUnchanged(): boolean {
     for (const [path, text] of this.#states) if (stateOf(path).text !== text) return false
     return true
@@ -53,7 +55,7 @@ function stateOf(path: string): { text: string; changedUnixMs: number } {
   return { text: [dev, ino, size, mtimeNs, ctimeNs].join(), changedUnixMs: Number(ctimeNs / 1_000_000n) }
 }
 
-/** A package that comes into one of these is not seen from without. */
+/** The `@scope` folders in a `node_modules`: a package added to one of them does not change the folder around it. */
 function scopesOf(folder: string): string[] {
   try {
     return readdirSync(folder)
@@ -64,7 +66,7 @@ function scopesOf(folder: string): string[] {
   }
 }
 
-/** Adds the configurations that one extends; false when it is not plain where they are. */
+/** Adds the configurations that one extends; false when one of them cannot be located without resolving packages. */
 function addExtended(path: string, paths: Set<string>): boolean {
   let text: string
   try {
@@ -75,7 +77,7 @@ function addExtended(path: string, paths: Set<string>): boolean {
   const named = /"extends"\s*:\s*("[^"]*"|\[[^\]]*\])/g
   for (const [, value] of text.matchAll(named)) {
     for (const [, name] of value!.matchAll(/"([^"]*)"/g)) {
-      // Those of packages would have to be looked up.
+      // A name that is not a path is a package, which would have to be resolved.
       if (!isAbsolute(name!) && !name!.startsWith('.')) return false
       const extended = resolve(dirname(path), name!.endsWith('.json') ? name! : `${name!}.json`)
       if (paths.has(extended)) continue

@@ -9,16 +9,17 @@ export function abortedError(action: string, signal: AbortSignal, outcome: Outco
 }
 
 /**
- * What to call when a signal fires. All that wait for one signal share one listener: adding a listener walks through
- * those that are there, so that thousands of them would take seconds.
+ * The callbacks of each signal. All callbacks of a signal share one listener: adding a listener walks through those
+ * that are there, so that thousands of them would take seconds.
  */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>()
 
 /**
- * Calls `abort` when the signal fires, in the order of these calls.
+ * Calls `abort` when the signal fires, in the order in which callbacks were added.
  *
  * @param abort a function of its own for each call
- * @returns takes that back; to be called when nothing is left to abort, or the signal would hold on to it
+ * @returns removes the callback; to be called when nothing is left to abort, or the signal would hold on to the
+ * callback
  */
 export function onAbort(signal: AbortSignal, abort: () => void): () => void {
   let callbacks = waiting.get(signal)

@@ -1,11 +1,11 @@
-/** What a {@link CallQueue} needs of a member: room for its links. */
+/** The links that a {@link CallQueue} keeps in each member. */
 export interface Queued<T> {
   next: T | null
   previous: T | null
   isQueued: boolean
 }
 
-/** Calls that wait for a slot, first in, first out. Every operation takes the same short time, however many wait. */
+/** Calls that wait for a slot, first in, first out. Every operation is O(1). */
 export class CallQueue<T extends Queued<T>> {
   #first: T | null = null
   #last: T | null = null
@@ -23,12 +23,12 @@ export class CallQueue<T extends Queued<T>> {
     this.#insert(this.#last, call, null)
   }
 
-  /** Puts it before all others. */
+  /** Inserts a call before all others. */
   unshift(call: T): void {
     this.#insert(null, call, this.#first)
   }
 
-  /** Takes it out, wherever it is; false when it does not wait here. */
+  /** Removes a call from any position; false when it is not queued. */
   remove(call: T): boolean {
     if (!call.isQueued) return false
     if (call.previous === null) this.#first = call.next

@@ -7,8 +7,8 @@ import { rejectWithFrames } from './reject.ts'
 import type { RemoteFunction } from './wire.ts'
 
 /**
- * One asynchronous invocation that brings its own arguments: first in the queue, perhaps, then in a slot; and again,
- * perhaps, when its worker is gone and `sendAgain` says that it may run elsewhere.
+ * One asynchronous invocation with its arguments. It may first wait in the queue, then it takes a slot. When its worker
+ * is gone and `sendAgain` accepts the call, it goes through both again.
  */
 export class Call implements Waiter, Queued<Call> {
   next: Call | null = null
@@ -36,12 +36,13 @@ export class Call implements Waiter, Queued<Call> {
   }
 
   /**
-   * Rejects as soon as the signal fires. In flight, the slot stays taken until the worker has answered.
+   * Rejects as soon as the signal fires. While the call is in flight, its slot stays taken until the worker has
+   * answered.
    *
-   * @param forget called then
+   * @param forget called when the signal fires
    */
   abortOn(signal: AbortSignal, forget: () => void): void {
-    // A worker that is gone has perhaps ended it already.
+    // The call may be over already when its worker is gone.
     if (this.#isOver) return
     this.#unlisten = onAbort(signal, () => {
       forget()
@@ -52,7 +53,7 @@ export class Call implements Waiter, Queued<Call> {
     })
   }
 
-  /** Goes out in a slot that was taken for it, and gives it back in the end. Never throws. */
+  /** Sends the call in a slot that was taken for it. The call gives the slot back when it is over. Never throws. */
   start(channel: Channel, slot: number): void {
     this.#channel = channel
     this.#slot = slot
@@ -67,7 +68,7 @@ export class Call implements Waiter, Queued<Call> {
     if (!this.#isOver) {
       this.#end()
       try {
-        // Taken before the slot is given to somebody else.
+        // Copied or decoded before the slot is given back and reused.
         this.#resolve(this.f.raw ? payload.slice() : decodeValue(payload))
       } catch (error) {
         this.#reject(toRfaasError(error).withOutcome('ran'))

@@ -10,13 +10,16 @@ export type { RemoteFunction } from './wire.ts'
 /** Empty polls between two looks at the worker's connection. */
 export const POLLS_PER_LOOK = 64
 
-/** A hot worker has answered by then, over any fabric. Any other may need the processor on which we poll. */
+/**
+ * Empty polls before the client yields the processor. A hot worker has answered by then, over any fabric; any other may
+ * need the processor on which the client polls.
+ */
 export const POLLS_BEFORE_YIELD = 256
 
-/** Attempts to fall asleep in one turn of the event loop, each of which finds that something has arrived. */
+/** Attempts to arm in one turn of the event loop. An attempt fails when something has arrived. */
 const ARM_ATTEMPTS_PER_TURN = 8
 
-/** Who waits for the result of a slot. */
+/** Receives the result of the invocation in a slot. */
 export interface Waiter {
   /** @param payload the result in the slot's own memory, valid during the call only */
   settled(payload: Uint8Array): void
@@ -25,8 +28,8 @@ export interface Waiter {
   /** The worker is gone without an answer. `error.outcome` says what is known of the invocation. */
   lost(error: RfaasError): void
   /**
-   * The worker has drained and did not run the invocation. Returns whether it goes to another worker; if not, it stays in
-   * flight here until the channel is closed, with a reason.
+   * The worker has drained and did not run the invocation. Returns whether it goes to another worker; if not, it stays
+   * in flight here until the channel is closed, with a reason.
    */
   takeBack(): boolean
 }
@@ -39,14 +42,14 @@ interface Unsent {
 }
 
 /**
- * The client's side of one worker: which slots are free and what is in flight in them, and how their results are heard:
- * by spinning, or asleep on the event loop. From submit to result nothing is allocated or copied here.
+ * The client's side of one worker: keeps track of the free slots and of the invocations in flight, and receives their
+ * results by spinning or by sleeping on the event loop. From submit to result nothing is allocated or copied here.
  */
 export class Channel {
   readonly layout: SlotLayout
   /** Called once when the worker is gone without a farewell. The owner then closes the channel. */
   onLost: (() => void) | null = null
-  /** Called once when the worker has said farewell: everything that it answered is settled, and it runs nothing more. */
+  /** Called once when the worker has said farewell: all that it answered is settled, and it runs nothing more. */
   onDrained: (() => void) | null = null
   /** Called whenever a slot has become free. */
   onFree: (() => void) | null = null
@@ -61,7 +64,7 @@ export class Channel {
   readonly #free: Int32Array
   #freeCount: number
   #reserved = 0
-  /** Of the asynchronous invocation in each slot. */
+  /** The waiter of the asynchronous invocation in each slot. */
   readonly #waiters: (Waiter | null)[]
   readonly #inFlight: (RemoteFunction | null)[]
   #waiting = 0
@@ -86,7 +89,7 @@ export class Channel {
     connection.onReady = () => this.#ready()
   }
 
-  /** Slots that the next invocations can take: none while the worker owes the answer to one that was given up. */
+  /** Slots that the next invocations can take: none while the worker owes the answer to an abandoned invocation. */
   get room(): number {
     return this.#abandoned.size > 0 ? 0 : this.#freeCount
   }
@@ -115,7 +118,7 @@ export class Channel {
     return this.#connection.state === 'closed'
   }
 
-  /** Takes a slot, or gives -1 when all are taken. The slot given back last is the likeliest in the cache. */
+  /** Takes a slot; returns -1 when all are taken. The slot given back last is the likeliest in the cache. */
   take(): number {
     return this.#freeCount === 0 ? -1 : this.#free[--this.#freeCount]!
   }
@@ -125,7 +128,7 @@ export class Channel {
     this.onFree?.()
   }
 
-  /** Takes a slot for a program, as {@link take}, until {@link unreserve}. */
+  /** Takes a slot for the program, like {@link take}, until {@link unreserve}. */
   reserve(): number {
     const slot = this.take()
     if (slot >= 0) this.#reserved++
@@ -137,7 +140,7 @@ export class Channel {
     this.give(slot)
   }
 
-  /** Where the input of a slot goes, all of its room. */
+  /** The memory for a slot's input, in full length. */
   input(slot: number): Uint8Array {
     return this.#wire.input(slot)
   }
@@ -151,21 +154,21 @@ export class Channel {
    * Sends the invocation whose input is in the slot, and spins until its result is there.
    *
    * @returns the result in place, valid until the slot is used again
-   * @throws {RfaasError} of the function or its worker; `executor_lost`
+   * @throws {RfaasError} what the function threw; `internal` when the worker is broken; `executor_lost`
    */
   invokeSync(f: RemoteFunction, slot: number, byteLength: number): Uint8Array {
     const connection = this.#connection
     const { wakes } = connection
     this.#submit(f, slot, byteLength)
-    // The kernel may have put the worker that we woke behind us on this processor, where we are about to poll for it.
+    // The kernel may have queued the woken worker on this processor, which the polling below would keep busy.
     if (connection.wakes !== wakes) yieldProcessor()
     this.#spinFor(slot)
     return this.#wire.result(f, slot)
   }
 
   /**
-   * Sends the invocation whose input is in the slot, as soon as the fabric has room for it. The waiter hears of the result
-   * from whoever polls. When the worker is gone already, it hears the reason from {@link close}.
+   * Sends the invocation whose input is in the slot, as soon as the fabric has room for it. The waiter is told by the
+   * poll that finds the result. When the worker is gone already, {@link close} tells the waiter the reason.
    */
   invoke(f: RemoteFunction, slot: number, byteLength: number, waiter: Waiter): void {
     let isSent = false
@@ -195,7 +198,10 @@ export class Channel {
     return true
   }
 
-  /** Settles all whose results have arrived, up to a bound that only a broken worker reaches; how many. */
+  /**
+   * Settles all invocations whose results have arrived, up to a bound that only a broken worker reaches. Returns their
+   * number.
+   */
   drain(): number {
     let count = 0
     while (count < ARRIVALS_PER_LOOK_MAX && this.poll()) count++
@@ -203,14 +209,14 @@ export class Channel {
     return count
   }
 
-  /** While somebody polls, the worker need not wake us. */
+  /** Disarms: while the client polls, the worker need not wake it. */
   wake(): void {
     if (!this.#armed) return
     this.#armed = false
     this.#connection.disarm()
   }
 
-  /** Sleeps on the event loop until there is something to hear; the process is kept alive while somebody waits. */
+  /** Arms, so that the worker wakes the client on the event loop. The process stays alive while an invocation waits. */
   sleep(): void {
     for (let attempt = 1; this.#mustArm(); attempt++) {
       this.#armed = this.#connection.arm()
@@ -230,12 +236,12 @@ export class Channel {
     this.sleep()
   }
 
-  /** Of a worker that has drained: lets everything in flight go elsewhere that can. */
+  /** Called after the worker has drained: hands over every invocation in flight that may run elsewhere. */
   takeBack(): void {
     for (let slot = 0; slot < this.#waiters.length; slot++) if (this.#waiters[slot]?.takeBack()) this.#clear(slot)
   }
 
-  /** Gives up on the invocation in a slot, when its worker is gone and the last answers are settled. */
+  /** Fails the invocation in a slot, once its worker is gone and the last answers are settled. */
   failInFlight(slot: number): void {
     this.#fail(slot, this.#lostError())
   }
@@ -295,7 +301,7 @@ export class Channel {
         this.#unsent.shift()
       }
     } catch {
-      // The worker is gone: whoever looks at the state learns that, and closes the channel.
+      // The worker is gone: the next check of the state finds that, and the channel is closed.
     }
   }
 
@@ -308,13 +314,16 @@ export class Channel {
         this.#settle(done)
         if (this.#isBroken) throw this.#lostError()
       }
-      // The answer may have arrived between the last poll and the end of the worker: one more poll has told.
+      // The answer may have arrived between the last poll and the end of the worker, so there was one more poll.
       else if (isGone) throw this.#lostError()
       else if (++empty % POLLS_PER_LOOK === 0) isGone = this.#linger(empty)
     }
   }
 
-  /** Now and then while a result is long in coming: lets others run, and says whether the worker is gone. */
+  /**
+   * Runs now and then while a result is long in coming: sends what is unsent, yields the processor, and returns whether
+   * the worker is gone.
+   */
   #linger(empty: number): boolean {
     if (this.#unsent.length > 0) this.#flush()
     if (empty > POLLS_BEFORE_YIELD) yieldProcessor()
@@ -336,7 +345,9 @@ export class Channel {
     waiter.settled(payload)
   }
 
-  /** An immediate that answers nothing: the farewell, or the word of a broken worker, which is heard no further. */
+  /**
+   * Handles an immediate that answers no invocation: the farewell, or else the sign of a broken worker, which is lost.
+   */
   #hear(immediate: number): void {
     if (immediate !== FAREWELL || this.#isDrained) {
       this.#isBroken = true
@@ -346,7 +357,7 @@ export class Channel {
     try {
       this.#connection.write(0, 0, FAREWELL)
     } catch {
-      // It has not waited for us to confirm.
+      // The worker has not waited for our confirmation.
     }
     this.onDrained?.()
   }
@@ -366,7 +377,7 @@ export class Channel {
       this.#connection.unref()
       this.onIdle?.()
     }
-    // The worker owes nothing more: it takes invocations again.
+    // The worker owes no answer any more, so it takes invocations again.
     if (this.#abandoned.size > 0 && this.#abandoned.delete(slot) && this.#abandoned.size === 0) this.onFree?.()
   }
 

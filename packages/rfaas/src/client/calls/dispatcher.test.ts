@@ -1,4 +1,4 @@
-/** What the data path's own test, with one worker, does not reach. */
+/** The dispatcher, in what data-path.test.ts with its one worker does not reach. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 

@@ -12,13 +12,13 @@ import { Batch, Slot } from './slot.ts'
 import type { RemoteFunction } from './wire.ts'
 
 /**
- * Spreads asynchronous invocations over the workers of a lease: to the worker with the most free slots; when none is
- * free they wait in order, and when too many wait they are refused at once.
+ * Spreads asynchronous invocations over the workers of a lease. Each goes to the worker with the most free slots; when
+ * none is free it waits in order, and when too many wait it is refused at once.
  */
 export class Dispatcher {
-  /** Those that take invocations. */
+  /** Channels that take invocations. */
   #channels: readonly Channel[] = []
-  /** Those, and the ones that only finish what they have. */
+  /** Channels that take invocations, and those that only finish what is in flight. */
   #open: readonly Channel[] = []
   readonly #queueMax: number
   readonly #progress: Progress
@@ -27,9 +27,9 @@ export class Dispatcher {
   #isAdvancing = false
   #ended: RfaasError | null = null
   #width = 0
-  /** While workers that are gone are given up: their calls that may run elsewhere, in their order. */
+  /** Set while workers that are gone are given up: collects their calls that may run elsewhere, in their order. */
   #again: Call[] | null = null
-  /** How often a slot was given back. */
+  /** How many times a slot was given back. */
   #given = 0
   #reservedTimer: NodeJS.Timeout | null = null
   readonly #idle = new Set<() => void>()
@@ -48,12 +48,12 @@ export class Dispatcher {
     this.add(channels)
   }
 
-  /** Invocations that can be in flight at once; as last known, while there is no worker. */
+  /** Invocations that can be in flight at once; the last known number while there is no worker. */
   get width(): number {
     return this.#width
   }
 
-  /** Gives invocations to these workers too, those that wait first. */
+  /** Adds workers. Waiting invocations are sent to them first. */
   add(channels: readonly Channel[]): void {
     this.#use([...this.#channels, ...channels])
     this.#open = [...this.#open, ...channels]
@@ -69,7 +69,7 @@ export class Dispatcher {
     this.#next()
   }
 
-  /** Lets these workers finish what they have, and gives them no more. */
+  /** Sends no more invocations to these workers; those in flight may finish. */
   retire(channels: readonly Channel[]): void {
     this.#use(this.#channels.filter((channel) => !channels.includes(channel)))
   }
@@ -78,7 +78,7 @@ export class Dispatcher {
    * Closes the channels of workers that are gone. Answers that have arrived count; a call that did not run, or whose
    * function is idempotent, goes back to the front of the queue; everything else in flight fails.
    *
-   * @param cutOff what fails that may have run. Default: `reason`
+   * @param cutOff the error of calls that may have run. Default: `reason`
    */
   removeLost(channels: readonly Channel[], reason: RfaasError, cutOff: RfaasError = reason): void {
     this.retire(channels)
@@ -116,7 +116,7 @@ export class Dispatcher {
   }
 
   /**
-   * A slot for invocations in place.
+   * Reserves a slot for invocations in place.
    *
    * @throws {RfaasError} `payload_too_large`, `queue_full`, `invalid_argument` when there is no such worker
    */
@@ -143,13 +143,13 @@ export class Dispatcher {
     return new Slot(this, channel, index, byteLength)
   }
 
-  /** The result in place, once it is there. See {@link Slot}. */
+  /** Spins until the result is there, and returns it in place. See {@link Slot}. */
   invokeSync(f: RemoteFunction, slot: Slot, byteLength: number): Uint8Array {
     this.#check(slot, byteLength)
     return slot.invokeSync(f, byteLength)
   }
 
-  /** The result in place. See {@link Slot}. */
+  /** Resolves to the result in place. See {@link Slot}. */
   invoke(f: RemoteFunction, slot: Slot, byteLength: number, signal?: AbortSignal): Promise<Uint8Array> {
     let result: Promise<Uint8Array>
     try {
@@ -163,7 +163,7 @@ export class Dispatcher {
     return result
   }
 
-  /** Sends all, then spins until every result is there, in {@link Slot.output}. Throws the first failure, then. */
+  /** Sends all, then spins until every result is there, in {@link Slot.output}. Only then throws the first failure. */
   invokeAllSync(f: RemoteFunction, slots: readonly Slot[]): void {
     this.#checkAll(slots)
     const batch = new Batch(null)
@@ -182,11 +182,11 @@ export class Dispatcher {
     if (batch.error) throw batch.error
   }
 
-  /** As {@link invokeAllSync}, awaited. */
+  /** Like {@link invokeAllSync}, but asynchronous. */
   invokeAll(f: RemoteFunction, slots: readonly Slot[], signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted) throw abortedError(`Cannot invoke ${f.name}`, signal, 'not_run')
-      // Before anybody listens: what is thrown here would leave the signal its listener.
+      // Before `onAbort`: an exception here would leave the listener on the signal.
       this.#checkAll(slots)
       const abort = (): void => {
         for (const slot of slots) slot.abandon()
@@ -204,7 +204,7 @@ export class Dispatcher {
     })
   }
 
-  /** Refuses everything from now on with `error`, also what is still waiting for a slot. */
+  /** Fails with `error` every new invocation from now on, and those that still wait for a slot. */
   end(error: RfaasError): void {
     this.#ended ??= error
     if (this.#reservedTimer !== null) clearTimeout(this.#reservedTimer)
@@ -216,7 +216,7 @@ export class Dispatcher {
   }
 
   #sendAll(f: RemoteFunction, slots: readonly Slot[], batch: Batch): void {
-    // Held until all are sent: the first may be answered before the last has gone.
+    // Held open until all are sent, because the first may be answered before the last has been sent.
     batch.left++
     for (const slot of slots) slot.invokeIn(batch, f)
     batch.done(null)
@@ -244,7 +244,7 @@ export class Dispatcher {
     if (this.#queue.length > 0 && this.#areAllReserved()) this.#watchReserved()
   }
 
-  /** The worker has answered what it ran; the rest goes elsewhere. */
+  /** The worker has drained: it has answered what it ran, and the other calls go to other workers. */
   #drained(channel: Channel): void {
     this.retire([channel])
     this.#collectAgain(() => channel.takeBack())
@@ -257,7 +257,7 @@ export class Dispatcher {
     return true
   }
 
-  /** Puts the calls that `work` takes from workers back into the queue, before those that have waited less. */
+  /** Runs `work` and puts the calls that it takes from workers back at the front of the queue, in their order. */
   #collectAgain(work: () => void): void {
     const again: Call[] = (this.#again = [])
     work()
@@ -267,7 +267,8 @@ export class Dispatcher {
   }
 
   #next(): void {
-    // A start that fails gives its slot back, and one on a full fabric settles others: both come back here.
+    // Guards against re-entry: a start that fails gives its slot back, and one on a full fabric settles other calls;
+    // both call #next.
     if (this.#isAdvancing) return
     this.#isAdvancing = true
     for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
@@ -299,8 +300,9 @@ export class Dispatcher {
   }
 
   /**
-   * Calls that wait for reserved slots wait for their own program, for ever where that awaits the call before it releases a
-   * slot. They are refused when no slot was in use and none was released for RESERVED_PATIENCE_MS.
+   * Calls that wait while all slots are reserved wait for their own program to release one. A program that awaits such
+   * a call before it releases a slot would wait for ever. So they are refused when no slot was in use and none was
+   * released for RESERVED_PATIENCE_MS.
    */
   #watchReserved(): void {
     if (this.#reservedTimer !== null) return

@@ -52,7 +52,7 @@ for (const fabric of ['local', 'tcp', 'memory'] as const) {
         const dispatcher = new Dispatcher([channel], 1, 0)
         const call = assert.rejects(dispatcher.call(ECHO, [new Uint8Array(1)]), { code: 'executor_lost' })
         worker.write(0, 64, immediate)
-        // Over tcp only who polls or is armed moves bytes.
+        // Over tcp an end moves bytes only while it polls or is armed.
         worker.arm()
         await lost
         assert.equal(channel.isOpen, false)

@@ -27,7 +27,7 @@ export class FunctionTable {
     return f?.raw === true ? f : this.#refuse(name)
   }
 
-  /** An object with one member per function, and an error that tells the names for every other. */
+  /** An object with one member per function; every other name gives a function that rejects with the known names. */
   members(member: (f: RemoteFunction) => unknown): object {
     const misses = new Proxy(Object.create(null) as object, {
       get: (_, name) => {
@@ -52,11 +52,12 @@ export class FunctionTable {
   }
 }
 
-/** What can be said of invocations beside their arguments. */
+/** Options of invocations, beside their arguments. */
 export interface InvokeOptions {
   /**
-   * When it fires, whoever waits hears `aborted` at once, with the signal's reason as `cause`. What waits for a slot is
-   * then not sent; what was sent may have run or may run yet, and its slot is taken until the worker has answered.
+   * When it fires, the invocation rejects at once with `aborted`, with the signal's reason as `cause`. If it waits for
+   * a slot it is not sent. If it was sent it may have run or may still run, and its slot is taken until the worker has
+   * answered.
    */
   signal?: AbortSignal
 }
@@ -70,8 +71,8 @@ export class Invoker<M = AnyModule> {
   readonly call: Calls<M>
   /**
    * Invokes one function for every input, spread over all workers, several in flight on each:
-   * `await lease.map.price(options)`. Results come in the order of the inputs. The first failure rejects, and what
-   * was not sent yet is not sent.
+   * `await lease.map.price(options)`. Results come in the order of the inputs. The first failure rejects, and inputs
+   * that were not sent yet are not sent.
    */
   readonly map: Maps<M>
   readonly #table: FunctionTable
@@ -134,7 +135,7 @@ export class Invoker<M = AnyModule> {
     try {
       await Promise.all(lanes)
     } finally {
-      // What is in flight still writes into its slots: it is over before the caller hears of a failure.
+      // Invocations in flight still write into their slots: they are over before the caller learns of a failure.
       await Promise.allSettled(lanes)
       iterator.return?.()
     }

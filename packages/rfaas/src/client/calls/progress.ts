@@ -1,48 +1,51 @@
 import { yieldProcessor } from '@rfaas/fabric'
 
-/** What a pass needs of a channel. */
+/** What {@link Progress} needs of a channel. */
 export interface PolledChannel {
   /** Asynchronous invocations in flight. */
   readonly waiting: number
   /** Called on the event loop after a sleep, when something is still awaited. */
   onWoken: (() => void) | null
-  /** Settles what has come; how many. */
+  /** Settles the results that have arrived; returns their number. */
   drain(): number
-  /** While we poll, the worker need not wake us. */
+  /** Disarms: while the client polls, the worker need not wake it. */
   wake(): void
-  /** Sleeps on the event loop, if it does not yet and there is something to hear of. */
+  /** Arms for a sleep on the event loop, unless it is armed or nothing is awaited. */
   sleep(): void
 }
 
-/** Polls of all channels that take so little time that no clock is asked: about a microsecond. */
+/** Polls of all channels before the clock is read: they take about a microsecond. */
 const QUICK_POLLS = 256
-/** Polls between two looks at the clock after that. */
+/** Polls between two readings of the clock after that. */
 const POLLS_PER_LOOK = 16
-/** So many passes may follow each other; then the event loop has its turn, though each was quick. */
+/** Passes in one turn of the event loop, at most, even when each is quick. */
 const PASSES_PER_TURN = 32
-/** It also has its turn when the last one is longer ago, for the program may compute for long between two calls. */
+/**
+ * The event loop also has its turn when the last one is longer ago than this, because the program may compute for long
+ * between two calls.
+ */
 const TURN_EVERY_MS = 1
-/** A look at the clock takes a tenth of a call. While the program calls in such quick succession… */
+/** Reading the clock takes a tenth of a call. While passes follow each other within this time… */
 const QUICK_PASS_MS = 0.02
-/** …so many passes go by without a look. */
+/** …the clock is read once in so many passes. */
 const PASSES_PER_CLOCK = 8
-/** After spins in vain up to so many passes do not spin at all. */
+/** After spins in vain, up to so many passes do not spin at all. */
 const SKIPPED_MAX = 64
 
 /**
- * Hears the results of asynchronous invocations, over all channels of a lease. After the code that has invoked has run
- * to its end, so that whatever it sends is on its way first, a pass polls for a short time: a hot worker has answered by
- * then. What takes longer is awaited asleep on the event loop; no timer polls. Where spinning is in vain, because the
+ * Receives the results of asynchronous invocations on all channels of a lease. When the invoking code has run to its
+ * end, and everything that it sends is on its way, a pass polls for a short time: a hot worker answers within it. For
+ * what takes longer the client sleeps on the event loop; no timer polls. When spinning is in vain, because the
  * functions take long or the workers sleep, fewer and fewer passes spin, until one succeeds.
  */
 export class Progress {
   readonly #channels: PolledChannel[] = []
   readonly #spinMs: number
-  /** Of the time that we may hold the event loop, what is left in this turn of it. */
+  /** What is left, in this turn of the event loop, of the time that polling may hold it. */
   #budgetMs: number
   #passesLeft = PASSES_PER_TURN
   #scheduled = false
-  /** When the event loop had its last turn that we know of, and when we looked at the clock last. */
+  /** When the last known turn of the event loop began, and when the clock was read last. */
   #turnedMs = 0
   #clockMs = 0
   #passesSinceClock = 0
@@ -60,7 +63,7 @@ export class Progress {
     this.#spinMs = this.#budgetMs = spinMs
   }
 
-  /** Hears it, too. */
+  /** Polls this channel, too. */
   add(channel: PolledChannel): void {
     this.#channels.push(channel)
     channel.onWoken = () => {
@@ -69,13 +72,15 @@ export class Progress {
     }
   }
 
-  /** Of one that is closed, or about to be. */
+  /** Stops polling a channel that is closed or about to be. */
   remove(channel: PolledChannel): void {
     const at = this.#channels.indexOf(channel)
     if (at >= 0) this.#channels.splice(at, 1)
   }
 
-  /** Something was sent, or is still awaited: a pass follows as soon as the code that runs now has come to its end. */
+  /**
+   * Called when something was sent or is still awaited: a pass follows as soon as the running code has come to its end.
+   */
   expect(): void {
     if (this.#scheduled) return
     this.#scheduled = true
@@ -85,7 +90,7 @@ export class Progress {
     else setImmediate(this.#turn)
   }
 
-  /** The event loop has had its turn. */
+  /** Begins a new turn of the event loop, with a full budget. */
   #begin(): void {
     this.#budgetMs = this.#spinMs
     this.#passesLeft = PASSES_PER_TURN
@@ -97,12 +102,12 @@ export class Progress {
     this.#passesLeft--
     if (++this.#passesSinceClock >= this.#passesPerClock) this.#lookAtClock()
     const heard = this.#drain() || this.#spin()
-    // What has settled may go on with the next invocation now; then there is more to hear.
+    // Code whose result has settled now may send its next invocation, whose result the next pass receives.
     if (heard && this.#isWaiting()) this.expect()
     else for (const channel of this.#channels) channel.sleep()
   }
 
-  /** Ends the turn when it takes too long, and decides when to look next. */
+  /** Reads the clock, ends the turn when it takes too long, and decides after how many passes to read it again. */
   #lookAtClock(): void {
     const nowMs = performance.now()
     if (nowMs - this.#turnedMs > TURN_EVERY_MS) this.#passesLeft = 0
@@ -123,7 +128,7 @@ export class Progress {
     return count > 0
   }
 
-  /** Whether something was heard in the time that may be spent on it. */
+  /** Polls within the budget; returns whether a result arrived. */
   #spin(): boolean {
     if (this.#budgetMs <= 0 || !this.#isWaiting()) return false
     if (this.#skipped < this.#toSkip) {
@@ -134,7 +139,7 @@ export class Progress {
     for (let polls = 0; polls < QUICK_POLLS; polls++) {
       if (this.#drain()) return this.#worth(true)
     }
-    // A hot worker has answered by now; one that we woke may stand behind us on this processor.
+    // A hot worker has answered by now; a woken one may be queued behind us on this processor.
     const beganMs = performance.now()
     yieldProcessor()
     for (let nowMs = beganMs; nowMs - beganMs < this.#budgetMs; nowMs = performance.now()) {

@@ -3,18 +3,19 @@ import type { RfaasError } from '../../errors.ts'
 const SETTLED = Promise.resolve()
 
 /**
- * Rejects the promise that `resolve` is of, with an error whose stack shows the code that awaits it.
+ * Rejects the promise that `resolve` belongs to, with an error whose stack shows the code that awaits it.
  *
- * The error comes from an event loop turn that knows nothing of the caller, and V8 looks for awaiting frames only while
- * an async function makes an error. So the promise is resolved with that of such a function. Only failures pay for it.
+ * The error arises in an event-loop turn without the caller's frames, and V8 looks for awaiting frames only while an
+ * async function makes an error. So the promise is resolved with the promise of such a function. Only failures pay for
+ * it.
  */
 export function rejectWithFrames(resolve: (value: never) => void, error: RfaasError): void {
-  // When the promise has settled before, nobody takes the failure; that is no unhandled rejection.
+  // When the promise has settled before, nothing awaits `failure`; that must not be an unhandled rejection.
   const failure = raise(error, () => void failure.catch(() => {}))
   resolve(failure as never)
 }
 
-/** @param ignore called when the frames were found: V8 does not look past a promise that two are waiting for */
+/** @param ignore called when the frames were found: V8 does not look past a promise with two waiters */
 async function raise(error: RfaasError, ignore: () => void): Promise<never> {
   // In the first turn of the microtask queue the caller's promise subscribes to ours, and V8 can find who awaits it.
   await SETTLED
@@ -23,6 +24,6 @@ async function raise(error: RfaasError, ignore: () => void): Promise<never> {
   const own = error.copy()
   Error.captureStackTrace(own, raise)
   ignore()
-  // The stack of a defect of ours says where it is.
+  // A defect of rfaas keeps its original stack, which says where it is.
   throw error.code === 'internal' ? error : own
 }

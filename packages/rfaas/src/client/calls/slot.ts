@@ -7,7 +7,7 @@ import type { RemoteFunction } from './wire.ts'
 /** Several invocations that are waited for together. */
 export class Batch {
   left = 0
-  /** Of the first that failed. */
+  /** The error of the first that failed. */
   error: RfaasError | null = null
   readonly onDone: ((error: RfaasError | null) => void) | null
 
@@ -29,11 +29,11 @@ const NOTHING = new Uint8Array(0)
  * The result of an invocation is in place too, valid until the slot is used again or released.
  */
 export class Slot implements Disposable {
-  /** Ours to fill between invocations; the function reads these very bytes. */
+  /** The caller's to fill between invocations; the function reads these very bytes. */
   readonly input: Uint8Array
   /** The result of the last invocation that succeeded, in place; empty before the first, and after one that failed. */
   output: Uint8Array = NOTHING
-  /** @internal Of which lease it is. */
+  /** @internal The dispatcher of its lease. */
   readonly owner: object
   /** @internal */
   readonly channel: Channel
@@ -82,11 +82,11 @@ export class Slot implements Disposable {
     return result
   }
 
-  /** @internal All of the input, as one invocation of several. */
+  /** @internal Sends all of the input, as one invocation of a batch. */
   invokeIn(batch: Batch, f: RemoteFunction): void {
     batch.left++
     try {
-      // The same slot twice would be one that is in flight.
+      // Also refuses a slot that is in the batch twice: it is already in flight.
       this.check(this.input.length)
       this.channel.invoke(f, this.index, this.input.length, this.#waiter.of(batch))
     } catch (error) {
@@ -94,14 +94,15 @@ export class Slot implements Disposable {
     }
   }
 
-  /** @internal Nobody awaits the invocation in flight any more; the slot stays taken until the worker has answered. */
+  /** @internal The invocation in flight is not awaited any more; the slot stays taken until the worker has answered. */
   abandon(): void {
     this.channel.abandon(this.index)
   }
 
   /**
-   * Gives the slot back: at once, or, while an invocation is in flight in it (one that was aborted, for instance), when the
-   * worker has answered. Whoever still awaits that invocation gets a copy of its result. Releasing twice is fine.
+   * Gives the slot back: at once, or, while an invocation is in flight in it (an aborted one, for instance), when the
+   * worker has answered. If that invocation is still awaited, it resolves to a copy of its result. Releasing twice is
+   * fine.
    */
   release(): void {
     if (this.#isReleased) return
@@ -125,14 +126,14 @@ export class Slot implements Disposable {
   }
 }
 
-/** Hears of a slot's invocations; made once, so that an invocation allocates nothing but its promise. */
+/** Receives the results of a slot's invocations; made once, so that an invocation allocates nothing but its promise. */
 class SlotWaiter implements Waiter {
   readonly #slot: Slot
   /** Set while the invocation can be aborted. */
   #unlisten: (() => void) | null = null
   #batch: Batch | null = null
   #resolve: (output: Uint8Array) => void = () => {}
-  /** What a promise is made with that waits for the next invocation. */
+  /** Passed to the constructor of the promise that waits for the next invocation. */
   readonly take = (resolve: (output: Uint8Array) => void): void => {
     this.#batch = null
     this.#resolve = resolve
@@ -142,7 +143,7 @@ class SlotWaiter implements Waiter {
     this.#slot = slot
   }
 
-  /** The next invocation is one of a batch. */
+  /** Makes the next invocation one of a batch. */
   of(batch: Batch): this {
     this.#batch = batch
     return this
@@ -158,7 +159,7 @@ class SlotWaiter implements Waiter {
   }
 
   settled(payload: Uint8Array): void {
-    // A released slot goes to somebody else now.
+    // A released slot is reused from now on, so its result is copied.
     const output = this.#slot.isReleased ? payload.slice() : payload
     this.#end(output)
     if (this.#batch) this.#batch.done(null)

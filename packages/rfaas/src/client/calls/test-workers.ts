@@ -23,7 +23,7 @@ export interface TestWorker {
 /**
  * A worker that serves the module on the event loop.
  *
- * @param maySend asked before every message of the client: false, and the fabric has no room for it
+ * @param maySend asked before every message of the client; false: the fabric has no room for it
  */
 export async function startTestWorker(
   module: Module,
@@ -72,7 +72,7 @@ export function remote(module: Module, name: string): RemoteFunction {
   return { name, index: Object.keys(module).indexOf(name), raw: isRaw(module[name]) }
 }
 
-/** The same connection, but for the messages that it refuses. */
+/** The same connection, except that it refuses messages while `maySend` is false. */
 function withSend(connection: Connection, maySend: () => boolean): Connection {
   return new Proxy(connection, {
     get: (target, name) => {

@@ -17,14 +17,14 @@ export interface RemoteFunction {
   readonly raw: boolean
 }
 
-/** Writes invocations into the slots of one worker and reads their results, in place. Never waits, allocates nothing. */
+/** Writes invocations into one worker's slots and reads their results, in place. Never waits, allocates nothing. */
 export class Wire {
   readonly #connection: Connection
   readonly #payloadBytesMax: number
   readonly #received: Int32Array
   readonly #inputs: PayloadViews
   readonly #outputs: PayloadViews
-  /** Of the last invocation of each slot. Its result must bear the same id, and the worker cannot write here. */
+  /** Id of the last invocation of each slot, where the worker cannot write. The result must carry the same id. */
   readonly #ids: Int32Array
   #id = 0
 
@@ -37,7 +37,7 @@ export class Wire {
     this.#ids = new Int32Array(layout.slots)
   }
 
-  /** Where the input of a slot goes, all of its room. */
+  /** The memory for a slot's input, in full length. */
   input(slot: number): Uint8Array {
     return this.#inputs.whole(slot)
   }

@@ -3,7 +3,7 @@ import { SECRET_BYTES } from '@rfaas/fabric'
 import type { AllocateResponse, LeaseInfo, NodeInfo, RequestLeaseResponse } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../../errors.ts'
 
-/** A grant that has all that a lease stands on. */
+/** A grant with everything that a lease needs. */
 export interface CheckedGrant {
   readonly lease: LeaseInfo
   readonly node: NodeInfo
@@ -11,7 +11,7 @@ export interface CheckedGrant {
 }
 
 /**
- * Checks what a manager answers before anything is built on it: it may be broken, or none of ours.
+ * Checks what a manager answers before anything is built on it: the server may be broken, or no manager of rfaas.
  *
  * @throws {RfaasError} `manager_unreachable` when no lease can be made of the answer
  */

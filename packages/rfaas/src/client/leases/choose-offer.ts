@@ -4,16 +4,16 @@ import type { LinkAddress } from '@rfaas/fabric'
 import type { NodeInfo } from '../../control/gen/rfaas_pb.ts'
 import type { FabricChoice } from '../types.ts'
 
-/** Best first: over the first nothing is copied, over the second nothing but the network card copies. */
+/** Best first: over `local` nothing is copied, over `verbs` nothing but the network card copies. */
 const BEST_FIRST: readonly FabricChoice[] = ['local', 'verbs', 'tcp']
 
-/** What decides how this program reaches a node. */
+/** Facts of this machine that decide how the program reaches a node. */
 export interface Standpoint {
   readonly hostId: string
-  /** The networks that this machine is in, and those of them that an RDMA device of its is in. */
+  /** The networks that this machine is in, and those of them that one of its RDMA devices is in. */
   readonly links: readonly LinkAddress[]
   readonly rdmaLinks: readonly LinkAddress[]
-  /** Why nothing goes over `verbs` from here; empty when something does. */
+  /** Why `verbs` cannot be used from here; empty when it can. */
   readonly againstVerbs: string
 }
 
@@ -33,7 +33,7 @@ export function standpoint(): Standpoint {
 
 /**
  * The best of a node's offers over one of these fabrics; null when there is none. Among several addresses of the best
- * fabric, one in a network that we are in too goes first.
+ * fabric, one in a network of this machine goes first.
  */
 export function chooseOffer(
   { fabrics: offers }: Pick<NodeInfo, 'fabrics'>,

@@ -6,25 +6,31 @@ import { KEEPER_REST_SHARE } from '../limits.ts'
 import { Turn } from './aside-messages.ts'
 import type { AsideLease, FromKeeperThread, KeeperThreadData, ToKeeperThread } from './aside-messages.ts'
 
-/** The thread program beside us, in the form in which we run: TypeScript from src/, JavaScript from dist/. */
+/** The thread program, in the same form as this file: TypeScript from src/, JavaScript from dist/. */
 const THREAD_FILE = new URL(`./keeper-thread${extname(import.meta.filename)}`, import.meta.url)
 
-/** Whoever has a lease kept aside hears of it what {@link Renewals} says, and that it has to renew the lease itself. */
+/**
+ * Receives what the {@link Renewals} in the keeper thread report of a lease, and when the client has to renew it
+ * itself.
+ */
 export interface AsideListener {
   onToken(token: string): void
   onRenewed(expiresMs: number): void
   onOver(error: RfaasError): void
-  /** The keeper thread is gone: it renews nothing any more, and all that it said has been heard. */
+  /** The keeper thread is gone: it renews nothing any more, and all its messages have been delivered. */
   onGone(): void
 }
 
 /** A lease that the keeper thread renews, or will. */
 export interface AsideLeaseHandle {
-  /** Whether it is still for the client's own thread to renew the lease: until the keeper thread runs. */
+  /** Whether the client's own thread still renews the lease: true until the keeper thread runs and takes the turn. */
   readonly isOurs: boolean
-  /** Has the listener hear what the thread has said until now, though our event loop has had no turn. */
+  /** Delivers what the thread has sent until now to the listener, without a turn of the event loop. */
   hear(): void
-  /** The thread shows nobody a token any more; all those that it has shown have been heard. Again has no effect. */
+  /**
+   * Ends the keeping: from now on the thread shows no server a token, and every token that it has shown was delivered.
+   * Idempotent.
+   */
   drop(): void
 }
 
@@ -38,17 +44,17 @@ class KeeperThread {
   /** When the thread loads its code, by the monotonic clock. */
   #restsUntilMs: number
 
-  /** @param onGone told once, whether the thread has ever run */
+  /** @param onGone called once, with whether the thread has ever run */
   constructor(restMs: number, onGone: (wasUp: boolean) => void) {
     const { port1, port2 } = new MessageChannel()
     const workerData: KeeperThreadData = { port: port2, restMs }
-    // Nothing of the program's own is for this thread: no --import, no --eval.
+    // The thread must not inherit the program's own Node.js flags, such as --import and --eval.
     const worker = new Worker(THREAD_FILE, { workerData, transferList: [port2], execArgv: [], name: 'rfaas-keeper' })
-    // An open lease keeps the process alive by the stream that its node is listened to with, not by this.
+    // An open lease keeps the process alive by its `WatchLease` stream, not by this thread.
     worker.unref()
     this.#worker = worker
     this.#restsUntilMs = performance.now() + restMs
-    // Followed by `exit`. Unheard it would be an exception of the program's.
+    // `exit` follows. Without a listener the error would be an uncaught exception of the program.
     worker.on('error', () => {})
     worker.once('exit', () => this.#gone())
     this.#onGone = onGone
@@ -57,7 +63,7 @@ class KeeperThread {
     port1.unref()
   }
 
-  /** For a lease that is shorter than those before it. */
+  /** Shortens the rest for a lease that is shorter than those before it. */
   restAtMost(restMs: number): void {
     const untilMs = performance.now() + restMs
     if (this.#isUp || untilMs >= this.#restsUntilMs) return
@@ -124,14 +130,14 @@ class KeeperThread {
   }
 }
 
-/** The thread of all leases that this thread has, from the first one on; null while there is none. */
+/** The keeper thread of all leases of this thread, from the first one on; null while there is none. */
 let thread: KeeperThread | null = null
-/** Set when one did not even start: the next one would not either. */
+/** Set when a keeper thread did not even start: the next one would not either. */
 let isImpossible = false
 
 /**
- * Starts the keeper thread unless it runs. To be called while a lease is being opened and the node works for us: the start
- * takes a processor for some milliseconds.
+ * Starts the keeper thread unless it runs. Called while the node works for a lease that is being opened, because the
+ * start takes a processor for some milliseconds.
  */
 export function prepareKeeper(durationMs: number): void {
   if (isImpossible) return

@@ -7,7 +7,7 @@ const { port, restMs } = workerData as KeeperThreadData
 const rested = Promise.withResolvers<void>()
 const restFor = (ms: number): void => void setTimeout(rested.resolve, ms)
 restFor(restMs)
-// For a lease that is shorter than those before it.
+// A message shortens the rest, for a lease that is shorter than those before it.
 parentPort!.on('message', restFor)
 await rested.promise
 parentPort!.off('message', restFor)

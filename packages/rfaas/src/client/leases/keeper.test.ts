@@ -105,7 +105,7 @@ describe('LeaseKeeper', { timeout: 60_000 }, () => {
     const { lease, token } = grants[0]!
     keeper = new LeaseKeeper({
       manager: asked,
-      // Of several leases: each has it closed.
+      // The client is shared by several leases, each of which closes it.
       node: { rpc: nodeClient.rpc, close: () => {} },
       clock: systemClock,
       lease: lease!,
@@ -263,7 +263,7 @@ describe('LeaseKeeper', { timeout: 60_000 }, () => {
   const extendedBy = (who: 'us' | 'thread'): string[] =>
     node.extended.filter((token) => ownTokens.has(token) === (who === 'us'))
 
-  /** Until the node has been told of so many more renewals of theirs. */
+  /** Resolves when the node has been told of this many more renewals by `who`. */
   function renewedBy(who: 'us' | 'thread', more: number): Promise<void> {
     const enough = extendedBy(who).length + more
     return new Promise((resolve) => (node.onExtend = () => extendedBy(who).length >= enough && resolve()))

@@ -9,7 +9,7 @@ import type { Bill, RetrievalNotice } from '../types.ts'
 import type { AsideLeaseHandle, AsideListener } from './keep-aside.ts'
 import { expiryOf, Renewals, type LeasePhase, type LeaseTerms } from './renewals.ts'
 
-/** Has a lease renewed by another thread; null when none can. */
+/** Has a lease renewed by another thread; null when there can be no such thread. */
 export type KeepAside = (lease: LeaseTerms, listener: AsideListener) => AsideLeaseHandle | null
 
 /** What the keeper starts from. */
@@ -18,17 +18,20 @@ export interface LeaseGrant {
   /** Closed when the lease is released. */
   node: ExecutorManagerClient
   clock: Clock
-  /** Default: the keeper renews the lease itself, on the event loop that it is on. */
+  /** Default: the keeper renews the lease itself, on its own event loop. */
   aside?: KeepAside
   lease: LeaseInfo
   token: string
   durationMs: number
-  /** When it was asked for, by the monotonic clock; with the manager's time in its answer, how long the lease has. */
+  /**
+   * When the lease was requested, by the monotonic clock. With the manager's time in its answer, `nowUnixMs`, it tells
+   * how long the lease has.
+   */
   askedMs: number
   nowUnixMs: number
 }
 
-/** What who uses the lease is told from then on. */
+/** The error that the users of a lease get once it is over, by its end. */
 const ENDS: Record<LeaseEnd, { code: ErrorCode; sentence: string }> = {
   [LeaseEnd.UNSPECIFIED]: { code: 'lease_closed', sentence: 'it is over' },
   [LeaseEnd.RELEASED]: { code: codeOfEnd('released'), sentence: 'it was released' },
@@ -40,36 +43,36 @@ const ENDS: Record<LeaseEnd, { code: ErrorCode; sentence: string }> = {
 }
 
 /**
- * Why a stream or a wait for a lease is given up. One error for all: an error of its own would hold on, by its stack, to
- * the lease for as long as the closed stream lives.
+ * The reason with which a stream or a wait for a lease is given up. One error for all: a new error would hold on, by
+ * its stack, to the lease for as long as the closed stream lives.
  */
 export const LET_GO: RfaasError = new RfaasError('closed', 'Nobody waits for this lease any more')
 
 /**
- * Keeps one lease: has it renewed, listens to what its node tells of it, releases it. Nothing here is on the path of an
- * invocation. Like an open connection, an open lease keeps the process alive.
+ * Keeps one lease: has it renewed, watches it at its node, releases it. Nothing here is on the path of an invocation.
+ * Like an open connection, an open lease keeps the process alive.
  *
- * While the lease is being opened, and where there is no other thread, the lease is renewed here; else by the keeper
- * thread as soon as that runs, which also renews it while our event loop stands still.
+ * While the lease is being opened, and where there is no keeper thread, the lease is renewed here. Otherwise the keeper
+ * thread renews it as soon as it runs, also while our event loop stands still.
  */
 export class LeaseKeeper {
   readonly leaseId: string
   readonly nodeId: string
   /** Called once, when the lease is over though nobody released it. */
   onClosed: ((error: RfaasError) => void) | null = null
-  /** Called once, when the lease is taken back and may run on for a while. */
+  /** Called once, when the lease is retrieved and may run on for a while. */
   onRetrieved: ((notice: RetrievalNotice) => void) | null = null
-  /** Called when the node cannot be heard any more: from then on only the workers' channels tell of their end. */
+  /** Called when the watch at the node has ended: from then on only the workers' channels tell of the workers' end. */
   onUnheard: (() => void) | null = null
   readonly #grant: LeaseGrant
   readonly #watch = new AbortController()
   readonly #closed = Promise.withResolvers<RfaasError>()
   #token: string
-  /** By the monotonic clock: the manager's need not agree with ours, and ours may be set. */
+  /** By our monotonic clock: the manager's clock need not agree with ours, and our wall clock may be set. */
   #expiresMs = 0
-  /** The same for people, by our wall clock as it was when we heard of it. */
+  /** The same for people, by our wall clock as it was when the expiry became known. */
   #expires = new Date(0)
-  /** Ours; where the keeper thread has taken its turn, they do nothing. */
+  /** The renewals on this thread; once the keeper thread has taken its turn, they do nothing. */
   #renewals: Renewals
   #aside: AsideLeaseHandle | null = null
   #over = false
@@ -81,40 +84,45 @@ export class LeaseKeeper {
     this.leaseId = grant.lease.leaseId
     this.nodeId = grant.lease.nodeId
     this.#expireAt(expiryOf(grant.lease, grant))
-    // At once: on a busy node the start of an executor can take longer than the lease was granted for.
+    // Renew from now on: on a busy node the start of an executor can take longer than the lease was granted for.
     this.#renewals = this.#renewHere('granted')
   }
 
-  /** When the lease ends unless it is renewed; an answer's way to us is taken off. */
+  /** When the lease ends unless it is renewed; the time that the manager's answer took is subtracted. */
   get expires(): Date {
     return this.#expires
   }
 
-  /** Shows the node that the lease is ours. */
+  /** Proves to the node that the lease is ours. */
   get token(): string {
     return this.#token
   }
 
   /** The token to allocate with. From now on the node is told of every renewal. */
   async tokenToAllocate(): Promise<string> {
-    // The node refuses a token when it has seen a later one: none may be on its way now.
+    // The node refuses a token when it has seen a later one, so no renewal may be under way now.
     await this.#renewals.underWay
     this.#renewals.phase = 'allocating'
     return this.#token
   }
 
-  /** Begins to listen, and to take for final what node and manager say; once the node has allocated. */
+  /**
+   * Called once the node has allocated: watches the lease, and takes for final what node and manager say from now on.
+   */
   start(): void {
     this.#renewals.phase = 'active'
     this.#aside = this.#grant.aside?.(this.#terms, this.#listener()) ?? null
-    // Not before the first invocation: whatever happens meanwhile, the node tells also those who ask later.
+    // Delayed to let the first invocation go first; the node also reports what happened before the watch began.
     const listen = (): void => {
       if (!this.#over) void this.#listen()
     }
     this.#grant.clock.after(LEASE_LISTEN_DELAY_MS, listen, true)
   }
 
-  /** Why a worker is gone, once the node has said so, or that it cannot be heard of. */
+  /**
+   * Resolves to the reason why a worker is gone: the node's, or after LEASE_LOSS_REASON_MS that the node gives none.
+   * Closes the lease with it.
+   */
   async reasonForLoss(): Promise<RfaasError> {
     const silence = Promise.withResolvers<RfaasError>()
     const giveUp = (): void => {
@@ -128,7 +136,7 @@ export class LeaseKeeper {
     return reason
   }
 
-  /** Stops keeping it and holds no connection any more. `release` is still possible. Idempotent. */
+  /** Stops keeping the lease and holds no connection any more. `release` is still possible. Idempotent. */
   letGo(): void {
     this.#stop()
     this.#grant.node.close()
@@ -137,14 +145,15 @@ export class LeaseKeeper {
   /**
    * Has the node stop the executor, and gives the lease back.
    *
-   * @param graceMs how long what runs may still run; default: the node's; 0: it is killed at once
+   * @param graceMs how long running invocations may still run; default: the node's grace; 0: they are killed at once
    * @throws {RfaasError} `manager_unreachable`
    */
   async release(graceMs?: number): Promise<Bill> {
     this.#stop()
     const { node } = this.#grant
     const order = { token: this.#token, ...(graceMs === undefined ? {} : { graceMs }) }
-    // An unreachable node has no executor of ours for longer than the lease; the manager gets the lease back anyway.
+    // An unreachable node has no executor of ours for longer than the lease, and the manager gets the lease back
+    // anyway.
     if (this.#renewals.phase !== 'granted') await node.rpc.deallocate(order).catch(() => {})
     this.#grant.node.close()
     const { lease } = await this.#grant.manager.rpc.releaseLease({ leaseId: this.leaseId, token: this.#token })
@@ -175,7 +184,7 @@ export class LeaseKeeper {
     return {
       onToken: (token) => (this.#token = token),
       onRenewed: (expiresMs) => this.#expireAt(expiresMs),
-      // The node may have said more of it, which is not read yet: our event loop may have stood still.
+      // The node may have sent a more precise reason that is not read yet, because our event loop stood still.
       onOver: (error) => void this.#grant.clock.after(LEASE_NEWS_DELAY_MS, () => this.#close(error), true),
       onGone: () => {
         this.#aside = null
@@ -206,9 +215,9 @@ export class LeaseKeeper {
     } catch (thrown) {
       const error = toRfaasError(thrown)
       this.#aside?.hear()
-      // The node has seen a later one, which was on its way at the same time as ours.
+      // The node has seen a later token, which was on its way at the same time as ours.
       if (error.code === 'token_refused' && token !== this.#token && !this.#over) return this.#listen()
-      // The workers may live on without their manager; that they do not is for their channels to say.
+      // The workers may outlive their executor manager; whether they do, only their channels can tell.
       if (!this.#over) {
         const sentence = `The executor of lease ${this.leaseId} is gone with its node ${this.nodeId}`
         this.#closed.resolve(new RfaasError('node_lost', sentence, { cause: error }))
@@ -217,7 +226,7 @@ export class LeaseKeeper {
     if (!this.#over) this.onUnheard?.()
   }
 
-  /** Nothing renews it any more: it ends when what is in flight is done, or else after the grace. */
+  /** Stops the renewals of a lease that is retrieved: it ends when nothing is in flight, or else after the grace. */
   #retrieve(notice: RetrievalNotice): void {
     if (this.#over || this.#retrieved) return
     this.#retrieved = true

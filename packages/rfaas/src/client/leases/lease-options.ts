@@ -11,7 +11,7 @@ import { LEASE_MEMORY_MIB_DEFAULT, LEASE_NODES_MAX, LEASE_PRIORITY_MAX, LEASE_WA
 import { slotLayout, windowsMib, windowsSentence } from '../../protocol/slots.ts'
 import type { FabricChoice, LeaseOptions } from '../types.ts'
 
-/** Options with their defaults, checked at the door and trusted from here on. */
+/** Options with their defaults, checked here and trusted from here on. */
 export interface CheckedLeaseOptions {
   functions: string | URL
   cores: number
@@ -22,7 +22,7 @@ export interface CheckedLeaseOptions {
   labels: Labels
   policy: PlacementPolicy
   durationMs: number
-  /** As the wire has it: -1 is always. */
+  /** As on the wire: -1 means always. */
   hotTimeoutMs: number
   keepWarmMs: number
   slots: number

@@ -7,17 +7,17 @@ import { LET_GO } from './keeper.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
 
 /**
- * Leases so many workers again, of the same functions.
+ * Leases this many workers again, with the same functions.
  *
- * @param avoidNodeId not there; empty: anywhere
- * @param giveUp ends the wait for them
+ * @param avoidNodeId a node that is not used; empty: any may be used
+ * @param giveUp ends the wait for the workers
  */
 export type OpenReplacement = (cores: number, avoidNodeId: string, giveUp: AbortSignal) => Promise<LeasedPart[]>
 
-/** What a {@link LeaseReplacer} works with, and whom it tells. */
+/** What a {@link LeaseReplacer} works with, and its callbacks. */
 export interface LeaseReplacerOptions {
   readonly dispatcher: Dispatcher
-  /** null: workers that are gone are not replaced. */
+  /** null: lost workers are not replaced. */
   readonly openReplacement: OpenReplacement | null
   readonly onRetrieved: (notice: RetrievalNotice) => void
   /** Called once, when the lease is over though nobody has released it. */
@@ -25,22 +25,22 @@ export interface LeaseReplacerOptions {
 }
 
 /**
- * What stands behind one lease of a program: the parts of it that single nodes have granted. A part that is taken back,
- * expires or is lost is replaced where that is wanted. The lease is over when no part is left.
+ * Manages the parts of one lease, each granted on one node. A part that is retrieved, expires or is lost is replaced if
+ * the lease asks for that. The lease is over when no part is left.
  */
 export class LeaseReplacer {
   readonly #options: LeaseReplacerOptions
-  /** Ask what each part that is over has used. */
+  /** Fetch the bill of each part that is over. */
   readonly #bills: (() => Promise<Bill>)[] = []
-  /** Those that take invocations; while the only one is replaced, that one. */
+  /** Parts that take invocations; while the only part is being replaced, that part. */
   #parts: readonly LeasedPart[]
-  /** Those that take invocations, and those that still finish what they have. */
+  /** Parts that take invocations, and parts that only finish what is in flight. */
   readonly #open = new Set<LeasedPart>()
-  /** Those that take no more invocations, each until others are in its place. */
+  /** Parts that take no more invocations, each with its replacement under way. */
   readonly #replacing = new Map<LeasedPart, Promise<void>>()
   /** Fires when no replacement is wanted any more. */
   readonly #giveUp = new AbortController()
-  /** Why nothing replaced the last part. */
+  /** Why the last part was not replaced. */
   #failure: RfaasError | null = null
   #isReleasing = false
   #isEnded = false
@@ -54,17 +54,17 @@ export class LeaseReplacer {
     for (const part of first) this.#follow(part)
   }
 
-  /** Those that were there last, when the lease is over. */
+  /** The current parts; when the lease is over, the last ones. */
   get parts(): readonly [LeasedPart, ...LeasedPart[]] {
     return this.#parts as [LeasedPart, ...LeasedPart[]]
   }
 
   /**
-   * Ends the lease when nothing is in flight any more, at the latest after the grace: what is in flight then is killed, and
-   * fails with `cut_off`.
+   * Ends the lease when nothing is in flight any more, at the latest after the grace: invocations still in flight then
+   * are killed, and fail with `cut_off`.
    *
-   * @param released the error of everything that was not sent
-   * @throws {RfaasError} `manager_unreachable`, when the bill cannot be had
+   * @param released the error of invocations that were not sent
+   * @throws {RfaasError} `manager_unreachable` when the bill cannot be fetched
    */
   async release(released: RfaasError, graceMs: number): Promise<Bill> {
     const { dispatcher } = this.#options
@@ -74,7 +74,7 @@ export class LeaseReplacer {
     await Promise.all(this.#replacing.values())
     const isIdle = await this.#idleWithin(graceMs)
     this.#isEnded = true
-    // So that workers over a network need not wait until we have heard their farewell.
+    // Lets the channels hear farewells, so that workers over a network need not wait for our confirmation.
     for (const { channels } of this.#open) for (const channel of channels) channel.watchForLoss()
     const sentence = `${released.sentence}, and the invocation had not finished after the grace of ${graceMs} ms; it may have run`
     const cutOff = new RfaasError('cut_off', sentence)
@@ -86,7 +86,7 @@ export class LeaseReplacer {
     }
   }
 
-  /** Of the graces of a release that is under way the one that is over first counts. */
+  /** Adds a grace to the release that is under way. The grace that ends first counts. */
   hastenRelease(graceMs: number): void {
     this.#graceTimers.push(setTimeout(this.#grace.resolve, graceMs))
   }
@@ -111,9 +111,10 @@ export class LeaseReplacer {
     keeper.onClosed = (error) => this.#over(part, error)
   }
 
-  /** A worker is gone. Its node knows why, and has told or is about to; a lost node cannot. */
+  /** Handles the loss of a worker. Its node knows why, and has reported it or is about to; a lost node cannot. */
   async #lost({ keeper, channels }: LeasedPart): Promise<void> {
-    // Where there is nothing else to go to, whoever invokes hears the reason, too.
+    // Without another part or a replacement the channels stay in use, so that new invocations fail with the reason,
+    // too.
     if (this.#options.openReplacement !== null || this.#open.size > 1) this.#options.dispatcher.retire(channels)
     await keeper.reasonForLoss()
   }
@@ -124,7 +125,7 @@ export class LeaseReplacer {
     const { message, graceMs } = notice
     const sentence = `${message}; what is in flight may finish within ${Math.round(graceMs)} ms`
     dispatcher.retire(part.channels)
-    // So that its workers need not wait until we have heard their farewell.
+    // Lets the channels hear farewells, so that the workers need not wait for our confirmation.
     for (const channel of part.channels) channel.watchForLoss()
     if (!this.#isReleasing) this.#replace(part, new RfaasError('lease_retrieved', sentence))
     clientEvents.publish({ kind: 'lease-retrieved', leaseId, nodeId, ...notice } satisfies ClientEvent)
@@ -141,11 +142,14 @@ export class LeaseReplacer {
     if (this.#failure !== null) {
       if (this.#open.size === 0) this.#end(this.#failure)
     }
-    // It may have been replaced while it finished what it had, or be about to.
+    // Unless the part was replaced while it finished what was in flight, or is being replaced.
     else if (this.#parts.includes(part) && !this.#replacing.has(part)) this.#replace(part, error)
   }
 
-  /** The manager knows why the part is over, or finds out; the bill is for who releases the lease. */
+  /**
+   * Stops keeping the part but does not release it yet: the manager knows why the part is over, or finds out. The bill
+   * is fetched when the lease is released.
+   */
   #letGo(part: LeasedPart): void {
     this.#open.delete(part)
     const { keeper } = part
@@ -153,7 +157,9 @@ export class LeaseReplacer {
     this.#bills.push(() => keeper.release())
   }
 
-  /** Gives a part back that is over while the lease goes on. Its bill is asked for now, and again where that failed. */
+  /**
+   * Releases a part that is over while the lease goes on. Its bill is fetched now, and again at the end if that failed.
+   */
   #giveBack(part: LeasedPart): void {
     this.#open.delete(part)
     const { keeper } = part
@@ -162,7 +168,7 @@ export class LeaseReplacer {
     this.#bills.push(() => bill.catch(() => keeper.release()).catch(() => NO_BILL))
   }
 
-  /** The part takes no more invocations: others in its place do, or none. */
+  /** Opens a replacement for a part that takes no more invocations, or goes on without it. */
   #replace(part: LeasedPart, cause: RfaasError): void {
     if (this.#options.openReplacement === null) return this.#goOnWithout(part, cause)
     const replacing = this.#openNext(part, cause).finally(() => this.#replacing.delete(part))
@@ -191,7 +197,7 @@ export class LeaseReplacer {
     dispatcher.add(next.flatMap(({ channels }) => channels))
   }
 
-  /** Nothing is in the place of this part. */
+  /** Goes on without a part that is not replaced, or ends the lease when it was the last. */
   #goOnWithout(part: LeasedPart, reason: RfaasError): void {
     const others = this.#parts.filter((each) => each !== part)
     if (others.length > 0) {
@@ -203,7 +209,7 @@ export class LeaseReplacer {
     }
     this.#failure = reason
     this.#options.dispatcher.end(reason)
-    // Else what it still runs may finish.
+    // Otherwise invocations that still run may finish.
     if (this.#open.size === 0) this.#end(reason)
   }
 

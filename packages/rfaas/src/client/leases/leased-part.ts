@@ -6,7 +6,7 @@ import type { FabricChoice, LeaseTimings } from '../types.ts'
 /** One grant of a manager, with the workers of one node. */
 export interface LeasedPart {
   readonly keeper: LeaseKeeper
-  /** One a worker. */
+  /** One per worker. */
   readonly channels: Channel[]
   readonly fabric: FabricChoice
   readonly timings: LeaseTimings
@@ -16,7 +16,7 @@ export function coresOf(parts: readonly LeasedPart[]): number {
   return parts.reduce((sum, { channels }) => sum + channels.length, 0)
 }
 
-/** Gives back what nobody wants any more. */
+/** Gives back a part that is not wanted any more. Ignores failures. */
 export async function discard({ keeper, channels }: LeasedPart, reason: RfaasError): Promise<void> {
   for (const channel of channels) channel.close(reason)
   await keeper.release().catch(() => {})

@@ -20,7 +20,7 @@ export interface LeaseSource {
   readonly aside?: (lease: Omit<AsideLease, 'managerUrl'>, listener: AsideListener) => AsideLeaseHandle | null
 }
 
-/** A lease that is granted, and kept from here on. */
+/** A granted lease, which its keeper renews from here on. */
 export interface ObtainedLease {
   readonly keeper: LeaseKeeper
   readonly node: ExecutorManagerClient
@@ -28,9 +28,9 @@ export interface ObtainedLease {
 }
 
 /**
- * Asks for a lease, on several nodes one on each, and waits for it where that is wanted.
+ * Requests a lease, with one grant per node when it is divided over several, and waits for it when `waitMs` is above 0.
  *
- * @param waitMs 0: it is denied at once when there is no room
+ * @param waitMs 0: the request is denied at once when there is no room
  * @param giveUp ends the wait, with `aborted`
  * @throws {RfaasError} `lease_denied`, `queue_full`, `invalid_argument`, `manager_unreachable`
  */
@@ -45,7 +45,7 @@ export async function obtainLeases(
     if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
     const timeoutMs = waitMs + CONTROL_CALL_TIMEOUT_MS
     const granted = await manager.rpc.awaitLease({ request, waitMs }, { timeoutMs, ...(giveUp && { signal: giveUp }) })
-    // It was granted just now, not when it was asked for.
+    // The lease was granted just now, not when it was requested.
     askedMs = clock.nowMonotonicMs()
     return granted
   })

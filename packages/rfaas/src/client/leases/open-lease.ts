@@ -40,13 +40,13 @@ export interface LeaseContext {
   readonly tenant: string
 }
 
-/** What the manager is asked for: at first all of it, later what is to replace a part. */
+/** A request to the manager: at first for the whole lease, later for the replacement of a part. */
 interface Ask {
   readonly cores: number
-  /** When they are not free, so many will do. */
+  /** Fewest cores to accept when `cores` are not free. */
   readonly coresMin: number
   readonly avoidNodeIds: string[]
-  /** Ends the wait for it. */
+  /** Ends the wait for the grant. */
   readonly giveUp?: AbortSignal
 }
 
@@ -55,11 +55,13 @@ interface Plan {
   readonly context: LeaseContext
   readonly checked: CheckedLeaseOptions
   readonly layout: SlotLayout
-  /** Best first: over the first nothing is copied, over the second nothing but the network card copies. */
+  /** The fabrics that may be used, best first. */
   readonly fabrics: FabricChoice[]
 }
 
-/** Leases workers, and knows how to do it again. Undoes what it did when a step fails. */
+/**
+ * Leases workers, and returns with them the function that leases replacements. Undoes what it did when a step fails.
+ */
 export async function openLease(context: LeaseContext, options: LeaseOptions): Promise<OpenedLease> {
   const checked = checkLeaseOptions(options)
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
@@ -69,7 +71,8 @@ export async function openLease(context: LeaseContext, options: LeaseOptions): P
   const all = { cores, coresMin, avoidNodeIds: [] }
   const { parts, functions, code } = await openParts(plan, all, () => bundle(checked.functions))
   const open = async (lost: number, avoidNodeId: string, giveUp: AbortSignal): Promise<LeasedPart[]> => {
-    // Who asked for one node gets no other. And the functions stay what they were, though their files may have changed.
+    // A lease of one given node gets no other node. And the functions stay what they were, though their files may have
+    // changed.
     const avoidNodeIds = nodeId === '' && avoidNodeId !== '' ? [avoidNodeId] : []
     const ask = { cores: lost, coresMin: coresMin < cores ? 1 : lost, avoidNodeIds, giveUp }
     return (await openParts(plan, ask, () => Promise.resolve(code))).parts
@@ -77,7 +80,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions): P
   return { parts, functions, queueMax, spinMs: spinUs / 1000, openReplacement: replace ? open : null, isIdempotent }
 }
 
-/** Runs the cold path: grant and bundle at once, then on each node allocate, connect. */
+/** Runs the cold path: grant and bundle concurrently, then on each node allocate and connect. */
 async function openParts(
   plan: Plan,
   ask: Ask,
@@ -86,12 +89,12 @@ async function openParts(
   const startMs = performance.now()
   const granting = timed(requestLeases(plan, ask))
   granting.catch(() => {})
-  // What keeps us from the event loop comes when the request has left, not before.
+  // Lets the request leave first: what follows blocks the event loop.
   await setImmediate()
   await setImmediate()
   const bundling = timed(makeBundle())
   const from = standpoint()
-  // Whoever has no functions is told so, not that there is no lease for them.
+  // When both fail, the error of the functions is thrown, not that of the grant.
   const [bundled, granted] = await Promise.allSettled([bundling, granting])
   if (granted.status === 'rejected') throw bundled.status === 'rejected' ? bundled.reason : granted.reason
   const [grants, grantMs] = granted.value
@@ -110,12 +113,12 @@ async function openParts(
     await Promise.all(parts.map((part) => discard(part, error)))
     throw error
   }
-  // Not before all are there: whoever is to hear what they have to say comes in this very turn.
+  // Not before all parts are open: their listeners are set in this very turn of the event loop.
   for (const { keeper } of parts) keeper.start()
   return { parts, functions: opened[0]!.functions, code }
 }
 
-/** The part of one node, from the allocation on. */
+/** Opens the part of one node, from the allocation on. */
 async function openPart(
   { checked, layout, fabrics }: Plan,
   { keeper, node, nodeInfo }: ObtainedLease,
@@ -144,20 +147,20 @@ async function openPart(
     const functions = allocated.functions.map(({ name, raw }, index) => ({ name, raw, index }))
     return { part: { keeper, channels, fabric, timings }, functions }
   } catch (error) {
-    // The reason for the failure is what the caller needs, whatever the clean-up says.
+    // The caller needs the reason for the failure, not an error of the clean-up.
     await keeper.release().catch(() => {})
     throw error
   }
 }
 
-/** With the milliseconds that it took from now. */
+/** Resolves to the result and the milliseconds that it took from now. */
 async function timed<T>(work: Promise<T>): Promise<[T, number]> {
   const startMs = performance.now()
   const result = await work
   return [result, performance.now() - startMs]
 }
 
-/** One of each node that is to have a part. */
+/** Requests the grants, one on each node that is to have a part. */
 function requestLeases({ context, checked, fabrics }: Plan, { giveUp, ...ask }: Ask): Promise<ObtainedLease[]> {
   const { manager, managerUrl, nodes, tenant } = context
   const { resources, labels, durationMs, nodeId, priority, preempt: preempts, waitMs, nodes: nodesMax } = checked
@@ -196,13 +199,13 @@ function chooseFabric(node: NodeInfo, fabrics: FabricChoice[], from: Standpoint,
   throw new RfaasError('node_unreachable', sentence)
 }
 
-/** Who asks for verbs may not know that there is none. */
+/** Explains why a client that asks for verbs does not have it. */
 function verbsNote(fabrics: FabricChoice[]): string {
   const againstVerbs = reasonAgainstVerbs()
   return fabrics.includes('verbs') && againstVerbs !== '' ? ` (not verbs: ${againstVerbs})` : ''
 }
 
-/** Sends the functions only to a node that says it lacks them: most often it has them. */
+/** Allocates on the node. Sends the functions only when the node says that it lacks them: most often it has them. */
 async function allocate(
   node: ExecutorManagerClient,
   keeper: LeaseKeeper,
@@ -215,8 +218,8 @@ async function allocate(
   const ask = async (): Promise<AllocateResponse> => {
     const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...shape })
     allocating.catch(() => {})
-    // Once the request has left, we have nothing to do until the executor has started: a good time to load libfabric, and
-    // to start the thread that keeps the lease.
+    // Once the request has left, we have nothing to do until the executor has started: a good time to load libfabric,
+    // and to start the thread that keeps the lease.
     await setImmediate()
     await setImmediate()
     prepareFabric(fabric)

@@ -6,13 +6,13 @@ import { Turn, type FromKeeperThread, type ToKeeperThread } from './aside-messag
 import { Renewals } from './renewals.ts'
 import { SharedClients } from './shared-clients.ts'
 
-/** Renews the leases that it is told of over the port, each from when its turn comes. */
+/** Renews the leases that arrive over the port, each from when the thread has taken its turn. */
 export function renewLeases(port: MessagePort): void {
   const say = (message: FromKeeperThread): void => port.postMessage(message)
-  // Most leases end before their first renewal is due, and a server that is gone must not be held: no idle connections.
+  // No idle connections: most leases end before their first renewal is due, and a server that is gone must not be held.
   const managers = new SharedClients(managerClient, 0)
   const nodes = new SharedClients(executorManagerClient, 0)
-  /** By lease: lets go of it. */
+  /** By lease id: stops its renewals and closes its clients. */
   const kept = new Map<string, () => void>()
 
   const keep = ({ lease, turn }: Extract<ToKeeperThread, { kind: 'keep' }>): void => {

@@ -8,7 +8,7 @@ import { Renewals, type RenewalOptions } from './renewals.ts'
 
 const DURATION_MS = 3000
 
-/** A manager whose answers the test gives, a node that agrees, and what was said. */
+/** A manager whose answers the test gives, a node that agrees, and a record of the messages and callbacks. */
 function scene() {
   const clock = new TestClock()
   const said: string[] = []

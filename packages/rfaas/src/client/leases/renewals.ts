@@ -6,10 +6,10 @@ import { codeOfEnd } from '../../lease/lease.ts'
 import { LEASE_RENEW_PATIENCE_MS_MIN, LEASE_RENEW_RETRY_MS } from '../limits.ts'
 import { CONTROL_CALL_TIMEOUT_MS } from '../../control/limits.ts'
 
-/** A lease as far as it must be known to renew it. */
+/** What must be known of a lease to renew it. */
 export interface LeaseTerms {
   readonly leaseId: string
-  /** Any token of the lease: the manager takes old ones, too. */
+  /** Any token of the lease: the manager accepts old ones, too. */
   readonly token: string
   readonly durationMs: number
   /** By the monotonic clock. */
@@ -17,19 +17,22 @@ export interface LeaseTerms {
 }
 
 /**
- * How far the lease is: `granted`, the node does not know it; `allocating`, the node may know it; `active`, the node runs
- * its executor, so that what manager and node say of it is final.
+ * How far the lease is: `granted`, the node does not know it; `allocating`, the node may know it; `active`, the node
+ * runs its executor, so that what manager and node say of it is final.
  */
 export type LeasePhase = 'granted' | 'allocating' | 'active'
 
-/** Who renews a lease, and who hears of it. */
+/** The servers and callbacks of a lease's renewals. */
 export interface RenewalOptions extends LeaseTerms {
   readonly manager: Pick<ManagerClient, 'rpc'>
   readonly node: Pick<ExecutorManagerClient, 'rpc'>
   readonly clock: Clock
-  /** Whether it is still ours to renew: looked at before anything is told to anybody. When it is not, we stop. */
+  /**
+   * Whether this thread still renews the lease; checked before every message and every callback. False ends the
+   * renewals.
+   */
   readonly isOurs: () => boolean
-  /** Called before the node sees the token: whoever shows it a token of ours later shows one that is not older. */
+  /** Called before the node sees the token, so that any token of ours that is shown to the node later is not older. */
   readonly onToken: (token: string) => void
   /** Called when manager and node have prolonged the lease. */
   readonly onRenewed: (expiresMs: number) => void
@@ -45,8 +48,8 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
 ])
 
 /**
- * Renews one lease again and again, well before it expires: first at the manager, then at the node. The same code runs in
- * the keeper thread, on the main thread and in the simulation.
+ * Renews one lease again and again, well before it expires: first at the manager, then at the node. The same code runs
+ * in the keeper thread, on the main thread and in the simulation.
  */
 export class Renewals {
   phase: LeasePhase
@@ -63,7 +66,7 @@ export class Renewals {
     this.phase = phase
     this.#token = token
     this.#expiresMs = expiresMs
-    // A third of the duration after the last renewal, whoever made that.
+    // A third of the duration after the last renewal, which another thread may have made.
     this.#renewIn(Math.max(0, expiresMs - clock.nowMonotonicMs() - (2 * durationMs) / 3))
   }
 
@@ -72,7 +75,7 @@ export class Renewals {
     return this.#underWay
   }
 
-  /** Tells nobody anything from now on. An answer that is still on its way is dropped. */
+  /** Sends no message and calls no callback from now on. An answer that is still on its way is dropped. */
   stop(): void {
     this.#isStopped = true
     this.#cancelTimer()
@@ -98,7 +101,8 @@ export class Renewals {
       if (this.#isOver) return
       this.#token = token
       onToken(token)
-      // Publish, then look: who stops us and then takes our last token has the newest that the node can have seen.
+      // Publish, then check: a caller that stops us and then takes our last token has the newest that the node can have
+      // seen.
       if (this.#isOver) return
       if (this.phase !== 'granted') await node.rpc.extend({ token }, { timeoutMs: this.#timeoutMs() })
       if (this.#isOver) return
@@ -116,13 +120,13 @@ export class Renewals {
     const { clock, leaseId, durationMs } = this.#options
     const retryMs = Math.min(LEASE_RENEW_RETRY_MS, durationMs / 3, this.#shareOfLeftMs())
     const hasTime = clock.nowMonotonicMs() < this.#expiresMs
-    // While the lease is still being opened, that fails with a better reason than ours.
+    // While the lease is being opened, the opening itself fails, with a better reason than this one.
     if (this.phase !== 'active') this.#renewIn(retryMs)
-    // The node is about to say the same, with the time that is left.
+    // The node is about to report the retrieval, too, with the time that is left.
     else if (error.code === 'lease_retrieved' && hasTime) this.#renewIn(retryMs)
     else if (FINAL.has(error.code)) this.#end(error)
-    // A manager or node that cannot be reached may be back before the lease expires. When the lease expired while we
-    // waited for this answer, we may have stood still ourselves, and manager and node with us: they are asked once more.
+    // A manager or node that cannot be reached may be back before the lease expires. When the lease expired during this
+    // attempt, we may have stood still ourselves, and manager and node with us: they are asked once more.
     else if (hasTime || askedMs < this.#expiresMs) this.#renewIn(retryMs)
     else this.#end(new RfaasError('lease_expired', `Lease ${leaseId} expired: ${error.message}`, { cause: error }))
   }
@@ -133,8 +137,8 @@ export class Renewals {
   }
 
   /**
-   * A third of the time that the lease has left, so that there is time to wait as long again, and to ask again. Infinity
-   * once it has expired: there is no time to be saved.
+   * A third of the time that the lease has left, so that there is time to wait as long again, and to ask again.
+   * Infinity once the lease has expired, when there is no time left to divide.
    */
   #shareOfLeftMs(): number {
     const leftMs = this.#expiresMs - this.#options.clock.nowMonotonicMs()
@@ -147,7 +151,9 @@ export class Renewals {
   }
 }
 
-/** When a lease expires, by our monotonic clock. The manager answered after we had asked: the lease has no less time. */
+/**
+ * When a lease expires, by our monotonic clock. The manager answered after we had asked, so the lease has no less time.
+ */
 export function expiryOf(lease: LeaseInfo, answer: { readonly askedMs: number; readonly nowUnixMs: number }): number {
   return answer.askedMs + lease.expiresUnixMs - answer.nowUnixMs
 }

@@ -10,7 +10,7 @@ interface Known<C> {
 }
 
 /**
- * Clients of control servers, one for each URL, with one connection each: whoever needs the same server again finds the
+ * Clients of control servers, one for each URL with one connection each, so that the next user of a server finds the
  * connection open.
  */
 export class SharedClients<C extends SharedClient> {
@@ -20,14 +20,14 @@ export class SharedClients<C extends SharedClient> {
   readonly #known = new Map<string, Known<C>>()
   #closed = false
 
-  /** @param idleMax so many connections stay open though nobody uses them */
+  /** @param idleMax how many connections stay open without a user */
   constructor(open: (url: string) => C, idleMax: number) {
     this.#open = open
     this.#idleMax = idleMax
   }
 
   /**
-   * A client of the server at `url`. Closing it only says that this user has no more calls.
+   * Returns a client of the server at `url`. Closing it only says that this user makes no more calls.
    *
    * @throws {RfaasError} `invalid_argument` when `url` is not an http URL
    */
@@ -47,7 +47,7 @@ export class SharedClients<C extends SharedClient> {
     return { rpc: known.client.rpc, close }
   }
 
-  /** Closes the connections that nobody uses; those in use close when their last user does. */
+  /** Closes the connections without a user; those in use close when their last user does. */
   close(): void {
     this.#closed = true
     this.#endIdle(0)
@@ -58,7 +58,7 @@ export class SharedClients<C extends SharedClient> {
     this.#known.set(url, known)
   }
 
-  /** Servers come and go: of the clients that nobody uses, only the latest stay. */
+  /** Closes clients without a user, except the `keep` used last: servers come and go. */
   #endIdle(keep: number): void {
     const idle = [...this.#known].filter(([, { users }]) => users === 0)
     for (const [url, { client }] of idle.slice(0, Math.max(0, idle.length - keep))) {
