@@ -143,7 +143,7 @@ napi_value ofiEstablish(napi_env env, napi_callback_info info) {
   if (got < 0) return number(env, got);
   if (kind != FI_CONNECTED) return number(env, -FI_ECONNREFUSED);
   // The accepting side sends its window with this event; the connecting side's came with the request.
-  if ((size_t)got - sizeof event.entry >= sizeof c->remote) memcpy(&c->remote, event.entry.data, sizeof c->remote);
+  if ((size_t)got >= sizeof event.entry + sizeof c->remote) memcpy(&c->remote, event.entry.data, sizeof c->remote);
   return number(env, c->remote.base || c->remote.key ? 0 : -FI_ECONNREFUSED);
 }
 

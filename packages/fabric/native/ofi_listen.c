@@ -102,7 +102,7 @@ napi_value ofiListenerRequest(napi_env env, napi_callback_info info) {
   l->request = event.entry.info;
   // A greeting that is too short is replaced by zeroes, which never match a secret.
   memset(&said, 0, sizeof said);
-  if ((size_t)got - sizeof event.entry >= sizeof said) memcpy(&said, event.entry.data, sizeof said);
+  if ((size_t)got >= sizeof event.entry + sizeof said) memcpy(&said, event.entry.data, sizeof said);
   l->request_window = said.inbound;
   memcpy(greeting.data, said.greeting, GREETING_BYTES);
   return number(env, GREETING_BYTES);

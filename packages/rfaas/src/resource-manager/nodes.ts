@@ -173,15 +173,16 @@ export async function deregisterNode(context: Context, { nodeId, run }: NodeRun)
     for (const lease of await openLeasesOf(transaction, nodeId)) {
       closed.push(await closeOpenLease(transaction, lease, 'retrieved', context.clock.nowUnixMs()))
     }
-    if (known) {
-      transaction.set(NODES + nodeId, null)
-      transaction.set(HEARTBEATS + nodeId, null)
-      transaction.set(POOLS + nodeId, null)
-    }
+    if (known) forgetNode(transaction, nodeId)
     return { known, closed }
   })
   for (const lease of closed) context.leaseClosed(lease)
   if (known) publish({ kind: 'node-left', nodeId })
+}
+
+/** Deletes all records of a node. */
+export function forgetNode(transaction: Transaction, nodeId: string): void {
+  for (const records of [NODES, HEARTBEATS, POOLS]) transaction.set(records + nodeId, null)
 }
 
 function isOlder(run: number, known: NodeRecord): boolean {

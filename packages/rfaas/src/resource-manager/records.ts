@@ -58,7 +58,7 @@ export interface LeaseRecord extends Lease {
 }
 
 /** Defaults for records that were written before resources, labels, drains and runs existed. */
-const OF_BEFORE = {
+const RECORD_DEFAULTS = {
   resources: NO_RESOURCES,
   resourcesLeased: NO_RESOURCES,
   labels: NO_LABELS,
@@ -67,7 +67,7 @@ const OF_BEFORE = {
 }
 
 export function parseNode(value: string): NodeRecord {
-  return { ...OF_BEFORE, ...(JSON.parse(value) as NodeRecord) }
+  return { ...RECORD_DEFAULTS, ...(JSON.parse(value) as NodeRecord) }
 }
 
 export function parseLease(value: string): LeaseRecord {

@@ -6,6 +6,7 @@ import { publish } from './events.ts'
 import { afterEnd, endOpenLease, givenUpUnixMs } from './leases.ts'
 import { CLOSED_LEASES, HEARTBEATS, isAlive, NODES, OPEN_LEASES, parseLease, parseNode } from './records.ts'
 import type { LeaseRecord, NodeRecord } from './records.ts'
+import { forgetNode } from './nodes.ts'
 import { transact } from './store.ts'
 
 /**
@@ -36,8 +37,7 @@ async function sweepNode(context: Context, { nodeId }: NodeRecord): Promise<numb
     if (node.lostUnixMs !== null) {
       const due = node.lostUnixMs + NODE_LOST_KEPT_MS
       if (nowUnixMs < due) return { lost: false, due }
-      transaction.set(NODES + nodeId, null)
-      transaction.set(HEARTBEATS + nodeId, null)
+      forgetNode(transaction, nodeId)
       return { lost: false, due: Infinity }
     }
     const heartbeatUnixMs = Number((await transaction.get(HEARTBEATS + nodeId)) ?? 0)
