@@ -75,6 +75,7 @@ export class Channel {
   #watching = false
   #isDrained = false
   #isBroken = false
+  #isClosed = false
 
   /** @param whom what the worker is called in error sentences */
   constructor(connection: Connection, layout: SlotLayout, whom: string) {
@@ -110,12 +111,12 @@ export class Channel {
 
   /** Whether the worker still takes invocations, as far as we know. */
   get isOpen(): boolean {
-    return this.#connection.state === 'open' && !this.#isDrained && !this.#isBroken
+    return this.#connection.state === 'open' && !this.#isDrained && !this.#isBroken && !this.#isClosed
   }
 
   /** Whether {@link close} was called, perhaps by a waiter that has just settled. */
   get isClosed(): boolean {
-    return this.#connection.state === 'closed'
+    return this.#isClosed
   }
 
   /** Takes a slot; returns -1 when all are taken. The slot given back last is the likeliest in the cache. */
@@ -172,10 +173,11 @@ export class Channel {
    */
   invoke(f: RemoteFunction, slot: number, byteLength: number, waiter: Waiter): void {
     let isSent = false
+    if (this.#isClosed) throw this.#lostError('not_run')
     try {
       isSent = this.#unsent.length === 0 && this.#wire.submit(f, slot, byteLength)
     } catch (error) {
-      if (this.isOpen || this.isClosed) throw toRfaasError(error)
+      if (this.isOpen) throw toRfaasError(error)
     }
     if (!isSent) this.#unsent.push({ f, slot, byteLength })
     this.#inFlight[slot] = f
@@ -247,15 +249,20 @@ export class Channel {
   }
 
   /**
-   * Settles what has arrived, fails everything else in flight and gives the connection back. Closing twice is fine.
+   * Settles what has arrived, fails everything else in flight and gives the connection back. Closing twice is fine. The
+   * connection is closed in the next turn of the event loop: a caller whose result in place has just been settled reads it
+   * in a microtask, and would find it empty.
    *
    * @param reason for invocations that certainly did not run
    * @param cutOff for those that may have run. Default: the same
    */
   close(reason: RfaasError, cutOff: RfaasError = reason): void {
     this.onFree = this.onWoken = null
-    if (!this.isClosed) this.drain()
-    this.#connection.close()
+    if (this.#isClosed) return
+    this.drain()
+    this.#isClosed = true
+    this.#connection.unref()
+    setImmediate(() => this.#connection.close())
     const unsent = new Set(this.#unsent.map(({ slot }) => slot))
     this.#unsent = []
     for (let slot = 0; slot < this.#waiters.length; slot++) {
@@ -270,6 +277,7 @@ export class Channel {
   }
 
   #submit(f: RemoteFunction, slot: number, byteLength: number): void {
+    if (this.#isClosed) throw this.#lostError('not_run')
     try {
       if (this.#unsent.length > 0 || !this.#wire.submit(f, slot, byteLength)) this.#submitSlowly(f, slot, byteLength)
     } catch (error) {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 
 import { RfaasError } from '../../errors.ts'
+import { raw } from '../../functions.ts'
 import { RESERVED_PATIENCE_MS } from '../limits.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { remote, startTestWorker, type TestWorker } from './test-workers.ts'
@@ -12,7 +13,12 @@ const MODULE = {
   held: () => gate.promise,
   never: () => new Promise(() => {}),
   same: (value: number) => value,
+  echo: raw((input, output) => {
+    output.set(input)
+    return input.length
+  }),
 }
+const echo = remote(MODULE, 'echo')
 const never = remote(MODULE, 'never')
 const held = remote(MODULE, 'held')
 const same = remote(MODULE, 'same')
@@ -50,6 +56,20 @@ describe('Dispatcher, of two workers with three slots each', () => {
     await Promise.all(calls)
     for (const slot of slots) slot.release()
     assert.deepEqual(free(), [3, 3])
+  })
+
+  test('a result in place that arrived just before its channel closes can be read by the caller who awaits it', async () => {
+    using slot = dispatcher.reserve(4, 0)
+    slot.input.set([1, 2, 3, 4])
+    const copied = dispatcher.invoke(echo, slot, 4).then(async (result) => {
+      // As many microtasks as a few layers of async functions take.
+      for (let hop = 0; hop < 10; hop++) await null
+      return Uint8Array.from(result)
+    })
+    await workers[0]!.answered()
+    workers[0]!.channel.close(new RfaasError('lease_closed', 'it is over'))
+    assert.deepEqual(await copied, Uint8Array.of(1, 2, 3, 4))
+    assert.throws(() => dispatcher.invokeSync(echo, slot, 4), { code: 'executor_lost', outcome: 'not_run' })
   })
 
   test('reserves on the worker that was asked for, or on the freest', () => {
