@@ -161,7 +161,8 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
    * the memory. The event loop is blocked meanwhile; the keeper thread still renews the lease.
    *
    * @param byteLength how much of the input to send. Default: all of it
-   * @returns the result in place: the function's own output bytes, valid until the slot is used again or released
+   * @returns the result in place: the function's own output bytes, valid until the slot is used again or released. When
+   * the lease is over it becomes empty
    */
   invokeSync(name: RawFunctionNames<M>, slot: Slot, byteLength: number = slot.input.length): Uint8Array {
     return this.#dispatcher.invokeSync(this.#functions.findRaw(name), slot, byteLength)
