@@ -138,12 +138,15 @@ test('an executor that is stopped for good does not outlive its lease, however t
   const [released, killed, stopped] = [await scene.client(url), await scene.client(url), await scene.client(url)]
   const leaseIds: string[] = []
   for (const client of [released, killed, stopped]) {
-    leaseIds.push((await client.lease({ functions, durationMs: 3000 })).leaseId)
+    leaseIds.push((await client.lease({ functions, durationMs: 5000 })).leaseId)
     const { pid } = (await client.call('whoAmI')) as { pid: number }
     process.kill(pid, 'SIGSTOP')
   }
   assert.equal(scene.executorPids().length, 3)
   await killed.kill()
+  // Whatever happens, it goes on in the end: the scene waits for it.
+  using resumed = new DisposableStack()
+  resumed.defer(() => stopped.signal('SIGCONT'))
   stopped.signal('SIGSTOP')
   await released[Symbol.asyncDispose]()
   await becomes([], () => scene.executorPids(), SETTLED_MS_MAX)
@@ -153,7 +156,6 @@ test('an executor that is stopped for good does not outlive its lease, however t
     leaseIds.map((leaseId) => ends.get(leaseId)),
     [LeaseEnd.RELEASED, LeaseEnd.EXPIRED, LeaseEnd.EXPIRED],
   )
-  stopped.signal('SIGCONT')
 })
 
 function saidOf(outcomes: readonly Outcome[]): string {
