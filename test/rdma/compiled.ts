@@ -47,7 +47,7 @@ export async function compiledSources(root: string): Promise<{ readonly path: st
   }
   const launcher = 'packages/rfaas/bin/rfaas.mjs'
   write(join(folder, launcher), readFileSync(join(root, launcher), 'utf8').replace('cli/main.ts', 'cli/main.js'))
-  // One after the other: a beginning may be imported by another, as it was.
+  // One after the other, because each replaces a file that another may import.
   for (const path of BEGINNINGS) await intoOneFile(root, folder, path, PACKAGES)
   return temporary
 }

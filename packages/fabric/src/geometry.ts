@@ -12,6 +12,11 @@ export function pageAligned(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES
 }
 
+/** The geometry alone, complete. */
+export function shapeOf({ outboundBytes, inboundBytes, depth, slotBytes = 0 }: Geometry): Required<Geometry> {
+  return { outboundBytes, inboundBytes, depth, slotBytes }
+}
+
 /** The geometry of the same connection, seen from its other side. */
 export function mirrored<T extends Geometry>(geometry: T): T {
   return { ...geometry, outboundBytes: geometry.inboundBytes, inboundBytes: geometry.outboundBytes }

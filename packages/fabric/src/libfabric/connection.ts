@@ -17,6 +17,7 @@ import {
   type LocalNative,
 } from '../native.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
+import { copyMessage, putMessage } from '../message.ts'
 import { Waker } from '../waker.ts'
 import { watchedDescriptor } from '../watched.ts'
 
@@ -86,11 +87,7 @@ export class LibfabricConnection implements Connection {
     if (this.#state !== 'open') this.#refuse('write')
     checkSend(slot, byteLength, this.#slotsOut)
     const offset = slot * this.#slotsOut.bytes
-    const words = this.#wordsOut
-    const header = offset / 4
-    words[header] = word0
-    words[header + 1] = word1
-    words[header + 2] = word2
+    putMessage(this.#wordsOut, offset / 4, word0, word1, word2)
     return this.#sent(this.#native.ofiWrite(this.#id, offset, HEADER_BYTES + byteLength, slot))
   }
 
@@ -126,7 +123,8 @@ export class LibfabricConnection implements Connection {
       if (!this.#fill()) return -1
     }
     const immediate = this.#batch[this.#batchNext++]!
-    if (immediate < this.#slotsIn.count) this.#copyMessage(immediate)
+    const { count, bytes } = this.#slotsIn
+    if (immediate < count) copyMessage(this.#wordsIn, (immediate * bytes) / 4, this.received)
     return immediate
   }
 
@@ -197,14 +195,6 @@ export class LibfabricConnection implements Connection {
     for (const buffer of [this.outbound, this.inbound, this.#batch.buffer as ArrayBuffer]) {
       this.#loop.memoryDetach(buffer)
     }
-  }
-
-  #copyMessage(slot: number): void {
-    const words = this.#wordsIn
-    const header = (slot * this.#slotsIn.bytes) / 4
-    this.received[0] = words[header]!
-    this.received[1] = words[header + 1]!
-    this.received[2] = words[header + 2]!
   }
 
   /**

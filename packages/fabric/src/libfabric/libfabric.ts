@@ -1,6 +1,6 @@
 import { FabricError } from '../errors.ts'
 import type { Connection, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
-import { checkGeometry, connectTimeoutMs } from '../geometry.ts'
+import { checkGeometry, connectTimeoutMs, shapeOf } from '../geometry.ts'
 import { systemReason } from '../native.ts'
 import { connectAside } from './connect-aside.ts'
 import { LibfabricConnection } from './connection.ts'
@@ -25,7 +25,8 @@ export class LibfabricFabric implements Fabric {
   async connect(address: string, options: ConnectOptions): Promise<Connection> {
     checkGeometry(options)
     const timeoutMs = connectTimeoutMs(options)
-    const { outboundBytes, inboundBytes, depth, slotBytes = 0 } = options
+    const shape = shapeOf(options)
+    const { outboundBytes, inboundBytes, depth } = shape
     const { host, port } = parseAddress(address)
     if (this.name === 'verbs') checkLockable(outboundBytes + inboundBytes)
     const greeting = greetingOf(options)
@@ -34,6 +35,6 @@ export class LibfabricFabric implements Fabric {
       throw new FabricError('unreachable', `Cannot connect to ${address} over ${this.name}: ${systemReason(id)}`)
     }
     await establish(id, `${address} over ${this.name}`, timeoutMs)
-    return new LibfabricConnection({ fabric: this.name, id, outboundBytes, inboundBytes, depth, slotBytes })
+    return new LibfabricConnection({ fabric: this.name, id, ...shape })
   }
 }

@@ -1,6 +1,6 @@
 import { AcceptQueue } from '../accept-queue.ts'
 import type { ConnectionHandle, ListenOptions, Listener } from '../fabric.ts'
-import { checkGeometry } from '../geometry.ts'
+import { checkGeometry, shapeOf } from '../geometry.ts'
 import { checked, isShortage, libfabricNative, localNative } from '../native.ts'
 import { RETRY_MS } from '../shortage.ts'
 import { establish } from './establish.ts'
@@ -109,7 +109,6 @@ export class LibfabricListener implements Listener {
 
   /** Offers the peer once it is connected. The listener ignores a peer that goes away before. */
   async #establish(id: number): Promise<void> {
-    const { outboundBytes, inboundBytes, depth, slotBytes = 0 } = this.#options
     try {
       await establish(id, 'the peer', ESTABLISH_TIMEOUT_MS)
     } catch {
@@ -119,7 +118,6 @@ export class LibfabricListener implements Listener {
       libfabricNative().ofiClose(id)
       return
     }
-    const handle: ConnectionHandle = { fabric: this.#provider, id, outboundBytes, inboundBytes, depth, slotBytes }
-    this.#queue.offer(handle)
+    this.#queue.offer({ fabric: this.#provider, id, ...shapeOf(this.#options) })
   }
 }

@@ -3,10 +3,11 @@ import { MESSAGE_WORDS, type Connection, type ConnectionState, type WaitResult }
 import { checkSend, checkWrite, slotsOf, type Slots } from '../geometry.ts'
 import { checked, type LocalNative } from '../native.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
+import { copyMessage, putMessage } from '../message.ts'
 import { Waker } from '../waker.ts'
 import { watchedDescriptor } from '../watched.ts'
 import { orderedLoad, publish } from './ordered.ts'
-import { copyMessage, freeCells, immediateIn, isAsleep } from './peer-memory.ts'
+import { freeCells, immediateIn, isAsleep } from './peer-memory.ts'
 import {
   AWAKE,
   BLOCKED,
@@ -94,11 +95,8 @@ export class LocalConnection implements Connection {
     if (this.#closed || orderedLoad(this.#flags, LOST) !== 0) this.#refuseWrite()
     checkSend(slot, byteLength, this.#slots)
     if (this.#free === 0 && !this.#hasRoom()) return false
-    const words = this.#words
     const cell = this.#cell(this.#writeRing, this.#written)
-    words[cell + 1] = word0
-    words[cell + 2] = word1
-    words[cell + 3] = word2
+    putMessage(this.#words, cell + 1, word0, word1, word2)
     this.#publish(cell, slot)
     return true
   }
@@ -126,7 +124,7 @@ export class LocalConnection implements Connection {
     const cell = this.#cell(this.#readRing, consumed)
     const immediate = immediateIn(this.#words, cell, this.#phase(consumed))
     if (immediate < 0) return -1
-    copyMessage(this.#words, cell, this.received)
+    copyMessage(this.#words, cell + 1, this.received)
     this.#consumed = (consumed + 1) | 0
     // A plain store is enough: nothing waits for it, and the writer reads it only when its ring looks full.
     this.#words[this.#own + CONSUMED] = this.#consumed

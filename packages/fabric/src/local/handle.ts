@@ -1,5 +1,6 @@
 import { FabricError } from '../errors.ts'
 import type { ConnectionHandle, Geometry } from '../fabric.ts'
+import { shapeOf } from '../geometry.ts'
 import { checked, localNative } from '../native.ts'
 import { LocalConnection } from './connection.ts'
 import { layoutOf, type Side } from './layout.ts'
@@ -19,10 +20,9 @@ export interface LocalHandle extends ConnectionHandle {
 export function openLocal(geometry: Geometry, side: Side, descriptors: LocalDescriptors): LocalHandle {
   const native = localNative()
   const { memory, socket } = descriptors
-  const { outboundBytes, inboundBytes, depth, slotBytes = 0 } = geometry
   const { controlBytes } = layoutOf(geometry, side)
   const id = checked(native.channelOpen(memory, controlBytes, side, socket), 'Cannot open a shared-memory channel')
-  return { fabric: 'local', id, outboundBytes, inboundBytes, depth, slotBytes, side }
+  return { fabric: 'local', id, ...shapeOf(geometry), side }
 }
 
 /** Closes a connection that was never attached. */

@@ -35,10 +35,3 @@ export function freeCells(words: Int32Array, peerLine: number, written: number, 
 export function isAsleep(words: Int32Array, peerLine: number): boolean {
   return orderedLoad(words, peerLine + SLEEP) !== AWAKE
 }
-
-/** Copies the words of the message in a cell, unchecked. */
-export function copyMessage(words: Int32Array, cell: number, received: Int32Array): void {
-  received[0] = words[cell + 1]!
-  received[1] = words[cell + 2]!
-  received[2] = words[cell + 3]!
-}

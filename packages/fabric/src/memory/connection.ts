@@ -78,18 +78,20 @@ export class MemoryConnection implements Connection {
   }
 
   send(slot: number, byteLength: number, ...words: [number, number, number]): boolean {
-    if (this.#state === 'open') checkSend(slot, byteLength, this.#slots)
+    if (this.#state !== 'open') this.#refuse('write')
+    checkSend(slot, byteLength, this.#slots)
     return this.#write(slot * this.#slots.bytes, HEADER_BYTES + byteLength, slot, words)
   }
 
   write(offset: number, byteLength: number, immediate: number): boolean {
-    if (this.#state === 'open') checkWrite(offset, byteLength, this.outbound.byteLength, immediate)
+    if (this.#state !== 'open') this.#refuse('write')
+    checkWrite(offset, byteLength, this.outbound.byteLength, immediate)
     return this.#write(offset, byteLength, immediate, [])
   }
 
   #write(offset: number, byteLength: number, immediate: number, words: readonly number[]): boolean {
     const peer = this.#peer
-    if (this.#state !== 'open' || peer === null) this.#refuse('write')
+    if (peer === null) this.#refuse('write')
     if (peer.#arriving.length >= this.#depth) return false
     if (this.#link.loss > 0 && this.#link.random() < this.#link.loss) {
       this.sever()

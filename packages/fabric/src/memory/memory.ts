@@ -1,4 +1,5 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 
 import { AcceptQueue } from '../accept-queue.ts'
 import { FabricError } from '../errors.ts'
@@ -11,7 +12,7 @@ import type {
   ListenOptions,
   Listener,
 } from '../fabric.ts'
-import { checkGeometry, connectTimeoutMs, mirrored } from '../geometry.ts'
+import { checkGeometry, connectTimeoutMs, mirrored, shapeOf } from '../geometry.ts'
 import type { MemoryConnection } from './connection.ts'
 import { joined, type Link } from './connection.ts'
 
@@ -44,13 +45,7 @@ export function interruptMemory(handle: ConnectionHandle): void {
 }
 
 function isMirrored(theirs: Geometry, ours: Geometry): boolean {
-  const { outboundBytes, inboundBytes, depth, slotBytes = 0 } = mirrored(theirs)
-  return (
-    outboundBytes === ours.outboundBytes &&
-    inboundBytes === ours.inboundBytes &&
-    depth === ours.depth &&
-    slotBytes === (ours.slotBytes ?? 0)
-  )
+  return isDeepStrictEqual(shapeOf(mirrored(theirs)), shapeOf(ours))
 }
 
 /** Both ends in one thread, for tests: keeps all promises of the other fabrics, with configurable latency and loss. */
@@ -120,10 +115,9 @@ class MemoryListener implements Listener {
   }
 
   #handle(connection: MemoryConnection): ConnectionHandle {
-    const { outboundBytes, inboundBytes, depth, slotBytes = 0 } = this.options
     const id = ++lastId
     handles.set(id, { connection, attached: false })
     connection.onClose = () => handles.delete(id)
-    return { fabric: 'memory', id, outboundBytes, inboundBytes, depth, slotBytes }
+    return { fabric: 'memory', id, ...shapeOf(this.options) }
   }
 }

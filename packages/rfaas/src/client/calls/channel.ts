@@ -3,9 +3,8 @@ import { yieldProcessor, type Connection } from '@rfaas/fabric'
 import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { ARRIVALS_PER_LOOK_MAX, SUBMIT_MS_MAX } from '../limits.ts'
 import { FAREWELL, type SlotLayout } from '../../protocol/slots.ts'
+import type { Waiter } from './waiter.ts'
 import { Wire, type RemoteFunction } from './wire.ts'
-
-export type { RemoteFunction } from './wire.ts'
 
 /** Empty polls between two looks at the worker's connection. */
 export const POLLS_PER_LOOK = 64
@@ -18,21 +17,6 @@ export const POLLS_BEFORE_YIELD = 256
 
 /** Attempts to arm in one turn of the event loop. An attempt fails when something has arrived. */
 const ARM_ATTEMPTS_PER_TURN = 8
-
-/** Receives the result of the invocation in a slot. */
-export interface Waiter {
-  /** @param payload the result in the slot's own memory, valid during the call only */
-  settled(payload: Uint8Array): void
-  /** The function threw, or its result cannot be read. */
-  failed(error: RfaasError): void
-  /** The worker is gone without an answer. `error.outcome` says what is known of the invocation. */
-  lost(error: RfaasError): void
-  /**
-   * The worker has drained and did not run the invocation. Returns whether it goes to another worker; if not, it stays
-   * in flight here until the channel is closed, with a reason.
-   */
-  takeBack(): boolean
-}
 
 /** An invocation that the fabric had no room for yet. */
 interface Unsent {
@@ -172,8 +156,8 @@ export class Channel {
    * poll that finds the result. When the worker is gone already, {@link close} tells the waiter the reason.
    */
   invoke(f: RemoteFunction, slot: number, byteLength: number, waiter: Waiter): void {
-    let isSent = false
     if (this.#isClosed) throw this.#lostError('not_run')
+    let isSent = false
     try {
       isSent = this.#unsent.length === 0 && this.#wire.submit(f, slot, byteLength)
     } catch (error) {

@@ -9,7 +9,8 @@ import type { LoadedFunction } from '../../executor/load.ts'
 import { InvocationServer } from '../../executor/server.ts'
 import { isRaw, raw } from '../../functions.ts'
 import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
-import { Channel, type RemoteFunction } from './channel.ts'
+import { Channel } from './channel.ts'
+import type { RemoteFunction } from './wire.ts'
 import { Dispatcher } from './dispatcher.ts'
 
 const gates: PromiseWithResolvers<void>[] = []

@@ -1,5 +1,5 @@
 import { RfaasError } from '../../errors.ts'
-import type { RemoteFunction } from './channel.ts'
+import type { RemoteFunction } from './wire.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Slot } from './slot.ts'
 import type { AnyModule, Calls, Maps, RawFunctionNames } from '../types.ts'

@@ -1,6 +1,7 @@
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { abortedError, onAbort } from './abort.ts'
-import type { Channel, Waiter } from './channel.ts'
+import type { Channel } from './channel.ts'
+import type { Waiter } from './waiter.ts'
 import { rejectWithFrames } from './reject.ts'
 import type { RemoteFunction } from './wire.ts'
 

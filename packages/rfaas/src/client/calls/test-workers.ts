@@ -5,7 +5,8 @@ import { sayFarewell } from '../../executor/farewell.ts'
 import { InvocationServer } from '../../executor/server.ts'
 import { isRaw } from '../../functions.ts'
 import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
-import { Channel, type RemoteFunction } from './channel.ts'
+import { Channel } from './channel.ts'
+import type { RemoteFunction } from './wire.ts'
 
 type Module = Record<string, (...args: never[]) => unknown>
 
