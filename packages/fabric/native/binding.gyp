@@ -8,7 +8,7 @@
   "targets": [
     {
       "target_name": "rfaas_local",
-      "sources": ["local.c", "memory.c", "socket.c", "channel.c", "watch.c"],
+      "sources": ["local.c", "memory.c", "socket.c", "channel.c", "watch.c", "tcp_socket.c", "tcp_connection.c", "tcp_data.c", "tcp_sleep.c"],
     },
     {
       "target_name": "rfaas_libfabric",

@@ -198,12 +198,18 @@ napi_value channelWait(napi_env env, napi_callback_info info) {
   return number(env, result < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0);
 }
 
-void channel_set_waker(int64_t id, waker* w) {
+static void set_waker(int64_t id, waker* w) {
   pthread_mutex_lock(&channels.lock);
   channel* c = table_get(&channels, id);
   if (c) c->waker = w;
   pthread_mutex_unlock(&channels.lock);
 }
+
+static bool is_interrupted(block* flags) {
+  return __atomic_load_n((uint32_t*)flags->data + INTERRUPTED, __ATOMIC_SEQ_CST) != 0;
+}
+
+static const interruptible CHANNEL = {set_waker, is_interrupted};
 
 // (channel, callback) → number of a watch (watch.c) that calls back when the peer rings or is lost, or when we are
 // interrupted; or -errno. Only for the thread that attached the channel, which must stop the watch before it closes the
@@ -211,11 +217,7 @@ void channel_set_waker(int64_t id, waker* w) {
 napi_value channelWatch(napi_env env, napi_callback_info info) {
   ARGS(2);
   channel* c = table_get(&channels, int_of(env, arg[0]));
-  return number(env, c ? watch_start(env, c->socket, arg[1], c->id, c->flags) : -EBADF);
-}
-
-bool channel_is_interrupted(block* flags) {
-  return __atomic_load_n((uint32_t*)flags->data + INTERRUPTED, __ATOMIC_SEQ_CST) != 0;
+  return number(env, c ? watch_start(env, c->socket, arg[1], &CHANNEL, c->id, c->flags) : -EBADF);
 }
 
 // (channel) → 0 or -EBADF. Callable from any thread: sets INTERRUPTED, which our polling side sees, and wakes our

@@ -2,6 +2,7 @@
 // It needs nothing but Linux. src/native.ts declares the same names in the same order.
 #include "local.h"
 #include "memory.h"
+#include "tcp.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -67,7 +68,11 @@ NAPI_MODULE_INIT() {
       EXPORT(channelOpen),    EXPORT(channelAttach), EXPORT(channelFlags), EXPORT(channelRing), EXPORT(channelHear),
       EXPORT(channelWait),    EXPORT(channelWatch), EXPORT(channelInterrupt), EXPORT(channelClose),
       EXPORT(channelPeer),
-      EXPORT(watchStart),     EXPORT(watchReference), EXPORT(watchStop),
+      EXPORT(watchStart),     EXPORT(watchReference), EXPORT(watchWritable), EXPORT(watchStop),
+      EXPORT(tcpListen),      EXPORT(tcpConnect),   EXPORT(socketError),
+      EXPORT(tcpOpen),        EXPORT(tcpAttach),    EXPORT(tcpOutbound),  EXPORT(tcpInbound),  EXPORT(tcpBatch), EXPORT(tcpClose),
+      EXPORT(tcpWrite),       EXPORT(tcpFinish),    EXPORT(tcpFinished),  EXPORT(tcpPoll),
+      EXPORT(tcpWait),        EXPORT(tcpArm),       EXPORT(tcpWatch),     EXPORT(tcpInterrupt), EXPORT(tcpTakeInterrupt), EXPORT(tcpEnded),
       EXPORT(processorYield), EXPORT(dieWithParent), EXPORT(processExit),
   };
   napi_define_properties(env, exports, sizeof names / sizeof *names, names);

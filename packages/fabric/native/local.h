@@ -10,4 +10,4 @@ function socketListen, socketAccept, socketConnect, socketSend, socketReceive, d
 function channelOpen, channelAttach, channelFlags, channelRing, channelHear, channelWait, channelWatch;
 function channelInterrupt, channelClose, channelPeer;
 // watch.c
-function watchStart, watchReference, watchStop;
+function watchStart, watchReference, watchWritable, watchStop;

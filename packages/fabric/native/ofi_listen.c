@@ -1,9 +1,7 @@
 // The listening side. Each request is passed to TypeScript, which knows the secret, before anything is accepted.
+#include "address.h"
 #include "ofi.h"
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 
 int ofi_turn_away(struct fid_pep* pep, struct fi_info* request) {
@@ -13,20 +11,6 @@ int ofi_turn_away(struct fid_pep* pep, struct fi_info* request) {
 
 static bool is_shortage(int error) {
   return error == -FI_ENOMEM || error == -ENFILE || error == -FI_EMFILE || error == -FI_ENOBUFS;
-}
-
-// "IP:port", with brackets around an IPv6 address.
-static void format_address(const struct sockaddr* name, span out) {
-  char ip[INET6_ADDRSTRLEN];
-  if (name->sa_family == AF_INET6) {
-    const struct sockaddr_in6* six = (const struct sockaddr_in6*)name;
-    inet_ntop(AF_INET6, &six->sin6_addr, ip, sizeof ip);
-    snprintf(out.data, out.bytes, "[%s]:%u", ip, ntohs(six->sin6_port));
-  } else {
-    const struct sockaddr_in* four = (const struct sockaddr_in*)name;
-    inet_ntop(AF_INET, &four->sin_addr, ip, sizeof ip);
-    snprintf(out.data, out.bytes, "%s:%u", ip, ntohs(four->sin_port));
-  }
 }
 
 static void listener_free(listener* l) {

@@ -1,4 +1,4 @@
-// Calls a function on the event loop when a descriptor becomes readable. Everything here belongs to one thread, apart
+// Calls a function on the event loop when a descriptor becomes readable or, if asked, writable. Everything here belongs to one thread, apart
 // from waker_send.
 #include "watch.h"
 #include "local.h"
@@ -14,8 +14,9 @@ typedef struct watch {
   napi_async_context context;
   napi_async_cleanup_hook_handle cleanup;
   int64_t id;
-  int64_t channel; // or 0
-  block* flags;    // of the channel
+  const interruptible* kind; // of the object that may be interrupted, or NULL
+  int64_t object;
+  block* flags;
   bool was_interrupted;
   struct watch* next;
 } watch;
@@ -31,9 +32,9 @@ static _Thread_local waker* own_waker;
 
 static void on_waker_closed(uv_handle_t* handle) { free(handle); }
 
-static void waker_release(int64_t channel) {
+static void waker_release(const interruptible* kind, int64_t object) {
   // Unset it first: the waker may be closed below, and no other thread may use it then.
-  channel_set_waker(channel, NULL);
+  kind->set_waker(object, NULL);
   if (--own_waker->watches > 0) return;
   uv_close((uv_handle_t*)&own_waker->async, on_waker_closed);
   own_waker = NULL;
@@ -49,8 +50,8 @@ static void stop(watch* w) {
   for (watch** p = &watches; *p; p = &(*p)->next) {
     if (*p != w) continue;
     *p = w->next;
-    if (w->flags) {
-      waker_release(w->channel);
+    if (w->kind) {
+      waker_release(w->kind, w->object);
       block_release(w->flags);
     }
     napi_delete_reference(w->env, w->callback);
@@ -78,7 +79,7 @@ static void call_back(watch* w) {
   napi_close_handle_scope(env, scope);
 }
 
-static void on_readable(uv_poll_t* poll, int status, int events) { call_back((watch*)poll); }
+static void on_event(uv_poll_t* poll, int status, int events) { call_back((watch*)poll); }
 
 static watch* find(int64_t id) {
   watch* w = watches;
@@ -90,7 +91,7 @@ static watch* find(int64_t id) {
 // call.
 static void on_woken(uv_async_t* async) {
   watch* w;
-  for (w = watches; w; w = w->next) w->was_interrupted = w->flags && channel_is_interrupted(w->flags);
+  for (w = watches; w; w = w->next) w->was_interrupted = w->kind && w->kind->is_interrupted(w->flags);
   for (;;) {
     for (w = watches; w && !w->was_interrupted; w = w->next) continue;
     if (!w) return;
@@ -118,28 +119,29 @@ static int waker_acquire(uv_loop_t* loop) {
 
 void waker_send(waker* w) { uv_async_send(&w->async); }
 
-int64_t watch_start(napi_env env, int fd, napi_value callback, int64_t channel, block* flags) {
+int64_t watch_start(napi_env env, int fd, napi_value callback, const interruptible* kind, int64_t object, block* flags) {
   uv_loop_t* loop;
   napi_value name;
   watch* w = calloc(1, sizeof *w);
   if (!w) return -ENOMEM;
   w->env = env;
   w->id = ++last_id;
-  w->channel = channel;
   napi_get_uv_event_loop(env, &loop);
-  int error = flags ? waker_acquire(loop) : 0;
+  int error = kind ? waker_acquire(loop) : 0;
   if (error == 0) {
     error = uv_poll_init(loop, &w->poll, fd);
-    if (error < 0 && flags) waker_release(channel);
+    if (error < 0 && kind) waker_release(kind, object);
   }
   if (error < 0) {
     free(w);
     return error;
   }
-  if (flags) {
+  if (kind) {
     atomic_fetch_add(&flags->owners, 1);
+    w->kind = kind;
+    w->object = object;
     w->flags = flags;
-    channel_set_waker(channel, own_waker);
+    kind->set_waker(object, own_waker);
   }
   napi_create_string_utf8(env, "rfaas.fabric", NAPI_AUTO_LENGTH, &name);
   napi_async_init(env, NULL, name, &w->context);
@@ -148,7 +150,7 @@ int64_t watch_start(napi_env env, int fd, napi_value callback, int64_t channel, 
   w->next = watches;
   watches = w;
   uv_unref((uv_handle_t*)&w->poll);
-  error = uv_poll_start(&w->poll, UV_READABLE, on_readable);
+  error = uv_poll_start(&w->poll, UV_READABLE, on_event);
   if (error == 0) return w->id;
   stop(w);
   return error;
@@ -158,7 +160,7 @@ int64_t watch_start(napi_env env, int fd, napi_value callback, int64_t channel, 
 // so.
 napi_value watchStart(napi_env env, napi_callback_info info) {
   ARGS(2);
-  return number(env, watch_start(env, (int)int_of(env, arg[0]), arg[1], 0, NULL));
+  return number(env, watch_start(env, (int)int_of(env, arg[0]), arg[1], NULL, 0, NULL));
 }
 
 // (watch, 1 or 0): sets whether the watch keeps the process alive.
@@ -169,6 +171,15 @@ napi_value watchReference(napi_env env, napi_callback_info info) {
   if (int_of(env, arg[1])) uv_ref((uv_handle_t*)&w->poll);
   else uv_unref((uv_handle_t*)&w->poll);
   return number(env, 0);
+}
+
+// (watch, 1 or 0): sets whether it calls back when the descriptor is writable too, which it does not at first.
+napi_value watchWritable(napi_env env, napi_callback_info info) {
+  ARGS(2);
+  watch* w = find(int_of(env, arg[0]));
+  if (!w) return number(env, -EBADF);
+  int events = int_of(env, arg[1]) ? UV_READABLE | UV_WRITABLE : UV_READABLE;
+  return number(env, uv_poll_start(&w->poll, events, on_event));
 }
 
 // (watch): stops it; must be called before its descriptor is closed.

@@ -8,10 +8,13 @@ typedef struct waker waker;
 // May be called by any thread while the waker lives.
 void waker_send(waker* w);
 
-// Calls back when the descriptor is readable and, for a channel (`flags` not NULL), when it was interrupted. Returns
-// the number of the watch or -errno.
-int64_t watch_start(napi_env env, int fd, napi_value callback, int64_t channel, block* flags);
+// What an object offers to be interrupted by any thread while an event loop watches its descriptor.
+typedef struct {
+  // Tells the object, by its number, whom its interrupts must wake; NULL for nobody.
+  void (*set_waker)(int64_t id, waker* w);
+  bool (*is_interrupted)(block* flags);
+} interruptible;
 
-// channel.c
-void channel_set_waker(int64_t id, waker* w);
-bool channel_is_interrupted(block* flags);
+// Calls back when the descriptor is readable and, where `kind` is not NULL, when the object `id`, whose flags are given,
+// is interrupted. Returns the number of the watch or -errno.
+int64_t watch_start(napi_env env, int fd, napi_value callback, const interruptible* kind, int64_t id, block* flags);

@@ -1,9 +1,9 @@
 import { attachLocal, type LocalHandle } from './local/handle.ts'
-import { LibfabricConnection } from './libfabric/connection.ts'
-import { LibfabricFabric } from './libfabric/libfabric.ts'
+import { attachVerbs, LibfabricFabric } from './libfabric/libfabric.ts'
 import { LocalFabric } from './local/local.ts'
 import { attachMemory, interruptMemory, MemoryFabric } from './memory/memory.ts'
 import { libfabricNative, localNative } from './native.ts'
+import { attachTcp, TcpFabric } from './tcp/tcp.ts'
 import type { Connection, ConnectionHandle, Fabric, FabricName } from './fabric.ts'
 
 export { isNeighbour, linkAddresses, rdmaDevices, type LinkAddress, type RdmaDevice } from './addresses.ts'
@@ -22,6 +22,7 @@ export function openFabric(name: FabricName): Fabric {
     case 'local':
       return new LocalFabric()
     case 'tcp':
+      return new TcpFabric()
     case 'verbs':
       return new LibfabricFabric(name)
     case 'memory':
@@ -30,14 +31,14 @@ export function openFabric(name: FabricName): Fabric {
 }
 
 /**
- * Loads what a fabric needs now instead of at its first use. For `tcp` and `verbs` this blocks the thread for a quarter
- * of a second, because libfabric's drivers look for their hardware.
+ * Loads what a fabric needs now instead of at its first use. For `verbs` this blocks the thread for a quarter of a
+ * second, because libfabric's drivers look for their hardware.
  *
  * @throws {FabricError} `unsupported`
  */
 export function prepareFabric(name: FabricName): void {
-  if (name === 'local') localNative()
-  if (name === 'tcp' || name === 'verbs') libfabricNative().ofiProbe(name)
+  if (name === 'local' || name === 'tcp') localNative()
+  if (name === 'verbs') libfabricNative().ofiProbe(name)
 }
 
 /**
@@ -50,8 +51,9 @@ export function attach(handle: ConnectionHandle): Connection {
     case 'local':
       return attachLocal(handle as LocalHandle)
     case 'tcp':
+      return attachTcp(handle)
     case 'verbs':
-      return new LibfabricConnection(handle)
+      return attachVerbs(handle)
     case 'memory':
       return attachMemory(handle)
   }
@@ -67,6 +69,8 @@ export function interrupt(handle: ConnectionHandle): void {
       localNative().channelInterrupt(handle.id)
       return
     case 'tcp':
+      localNative().tcpInterrupt(handle.id)
+      return
     case 'verbs':
       libfabricNative().ofiInterrupt(handle.id)
       return

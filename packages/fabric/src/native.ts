@@ -31,7 +31,27 @@ export interface LocalNative {
   channelPeer(channel: number): number
   watchStart(descriptor: number, onReadable: () => void): number
   watchReference(watch: number, reference: 0 | 1): number
+  watchWritable(watch: number, writable: 0 | 1): number
   watchStop(watch: number): number
+  tcpListen(host: string, addressOut: Uint8Array): number
+  tcpConnect(host: string, port: string): number
+  socketError(descriptor: number): number
+  tcpOpen(socket: number, outboundBytes: number, inboundBytes: number, depth: number): number
+  tcpAttach(connection: number): number
+  tcpOutbound(connection: number): ArrayBuffer | null
+  tcpInbound(connection: number): ArrayBuffer | null
+  tcpBatch(connection: number): ArrayBuffer | null
+  tcpClose(connection: number): number
+  tcpWrite(connection: number, offset: number, byteLength: number, immediate: number): number
+  tcpFinish(connection: number, immediate: number): number
+  tcpFinished(connection: number): number
+  tcpPoll(connection: number): number
+  tcpWait(connection: number, timeoutMs: number): number
+  tcpArm(connection: number): number
+  tcpWatch(connection: number, onReadable: () => void): number
+  tcpInterrupt(connection: number): number
+  tcpTakeInterrupt(connection: number): number
+  tcpEnded(connection: number): number
   processorYield(): number
   dieWithParent(signal: number, parent: number): number
   processExit(code: number): never

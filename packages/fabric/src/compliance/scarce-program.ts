@@ -38,11 +38,11 @@ async function tryPair(timeoutMs: number): Promise<void> {
   const ends: Connection[] = []
   const listener = await fabric.listen({ ...mirrored(SMALL), secret: SECRET, host: spec.host })
   try {
-    const accepting = listener.accept()
-    accepting.then((handle) => ends.push(attach(handle))).catch(() => undefined)
+    const attaching = listener.accept().then(attach)
+    attaching.then((far) => ends.push(far)).catch(() => undefined)
     const near = await fabric.connect(listener.address, { ...SMALL, secret: SECRET, timeoutMs })
     ends.push(near)
-    const far = await Promise.race([accepting.then(() => ends.find((end) => end !== near)!), delay(timeoutMs, null)])
+    const far = await Promise.race([attaching, delay(timeoutMs, null)])
     if (far === null) return
     near.write(0, 16, 5)
     assert.equal(await receive(far, near), 5)

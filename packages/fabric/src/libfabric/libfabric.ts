@@ -1,14 +1,16 @@
 import { FabricError } from '../errors.ts'
-import type { Connection, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
+import type { Connection, ConnectionHandle, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry, connectTimeoutMs, shapeOf } from '../geometry.ts'
 import { systemReason } from '../native.ts'
+import { parseAddress } from '../parse-address.ts'
+import { RemoteConnection } from '../remote/connection.ts'
+import { libfabricCalls } from './calls.ts'
 import { connectAside } from './connect-aside.ts'
-import { LibfabricConnection } from './connection.ts'
 import { establish } from './establish.ts'
 import { greetingOf } from './greeting.ts'
 import { checkLockable } from './locked-memory.ts'
 import { LibfabricListener } from './listener.ts'
-import { parseAddress } from './parse-address.ts'
+
 
 /** Connections over a libfabric provider: `verbs` is RDMA, `tcp` works everywhere. Addresses are `IP:port` or `[IPv6]:port`. */
 export class LibfabricFabric implements Fabric {
@@ -35,6 +37,11 @@ export class LibfabricFabric implements Fabric {
       throw new FabricError('unreachable', `Cannot connect to ${address} over ${this.name}: ${systemReason(id)}`)
     }
     await establish(id, `${address} over ${this.name}`, timeoutMs)
-    return new LibfabricConnection({ fabric: this.name, id, ...shape })
+    return attachVerbs({ fabric: this.name, id, ...shape })
   }
+}
+
+/** @throws {FabricError} `closed`, `system` */
+export function attachVerbs(handle: ConnectionHandle): Connection {
+  return new RemoteConnection(handle, libfabricCalls())
 }

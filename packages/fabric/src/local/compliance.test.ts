@@ -1,6 +1,6 @@
 import { testCompliance } from '../compliance.ts'
 import { checked, localNative } from '../native.ts'
-import { HELLO_BYTES } from './handshake.ts'
+import { HELLO_BYTES } from '../sockets/handshake.ts'
 import { LocalFabric } from './local.ts'
 
 const native = localNative()

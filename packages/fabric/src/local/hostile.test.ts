@@ -13,7 +13,7 @@ import { FabricError } from '../errors.ts'
 import { IMMEDIATE_MAX, type Connection } from '../fabric.ts'
 import { attach } from '../index.ts'
 import { checked, localNative } from '../native.ts'
-import { ACCEPTED, encodeHello, HELLO_BYTES, REFUSED } from './handshake.ts'
+import { ACCEPTED, encodeHello, HELLO_BYTES, REFUSED } from '../sockets/handshake.ts'
 import { AWAKE, BLOCKED, CONSUMED, layoutOf, LINE_WORDS, ON_LOOP, SLEEP } from './layout.ts'
 import { LocalFabric } from './local.ts'
 

@@ -8,29 +8,22 @@ import {
   type WaitResult,
 } from '../fabric.ts'
 import { checkSend, checkWrite, slotsOf, wordsOf, type Slots } from '../geometry.ts'
-import {
-  checked,
-  libfabricNative,
-  localNative,
-  systemReason,
-  type LibfabricNative,
-  type LocalNative,
-} from '../native.ts'
-import { SLEEP_MS_MAX } from '../sleep.ts'
 import { copyMessage, putMessage } from '../message.ts'
+import { checked, localNative, systemReason, type LocalNative } from '../native.ts'
+import { SLEEP_MS_MAX } from '../sleep.ts'
 import { Waker } from '../waker.ts'
 import { watchedDescriptor } from '../watched.ts'
+import { BATCH, type RemoteCalls } from './calls.ts'
 
 const EAGAIN = -11
 const ENOTCONN = -107
 const ETIMEDOUT = -110
-/** How often `arm` tries at most while the provider has something to do first. */
+const EBADF = -9
+/** How often `arm` tries at most while the fabric has something to do first. */
 const LOOKS_MAX = 64
-/** Words of a batch; the word after them says that we were interrupted (native/ofi.h). */
-const BATCH = 64
 
-/** A connection over a libfabric provider. Writes go out as RDMA writes with immediate. */
-export class LibfabricConnection implements Connection {
+/** A connection between hosts: the native side keeps the queues, and gives immediates in batches. */
+export class RemoteConnection implements Connection {
   readonly fabric: 'tcp' | 'verbs'
   readonly outbound: ArrayBuffer
   readonly inbound: ArrayBuffer
@@ -38,7 +31,7 @@ export class LibfabricConnection implements Connection {
   readonly wakes = 0
   onReady: (() => void) | null = null
 
-  readonly #native: LibfabricNative
+  readonly #calls: RemoteCalls
   readonly #loop: LocalNative
   readonly #id: number
   readonly #windowBytes: number
@@ -51,23 +44,31 @@ export class LibfabricConnection implements Connection {
   #batchCount = 0
   #state: ConnectionState = 'open'
   readonly #waker = new Waker()
+  /** The number of the watch that the waker stops. */
+  #watch = 0
+  /** Whether that watch calls back also when there is room to send. */
+  #watchesRoom = false
   /** Whether arrivals make the watched descriptor readable. */
   #ringing = false
   #rearming = false
 
-  /** @throws {FabricError} `closed` when the handle's connection is closed or was attached before */
-  constructor(handle: ConnectionHandle) {
+  /**
+   * @throws {FabricError} `closed` when the handle's connection is closed or was attached before; `system`, and then it
+   * is closed
+   */
+  constructor(handle: ConnectionHandle, calls: RemoteCalls) {
     this.fabric = handle.fabric as 'tcp' | 'verbs'
-    this.#native = libfabricNative()
+    this.#calls = calls
     this.#loop = localNative()
     this.#id = handle.id
     this.#windowBytes = handle.outboundBytes
-    checked(this.#native.ofiAttach(handle.id), `Cannot attach connection ${handle.id}`, 'closed')
-    const outbound = this.#native.ofiOutbound(handle.id)
-    const inbound = this.#native.ofiInbound(handle.id)
-    const batch = this.#native.ofiBatch(handle.id)
+    const attached = calls.attach(handle.id)
+    checked(attached, `Cannot attach connection ${handle.id}`, attached === EBADF ? 'closed' : 'system')
+    const outbound = calls.outbound(handle.id)
+    const inbound = calls.inbound(handle.id)
+    const batch = calls.batch(handle.id)
     if (outbound === null || inbound === null || batch === null) {
-      this.#native.ofiClose(handle.id)
+      calls.close(handle.id)
       throw new FabricError('system', `Cannot attach connection ${handle.id}: its windows cannot be shown`)
     }
     this.outbound = outbound
@@ -88,28 +89,28 @@ export class LibfabricConnection implements Connection {
     checkSend(slot, byteLength, this.#slotsOut)
     const offset = slot * this.#slotsOut.bytes
     putMessage(this.#wordsOut, offset / 4, word0, word1, word2)
-    return this.#sent(this.#native.ofiWrite(this.#id, offset, HEADER_BYTES + byteLength, slot))
+    return this.#sent(this.#calls.write(this.#id, offset, HEADER_BYTES + byteLength, slot))
   }
 
   write(offset: number, byteLength: number, immediate: number): boolean {
     if (this.#state !== 'open') this.#refuse('write')
     checkWrite(offset, byteLength, this.#windowBytes, immediate)
-    return this.#sent(this.#native.ofiWrite(this.#id, offset, byteLength, immediate))
+    return this.#sent(this.#calls.write(this.#id, offset, byteLength, immediate))
   }
 
   finish(immediate: number): boolean {
     if (this.#state !== 'open') this.#refuse('finish')
     checkWrite(0, 0, this.#windowBytes, immediate)
-    return this.#sent(this.#native.ofiFinish(this.#id, immediate))
+    return this.#sent(this.#calls.finish(this.#id, immediate))
   }
 
   get isDelivered(): boolean {
-    return this.#native.ofiFinished(this.#id) === 1
+    return this.#calls.finished(this.#id) === 1
   }
 
   #sent(result: number): boolean {
-    if (result === 0) {
-      if (this.#waker.isArmed && !this.#rearming) this.#rearm()
+    if (result >= 0) {
+      if (result > 0 && this.#waker.isArmed && !this.#rearming) this.#rearm()
       return true
     }
     if (result === EAGAIN) return false
@@ -130,8 +131,8 @@ export class LibfabricConnection implements Connection {
 
   takeInterrupt(): boolean {
     if (this.#state === 'closed') this.#refuse('take an interrupt')
-    if (Atomics.load(this.#batch, BATCH) === 0) return false
-    this.#native.ofiTakeInterrupt(this.#id)
+    if (!this.#isInterrupted) return false
+    this.#calls.takeInterrupt(this.#id)
     return true
   }
 
@@ -146,7 +147,7 @@ export class LibfabricConnection implements Connection {
       if (this.#state === 'lost') return 'lost'
       if (!(leftMs > 0)) return 'timeout'
       // May return early: the descriptor is readable whenever the provider wants to make progress.
-      const result = this.#native.ofiWait(this.#id, Math.min(leftMs, SLEEP_MS_MAX))
+      const result = this.#calls.wait(this.#id, Math.min(leftMs, SLEEP_MS_MAX))
       if (result !== ETIMEDOUT) checked(result, 'Cannot wait')
     }
   }
@@ -154,20 +155,20 @@ export class LibfabricConnection implements Connection {
   arm(): boolean {
     if (this.#state === 'closed') this.#refuse('arm')
     this.#waker.disarm()
+    let result: number
     for (let looks = 1; ; looks++) {
-      if (this.#fill() || Atomics.load(this.#batch, BATCH) !== 0 || this.#state === 'lost') return false
-      const result = this.#native.ofiArm(this.#id)
-      if (result === 0) break
+      if (this.#fill() || this.#isInterrupted || this.#state === 'lost') return false
+      result = this.#calls.arm(this.#id)
+      if (result >= 0) break
       if (result === ENOTCONN) this.#state = 'lost'
       else if (result !== EAGAIN) checked(result, 'Cannot arm a connection')
       // A peer that keeps sending without an immediate must not keep us in this loop.
       else if (looks === LOOKS_MAX) return false
     }
     this.#ringing = true
-    if (!this.#waker.isWatching) {
-      const watch = this.#loop.watchStart(this.#native.ofiDescriptor(this.#id), () => this.#readable())
-      this.#waker.watch(watchedDescriptor(this.#loop, checked(watch, 'Cannot watch a connection')))
-    }
+    this.#watchFor(result === 1)
+    // An interrupt that came before the watch could not call it back.
+    if (this.#isInterrupted) return false
     this.#waker.arm()
     return true
   }
@@ -191,10 +192,14 @@ export class LibfabricConnection implements Connection {
     this.#batchNext = this.#batchCount = 0
     this.#unwatch()
     // Close first: the provider must not send from or receive into the windows once they are detached.
-    this.#native.ofiClose(this.#id)
+    this.#calls.close(this.#id)
     for (const buffer of [this.outbound, this.inbound, this.#batch.buffer as ArrayBuffer]) {
       this.#loop.memoryDetach(buffer)
     }
+  }
+
+  get #isInterrupted(): boolean {
+    return Atomics.load(this.#batch, BATCH) !== 0
   }
 
   /**
@@ -202,12 +207,26 @@ export class LibfabricConnection implements Connection {
    */
   #fill(): boolean {
     if (this.#batchNext < this.#batchCount) return true
-    const count = this.#native.ofiPoll(this.#id)
+    const count = this.#calls.poll(this.#id)
     if (count < 0) this.#state = 'lost'
     if (count <= 0) return false
     this.#batchCount = count
     this.#batchNext = 0
     return true
+  }
+
+  #watchFor(room: boolean): void {
+    if (!this.#waker.isWatching) {
+      this.#watch = checked(
+        this.#calls.watch(this.#id, () => this.#readable()),
+        'Cannot watch a connection',
+      )
+      this.#watchesRoom = false
+      this.#waker.watch(watchedDescriptor(this.#loop, this.#watch))
+    }
+    if (room === this.#watchesRoom) return
+    this.#watchesRoom = room
+    this.#loop.watchWritable(this.#watch, room ? 1 : 0)
   }
 
   #readable(): void {
@@ -236,7 +255,7 @@ export class LibfabricConnection implements Connection {
 
   /** Stops arrivals from making the descriptor readable, which costs their sender. */
   #quiet(): void {
-    if (this.#ringing) this.#native.ofiDisarm(this.#id)
+    if (this.#ringing) this.#calls.quiet(this.#id)
     this.#ringing = false
   }
 

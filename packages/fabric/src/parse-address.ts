@@ -1,7 +1,7 @@
-import { FabricError } from '../errors.ts'
+import { FabricError } from './errors.ts'
 
 /**
- * Splits `IP:port` or `[IPv6]:port` as libfabric wants it.
+ * Splits `IP:port` or `[IPv6]:port` , both as text.
  *
  * @throws {FabricError} `invalid_argument`
  */

@@ -1,0 +1,119 @@
+// The life cycle of a connection over TCP: opened, attached, closed.
+#include "tcp.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+table tcp_connections = TABLE_INIT;
+
+static _Thread_local tcp_bell* own_bell;
+
+// Adds a user of the thread's bell, which is created when there is none yet. NULL with errno set on failure.
+static tcp_bell* bell_acquire(void) {
+  if (!own_bell) {
+    int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (event < 0) return NULL;
+    own_bell = calloc(1, sizeof *own_bell);
+    if (!own_bell) {
+      close(event);
+      errno = ENOMEM;
+      return NULL;
+    }
+    own_bell->event = event;
+  }
+  own_bell->users++;
+  return own_bell;
+}
+
+static void bell_release(void) {
+  if (--own_bell->users > 0) return;
+  close(own_bell->event);
+  free(own_bell);
+  own_bell = NULL;
+}
+
+static void connection_free(tcp_connection* c) {
+  close(c->socket);
+  if (c->bell) bell_release();
+  if (c->outbound) block_release(c->outbound);
+  if (c->inbound) block_release(c->inbound);
+  if (c->batch) block_release(c->batch);
+  free(c->queue);
+  free(c->staged);
+  free(c);
+}
+
+// Frees the connection of a thread that ends without closing it: the peer must see the connection end.
+static void on_thread_end(void* c) {
+  table_remove(&tcp_connections, ((tcp_connection*)c)->id);
+  connection_free(c);
+}
+
+// (connected socket, outbound bytes, inbound bytes, depth) → number of the connection, or -errno. Takes ownership of the
+// socket, even when it fails.
+napi_value tcpOpen(napi_env env, napi_callback_info info) {
+  ARGS(4);
+  tcp_connection* c = calloc(1, sizeof *c);
+  if (!c) abort();
+  int yes = 1;
+  c->socket = (int)int_of(env, arg[0]);
+  c->depth = (uint32_t)int_of(env, arg[3]);
+  errno = ENOMEM;
+  c->queue = calloc(c->depth, sizeof *c->queue);
+  c->staged = malloc(TCP_STAGED_BYTES);
+  bool is_open = c->queue && c->staged && (c->outbound = block_map(-1, 0, (size_t)int_of(env, arg[1]))) &&
+                 (c->inbound = block_map(-1, 0, (size_t)int_of(env, arg[2]))) &&
+                 (c->batch = block_map(-1, 0, (TCP_BATCH + 1) * sizeof(uint32_t))) &&
+                 // A message leaves at once, also while the peer has not confirmed the one before.
+                 setsockopt(c->socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0;
+  int error = is_open ? 0 : -errno;
+  if (!error) c->id = table_add(&tcp_connections, c);
+  if (c->id) return number(env, c->id);
+  connection_free(c);
+  return number(env, error ? error : -ENOMEM);
+}
+
+// (connection) → 0; -EBADF when it is closed or was attached before; another -errno, and then it is closed. From now on
+// it belongs to the calling thread and ends with it.
+napi_value tcpAttach(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  int64_t id = int_of(env, arg[0]);
+  int error = 0;
+  pthread_mutex_lock(&tcp_connections.lock);
+  tcp_connection* c = table_get(&tcp_connections, id);
+  if (!c || c->bell) error = -EBADF;
+  else if (!(c->bell = bell_acquire())) error = -errno;
+  pthread_mutex_unlock(&tcp_connections.lock);
+  if (!error) {
+    napi_add_env_cleanup_hook(env, on_thread_end, c);
+  } else if (error != -EBADF) {
+    table_remove(&tcp_connections, id);
+    connection_free(c);
+  }
+  return number(env, error);
+}
+
+#define BUFFER_OF(name, field)                                                                                         \
+  napi_value name(napi_env env, napi_callback_info info) {                                                             \
+    ARGS(1);                                                                                                           \
+    tcp_connection* c = table_get(&tcp_connections, int_of(env, arg[0]));                                              \
+    return c ? block_buffer(env, c->field) : null_value(env);                                                          \
+  }
+
+// (connection) → ArrayBuffer or null.
+BUFFER_OF(tcpOutbound, outbound)
+BUFFER_OF(tcpInbound, inbound)
+BUFFER_OF(tcpBatch, batch)
+
+// (connection): only for the thread that attached it, or while it is not attached. The peer sees the socket end.
+napi_value tcpClose(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  tcp_connection* c = table_remove(&tcp_connections, int_of(env, arg[0]));
+  if (!c) return number(env, -EBADF);
+  if (c->bell) napi_remove_env_cleanup_hook(env, on_thread_end, c);
+  connection_free(c);
+  return number(env, 0);
+}

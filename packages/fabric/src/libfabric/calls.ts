@@ -1,0 +1,27 @@
+import { libfabricNative, localNative, type LibfabricNative, type LocalNative } from '../native.ts'
+import type { RemoteCalls } from '../remote/calls.ts'
+
+let calls: RemoteCalls | null = null
+
+/** What a {@link RemoteConnection} calls over libfabric. @throws {FabricError} `unsupported` */
+export function libfabricCalls(): RemoteCalls {
+  calls ??= bind(libfabricNative(), localNative())
+  return calls
+}
+
+const bind = (native: LibfabricNative, loop: LocalNative): RemoteCalls => ({
+  attach: native.ofiAttach,
+  outbound: native.ofiOutbound,
+  inbound: native.ofiInbound,
+  batch: native.ofiBatch,
+  close: native.ofiClose,
+  write: native.ofiWrite,
+  finish: native.ofiFinish,
+  finished: native.ofiFinished,
+  poll: native.ofiPoll,
+  wait: native.ofiWait,
+  arm: native.ofiArm,
+  quiet: native.ofiDisarm,
+  watch: (connection, onReadable) => loop.watchStart(native.ofiDescriptor(connection), onReadable),
+  takeInterrupt: native.ofiTakeInterrupt,
+})

@@ -1,0 +1,27 @@
+import { localNative, type LocalNative } from '../native.ts'
+import type { RemoteCalls } from '../remote/calls.ts'
+
+let calls: RemoteCalls | null = null
+
+/** What a {@link RemoteConnection} calls over TCP. @throws {FabricError} `unsupported` */
+export function tcpCalls(): RemoteCalls {
+  calls ??= bind(localNative())
+  return calls
+}
+
+const bind = (native: LocalNative): RemoteCalls => ({
+  attach: native.tcpAttach,
+  outbound: native.tcpOutbound,
+  inbound: native.tcpInbound,
+  batch: native.tcpBatch,
+  close: native.tcpClose,
+  write: native.tcpWrite,
+  finish: native.tcpFinish,
+  finished: native.tcpFinished,
+  poll: native.tcpPoll,
+  wait: native.tcpWait,
+  arm: native.tcpArm,
+  quiet: () => {},
+  watch: native.tcpWatch,
+  takeInterrupt: native.tcpTakeInterrupt,
+})
