@@ -74,7 +74,7 @@ function nodeMissing() {
   return !(parseInt(version, 10) >= NODE_MAJOR)
 }
 
-const addonsMissing = () => !isBuilt('rfaas_local') || !isBuilt('rfaas_libfabric')
+const addonsMissing = () => !isBuilt('rfaas_host') || !isBuilt('rfaas_verbs')
 
 /** @returns {string[]} Debian's names of what building the addons needs and this machine lacks */
 function systemPackagesMissing() {
@@ -136,7 +136,7 @@ function setUp() {
     step('building the addons (node-gyp)', [() => run(node, [builder])])
     // The compiler found libfabric, binding.gyp did not.
     if (addonsMissing())
-      fail('Cannot build rfaas_libfabric: libfabric is neither in /usr/include nor known to pkg-config.')
+      fail('Cannot build rfaas_verbs: libfabric is neither in /usr/include nor known to pkg-config.')
   }
 }
 

@@ -292,6 +292,7 @@ test('doctor finds what this machine has, for programs and for people', async ()
     'native addon',
     'bundler',
     'fabric local',
+    'fabric tcp',
     'libfabric',
     '/dev/shm',
     'memlock',

@@ -44,7 +44,7 @@ describe('setup', { timeout: 280_000 }, () => {
     const output = both.map((each) => each.output).join('')
     assert.equal(output.match(/installing npm packages/g)?.length, 1, output)
     assert.equal(output.match(/building the addons/g)?.length, 1, output)
-    assert.ok(existsSync(join(copy, 'packages/fabric/native/build/Release/rfaas_local.node')))
+    assert.ok(existsSync(join(copy, 'packages/fabric/native/build/Release/rfaas_host.node')))
   })
 
   it('is silent and quick when nothing is to be done', async () => {
@@ -54,7 +54,7 @@ describe('setup', { timeout: 280_000 }, () => {
   })
 
   it('builds the addons again when their sources have changed, and nothing else', async () => {
-    appendFileSync(join(copy, 'packages/fabric/native/local.c'), '/* changed */\n')
+    appendFileSync(join(copy, 'packages/fabric/native/host.c'), '/* changed */\n')
     const { status, output } = await setUp()
     assert.match(output, /^set-up: building the addons \(node-gyp\) … \d+\.\d s\n$/)
     assert.equal(status, 0)

@@ -35,7 +35,7 @@ export function machineFacts(): MachineFacts {
     clocksource: readLine('/sys/devices/system/clocksource/clocksource0/current_clocksource'),
     kernel: os.release(),
     node: process.version,
-    libfabric: fabricFacts().libfabric.version,
+    libfabric: fabricFacts().libfabric,
     loadAverage: Math.round(os.loadavg()[0]! * 100) / 100,
   }
 }

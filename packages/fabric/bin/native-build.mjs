@@ -22,7 +22,7 @@ function sourcesHash() {
 }
 
 /**
- * @param {'rfaas_local' | 'rfaas_libfabric'} addon
+ * @param {'rfaas_host' | 'rfaas_verbs'} addon
  * @returns {boolean} whether it is built from the sources as they are now
  */
 export function isBuilt(addon) {
@@ -37,7 +37,7 @@ function headersPrefix() {
 }
 
 /**
- * Builds both addons; rfaas_libfabric is left out where libfabric's headers are absent. Takes about 5 s.
+ * Builds both addons; rfaas_verbs is left out where libfabric's headers are absent. Takes about 5 s.
  *
  * @param {'inherit' | 'pipe'} output where the compiler's words go
  * @returns {{ ok: boolean, output: string }}

@@ -7,16 +7,16 @@
   },
   "targets": [
     {
-      "target_name": "rfaas_local",
-      "sources": ["local.c", "memory.c", "socket.c", "channel.c", "watch.c", "tcp_socket.c", "tcp_connection.c", "tcp_data.c", "tcp_sleep.c"],
+      "target_name": "rfaas_host",
+      "sources": ["host.c", "memory.c", "socket.c", "channel.c", "watch.c", "tcp_socket.c", "tcp_connection.c", "tcp_data.c", "tcp_sleep.c"],
     },
     {
-      "target_name": "rfaas_libfabric",
+      "target_name": "rfaas_verbs",
       "conditions": [
         [
           "\"<!(test -e /usr/include/rdma/fabric.h || pkg-config --exists libfabric && echo yes || echo no)\"==\"yes\"",
           {
-            "sources": ["libfabric.c", "memory.c", "ofi_provider.c", "ofi_listen.c", "ofi_connection.c", "ofi_data.c", "ofi_sleep.c", "ofi_peer.c", "ofi_patience.c"],
+            "sources": ["verbs.c", "memory.c", "ofi_provider.c", "ofi_listen.c", "ofi_connection.c", "ofi_data.c", "ofi_sleep.c", "ofi_peer.c"],
             "libraries": ["-lfabric"],
           },
           {"type": "none"},

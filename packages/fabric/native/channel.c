@@ -5,7 +5,7 @@
 // dropped when there is no room, because then the peer has bytes to read already. One thread per process watches the
 // sockets, so that a peer's death sets a flag for every thread that polls, and wakes every thread that sleeps.
 #include "hangup.h"
-#include "local.h"
+#include "host.h"
 #include "memory.h"
 #include "table.h"
 #include "watch.h"

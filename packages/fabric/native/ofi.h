@@ -1,5 +1,5 @@
 // One connection over libfabric: a FI_EP_MSG endpoint (a reliable connection, as an RDMA queue pair) with a domain,
-// a completion queue and an event queue of its own, used by one thread at a time.
+// a completion queue and an event queue of its own, used by one thread at a time. The provider is verbs.
 #pragma once
 #include "memory.h"
 #include "napi.h"
@@ -10,7 +10,6 @@
 #include <rdma/fi_endpoint.h>
 #include <rdma/fi_errno.h>
 #include <rdma/fi_rma.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #define OFI_VERSION FI_VERSION(1, 17)
@@ -24,11 +23,6 @@ enum { BATCH = 64 };
 // Most receives that immediates have consumed and that are not posted again yet: one poll may add a batch to a batch
 // that is owed.
 enum { RECEIVES_OWED_MAX = 2 * BATCH };
-
-// Most descriptors that one connection sleeps on: those of its provider, connection events, the interrupt.
-enum { SLEEP_FDS = 16 };
-// The first of them are connection events and the interrupt, which no arrival makes readable.
-enum { QUIET_FDS = 2 };
 
 typedef struct {
   uint64_t base;
@@ -61,15 +55,13 @@ typedef struct {
   uint32_t held_count;
   uint32_t receives_owed; // receives that immediates have consumed and that are not posted again yet
   uint32_t empty_polls;
-  struct pollfd watched[SLEEP_FDS]; // what the epoll descriptor watches
-  int watched_count;
   int epoll;
   int interrupt_event;
   int64_t id;
   atomic_bool attached;
   bool is_enabled;
   bool posts_receives;
-  bool lists_waits; // the completion queue lists its descriptors instead of having one of its own
+  bool rings; // the epoll descriptor watches the completion queue
   bool finished; // the last write of this side, and so every earlier one, has left the provider
   bool lost;
 } connection;
@@ -87,26 +79,22 @@ extern table ofi_connections;
 extern table ofi_listeners;
 
 // The provider's info for an endpoint at (or to) host:port, or NULL with *error set.
-struct fi_info* ofi_info(const char* provider, const char* host, const char* port, uint64_t flags, int* error);
+struct fi_info* ofi_info(const char* host, const char* port, uint64_t flags, int* error);
 struct fid_fabric* ofi_fabric(struct fi_info* info, int* error);
 int ofi_descriptor_of(struct fid* object);
-// Opens the completion queue of a connection whose domain is open.
-int ofi_open_queue(connection* c, size_t size);
 // Takes ownership of `info` and of its request's handle. On failure returns NULL with *error set; then `info` stays the
 // caller's, and so does the handle unless it is NULL.
 connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, int64_t outbound_bytes,
                                int64_t inbound_bytes, int64_t depth, int* error);
 void ofi_connection_free(connection* c);
 remote_window ofi_own_window(connection* c);
-// Bounds how long a peer's greeting may block a listener at this address.
-void ofi_bound_greetings(const struct sockaddr* name, size_t name_bytes);
 // Rejects the peer of a request, with a word that tells this from a connection that failed by itself.
 int ofi_turn_away(struct fid_pep* pep, struct fi_info* request);
 // Posts `count` receives, for providers that need one for each immediate.
 int ofi_post_receives(connection* c, int64_t count);
 // Reads the event queue and sets `lost` when the peer is gone.
 void ofi_read_events(connection* c);
-// Makes the epoll descriptor watch connection events and interrupts only. Returns 0 or an error.
+// Makes the epoll descriptor watch connection events and interrupts. Returns 0 or an error.
 int ofi_watch_events(connection* c);
 
 // ofi_provider.c

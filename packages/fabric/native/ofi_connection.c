@@ -42,11 +42,12 @@ connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, 
     if (info->tx_attr->size < (size_t)depth) info->tx_attr->size = (size_t)depth;
   }
   struct fi_eq_attr eq_attr = {.size = 16, .wait_obj = FI_WAIT_FD};
+  // Every write takes an entry of the completion queue until it is read, even a write that asks for no completion.
+  struct fi_cq_attr cq_attr = {
+      .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_FD, .size = info->tx_attr->size + (size_t)receives};
   if (!*error) *error = fi_domain(fabric, info, &c->domain, NULL);
   if (!*error) *error = fi_eq_open(fabric, &eq_attr, &c->eq, NULL);
-  // Over verbs every write takes an entry of the completion queue until it is read, even a write that asks for no
-  // completion.
-  if (!*error) *error = ofi_open_queue(c, info->tx_attr->size + (size_t)receives);
+  if (!*error) *error = fi_cq_open(c->domain, &cq_attr, &c->cq, NULL);
   if (!*error) *error = register_window(c, c->outbound, FI_WRITE, &c->outbound_mr);
   if (!*error) *error = register_window(c, c->inbound, FI_REMOTE_WRITE, &c->inbound_mr);
   // After everything that takes descriptors and memory: a failure before this point can be retried with the same
@@ -67,7 +68,7 @@ connection* ofi_connection_new(struct fid_fabric* fabric, struct fi_info* info, 
 }
 
 void ofi_connection_free(connection* c) {
-  // The tcp provider crashes when an endpoint that has no queues yet is shut down.
+  // An endpoint that has no queues yet must not be shut down.
   if (c->is_enabled) fi_shutdown(c->ep, 0);
   if (c->ep) fi_close(&c->ep->fid);
   if (c->outbound_mr) fi_close(&c->outbound_mr->fid);
@@ -89,24 +90,23 @@ remote_window ofi_own_window(connection* c) {
   return (remote_window){.base = by_address ? (uint64_t)(uintptr_t)c->inbound->data : 0, .key = fi_mr_key(c->inbound_mr)};
 }
 
-// (provider, host, port, greeting, outbound bytes, inbound bytes, depth) → number of the connection, to be established.
+// (host, port, greeting, outbound bytes, inbound bytes, depth) → number of the connection, to be established.
 napi_value ofiConnect(napi_env env, napi_callback_info info) {
-  ARGS(7);
-  char provider[64], host[128], port[16];
+  ARGS(6);
+  char host[128], port[16];
   int error;
-  string_of(env, arg[0], provider, sizeof provider);
-  string_of(env, arg[1], host, sizeof host);
-  string_of(env, arg[2], port, sizeof port);
-  span greeting = span_of(env, arg[3]);
+  string_of(env, arg[0], host, sizeof host);
+  string_of(env, arg[1], port, sizeof port);
+  span greeting = span_of(env, arg[2]);
   if (greeting.bytes != GREETING_BYTES) return number(env, -FI_EINVAL);
-  struct fi_info* to = ofi_info(provider, host, port, 0, &error);
+  struct fi_info* to = ofi_info(host, port, 0, &error);
   if (!to) return number(env, error);
   struct fid_fabric* fabric = ofi_fabric(to, &error);
   if (!fabric) {
     fi_freeinfo(to);
     return number(env, error);
   }
-  connection* c = ofi_connection_new(fabric, to, int_of(env, arg[4]), int_of(env, arg[5]), int_of(env, arg[6]), &error);
+  connection* c = ofi_connection_new(fabric, to, int_of(env, arg[3]), int_of(env, arg[4]), int_of(env, arg[5]), &error);
   if (!c) {
     fi_freeinfo(to);
     return number(env, error);

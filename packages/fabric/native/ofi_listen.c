@@ -24,21 +24,20 @@ static void listener_free(listener* l) {
   free(l);
 }
 
-// (provider, host, address: Uint8Array, filled with "IP:port" or "[IP]:port" and a zero) → number of the listener or an
+// (host, address: Uint8Array, filled with "IP:port" or "[IP]:port" and a zero) → number of the listener or an
 // error.
 napi_value ofiListen(napi_env env, napi_callback_info info) {
-  ARGS(3);
-  char provider[64], host[128];
+  ARGS(2);
+  char host[128];
   int error;
-  string_of(env, arg[0], provider, sizeof provider);
-  string_of(env, arg[1], host, sizeof host);
-  span address = span_of(env, arg[2]);
+  string_of(env, arg[0], host, sizeof host);
+  span address = span_of(env, arg[1]);
   listener* l = calloc(1, sizeof *l);
   if (!l) return number(env, -FI_ENOMEM);
   struct fi_eq_attr eq_attr = {.size = 64, .wait_obj = FI_WAIT_FD};
   struct sockaddr_storage name;
   size_t name_bytes = sizeof name;
-  l->info = ofi_info(provider, host, NULL, FI_SOURCE, &error);
+  l->info = ofi_info(host, NULL, FI_SOURCE, &error);
   if (!error) l->fabric = ofi_fabric(l->info, &error);
   if (!error) error = fi_passive_ep(l->fabric, l->info, &l->pep, NULL);
   if (!error) error = fi_eq_open(l->fabric, &eq_attr, &l->eq, NULL);
@@ -50,7 +49,6 @@ napi_value ofiListen(napi_env env, napi_callback_info info) {
     listener_free(l);
     return number(env, error ? error : -FI_ENOMEM);
   }
-  ofi_bound_greetings((struct sockaddr*)&name, name_bytes);
   format_address((struct sockaddr*)&name, address);
   return number(env, id);
 }

@@ -1,5 +1,5 @@
-// What we require of a provider, in one place. Portable between tcp and verbs: immediates of 4 bytes, posted receives
-// where the provider wants them, keys that the provider chooses or that cannot be guessed.
+// What we require of a provider, in one place: immediates of 4 bytes, posted receives where the provider wants them, keys
+// that the provider chooses or that cannot be guessed.
 #include "ofi.h"
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,9 @@
 table ofi_connections = TABLE_INIT;
 table ofi_listeners = TABLE_INIT;
 
-struct fi_info* ofi_info(const char* provider, const char* host, const char* port, uint64_t flags, int* error) {
+static const char PROVIDER[] = "verbs";
+
+struct fi_info* ofi_info(const char* host, const char* port, uint64_t flags, int* error) {
   struct fi_info* hints = fi_allocinfo();
   struct fi_info* info = NULL;
   if (!hints) {
@@ -24,12 +26,12 @@ struct fi_info* ofi_info(const char* provider, const char* host, const char* por
   hints->domain_attr->cq_data_size = 4;
   // An IPv6 address has colons; without a host any address will do.
   hints->addr_format = host && strchr(host, ':') ? FI_SOCKADDR_IN6 : FI_SOCKADDR_IN;
-  hints->fabric_attr->prov_name = strdup(provider);
+  hints->fabric_attr->prov_name = strdup(PROVIDER);
   *error = fi_getinfo(OFI_VERSION, host, port, flags, hints, &info);
   fi_freeinfo(hints);
-  // Skip layered providers ("tcp;ofi_rxm"): they were not asked for.
+  // Skip layered providers ("verbs;ofi_rxm"): they were not asked for.
   struct fi_info* exact = info;
-  while (exact && strcmp(exact->fabric_attr->prov_name, provider) != 0) exact = exact->next;
+  while (exact && strcmp(exact->fabric_attr->prov_name, PROVIDER) != 0) exact = exact->next;
   struct fi_info* result = exact ? fi_dupinfo(exact) : NULL;
   if (info) fi_freeinfo(info);
   if (!*error && !result) *error = -FI_ENODATA;
@@ -73,13 +75,10 @@ napi_value ofiReason(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
-// (provider) → 0 when it can be used here, else a negative error.
+// () → 0 when RDMA can be used here, else a negative error.
 napi_value ofiProbe(napi_env env, napi_callback_info info) {
-  ARGS(1);
-  char provider[64];
   int error;
-  string_of(env, arg[0], provider, sizeof provider);
-  struct fi_info* found = ofi_info(provider, NULL, NULL, 0, &error);
+  struct fi_info* found = ofi_info(NULL, NULL, 0, &error);
   if (found) fi_freeinfo(found);
   return number(env, error);
 }

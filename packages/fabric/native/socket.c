@@ -1,7 +1,7 @@
 // Unix sockets in the abstract namespace: no file, so a kill leaves nothing behind. They carry a greeting and
 // descriptors once; afterwards they carry the peer's rings, and an open socket means that the peer lives. All are
 // non-blocking.
-#include "local.h"
+#include "host.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

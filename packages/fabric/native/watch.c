@@ -1,7 +1,7 @@
 // Calls a function on the event loop when a descriptor becomes readable or, if asked, writable. Everything here belongs to one thread, apart
 // from waker_send.
 #include "watch.h"
-#include "local.h"
+#include "host.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -8,7 +8,7 @@ import fc from 'fast-check'
 
 import { attach, openFabric, type Fabric, type Listener } from './index.ts'
 import { receive } from './compliance/drive.ts'
-import { localNative } from './native.ts'
+import { hostNative } from './native.ts'
 
 const seed = Number(process.env['RFAAS_SEED'] ?? Date.now() & 0x7fffffff)
 const GEOMETRY = { outboundBytes: 4096, inboundBytes: 4096, depth: 4 }
@@ -100,7 +100,7 @@ describe(`a listener among strangers (seed ${seed})`, { timeout: 60_000 }, () =>
   })
 
   it('over local', async () => {
-    const native = localNative()
+    const native = hostNative()
     const fabric = openFabric('local')
     const listener = await listen(fabric)
     const staying: number[] = []

@@ -1,52 +1,62 @@
 import { rdmaDevices } from './addresses.ts'
-import { isBuilt, libfabricNative, localNative, systemReason } from './native.ts'
+import { hostNative, isBuilt, systemReason, verbsNative } from './native.ts'
 
-/** Whether something can be used on this machine and, when not, why, in a few words for a person. */
+/** Whether a fabric can be used on this machine and, when not, why, in a few words for a person. */
 export interface FabricFact {
-  name: string
+  name: 'local' | 'tcp' | 'verbs'
   ok: boolean
   reason: string
 }
 
 /** What `rfaas doctor` shows. */
 export interface FabricFacts {
-  local: FabricFact
-  libfabric: { version: string | null; reason: string; providers: FabricFact[] }
+  fabrics: FabricFact[]
+  /** The version of libfabric, which only `verbs` needs; null when it, or our addon for it, is not there. */
+  libfabric: string | null
 }
 
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-function localFact(): FabricFact {
-  try {
-    localNative()
-    return { name: 'local', ok: true, reason: 'shared memory and futexes' }
-  } catch (error) {
-    return { name: 'local', ok: false, reason: reasonOf(error) }
-  }
-}
-
-/** Examines this machine. Never throws. */
+/** Examines this machine. Never throws. Loads libfabric, which takes a quarter of a second. */
 export function fabricFacts(): FabricFacts {
+  const names = ['local', 'tcp', 'verbs'] as const
+  const fabrics = names.map((name) => ({ name, reason: reasonAgainst(name) }))
+  return { fabrics: fabrics.map((fact) => ({ ...fact, ok: fact.reason === '' })), libfabric: libfabricVersion() }
+}
+
+/**
+ * Why a fabric cannot be used on this machine, in a few words; empty when it can. Loads what the fabric needs, and
+ * tries more than {@link likelyFabrics}. Never throws.
+ */
+export function reasonAgainst(name: FabricFact['name']): string {
+  if (name !== 'verbs') return reasonOf(() => hostNative())
+  return reasonOf(() => {
+    const probed = verbsNative().ofiProbe()
+    if (probed !== 0) throw new Error(reasonAgainstVerbs() || systemReason(probed))
+  })
+}
+
+function libfabricVersion(): string | null {
+  let version: number
   try {
-    const native = libfabricNative()
-    const version = native.ofiVersion()
-    const providers = ['verbs', 'tcp'].map((name) => {
-      const result = native.ofiProbe(name)
-      const missing = name === 'verbs' ? reasonAgainstVerbs() || systemReason(result) : systemReason(result)
-      return { name, ok: result === 0, reason: result === 0 ? 'usable' : missing }
-    })
-    return {
-      local: localFact(),
-      libfabric: { version: `${version >>> 16}.${version & 0xffff}`, reason: '', providers },
-    }
+    version = verbsNative().ofiVersion()
+  } catch {
+    return null
+  }
+  return `${version >>> 16}.${version & 0xffff}`
+}
+
+/** Why something cannot be done; empty when it can. */
+function reasonOf(what: () => void): string {
+  try {
+    what()
+    return ''
   } catch (error) {
-    return { local: localFact(), libfabric: { version: null, reason: reasonOf(error), providers: [] } }
+    return error instanceof Error ? error.message : String(error)
   }
 }
 
 /** Why `verbs` cannot be used on this machine, in a few words; empty when it can. Reads files only. */
 export function reasonAgainstVerbs(): string {
-  if (!isBuilt('rfaas_libfabric')) return 'rfaas was built without libfabric'
+  if (!isBuilt('rfaas_verbs')) return 'rfaas was built without libfabric'
   const devices = rdmaDevices()
   if (devices.some(({ reason }) => reason === '')) return ''
   if (devices.length === 0) return 'no RDMA device found'
@@ -58,9 +68,6 @@ export function reasonAgainstVerbs(): string {
  * second because its drivers look for their hardware, so callers that may not need it check here first.
  */
 export function likelyFabrics(): ('local' | 'verbs' | 'tcp')[] {
-  const found: ('local' | 'verbs' | 'tcp')[] = []
-  if (isBuilt('rfaas_local')) found.push('local')
-  if (reasonAgainstVerbs() === '') found.push('verbs')
-  if (isBuilt('rfaas_libfabric')) found.push('tcp')
-  return found
+  if (!isBuilt('rfaas_host')) return []
+  return reasonAgainstVerbs() === '' ? ['local', 'verbs', 'tcp'] : ['local', 'tcp']
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 
-import { localNative } from './native.ts'
+import { hostNative } from './native.ts'
 
 const SIGKILL = 9
 
@@ -27,7 +27,7 @@ function identify(): string {
  * loops: the kernel may have queued the very thread whose data is awaited behind the polling one.
  */
 export function yieldProcessor(): void {
-  localNative().processorYield()
+  hostNative().processorYield()
 }
 
 /**
@@ -35,7 +35,7 @@ export function yieldProcessor(): void {
  * Exit listeners are not called, and output that is not written yet is lost.
  */
 export function exitNow(code: number): never {
-  return localNative().processExit(code)
+  return hostNative().processExit(code)
 }
 
 const parentAtStart = process.ppid
@@ -51,5 +51,5 @@ const parentAtStart = process.ppid
  * @throws {FabricError} `unsupported` when the addon cannot be loaded
  */
 export function dieWithParent(signal: number = SIGKILL, parentPid: number = parentAtStart): void {
-  if (localNative().dieWithParent(signal, parentPid) < 0) process.kill(process.pid, signal)
+  if (hostNative().dieWithParent(signal, parentPid) < 0) process.kill(process.pid, signal)
 }

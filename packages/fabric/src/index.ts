@@ -1,14 +1,21 @@
 import { attachLocal, type LocalHandle } from './local/handle.ts'
-import { attachVerbs, LibfabricFabric } from './libfabric/libfabric.ts'
 import { LocalFabric } from './local/local.ts'
 import { attachMemory, interruptMemory, MemoryFabric } from './memory/memory.ts'
-import { libfabricNative, localNative } from './native.ts'
+import { verbsNative, hostNative } from './native.ts'
 import { attachTcp, TcpFabric } from './tcp/tcp.ts'
+import { attachVerbs, VerbsFabric } from './verbs/verbs.ts'
 import type { Connection, ConnectionHandle, Fabric, FabricName } from './fabric.ts'
 
 export { isNeighbour, linkAddresses, rdmaDevices, type LinkAddress, type RdmaDevice } from './addresses.ts'
 export { FabricError, type FabricErrorCode } from './errors.ts'
-export { fabricFacts, likelyFabrics, reasonAgainstVerbs, type FabricFact, type FabricFacts } from './facts.ts'
+export {
+  fabricFacts,
+  likelyFabrics,
+  reasonAgainst,
+  reasonAgainstVerbs,
+  type FabricFact,
+  type FabricFacts,
+} from './facts.ts'
 export * from './fabric.ts'
 export { DEPTH_MAX, WINDOW_BYTES_MAX } from './geometry.ts'
 export { dieWithParent, exitNow, hostIdentity, yieldProcessor } from './host.ts'
@@ -24,7 +31,7 @@ export function openFabric(name: FabricName): Fabric {
     case 'tcp':
       return new TcpFabric()
     case 'verbs':
-      return new LibfabricFabric(name)
+      return new VerbsFabric()
     case 'memory':
       return new MemoryFabric()
   }
@@ -37,8 +44,8 @@ export function openFabric(name: FabricName): Fabric {
  * @throws {FabricError} `unsupported`
  */
 export function prepareFabric(name: FabricName): void {
-  if (name === 'local' || name === 'tcp') localNative()
-  if (name === 'verbs') libfabricNative().ofiProbe(name)
+  if (name === 'local' || name === 'tcp') hostNative()
+  if (name === 'verbs') verbsNative().ofiProbe()
 }
 
 /**
@@ -66,13 +73,13 @@ export function attach(handle: ConnectionHandle): Connection {
 export function interrupt(handle: ConnectionHandle): void {
   switch (handle.fabric) {
     case 'local':
-      localNative().channelInterrupt(handle.id)
+      hostNative().channelInterrupt(handle.id)
       return
     case 'tcp':
-      localNative().tcpInterrupt(handle.id)
+      hostNative().tcpInterrupt(handle.id)
       return
     case 'verbs':
-      libfabricNative().ofiInterrupt(handle.id)
+      verbsNative().ofiInterrupt(handle.id)
       return
     case 'memory':
       interruptMemory(handle)

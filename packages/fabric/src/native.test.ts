@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 
 import { fabricFacts } from './facts.ts'
-import { checked, libfabricNative, localNative, systemReason } from './native.ts'
+import { checked, verbsNative, hostNative, systemReason } from './native.ts'
 
 /** The method names of an interface of native.ts, in their order. */
 function declared(name: string): string[] {
@@ -14,8 +14,8 @@ function declared(name: string): string[] {
 
 describe('native', () => {
   it('the addons export what is declared, in the same order', () => {
-    assert.deepEqual(Object.keys(localNative()), declared('LocalNative'))
-    assert.deepEqual(Object.keys(libfabricNative()), declared('LibfabricNative'))
+    assert.deepEqual(Object.keys(hostNative()), declared('HostNative'))
+    assert.deepEqual(Object.keys(verbsNative()), declared('VerbsNative'))
   })
 
   it('checked: gives back what is no error, else throws the reason of the operating system', () => {
@@ -29,8 +29,8 @@ describe('native', () => {
   })
 
   it('calls with numbers of nothing that is there are errors, not crashes', () => {
-    const local = localNative()
-    const libfabric = libfabricNative()
+    const local = hostNative()
+    const libfabric = verbsNative()
     for (const nobody of [0, -1, 1_000_000, 2 ** 40]) {
       const calls = [
         local.channelAttach(nobody),
@@ -63,13 +63,16 @@ describe('native', () => {
 })
 
 describe('fabricFacts', () => {
-  it('local and tcp can be used where the addons are built; what cannot says why', () => {
-    const { local, libfabric } = fabricFacts()
-    assert.equal(local.ok, true, local.reason)
-    assert.match(libfabric.version ?? libfabric.reason, /^\d+\.\d+$/)
-    for (const { name, ok, reason } of libfabric.providers) {
-      assert.ok(ok || name !== 'tcp', reason)
-      assert.notEqual(reason, '')
+  it('local and tcp can be used where the addon is built; what cannot says why', () => {
+    const { fabrics, libfabric } = fabricFacts()
+    assert.deepEqual(
+      fabrics.map(({ name }) => name),
+      ['local', 'tcp', 'verbs'],
+    )
+    assert.match(libfabric ?? '', /^(\d+\.\d+)?$/)
+    for (const { name, ok, reason } of fabrics) {
+      assert.ok(ok || name === 'verbs', reason)
+      assert.equal(reason === '', ok)
     }
   })
 })

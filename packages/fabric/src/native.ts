@@ -6,10 +6,10 @@ import { getSystemErrorMap } from 'node:util'
 import { FabricError, type FabricErrorCode } from './errors.ts'
 
 /**
- * The `local` addon: what native/local.c registers, in its order. Numbers below 0 are `-errno`. Descriptors are plain
+ * The `host` addon: what native/host.c registers, in its order. Numbers below 0 are `-errno`. Descriptors are plain
  * numbers; the caller that gets one must close it.
  */
-export interface LocalNative {
+export interface HostNative {
   memoryCreate(bytes: number): number
   memoryMap(descriptor: number, offset: number, bytes: number): ArrayBuffer | null
   memoryDetach(buffer: ArrayBuffer): void
@@ -57,19 +57,18 @@ export interface LocalNative {
   processExit(code: number): never
 }
 
-/** The `libfabric` addon: what native/libfabric.c registers, in its order. Numbers below 0 are `-fi_errno`. */
-export interface LibfabricNative {
+/** The `verbs` addon: what native/verbs.c registers, in its order. Numbers below 0 are `-fi_errno`. */
+export interface VerbsNative {
   ofiVersion(): number
   ofiReason(error: number, textOut: Uint8Array): number
-  ofiProbe(provider: string): number
-  ofiListen(provider: string, host: string, addressOut: Uint8Array): number
+  ofiProbe(): number
+  ofiListen(host: string, addressOut: Uint8Array): number
   ofiListenerDescriptor(listener: number): number
   ofiListenerRequest(listener: number, greetingOut: Uint8Array): number
   ofiListenerClose(listener: number): number
   ofiReject(listener: number): number
   ofiAccept(listener: number, outboundBytes: number, inboundBytes: number, depth: number): number
   ofiConnect(
-    provider: string,
     host: string,
     port: string,
     greeting: Uint8Array,
@@ -104,7 +103,7 @@ function addonPath(name: string): string {
 }
 
 /** Whether an addon was built; it may still fail to load. */
-export function isBuilt(name: 'rfaas_local' | 'rfaas_libfabric'): boolean {
+export function isBuilt(name: 'rfaas_host' | 'rfaas_verbs'): boolean {
   return existsSync(addonPath(name))
 }
 
@@ -125,12 +124,12 @@ function load(name: string, missing: string): unknown {
 }
 
 /** @throws {FabricError} `unsupported` when the addon is not built or does not load */
-export function localNative(): LocalNative {
-  return load('rfaas_local', 'it is not built; run `npx rfaas-build-native`') as LocalNative
+export function hostNative(): HostNative {
+  return load('rfaas_host', 'it is not built; run `npx rfaas-build-native`') as HostNative
 }
 
 /** @throws {FabricError} `unsupported` when the addon is not built or libfabric is not installed */
-export function libfabricNative(): LibfabricNative {
+export function verbsNative(): VerbsNative {
   // Debian's libfabric loads the PSM libraries. Without these variables they install handlers for SIGINT, SIGTERM and
   // the signals of a crash when they are loaded, and end the process with exit code 1. Set in the first thread, the
   // variables hold for all threads.
@@ -140,9 +139,9 @@ export function libfabricNative(): LibfabricNative {
   // cache gains nothing.
   process.env['FI_MR_CACHE_MONITOR'] ??= 'disabled'
   return load(
-    'rfaas_libfabric',
-    'it is not built; install libfabric (Debian: apt-get install libfabric-dev) and run `npx rfaas-build-native`',
-  ) as LibfabricNative
+    'rfaas_verbs',
+    'it is not built; RDMA needs libfabric: install it (Debian: apt-get install libfabric-dev) and run `npx rfaas-build-native`',
+  ) as VerbsNative
 }
 
 /** libfabric's own error numbers start here, above all those of the operating system. */
@@ -158,7 +157,7 @@ export function systemReason(code: number): string {
   const known = getSystemErrorMap().get(-error)
   if (known !== undefined) return `${known[1]} (${known[0]})`
   // Only libfabric returns such a code, so its addon is loaded.
-  const libfabric = loaded.get('rfaas_libfabric') as LibfabricNative | undefined
+  const libfabric = loaded.get('rfaas_verbs') as VerbsNative | undefined
   if (error < FABRIC_ERRNO_MIN || libfabric === undefined) return `error ${error}`
   const text = new Uint8Array(REASON_BYTES)
   libfabric.ofiReason(error, text)

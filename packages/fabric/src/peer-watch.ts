@@ -1,5 +1,5 @@
 import type { ConnectionHandle } from './fabric.ts'
-import { checked, libfabricNative, localNative } from './native.ts'
+import { checked, verbsNative, hostNative } from './native.ts'
 
 /**
  * How often a TCP socket is asked whether its peer is gone. A descriptor that waits for that would cost every arrival on
@@ -21,11 +21,11 @@ export function watchPeer({ fabric, id }: ConnectionHandle, onGone: () => void):
   const action = `Cannot watch the peer of connection ${id}`
   switch (fabric) {
     case 'local':
-      return waitForEnd(checked(localNative().channelPeer(id), action, 'closed'), onGone)
+      return waitForEnd(checked(hostNative().channelPeer(id), action, 'closed'), onGone)
     case 'verbs':
-      return waitForEnd(checked(libfabricNative().ofiPeer(id), action, 'closed'), onGone)
+      return waitForEnd(checked(verbsNative().ofiPeer(id), action, 'closed'), onGone)
     case 'tcp':
-      checked(localNative().tcpEnded(id), action, 'closed')
+      checked(hostNative().tcpEnded(id), action, 'closed')
       return askForEnd(id, onGone)
     case 'memory':
       return () => {}
@@ -34,7 +34,7 @@ export function watchPeer({ fabric, id }: ConnectionHandle, onGone: () => void):
 
 /** @param descriptor readable once the peer is gone; closed with the watch */
 function waitForEnd(descriptor: number, onGone: () => void): () => void {
-  const native = localNative()
+  const native = hostNative()
   let isWatching = true
   const stop = (): void => {
     if (!isWatching) return
@@ -52,7 +52,7 @@ function waitForEnd(descriptor: number, onGone: () => void): () => void {
 }
 
 function askForEnd(connection: number, onGone: () => void): () => void {
-  const native = localNative()
+  const native = hostNative()
   const timer = setInterval(() => {
     const ended = native.tcpEnded(connection)
     if (ended !== 0) clearInterval(timer)

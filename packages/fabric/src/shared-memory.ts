@@ -1,4 +1,4 @@
-import { checked, localNative } from './native.ts'
+import { checked, hostNative } from './native.ts'
 import { FabricError } from './errors.ts'
 
 /** Memory without a name that processes share by passing its descriptor. */
@@ -19,7 +19,7 @@ export function createSharedMemory(bytes: number): SharedMemory {
   if (!Number.isSafeInteger(bytes) || bytes < 1) {
     throw new FabricError('invalid_argument', `Cannot create shared memory: size must be at least 1 byte, not ${bytes}`)
   }
-  const native = localNative()
+  const native = hostNative()
   const fd = checked(native.memoryCreate(bytes), `Cannot create ${bytes} bytes of shared memory`)
   const buffer = native.memoryMap(fd, 0, bytes)
   if (buffer === null) {
@@ -45,7 +45,7 @@ export function createSharedMemory(bytes: number): SharedMemory {
  * @throws {FabricError} `system` when the descriptor is not such memory or is smaller
  */
 export function mapSharedMemory(fd: number, bytes: number, offset = 0): ArrayBuffer {
-  const buffer = localNative().memoryMap(fd, offset, bytes)
+  const buffer = hostNative().memoryMap(fd, offset, bytes)
   if (buffer === null) throw new FabricError('system', `Cannot map ${bytes} bytes of shared memory of descriptor ${fd}`)
   return buffer
 }

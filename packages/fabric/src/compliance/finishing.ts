@@ -3,7 +3,7 @@ import { it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 
 import type { Connection } from '../fabric.ts'
-import { pattern, pollUntilLost } from './drive.ts'
+import { pattern, pollUntilLost, turnLoop } from './drive.ts'
 import { NOTICE_MS, pair, PATIENCE_MS, type Harness } from './harness.ts'
 
 const MIB = 2 ** 20
@@ -44,6 +44,21 @@ export function testFinishing(harness: Harness): void {
     const inbound = Buffer.from(ends.far.inbound)
     assert.equal(Buffer.compare(inbound.subarray(0, large), first), 0)
     assert.equal(Buffer.compare(inbound.subarray(large), second), 0)
+  })
+
+  it('finish: what was written before is received, though this side leaves unread what the other has written', async () => {
+    using ends = await pair(harness)
+    ends.far.write(0, 16, 7)
+    assert.equal(ends.near.wait(PATIENCE_MS), 'ready')
+    ends.far.write(0, 16, 8)
+    for (const immediate of [1, 2]) assert.ok(ends.near.write(0, 16, immediate))
+    assert.ok(ends.near.finish(LAST))
+    // Waits without polling, which would read what the other has written.
+    const endMs = performance.now() + PATIENCE_MS
+    while (!ends.near.isDelivered && performance.now() < endMs) ends.near.wait(1)
+    ends.near.close()
+    await turnLoop()
+    assert.deepEqual(await pollUntilLost(ends.far, NOTICE_MS), [1, 2, LAST])
   })
 
   it('finish: alone, without anything written before', async () => {

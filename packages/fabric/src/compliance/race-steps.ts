@@ -25,7 +25,7 @@ export const DONE = 5
 
 /** Native calls that are steps: those that may wake the other side, that may sleep, or that access shared memory. */
 const NATIVE: Record<string, Record<string, number>> = {
-  rfaas_local: {
+  rfaas_host: {
     channelRing: WAKE,
     channelWait: SLEEP,
     channelInterrupt: WAKE,
@@ -39,7 +39,7 @@ const NATIVE: Record<string, Record<string, number>> = {
     tcpTakeInterrupt: MEMORY,
     tcpClose: WAKE,
   },
-  rfaas_libfabric: {
+  rfaas_verbs: {
     ofiWrite: WAKE,
     ofiPoll: MEMORY,
     ofiWait: SLEEP,

@@ -1,9 +1,9 @@
 import { testCompliance } from '../compliance.ts'
-import { checked, localNative } from '../native.ts'
+import { checked, hostNative } from '../native.ts'
 import { HELLO_BYTES } from '../sockets/handshake.ts'
 import { LocalFabric } from './local.ts'
 
-const native = localNative()
+const native = hostNative()
 
 testCompliance({
   fabric: new LocalFabric(),

@@ -1,7 +1,7 @@
 import { FabricError } from '../errors.ts'
 import { MESSAGE_WORDS, type Connection, type ConnectionState, type WaitResult } from '../fabric.ts'
 import { checkSend, checkWrite, slotsOf, type Slots } from '../geometry.ts'
-import { checked, type LocalNative } from '../native.ts'
+import { checked, type HostNative } from '../native.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
 import { copyMessage, putMessage } from '../message.ts'
 import { Waker } from '../waker.ts'
@@ -24,7 +24,7 @@ import {
 
 /** What a connection is made of after the handshake. The channel owns the descriptors. */
 export interface LocalParts {
-  native: LocalNative
+  native: HostNative
   channel: number
   side: Side
   layout: Layout
@@ -45,7 +45,7 @@ export class LocalConnection implements Connection {
   wakes = 0
   onReady: (() => void) | null = null
 
-  readonly #native: LocalNative
+  readonly #native: HostNative
   readonly #channel: number
   readonly #control: ArrayBuffer
   readonly #words: Int32Array

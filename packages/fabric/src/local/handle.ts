@@ -1,7 +1,7 @@
 import { FabricError } from '../errors.ts'
 import type { ConnectionHandle, Geometry } from '../fabric.ts'
 import { shapeOf } from '../geometry.ts'
-import { checked, localNative } from '../native.ts'
+import { checked, hostNative } from '../native.ts'
 import { LocalConnection } from './connection.ts'
 import { layoutOf, type Side } from './layout.ts'
 
@@ -18,7 +18,7 @@ export interface LocalHandle extends ConnectionHandle {
 
 /** @throws {FabricError} `system`; the descriptors are closed then too */
 export function openLocal(geometry: Geometry, side: Side, descriptors: LocalDescriptors): LocalHandle {
-  const native = localNative()
+  const native = hostNative()
   const { memory, socket } = descriptors
   const { controlBytes } = layoutOf(geometry, side)
   const id = checked(native.channelOpen(memory, controlBytes, side, socket), 'Cannot open a shared-memory channel')
@@ -27,12 +27,12 @@ export function openLocal(geometry: Geometry, side: Side, descriptors: LocalDesc
 
 /** Closes a connection that was never attached. */
 export function abandonLocal(handle: LocalHandle): void {
-  localNative().channelClose(handle.id)
+  hostNative().channelClose(handle.id)
 }
 
 /** Maps the segment into the calling thread. @throws {FabricError} `closed`, `system` */
 export function attachLocal(handle: LocalHandle): LocalConnection {
-  const native = localNative()
+  const native = hostNative()
   const { id, side } = handle
   const layout = layoutOf(handle, side)
   const memory = checked(native.channelAttach(id), `Cannot attach connection ${id}`, 'closed')

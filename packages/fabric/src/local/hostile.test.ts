@@ -12,12 +12,12 @@ import { seeded } from '../compliance/stress.ts'
 import { FabricError } from '../errors.ts'
 import { IMMEDIATE_MAX, type Connection } from '../fabric.ts'
 import { attach } from '../index.ts'
-import { checked, localNative } from '../native.ts'
+import { checked, hostNative } from '../native.ts'
 import { ACCEPTED, encodeHello, HELLO_BYTES, REFUSED } from '../sockets/handshake.ts'
 import { AWAKE, BLOCKED, CONSUMED, layoutOf, LINE_WORDS, ON_LOOP, SLEEP } from './layout.ts'
 import { LocalFabric } from './local.ts'
 
-const native = localNative()
+const native = hostNative()
 const SECRET = new Uint8Array(32).fill(1)
 const GEOMETRY = { outboundBytes: 4096, inboundBytes: 4096, depth: 16, secret: SECRET }
 
@@ -272,14 +272,14 @@ describe('a hostile peer that wants us to hang', () => {
     const { id, words, memory, socket } = attacked
     const killer = new Worker(
       `const { memory, socket, bytes, word, native } = require('node:worker_threads').workerData
-       import(native).then(({ localNative }) => {
-         const words = new Int32Array(localNative().memoryMap(memory, 0, bytes))
+       import(native).then(({ hostNative }) => {
+         const words = new Int32Array(hostNative().memoryMap(memory, 0, bytes))
          require('node:worker_threads').parentPort.postMessage('ready')
          // Between publishing that it sleeps and sleeping, a thread takes a moment.
          const look = () => (words[word] === ${BLOCKED} ? setTimeout(kill, 50) : setTimeout(look, 1))
          const kill = () => {
            words[word] = ${AWAKE}
-           localNative().descriptorClose(socket)
+           hostNative().descriptorClose(socket)
          }
          look()
        })`,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 
 import type { ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry } from '../geometry.ts'
-import { checked, isShortage, localNative } from '../native.ts'
+import { checked, isShortage, hostNative } from '../native.ts'
 import { ACCEPTED } from '../sockets/handshake.ts'
 import { SocketListener } from '../sockets/listener.ts'
 import { abandonLocal, openLocal, type LocalHandle } from './handle.ts'
@@ -16,7 +16,7 @@ import { layoutOf } from './layout.ts'
 export function listenLocal(options: ListenOptions): Listener {
   checkGeometry(options)
   const address = `rfaas-${randomBytes(16).toString('hex')}`
-  const socket = checked(localNative().socketListen(address), 'Cannot listen on a Unix socket')
+  const socket = checked(hostNative().socketListen(address), 'Cannot listen on a Unix socket')
   return new SocketListener(socket, address, options, {
     admit: (peer) => admit(peer, options),
     abandon: abandonLocal,
@@ -24,7 +24,7 @@ export function listenLocal(options: ListenOptions): Listener {
 }
 
 function admit(socket: number, options: ListenOptions): LocalHandle | 'shortage' | null {
-  const native = localNative()
+  const native = hostNative()
   const memory = native.memoryCreate(layoutOf(options, 1).totalBytes)
   if (isShortage(memory)) return 'shortage'
   if (memory < 0) {

@@ -1,6 +1,6 @@
 import type { Connection, ConnectOptions, Fabric, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry, connectTimeoutMs } from '../geometry.ts'
-import { localNative } from '../native.ts'
+import { hostNative } from '../native.ts'
 import { greet } from '../sockets/greet.ts'
 import { ACCEPTED, encodeHello } from '../sockets/handshake.ts'
 import { cannotConnect } from '../sockets/refusal.ts'
@@ -18,7 +18,7 @@ export class LocalFabric implements Fabric {
   async connect(address: string, options: ConnectOptions): Promise<Connection> {
     checkGeometry(options)
     const timeoutMs = connectTimeoutMs(options)
-    const native = localNative()
+    const native = hostNative()
     const whom = `${address} on this host`
     const socket = native.socketConnect(address)
     if (socket < 0) throw cannotConnect(whom, socket)

@@ -9,7 +9,7 @@ import {
 } from '../fabric.ts'
 import { checkSend, checkWrite, slotsOf, wordsOf, type Slots } from '../geometry.ts'
 import { copyMessage, putMessage } from '../message.ts'
-import { checked, localNative, systemReason, type LocalNative } from '../native.ts'
+import { checked, hostNative, systemReason, type HostNative } from '../native.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
 import { Waker } from '../waker.ts'
 import { watchedDescriptor } from '../watched.ts'
@@ -32,7 +32,7 @@ export class RemoteConnection implements Connection {
   onReady: (() => void) | null = null
 
   readonly #calls: RemoteCalls
-  readonly #loop: LocalNative
+  readonly #loop: HostNative
   readonly #id: number
   readonly #windowBytes: number
   readonly #slotsOut: Slots
@@ -59,7 +59,7 @@ export class RemoteConnection implements Connection {
   constructor(handle: ConnectionHandle, calls: RemoteCalls) {
     this.fabric = handle.fabric as 'tcp' | 'verbs'
     this.#calls = calls
-    this.#loop = localNative()
+    this.#loop = hostNative()
     this.#id = handle.id
     this.#windowBytes = handle.outboundBytes
     const attached = calls.attach(handle.id)

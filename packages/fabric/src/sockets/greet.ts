@@ -1,4 +1,4 @@
-import { localNative } from '../native.ts'
+import { hostNative } from '../native.ts'
 import { ACCEPTED } from './handshake.ts'
 
 const EAGAIN = -11
@@ -17,7 +17,7 @@ export function greet(
   memory: Int32Array | null,
   timeoutMs: number,
 ): Promise<number> {
-  const native = localNative()
+  const native = hostNative()
   const answered = Promise.withResolvers<number>()
   let isSent = false
   const finish = (code: number): void => {

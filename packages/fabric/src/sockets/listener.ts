@@ -1,6 +1,6 @@
 import { AcceptQueue } from '../accept-queue.ts'
 import type { ConnectionHandle, ListenOptions, Listener } from '../fabric.ts'
-import { checked, isShortage, localNative, type LocalNative } from '../native.ts'
+import { checked, isShortage, hostNative, type HostNative } from '../native.ts'
 import { RETRY_MS } from '../shortage.ts'
 import { acceptsHello, HELLO_BYTES, REFUSED } from './handshake.ts'
 
@@ -29,7 +29,7 @@ export interface Admission<H extends ConnectionHandle> {
 /** Accepts peers on a socket and checks their greetings. */
 export class SocketListener<H extends ConnectionHandle> implements Listener {
   readonly address: string
-  readonly #native: LocalNative
+  readonly #native: HostNative
   readonly #options: ListenOptions
   readonly #admission: Admission<H>
   readonly #socket: number
@@ -45,7 +45,7 @@ export class SocketListener<H extends ConnectionHandle> implements Listener {
    * @throws {FabricError} `system`
    */
   constructor(socket: number, address: string, options: ListenOptions, admission: Admission<H>) {
-    this.#native = localNative()
+    this.#native = hostNative()
     this.#options = options
     this.#admission = admission
     this.#socket = socket

@@ -1,15 +1,15 @@
-import { localNative, type LocalNative } from '../native.ts'
+import { hostNative, type HostNative } from '../native.ts'
 import type { RemoteCalls } from '../remote/calls.ts'
 
 let calls: RemoteCalls | null = null
 
 /** What a {@link RemoteConnection} calls over TCP. @throws {FabricError} `unsupported` */
 export function tcpCalls(): RemoteCalls {
-  calls ??= bind(localNative())
+  calls ??= bind(hostNative())
   return calls
 }
 
-const bind = (native: LocalNative): RemoteCalls => ({
+const bind = (native: HostNative): RemoteCalls => ({
   attach: native.tcpAttach,
   outbound: native.tcpOutbound,
   inbound: native.tcpInbound,

@@ -1,7 +1,15 @@
 import { FabricError } from '../errors.ts'
-import type { Connection, ConnectionHandle, ConnectOptions, Fabric, Geometry, ListenOptions, Listener } from '../fabric.ts'
+import type {
+  Connection,
+  ConnectionHandle,
+  ConnectOptions,
+  Fabric,
+  Geometry,
+  ListenOptions,
+  Listener,
+} from '../fabric.ts'
 import { checkGeometry, connectTimeoutMs, shapeOf } from '../geometry.ts'
-import { checked, localNative } from '../native.ts'
+import { checked, hostNative } from '../native.ts'
 import { parseAddress } from '../parse-address.ts'
 import { RemoteConnection } from '../remote/connection.ts'
 import { greet } from '../sockets/greet.ts'
@@ -20,11 +28,11 @@ export class TcpFabric implements Fabric {
     checkGeometry(options)
     const host = options.host ?? '127.0.0.1'
     const bytes = new Uint8Array(ADDRESS_BYTES_MAX)
-    const socket = checked(localNative().tcpListen(host, bytes), `Cannot listen on ${host} over tcp`)
+    const socket = checked(hostNative().tcpListen(host, bytes), `Cannot listen on ${host} over tcp`)
     const address = new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)))
     return new SocketListener(socket, address, options, {
       admit: (peer) => admit(peer, options),
-      abandon: ({ id }) => void localNative().tcpClose(id),
+      abandon: ({ id }) => void hostNative().tcpClose(id),
     })
   }
 
@@ -32,7 +40,7 @@ export class TcpFabric implements Fabric {
     checkGeometry(options)
     const timeoutMs = connectTimeoutMs(options)
     const { host, port } = parseAddress(address)
-    const native = localNative()
+    const native = hostNative()
     const whom = `${address} over tcp`
     const socket = native.tcpConnect(host, port)
     if (socket < 0) throw cannotConnect(whom, socket)
@@ -53,7 +61,7 @@ export function attachTcp(handle: ConnectionHandle): Connection {
 /** Takes ownership of the socket. @throws {FabricError} `system` */
 function checkedOpen(socket: number, geometry: Geometry): ConnectionHandle {
   const shape = shapeOf(geometry)
-  const id = localNative().tcpOpen(socket, shape.outboundBytes, shape.inboundBytes, shape.depth)
+  const id = hostNative().tcpOpen(socket, shape.outboundBytes, shape.inboundBytes, shape.depth)
   return { fabric: 'tcp', id: checked(id, 'Cannot open a connection over tcp'), ...shape }
 }
 
@@ -66,7 +74,7 @@ function admit(socket: number, options: ListenOptions): ConnectionHandle | null 
     if (error instanceof FabricError) return null
     throw error
   }
-  if (localNative().socketSend(socket, Uint8Array.of(ACCEPTED), null) === 1) return handle
-  localNative().tcpClose(handle.id)
+  if (hostNative().socketSend(socket, Uint8Array.of(ACCEPTED), null) === 1) return handle
+  hostNative().tcpClose(handle.id)
   return null
 }

@@ -1,7 +1,6 @@
 import { strict as assert } from 'node:assert'
 
 import { BUNDLE_BYTES_MAX, CONTROL_CALL_TIMEOUT_MS, CONTROL_PLAIN_MESSAGE_BYTES_MAX } from '../control/limits.ts'
-import { FAREWELL_ACK_MS_MAX } from '../executor/limits.ts'
 import { LEASE_REPORTS_MAX } from '../lease/limits.ts'
 
 /*
@@ -92,7 +91,6 @@ export const ACTIVE_REPORT_DELAY_MS = 25
 /** How long a node waits for the answer to a heartbeat; then the resource manager counts as away. */
 export const HEARTBEAT_TIMEOUT_MS = 2_000
 
-assert(FAREWELL_ACK_MS_MAX < EXECUTOR_DRAIN_GRACE_MS, 'a worker whose client is silent ends before it is killed')
 assert(EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'a client hears why an executor did not start')
 assert(
   KEPT_START_TIMEOUT_MS + EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS,

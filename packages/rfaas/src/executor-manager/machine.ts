@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { availableParallelism, homedir, hostname } from 'node:os'
 import { join } from 'node:path'
-import { fabricFacts, likelyFabrics } from '@rfaas/fabric'
+import { likelyFabrics, reasonAgainst } from '@rfaas/fabric'
 import { RfaasError } from '../errors.ts'
 import { KEEP_WARM_MS_DEFAULT, KEEP_WARM_MS_MAX, POOL_SIZE_MAX, POOL_SPARE_MIB_MIN } from './limits.ts'
 import { NODE_CORES_MAX, NODE_ID_CHARS_MAX, NODE_MEMORY_MIB_MAX } from '../lease/limits.ts'
@@ -111,7 +111,7 @@ function usableFabrics(asked: readonly WorkerFabric[] | undefined, address: stri
     throw new RfaasError('unsupported', `Cannot offer fabric verbs: ${reason}`)
   }
   if (asked) return checkFabrics([...new Set(asked)])
-  // likelyFabrics only looks at files: a node that never uses tcp need not load libfabric at its start.
+  // likelyFabrics only looks at files: a node that never uses verbs need not load libfabric at its start.
   const likely = likelyFabrics().filter((name) => name !== 'verbs' || !isLoopback(address))
   return likely.length > 0 ? likely : checkFabrics(['local'])
 }
@@ -120,12 +120,9 @@ function checkFabrics(asked: WorkerFabric[]): WorkerFabric[] {
   if (asked.length === 0) {
     throw new RfaasError('invalid_argument', 'Cannot start node without a fabric: none was asked for')
   }
-  const facts = fabricFacts()
-  const missing = { ok: false, reason: facts.libfabric.reason || 'libfabric does not know it' }
-  for (const name of asked) {
-    const found = facts.libfabric.providers.find((provider) => provider.name === name)
-    const { ok, reason } = name === 'local' ? facts.local : (found ?? missing)
-    if (!ok) throw new RfaasError('unsupported', `Cannot offer fabric ${name}: ${reason}`)
+  for (const fabric of asked) {
+    const reason = reasonAgainst(fabric)
+    if (reason !== '') throw new RfaasError('unsupported', `Cannot offer fabric ${fabric}: ${reason}`)
   }
   return asked
 }

@@ -10,11 +10,6 @@ import { LABEL_CHARS_MAX, NODE_CORES_MAX, RESOURCES_MAX, RESOURCE_COUNT_MAX } fr
 /** How often a drained worker checks whether its last answer is delivered. */
 export const FAREWELL_LOOK_MS = 5
 
-/**
- * How long a drained worker waits for its client to confirm the farewell, once the kernel has everything that it sent.
- */
-export const FAREWELL_ACK_MS_MAX = 1_000
-
 /** Largest encoded message between a node and its executor. */
 export const EXECUTOR_MESSAGE_BYTES_MAX: number = 1024 * 1024
 

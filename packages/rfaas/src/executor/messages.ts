@@ -31,7 +31,7 @@ export interface StartMessage {
   kind: 'start'
   /** Absolute path of the bundle, one ECMAScript module. */
   bundlePath: string
-  /** 'local' or a libfabric provider. */
+  /** 'local', 'tcp' or 'verbs'. */
   fabric: 'local' | 'tcp' | 'verbs'
   /** IP address to listen on; empty for `local`. */
   listenAddress: string

@@ -25,7 +25,7 @@ export const MESSAGE_PAYLOAD_BYTES = 2
 
 /**
  * An immediate that names no slot. A worker sends it as its last write: all that it received is answered, and what is
- * not answered did not run. The client sends it back to confirm.
+ * not answered did not run.
  */
 export const FAREWELL: number = SLOTS_MAX
 

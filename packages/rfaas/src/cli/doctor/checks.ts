@@ -1,5 +1,6 @@
 import { formatBytes } from '../units.ts'
-import type { Facts, Finding } from './facts.ts'
+import type { FabricFact } from '@rfaas/fabric'
+import type { Facts } from './facts.ts'
 
 /** `missing` ends the doctor with exit code 1; `note` is a limit that one can live with. */
 export type Status = 'ok' | 'note' | 'missing'
@@ -26,8 +27,10 @@ export function checksOf(facts: Facts): Check[] {
     nodeCheck(facts),
     addonCheck(facts),
     bundlerCheck(facts),
-    ...(facts.local === null ? [] : [localCheck(facts.local)]),
-    ...libfabricChecks(facts),
+    ...facts.fabrics.filter(({ name }) => name !== 'verbs').map(fabricCheck),
+    libfabricCheck(facts),
+    ...facts.rdmaDevices.map(deviceCheck),
+    ...facts.fabrics.filter(({ name }) => name === 'verbs').map(verbsCheck),
     shmCheck(facts),
     memlockCheck(facts),
     coresCheck(facts),
@@ -63,26 +66,34 @@ function bundlerCheck({ bundler }: Facts): Check {
   return { name, status: 'missing', found: bundler.reason, meaning, todo: 'Install it again: npm install esbuild' }
 }
 
-function localCheck({ ok, reason }: Finding): Check {
-  const name = 'fabric local'
-  if (ok) {
-    const meaning = 'Clients and workers of this host share memory: about a microsecond a hot call.'
-    return { name, status: 'ok', found: 'works', meaning, todo: '' }
-  }
-  const meaning = 'Clients and workers of this host cannot share memory.'
-  const todo = 'See that the sandbox or container allows memfd_create, futex and Unix sockets.'
-  return { name, status: 'missing', found: reason, meaning, todo }
+const FABRICS = {
+  local: {
+    works: 'Clients and workers of this host share memory: about a microsecond a hot call.',
+    fails: 'Clients and workers of this host cannot share memory.',
+    todo: 'See that the sandbox or container allows memfd_create, futex and Unix sockets.',
+  },
+  tcp: {
+    works: 'Works over any network: about ten microseconds a hot call, and what the network takes.',
+    fails: 'Without RDMA, nodes of this machine can be reached from itself only.',
+    todo: 'See that the sandbox or container allows TCP sockets.',
+  },
 }
 
-function libfabricChecks({ libfabric: { version, reason, providers }, rdmaDevices }: Facts): Check[] {
-  if (version === null) {
-    const meaning = 'Nodes of this machine can be reached from itself only; between hosts rfaas needs libfabric.'
-    const todo = 'Debian, Ubuntu: apt-get install libfabric-dev, then npx rfaas-build-native'
-    return [{ name: 'libfabric', status: 'note', found: reason, meaning, todo }]
+function fabricCheck({ name: fabric, ok, reason }: FabricFact): Check {
+  const name = `fabric ${fabric}`
+  const { works, fails, todo } = FABRICS[fabric as 'local' | 'tcp']
+  if (ok) return { name, status: 'ok', found: 'works', meaning: works, todo: '' }
+  return { name, status: fabric === 'local' ? 'missing' : 'note', found: reason, meaning: fails, todo }
+}
+
+function libfabricCheck({ libfabric }: Facts): Check {
+  const name = 'libfabric'
+  if (libfabric !== null) {
+    return { name, status: 'ok', found: libfabric, meaning: 'Carries calls between hosts that have RDMA.', todo: '' }
   }
-  const meaning = 'Carries calls between hosts, through its providers.'
-  const found: Check = { name: 'libfabric', status: 'ok', found: version, meaning, todo: '' }
-  return [found, ...rdmaDevices.map(deviceCheck), ...providers.map(providerCheck)]
+  const meaning = 'Only RDMA needs it; over any other network calls go over tcp.'
+  const todo = 'For RDMA, on Debian or Ubuntu: apt-get install libfabric-dev, then npx rfaas-build-native'
+  return { name, status: 'note', found: 'not there', meaning, todo }
 }
 
 function deviceCheck({ name: device, link, address, reason }: Facts['rdmaDevices'][number]): Check {
@@ -96,27 +107,20 @@ function deviceCheck({ name: device, link, address, reason }: Facts['rdmaDevices
   return { name, status: 'note', found: reason, meaning, todo }
 }
 
-function providerCheck({ name: provider, ok, reason }: Finding & { name: string }): Check {
-  const name = `fabric ${provider}`
-  const isRdma = provider === 'verbs'
+function verbsCheck({ ok, reason }: FabricFact): Check {
+  const name = 'fabric verbs'
   if (ok) {
-    const meaning = isRdma
-      ? 'There is RDMA: a few microseconds a hot call between hosts.'
-      : 'Works over any network: about ten microseconds a hot call, and what the network takes.'
+    const meaning = 'There is RDMA: a few microseconds a hot call between hosts.'
     return { name, status: 'ok', found: 'works', meaning, todo: '' }
   }
-  if (isRdma) {
-    const todo = 'With an RDMA card: install its driver and rdma-core, see that ibv_devices lists it.'
-    return { name, status: 'note', found: reason, meaning: 'Between hosts, calls go over tcp.', todo }
-  }
-  const meaning = 'Without RDMA, nodes of this machine can be reached from itself only.'
-  return { name, status: 'note', found: reason, meaning, todo: `See what fi_info -p ${provider} says.` }
+  const todo = 'With an RDMA card: install its driver and rdma-core, see that ibv_devices lists it.'
+  return { name, status: 'note', found: reason, meaning: 'Between hosts, calls go over tcp.', todo }
 }
 
 function shmCheck({ shm }: Facts): Check {
   const name = '/dev/shm'
   if (shm === null) {
-    const meaning = 'rfaas itself does not need it; libfabric’s shm provider and other programs may.'
+    const meaning = 'rfaas itself does not need it; other programs may.'
     return { name, status: 'note', found: 'not there', meaning, todo: 'Mount it: mount -t tmpfs tmpfs /dev/shm' }
   }
   const found = `${formatBytes(shm.freeBytes)} of ${formatBytes(shm.totalBytes)} free`

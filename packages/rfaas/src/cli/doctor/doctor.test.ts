@@ -13,15 +13,12 @@ const GOOD: Facts = {
   nodeVersion: '24.1.0',
   addon: WORKS,
   bundler: { ...WORKS, version: '0.28.2' },
-  local: WORKS,
-  libfabric: {
-    version: '1.17',
-    reason: '',
-    providers: [
-      { name: 'tcp', ...WORKS },
-      { name: 'verbs', ...WORKS },
-    ],
-  },
+  fabrics: [
+    { name: 'local', ...WORKS },
+    { name: 'tcp', ...WORKS },
+    { name: 'verbs', ...WORKS },
+  ],
+  libfabric: '1.17',
   rdmaDevices: [{ name: 'mlx5_0', link: 'ens1', address: '10.0.0.2', reason: '' }],
   shm: { totalBytes: 2 ** 30, freeBytes: 2 ** 29, rfaasNames: [] },
   memlockBytes: Infinity,
@@ -43,29 +40,27 @@ test('checksOf finds nothing to do on a machine that has all', () => {
 test('checksOf tells what is necessary from what is a limit', () => {
   const facts: Facts = {
     ...GOOD,
-    libfabric: {
-      version: '1.17',
-      reason: '',
-      providers: [
-        { name: 'tcp', ...FAILS },
-        { name: 'verbs', ...FAILS },
-      ],
-    },
+    fabrics: [
+      { name: 'local', ...WORKS },
+      { name: 'tcp', ...FAILS },
+      { name: 'verbs', ...FAILS },
+    ],
+    libfabric: null,
     rdmaDevices: [{ name: 'mlx5_0', link: null, address: null, reason: 'its port is DOWN' }],
     shm: null,
     memlockBytes: 8 * 2 ** 20,
     cores: { usable: 1, present: 4 },
     memoryBytes: 2 ** 29,
   }
-  const limits = ['RDMA mlx5_0', 'fabric tcp', 'fabric verbs', '/dev/shm', 'memlock', 'cores', 'memory']
+  const limits = ['libfabric', 'RDMA mlx5_0', 'fabric tcp', 'fabric verbs', '/dev/shm', 'memlock', 'cores', 'memory']
   for (const [name, status] of Object.entries(statusesOf(facts))) {
     assert.equal(status, limits.includes(name) ? 'note' : 'ok', name)
   }
   const missing: Partial<Facts>[] = [
     { nodeVersion: '22.9.0' },
-    { addon: FAILS, local: null },
+    { addon: FAILS, fabrics: [] },
     { bundler: { ...FAILS, version: '' } },
-    { local: FAILS },
+    { fabrics: [{ name: 'local', ...FAILS }] },
   ]
   for (const change of missing) {
     assert.ok(Object.values(statusesOf({ ...GOOD, ...change })).includes('missing'), JSON.stringify(change))
@@ -77,8 +72,8 @@ test('checksOf gives something to do for whatever is not ok', () => {
     nodeVersion: '20.1.0',
     addon: FAILS,
     bundler: { ...FAILS, version: '' },
-    local: FAILS,
-    libfabric: { version: null, reason: 'not installed', providers: [] },
+    fabrics: (['local', 'tcp', 'verbs'] as const).map((name) => ({ name, ...FAILS })),
+    libfabric: null,
     rdmaDevices: [],
     shm: { totalBytes: 1, freeBytes: 1, rfaasNames: ['rfaas-1'] },
     memlockBytes: 0,
@@ -113,8 +108,6 @@ test('gatherFacts looks at this machine', async () => {
   assert.ok(facts.memoryBytes > 0)
   assert.deepEqual(facts.bundler.ok, true)
   assert.deepEqual(facts.addon.ok, true, facts.addon.reason)
-  assert.deepEqual(facts.local, { ok: true, reason: '' })
-  for (const provider of facts.libfabric.providers.filter(({ name }) => name === 'tcp')) {
-    assert.ok(provider.ok, provider.reason)
-  }
+  assert.equal(facts.fabrics.length, 3)
+  for (const { name, ok, reason } of facts.fabrics) assert.ok(ok || name === 'verbs', reason)
 })

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
-import type { RdmaDevice } from '@rfaas/fabric'
+import type { FabricFact, RdmaDevice } from '@rfaas/fabric'
 import { machineMemoryBytes } from '../../executor-manager/machine-memory.ts'
 import { sentenceOf } from '../exit.ts'
 
@@ -17,10 +17,10 @@ export interface Facts {
   bundler: Finding & { version: string }
   /** Whether the addon loads, which everything else needs. */
   addon: Finding
-  /** Whether a message gets through shared memory; null when there is no addon to try it. */
-  local: Finding | null
-  /** `version` is null when libfabric, or our addon for it, is not there. */
-  libfabric: { version: string | null; reason: string; providers: (Finding & { name: string })[] }
+  /** Whether a message gets through each fabric; empty when there is no addon to try it. */
+  fabrics: readonly FabricFact[]
+  /** The version of libfabric, which only verbs needs; null when it, or our addon for it, is not there. */
+  libfabric: string | null
   rdmaDevices: readonly RdmaDevice[]
   /** null when there is no /dev/shm. */
   shm: { totalBytes: number; freeBytes: number; rfaasNames: string[] } | null
@@ -45,36 +45,22 @@ export async function gatherFacts(): Promise<Facts> {
   }
 }
 
-async function fabricFindings(): Promise<Pick<Facts, 'addon' | 'local' | 'libfabric' | 'rdmaDevices'>> {
+async function fabricFindings(): Promise<Pick<Facts, 'addon' | 'fabrics' | 'libfabric' | 'rdmaDevices'>> {
   try {
     const { fabricFacts, rdmaDevices } = await import('@rfaas/fabric')
     const { probeFabric } = await import('./probe.ts')
-    const { local: addon, libfabric } = fabricFacts()
+    const { fabrics, libfabric } = fabricFacts()
     const devices = rdmaDevices()
     // Verbs is tried at the address of a usable device.
-    const addresses: Record<string, string | null | undefined> = {
-      tcp: '127.0.0.1',
-      verbs: devices.find(({ reason }) => reason === '')?.address,
-    }
-    const providers = libfabric.providers.map(async (provider) => {
-      const address = addresses[provider.name]
-      if (!provider.ok || !address) return provider
-      return { ...provider, ...(await probeFabric(provider.name as 'tcp' | 'verbs', address)) }
+    const rdmaAddress = devices.find(({ reason }) => reason === '')?.address
+    const tried = fabrics.map(async (fact) => {
+      const address = fact.name === 'verbs' ? rdmaAddress : '127.0.0.1'
+      return fact.ok && address ? { ...fact, ...(await probeFabric(fact.name, address)) } : fact
     })
-    return {
-      addon,
-      local: addon.ok ? await probeFabric('local') : null,
-      libfabric: { ...libfabric, providers: await Promise.all(providers) },
-      rdmaDevices: devices,
-    }
+    const addon = fabrics.find(({ name }) => name === 'local')!
+    return { addon, fabrics: addon.ok ? await Promise.all(tried) : [], libfabric, rdmaDevices: devices }
   } catch (error) {
-    const absent = { ok: false, reason: sentenceOf(error) }
-    return {
-      addon: absent,
-      local: null,
-      libfabric: { version: null, reason: absent.reason, providers: [] },
-      rdmaDevices: [],
-    }
+    return { addon: { ok: false, reason: sentenceOf(error) }, fabrics: [], libfabric: null, rdmaDevices: [] }
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import { attach, openFabric } from '@rfaas/fabric'
-import type { Connection } from '@rfaas/fabric'
+import type { Connection, FabricFact } from '@rfaas/fabric'
 import { sentenceOf } from '../exit.ts'
 import type { Finding } from './facts.ts'
 
@@ -9,7 +9,7 @@ const GEOMETRY = { outboundBytes: 64, inboundBytes: 64, depth: 1 }
 const PROBE_MS_MAX = 2000
 
 /** Sends one message through a fabric, from this process to itself: a library that loads need not work. */
-export async function probeFabric(name: 'local' | 'tcp' | 'verbs', host = '127.0.0.1'): Promise<Finding> {
+export async function probeFabric(name: FabricFact['name'], host = '127.0.0.1'): Promise<Finding> {
   try {
     await sendOne(name, host)
     return { ok: true, reason: '' }
@@ -18,7 +18,7 @@ export async function probeFabric(name: 'local' | 'tcp' | 'verbs', host = '127.0
   }
 }
 
-async function sendOne(name: 'local' | 'tcp' | 'verbs', host: string): Promise<void> {
+async function sendOne(name: FabricFact['name'], host: string): Promise<void> {
   const fabric = openFabric(name)
   const secret = randomBytes(32)
   const listener = await fabric.listen({ ...GEOMETRY, secret, host })
@@ -48,7 +48,7 @@ async function deliver(from: Connection, to: Connection): Promise<void> {
   const endMs = performance.now() + PROBE_MS_MAX
   while (to.poll() === -1) {
     if (performance.now() > endMs) throw new Error(`a message did not arrive within ${PROBE_MS_MAX} ms`)
-    // A libfabric provider moves its bytes while it is polled, on either side.
+    // Some fabrics move bytes only while they are polled, on either side.
     from.poll()
     await turn()
   }

@@ -346,11 +346,6 @@ export class Channel {
       return this.#lost()
     }
     this.#isDrained = true
-    try {
-      this.#connection.write(0, 0, FAREWELL)
-    } catch {
-      // The worker has not waited for our confirmation.
-    }
     this.onDrained?.()
   }
 

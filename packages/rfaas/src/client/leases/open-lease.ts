@@ -219,7 +219,7 @@ async function allocate(
   const ask = async (): Promise<AllocateResponse> => {
     const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...shape })
     allocating.catch(() => {})
-    // Once the request has left, we have nothing to do until the executor has started: a good time to load libfabric,
+    // Once the request has left, we have nothing to do until the executor has started: a good time to load the fabric,
     // and to start the thread that keeps the lease.
     await setImmediate()
     await setImmediate()

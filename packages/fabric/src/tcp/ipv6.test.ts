@@ -4,20 +4,20 @@ import { describe, it } from 'node:test'
 import { networkInterfaces } from 'node:os'
 
 import { attach } from '../index.ts'
-import { libfabricNative, systemReason } from '../native.ts'
-import { LibfabricFabric } from './libfabric.ts'
+import { verbsNative, systemReason } from '../native.ts'
+import { TcpFabric } from './tcp.ts'
 
 const GEOMETRY = { outboundBytes: 4096, inboundBytes: 4096, depth: 4 }
 const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
   addresses?.some(({ address }) => address === '::1'),
 )
 
-describe('LibfabricFabric at an IPv6 address', () => {
+describe('TcpFabric at an IPv6 address', () => {
   it(
     'listens, says its address with brackets, and is reached there',
     { skip: !hasIpv6 && 'no IPv6 here' },
     async () => {
-      const fabric = new LibfabricFabric('tcp')
+      const fabric = new TcpFabric()
       const secret = randomBytes(32)
       const listener = await fabric.listen({ ...GEOMETRY, secret, host: '::1' })
       assert.match(listener.address, /^\[::1\]:\d+$/)
@@ -37,7 +37,7 @@ describe('LibfabricFabric at an IPv6 address', () => {
 })
 
 it('systemReason: libfabric says what its own errors are', () => {
-  libfabricNative()
+  verbsNative()
   assert.match(systemReason(-257), /^provided buffer is too small \(libfabric error 257\)$/)
   assert.match(systemReason(-2), /ENOENT/)
 })

@@ -1,7 +1,7 @@
 import { AcceptQueue } from '../accept-queue.ts'
 import type { ConnectionHandle, ListenOptions, Listener } from '../fabric.ts'
 import { checkGeometry, shapeOf } from '../geometry.ts'
-import { checked, isShortage, libfabricNative, localNative } from '../native.ts'
+import { checked, isShortage, verbsNative, hostNative } from '../native.ts'
 import { RETRY_MS } from '../shortage.ts'
 import { establish } from './establish.ts'
 import { acceptsGreeting, GREETING_BYTES } from './greeting.ts'
@@ -16,9 +16,8 @@ const VAIN_LOOKS_MAX = 16
 const ADDRESS_BYTES_MAX = 64
 
 /** Waits for peers on a passive endpoint; the secret is checked before anything is accepted. */
-export class LibfabricListener implements Listener {
+export class VerbsListener implements Listener {
   readonly address: string
-  readonly #provider: 'tcp' | 'verbs'
   readonly #options: ListenOptions
   readonly #id: number
   readonly #queue = new AcceptQueue<ConnectionHandle>()
@@ -27,16 +26,15 @@ export class LibfabricListener implements Listener {
   #retry: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(provider: 'tcp' | 'verbs', options: ListenOptions) {
+  constructor(options: ListenOptions) {
     checkGeometry(options)
     // Check now rather than when a peer connects: the reason is of no use to the peer.
-    if (provider === 'verbs') checkLockable(options.outboundBytes + options.inboundBytes)
-    const native = libfabricNative()
+    checkLockable(options.outboundBytes + options.inboundBytes)
+    const native = verbsNative()
     const host = options.host ?? '127.0.0.1'
     const address = new Uint8Array(ADDRESS_BYTES_MAX)
-    this.#provider = provider
     this.#options = options
-    this.#id = checked(native.ofiListen(provider, host, address), `Cannot listen on ${host} over ${provider}`)
+    this.#id = checked(native.ofiListen(host, address), `Cannot listen on ${host} over verbs`)
     this.address = new TextDecoder().decode(address.subarray(0, address.indexOf(0)))
     const watch = this.#watchRequests()
     if (watch < 0) native.ofiListenerClose(this.#id)
@@ -52,20 +50,20 @@ export class LibfabricListener implements Listener {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#retry)
-    localNative().watchStop(this.#watch)
-    libfabricNative().ofiListenerClose(this.#id)
-    for (const handle of this.#queue.close()) libfabricNative().ofiClose(handle.id)
+    hostNative().watchStop(this.#watch)
+    verbsNative().ofiListenerClose(this.#id)
+    for (const handle of this.#queue.close()) verbsNative().ofiClose(handle.id)
   }
 
   #watchRequests(): number {
-    const descriptor = libfabricNative().ofiListenerDescriptor(this.#id)
-    this.#watch = descriptor < 0 ? descriptor : localNative().watchStart(descriptor, () => this.#requests())
-    if (this.#watch > 0) localNative().watchReference(this.#watch, 1)
+    const descriptor = verbsNative().ofiListenerDescriptor(this.#id)
+    this.#watch = descriptor < 0 ? descriptor : hostNative().watchStart(descriptor, () => this.#requests())
+    if (this.#watch > 0) hostNative().watchReference(this.#watch, 1)
     return this.#watch
   }
 
   #requests(): void {
-    const native = libfabricNative()
+    const native = verbsNative()
     const greeting = new Uint8Array(GREETING_BYTES)
     if (++this.#vainLooks > VAIN_LOOKS_MAX) return this.#pause(0)
     while (!this.#closed && native.ofiListenerRequest(this.#id, greeting) > 0) {
@@ -81,7 +79,7 @@ export class LibfabricListener implements Listener {
    * @returns whether the next request can be read
    */
   #accept(untilMs: number): boolean {
-    const native = libfabricNative()
+    const native = verbsNative()
     const { outboundBytes, inboundBytes, depth } = this.#options
     const id = native.ofiAccept(this.#id, outboundBytes, inboundBytes, depth)
     if (id > 0) void this.#establish(id)
@@ -97,7 +95,7 @@ export class LibfabricListener implements Listener {
 
   /** Stops watching until the next try: requests of other peers would only spin the event loop meanwhile. */
   #pause(untilMs: number): void {
-    localNative().watchStop(this.#watch)
+    hostNative().watchStop(this.#watch)
     this.#retry = setTimeout(() => {
       this.#vainLooks = 0
       // Does nothing and returns true when there is no pending request.
@@ -115,9 +113,9 @@ export class LibfabricListener implements Listener {
       return
     }
     if (this.#closed) {
-      libfabricNative().ofiClose(id)
+      verbsNative().ofiClose(id)
       return
     }
-    this.#queue.offer({ fabric: this.#provider, id, ...shapeOf(this.#options) })
+    this.#queue.offer({ fabric: 'verbs', id, ...shapeOf(this.#options) })
   }
 }

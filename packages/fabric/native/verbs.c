@@ -1,4 +1,4 @@
-// The `libfabric` addon. src/native.ts declares the same names in the same order.
+// The `verbs` addon: connections over RDMA, through libfabric. src/native.ts declares the same names in the same order.
 #include "ofi.h"
 
 NAPI_MODULE_INIT() {

@@ -1,15 +1,15 @@
-import { libfabricNative, localNative, type LibfabricNative, type LocalNative } from '../native.ts'
+import { verbsNative, hostNative, type VerbsNative, type HostNative } from '../native.ts'
 import type { RemoteCalls } from '../remote/calls.ts'
 
 let calls: RemoteCalls | null = null
 
 /** What a {@link RemoteConnection} calls over libfabric. @throws {FabricError} `unsupported` */
-export function libfabricCalls(): RemoteCalls {
-  calls ??= bind(libfabricNative(), localNative())
+export function verbsCalls(): RemoteCalls {
+  calls ??= bind(verbsNative(), hostNative())
   return calls
 }
 
-const bind = (native: LibfabricNative, loop: LocalNative): RemoteCalls => ({
+const bind = (native: VerbsNative, loop: HostNative): RemoteCalls => ({
   attach: native.ofiAttach,
   outbound: native.ofiOutbound,
   inbound: native.ofiInbound,

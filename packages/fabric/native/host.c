@@ -1,6 +1,6 @@
-// The `local` addon: shared memory, Unix sockets that carry descriptors, futexes, and descriptors on the event loop.
-// It needs nothing but Linux. src/native.ts declares the same names in the same order.
-#include "local.h"
+// The `host` addon, which needs nothing but Linux: shared memory, sockets, futexes, descriptors on the event loop, and
+// connections over TCP. src/native.ts declares the same names in the same order.
+#include "host.h"
 #include "memory.h"
 #include "tcp.h"
 #include <errno.h>

@@ -1,5 +1,5 @@
 import { FabricError } from '../errors.ts'
-import { libfabricNative, localNative, systemReason } from '../native.ts'
+import { verbsNative, hostNative, systemReason } from '../native.ts'
 
 const EAGAIN = -11
 const EACCES = -13
@@ -10,8 +10,8 @@ const EACCES = -13
  * @throws {FabricError} `refused`, `unreachable`, `system`
  */
 export function establish(id: number, whom: string, timeoutMs: number): Promise<void> {
-  const native = libfabricNative()
-  const loop = localNative()
+  const native = verbsNative()
+  const loop = hostNative()
   const established = Promise.withResolvers<void>()
   const finish = (error?: FabricError): void => {
     clearTimeout(timer)

@@ -4,24 +4,19 @@ import { checkGeometry, connectTimeoutMs, shapeOf } from '../geometry.ts'
 import { systemReason } from '../native.ts'
 import { parseAddress } from '../parse-address.ts'
 import { RemoteConnection } from '../remote/connection.ts'
-import { libfabricCalls } from './calls.ts'
+import { verbsCalls } from './calls.ts'
 import { connectAside } from './connect-aside.ts'
 import { establish } from './establish.ts'
 import { greetingOf } from './greeting.ts'
 import { checkLockable } from './locked-memory.ts'
-import { LibfabricListener } from './listener.ts'
+import { VerbsListener } from './listener.ts'
 
-
-/** Connections over a libfabric provider: `verbs` is RDMA, `tcp` works everywhere. Addresses are `IP:port` or `[IPv6]:port`. */
-export class LibfabricFabric implements Fabric {
-  readonly name: 'tcp' | 'verbs'
-
-  constructor(provider: 'tcp' | 'verbs') {
-    this.name = provider
-  }
+/** RDMA between hosts, through libfabric. Addresses are `IP:port` or `[IPv6]:port`. */
+export class VerbsFabric implements Fabric {
+  readonly name = 'verbs'
 
   async listen(options: ListenOptions): Promise<Listener> {
-    return new LibfabricListener(this.name, options)
+    return new VerbsListener(options)
   }
 
   async connect(address: string, options: ConnectOptions): Promise<Connection> {
@@ -30,18 +25,18 @@ export class LibfabricFabric implements Fabric {
     const shape = shapeOf(options)
     const { outboundBytes, inboundBytes, depth } = shape
     const { host, port } = parseAddress(address)
-    if (this.name === 'verbs') checkLockable(outboundBytes + inboundBytes)
+    checkLockable(outboundBytes + inboundBytes)
     const greeting = greetingOf(options)
-    const id = await connectAside(this.name, host, port, greeting, outboundBytes, inboundBytes, depth)
+    const id = await connectAside(host, port, greeting, outboundBytes, inboundBytes, depth)
     if (id < 0) {
-      throw new FabricError('unreachable', `Cannot connect to ${address} over ${this.name}: ${systemReason(id)}`)
+      throw new FabricError('unreachable', `Cannot connect to ${address} over verbs: ${systemReason(id)}`)
     }
-    await establish(id, `${address} over ${this.name}`, timeoutMs)
-    return attachVerbs({ fabric: this.name, id, ...shape })
+    await establish(id, `${address} over verbs`, timeoutMs)
+    return attachVerbs({ fabric: 'verbs', id, ...shape })
   }
 }
 
 /** @throws {FabricError} `closed`, `system` */
 export function attachVerbs(handle: ConnectionHandle): Connection {
-  return new RemoteConnection(handle, libfabricCalls())
+  return new RemoteConnection(handle, verbsCalls())
 }

@@ -1,8 +1,8 @@
-// Everything that the `local` addon exports; local.c registers it.
+// What the `host` addon exports, apart from tcp.h; host.c registers it.
 #pragma once
 #include "napi.h"
 
-// local.c
+// host.c
 function memoryCreate, memoryMap, memoryDetach, processorYield, dieWithParent, processExit;
 // socket.c
 function socketListen, socketAccept, socketConnect, socketSend, socketReceive, descriptorClose;
