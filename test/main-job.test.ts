@@ -24,7 +24,7 @@ test('the main job prints its table and leaves nothing behind', async () => {
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
   for (const line of [
     /^2 leases +node near +node far$/m,
-    /^  reached over +local \(shared memory\) +libfabric tcp$/m,
+    /^  reached over +local \(shared memory\) +TCP$/m,
     /^  request to first result +[\d,.]+ ms +[\d,.]+ ms$/m,
     /^  hot no-op, 64 B, median +[\d,.]+ [µm]?s +[\d,.]+ [µm]?s$/m,
     /^    99th percentile +[\d,.]+ [µm]?s +[\d,.]+ [µm]?s$/m,

@@ -48,7 +48,7 @@ test('renderReport shows every number of the result at a place of its own', () =
     renderReport(result, stream(false)),
     `
 2 leases                           node near                              node far
-  reached over                     local (shared memory)                  libfabric tcp
+  reached over                     local (shared memory)                  TCP
   lease                            lease-1, 1 worker                      lease-2, 1 worker
   request to first result          212 ms                                 212 ms
     bundle, grant beside; upload   12.3, 3 ms; 1.5 ms                     12.3, 3 ms; 1.5 ms

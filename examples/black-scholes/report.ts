@@ -6,8 +6,8 @@ type Format = Parameters<typeof styleText>[0]
 
 const FABRICS: Record<string, string> = {
   local: 'local (shared memory)',
-  tcp: 'libfabric tcp',
-  verbs: 'libfabric verbs',
+  tcp: 'TCP',
+  verbs: 'RDMA (verbs)',
 }
 
 const STARTS = { kept: 'kept', pooled: 'from the pool', cold: 'cold' }

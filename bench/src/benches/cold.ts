@@ -21,7 +21,7 @@ function seriesOf(quick: boolean): Series[] {
   const samples = quick ? 2 : 10
   const leases = FABRICS.flatMap((fabric): Series[] => {
     const name = fabric === 'local' ? 'Local' : 'Tcp'
-    const how = fabric === 'local' ? 'local' : 'libfabric tcp'
+    const how = fabric === 'local' ? 'local' : 'tcp'
     const lease = (mode: string, label: string): Series => ({
       name: mode + name,
       label: `${label}, ${how}`,

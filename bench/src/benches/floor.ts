@@ -27,14 +27,9 @@ function seriesOf({ fast, slow }: Effort): Series[] {
     series('fabricLocal', '@rfaas/fabric alone, local', nodeTrial('fabric-pingpong', 'local', bytes, ...fast)),
     series('shmCopyC', 'C: shared memory, copied', nativeTrial('shm_copy', bytes, ...fast)),
     series('tcpC', 'C: TCP sockets', nativeTrial('tcp_spin', bytes, ...slow)),
+    series('hotTcp', 'rfaas: hot no-op, tcp', nodeTrial('hot', 'tcp', bytes, ...slow)),
+    series('fabricTcp', '@rfaas/fabric alone, tcp', nodeTrial('fabric-pingpong', 'tcp', bytes, ...slow)),
     series('ofiTcpC', 'C: libfabric tcp', nativeTrial('ofi_pingpong', bytes, ...slow, 'tcp')),
-    series('hotTcp', 'rfaas: hot no-op, libfabric tcp', nodeTrial('hot', 'tcp', bytes, ...slow)),
-    series('fabricTcp', '@rfaas/fabric alone, libfabric tcp', nodeTrial('fabric-pingpong', 'tcp', bytes, ...slow)),
-    series(
-      'ofiTcpSleepC',
-      'C: libfabric tcp, queue can sleep',
-      nativeTrial('ofi_pingpong', bytes, ...slow, 'tcp', 'can-sleep'),
-    ),
   ]
 }
 
@@ -64,9 +59,10 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
     series: results,
     summary: [
       ...compare('hotLocalOverFloor', of('hotLocal'), of('cacheLineC'), 1.8),
-      ...compare('hotTcpOverRaw', of('hotTcp'), of('ofiTcpC'), 1.15),
+      ...compare('hotTcpOverRaw', of('hotTcp'), of('tcpC'), 1.15),
       ...compare('fabricLocalOverFloor', of('fabricLocal'), of('cacheLineC')),
-      ...compare('fabricTcpOverRaw', of('fabricTcp'), of('ofiTcpC')),
+      ...compare('fabricTcpOverRaw', of('fabricTcp'), of('tcpC')),
+      ...compare('hotTcpOverLibfabric', of('hotTcp'), of('ofiTcpC')),
     ],
     notes: [
       'Ratios are of medians, within each round, and the median of that over the rounds.',

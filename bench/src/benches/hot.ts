@@ -10,7 +10,7 @@ function seriesOf(quick: boolean): Series[] {
   const slow = quick ? [10_000, 5_000] : [100_000, 20_000]
   return [
     { name: 'hotLocal', label: 'hot no-op, local', trial: nodeTrial('hot', 'local', PAYLOAD_BYTES, ...fast) },
-    { name: 'hotTcp', label: 'hot no-op, libfabric tcp', trial: nodeTrial('hot', 'tcp', PAYLOAD_BYTES, ...slow) },
+    { name: 'hotTcp', label: 'hot no-op, tcp', trial: nodeTrial('hot', 'tcp', PAYLOAD_BYTES, ...slow) },
   ]
 }
 

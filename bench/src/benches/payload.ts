@@ -34,7 +34,7 @@ const CARRIERS: readonly Carrier[] = [
   },
   {
     name: 'tcp',
-    label: 'rfaas, libfabric tcp',
+    label: 'rfaas, tcp',
     emptyNs: 8_000,
     nsPerByte: 1,
     trial: (...numbers) => nodeTrial('payload', 'tcp', 'ends', ...numbers),
@@ -47,17 +47,17 @@ const CARRIERS: readonly Carrier[] = [
     trial: (...numbers) => nativeTrial('shm_copy', ...numbers),
   },
   {
-    name: 'ofiTcpC',
-    label: 'C: libfabric tcp',
+    name: 'tcpC',
+    label: 'C: TCP sockets',
     emptyNs: 8_000,
     nsPerByte: 1,
-    trial: (...numbers) => nativeTrial('ofi_pingpong', ...numbers, 'tcp'),
+    trial: (...numbers) => nativeTrial('tcp_spin', ...numbers),
   },
 ]
 
 /** Payload size for the quoted ratios. */
 const LARGE = 5 * MIB
-const QUOTED = ['local64', `local${LARGE}`, `localCopy${LARGE}`, `ofiTcpC${LARGE}`, `tcp${LARGE}`]
+const QUOTED = ['local64', `local${LARGE}`, `localCopy${LARGE}`, `tcpC${LARGE}`, `tcp${LARGE}`]
 
 interface Effort {
   rounds: number
@@ -99,7 +99,7 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
   const of = (name: string): SeriesResult => results.find((result) => result.name === name)!
   const local = of(`local${LARGE}`)
   const tcp = of(`tcp${LARGE}`)
-  const raw = of(`ofiTcpC${LARGE}`)
+  const raw = of(`tcpC${LARGE}`)
   const gigabytesPerSecond = ({ roundP50Ns }: SeriesResult): number => (2 * LARGE) / median(roundP50Ns)
   return {
     rounds: effort.quotedRounds,
@@ -113,7 +113,7 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
       },
       {
         name: 'bandwidthOfRaw',
-        what: 'libfabric tcp, 5 MiB each way: bytes/s of rfaas ÷ bytes/s of raw C',
+        what: 'tcp, 5 MiB each way: bytes/s of rfaas ÷ bytes/s of raw C',
         value: ratioOverRounds(raw.roundP50Ns, tcp.roundP50Ns),
         atLeast: 0.95,
       },
@@ -124,7 +124,7 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
       },
       {
         name: 'tcpGigabytesPerSecond',
-        what: 'rfaas, libfabric tcp, 5 MiB there, then 5 MiB back: GB/s',
+        what: 'rfaas, tcp, 5 MiB there, then 5 MiB back: GB/s',
         value: gigabytesPerSecond(tcp),
       },
       { name: 'rawTcpGigabytesPerSecond', what: 'the same in C: GB/s', value: gigabytesPerSecond(raw) },

@@ -38,12 +38,12 @@ const LINES: readonly Line[] = [
   },
   {
     name: 'tcpSlots',
-    label: 'rfaas, libfabric tcp, invoke in place',
+    label: 'rfaas, tcp, invoke in place',
     trial: (...numbers) => nodeTrial('throughput', 'tcp', 'slots', ...numbers),
   },
   {
     name: 'tcpCall',
-    label: 'rfaas, libfabric tcp, lease.call',
+    label: 'rfaas, tcp, lease.call',
     trial: (...numbers) => nodeTrial('throughput', 'tcp', 'call', ...numbers),
   },
 ]

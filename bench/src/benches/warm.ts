@@ -23,7 +23,7 @@ function seriesOf(quick: boolean): Series[] {
     ...series('warmAwait', 'rfaas: warm no-op, awaited', 'warm', 'local', 'await'),
     ...series('atomicsSpin', 'Atomics.wait and notify, the client spins', 'atomics', 'spin'),
     ...series('warmSync', 'rfaas: warm no-op, invokeSync', 'warm', 'local', 'sync'),
-    ...series('warmTcp', 'rfaas: warm no-op, invokeSync, libfabric tcp', 'warm', 'tcp', 'sync'),
+    ...series('warmTcp', 'rfaas: warm no-op, invokeSync, tcp', 'warm', 'tcp', 'sync'),
   ]
 }
 
@@ -48,7 +48,7 @@ function latencies(of: Find): Summary[] {
     ...all.flatMap(({ suffix, ...ratios }) => [
       { name: `warmSyncOverAtomics${suffix}`, what: 'invokeSync ÷ Atomics, the client spins', value: ratios.sync },
       { name: `warmAwaitOverAtomics${suffix}`, what: 'awaited ÷ Atomics, both sleep', value: ratios.awaited },
-      { name: `warmTcp${suffix}Us`, what: 'libfabric tcp, median in µs', value: medianUs(of(`warmTcp${suffix}`)) },
+      { name: `warmTcp${suffix}Us`, what: 'tcp, median in µs', value: medianUs(of(`warmTcp${suffix}`)) },
     ]),
   ]
 }

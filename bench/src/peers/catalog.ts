@@ -30,7 +30,7 @@ export const PEERS: readonly Peer[] = [
   },
   {
     name: 'rfaasTcp',
-    label: 'rfaas, in place, libfabric tcp',
+    label: 'rfaas, in place, tcp',
     packages: null,
     oneProcess: true,
     open: async (options) => (await import('./rfaas/client.ts')).openInPlace(options, 'tcp'),

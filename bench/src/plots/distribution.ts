@@ -11,9 +11,9 @@ export function distributionChart(record: BenchRecord, { benches: { floor } }: R
   const { hotLocal, hotTcp } = record.series
   const candidates: [SeriesRecord | undefined, BenchRecord | undefined, string, string, Kind][] = [
     [hotLocal, record, 'rfaas, local', OURS_LOCAL, 'ours'],
-    [hotTcp, record, 'rfaas, libfabric tcp', OURS_NETWORK, 'ours'],
+    [hotTcp, record, 'rfaas, tcp', OURS_NETWORK, 'ours'],
     [floor?.series.cacheLineC, floor, 'C: one cache line', RAW_LOCAL, 'floor'],
-    [floor?.series.ofiTcpC, floor, 'C: libfabric tcp', RAW_NETWORK, 'floor'],
+    [floor?.series.tcpC, floor, 'C: TCP sockets', RAW_NETWORK, 'floor'],
   ]
   const lines = candidates.flatMap(([series, of, label, color, kind]): Line[] =>
     series?.curveNs === undefined || of === undefined

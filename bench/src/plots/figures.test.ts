@@ -15,14 +15,14 @@ const payload = benchRecord(
   {
     cacheLineC: timed('C: one cache line', 230),
     ...Object.fromEntries(
-      ['local', 'localCopy', 'tcp', 'shmCopyC', 'ofiTcpC'].flatMap((line, index) =>
+      ['local', 'localCopy', 'tcp', 'shmCopyC', 'tcpC'].flatMap((line, index) =>
         SIZES.map((x) => [`${line}${x}`, timed(line, 500 + index * x, { line, x })]),
       ),
     ),
   },
 )
 const hot = benchRecord('hot', {}, {}, { hotLocal: timed('local', 500), hotTcp: timed('tcp', 8000) })
-const floor = benchRecord('floor', {}, {}, { cacheLineC: timed('C', 230), ofiTcpC: timed('C', 6500) })
+const floor = benchRecord('floor', {}, {}, { cacheLineC: timed('C', 230), tcpC: timed('C', 6500) })
 const throughput = benchRecord(
   'throughput',
   {},
@@ -79,7 +79,7 @@ test('the plot of payloads has a line for each way to carry them, by name, and t
   const { texts, count } = read('payload.svg')
   assert.equal(count('line'), 5)
   assert.equal(count('rule'), 1)
-  for (const label of ['rfaas, local, in place', 'C: libfabric tcp', 'C: one cache line, 0.23 µs', '64 MiB', '1 µs'])
+  for (const label of ['rfaas, local, in place', 'C: TCP sockets', 'C: one cache line, 0.23 µs', '64 MiB', '1 µs'])
     assert.ok(texts.includes(label), `${label} is not among ${texts.join('; ')}`)
 })
 

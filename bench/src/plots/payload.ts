@@ -7,9 +7,9 @@ import { seriesOnLine } from './series.ts'
 const LINES: readonly [line: string, label: string, color: string, kind: Kind][] = [
   ['local', 'rfaas, local, in place', OURS_LOCAL, 'ours'],
   ['localCopy', 'rfaas, local, function copies', OURS_LOCAL_PALE, 'ours'],
-  ['tcp', 'rfaas, libfabric tcp', OURS_NETWORK, 'ours'],
+  ['tcp', 'rfaas, tcp', OURS_NETWORK, 'ours'],
   ['shmCopyC', 'C: shared memory, copied', RAW_LOCAL, 'floor'],
-  ['ofiTcpC', 'C: libfabric tcp', RAW_NETWORK, 'floor'],
+  ['tcpC', 'C: TCP sockets', RAW_NETWORK, 'floor'],
 ]
 
 /** Latency against payload. */

@@ -8,8 +8,8 @@ const LINES: readonly [line: string, label: string, color: string, kind: Kind][]
   ['localSlots', 'rfaas, local, in place', OURS_LOCAL, 'ours'],
   ['localAll', 'rfaas, local, invokeAll', OURS_LOCAL_DARK, 'ours'],
   ['localCall', 'rfaas, local, lease.call', OURS_LOCAL_PALE, 'ours'],
-  ['tcpSlots', 'rfaas, libfabric tcp, in place', OURS_NETWORK, 'ours'],
-  ['tcpCall', 'rfaas, libfabric tcp, lease.call', OURS_NETWORK_PALE, 'ours'],
+  ['tcpSlots', 'rfaas, tcp, in place', OURS_NETWORK, 'ours'],
+  ['tcpCall', 'rfaas, tcp, lease.call', OURS_NETWORK_PALE, 'ours'],
   ['net', 'node:net, a core each', OTHERS[0]!, 'peer'],
   ['netOneCore', 'node:net, on one core', OTHERS[1]!, 'peer'],
 ]

@@ -21,7 +21,7 @@ test('readmePart gives the hot call, its p99 and how many times the floor it is'
 })
 
 test('readmePart leaves a dash where the run has no number', () => {
-  assert.match(readmePart(results), /libfabric `tcp` +\| +8\.21 µs +\| +16\.4 µs +\| \*\*1\.30 ×\*\* .* in C \(–\)/)
+  assert.match(readmePart(results), /TCP +\| +8\.21 µs +\| +16\.4 µs +\| \*\*1\.30 ×\*\* .* socket \(–\)/)
   assert.match(readmePart(resultsOf()), /shared memory +\| +– +\| +– +\| – one cache line/)
 })
 

@@ -29,9 +29,9 @@ export function readmePart(results: Results): string {
       `${times('hotLocalOverFloor')} one cache line passed back and forth in C (${median('floor', 'cacheLineC')})`,
     ],
     [
-      '`rfaas`, libfabric `tcp`',
+      '`rfaas`, TCP',
       ...timed('floor', 'hotTcp'),
-      `${times('hotTcpOverRaw')} the same write-with-immediate in C (${median('floor', 'ofiTcpC')})`,
+      `${times('hotTcpOverRaw')} two C programs that spin on a socket (${median('floor', 'tcpC')})`,
     ],
   ]
   const head = ['one call there and back, hot, 64 B', 'median', 'p99', 'against the bare machine']

@@ -1,4 +1,4 @@
-/** `local` shares memory on one host; `tcp` and `verbs` are libfabric providers; `memory` stays in this process. */
+/** `local` shares memory on one host; `tcp` and `verbs` (RDMA) go between hosts; `memory` stays in this process. */
 export type FabricName = 'local' | 'tcp' | 'verbs' | 'memory'
 
 /** The largest immediate. It has 31 bits because shared memory uses the 32nd as a phase bit (local/layout.ts). */
@@ -96,7 +96,7 @@ export type WaitResult = 'ready' | 'timeout' | 'interrupted' | 'lost'
  * Only the thread that attached a connection may call its methods. When that thread ends, the connection is closed.
  * After `close` every call throws `closed`, except `close`, `ref` and `unref`, which then do nothing.
  *
- * Over libfabric a long write makes progress only while the writing side polls, waits or is armed.
+ * Between hosts a long write makes progress only while the writing side polls, waits or is armed.
  *
  * The peer is not trusted. Whatever it does, each call returns (`wait` within its timeout), immediates are in range,
  * and this process alone decides `state`, `takeInterrupt` and whether the peer is lost. But a peer can make `write`
@@ -149,15 +149,14 @@ export interface Connection {
    */
   finish(immediate: number): boolean
   /**
-   * After `finish`: whether everything that this side has written has left it. `local` and `memory`: immediately,
-   * because the peer has it. `verbs`: once the peer's card has confirmed it. `tcp`: once the kernel has it; the kernel
-   * still sends it after a close unless the peer resets the connection, so a caller that must be sure waits for a
-   * confirmation from the peer. Changes while this side polls or waits.
+   * After `finish`: whether the peer can poll everything that this side has written, even when this side closes now.
+   * `local` and `memory`: immediately. `verbs`: once the peer's card has confirmed it. `tcp`: once the peer's kernel
+   * has. Changes while this side polls or waits, but a `wait` does not end with it.
    */
   readonly isDelivered: boolean
   /**
-   * How many writes have found the peer asleep and woken it. Stays 0 over `memory`, and over libfabric, where the
-   * peer's kernel wakes it.
+   * How many writes have found the peer asleep and woken it. Stays 0 over `memory`, and between hosts, where the peer's
+   * kernel wakes it.
    */
   readonly wakes: number
   /**

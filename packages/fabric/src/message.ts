@@ -1,6 +1,6 @@
 /*
  * The words of a message, as they lie in memory that a peer shares or writes: in a cell of a ring over shared memory, at
- * the beginning of a slot over libfabric.
+ * the beginning of a slot between hosts.
  */
 
 /** Stores the words of a message that is about to be sent. @param first index of the first word */

@@ -28,36 +28,57 @@ describe('native', () => {
     assert.match(systemReason(-100_000), /100000/)
   })
 
+  it('systemReason: libfabric says what its own errors are', () => {
+    verbsNative()
+    assert.match(systemReason(-257), /^provided buffer is too small \(libfabric error 257\)$/)
+    assert.match(systemReason(-2), /ENOENT/)
+  })
+
   it('calls with numbers of nothing that is there are errors, not crashes', () => {
-    const local = hostNative()
-    const libfabric = verbsNative()
+    const host = hostNative()
+    const verbs = verbsNative()
     for (const nobody of [0, -1, 1_000_000, 2 ** 40]) {
       const calls = [
-        local.channelAttach(nobody),
-        local.channelRing(nobody),
-        local.channelWait(nobody, 0),
-        local.channelInterrupt(nobody),
-        local.channelClose(nobody),
-        local.watchReference(nobody, 1),
-        local.watchStop(nobody),
-        libfabric.ofiListenerDescriptor(nobody),
-        libfabric.ofiListenerRequest(nobody, new Uint8Array(36)),
-        libfabric.ofiReject(nobody),
-        libfabric.ofiAccept(nobody, 1, 1, 1),
-        libfabric.ofiEstablish(nobody),
-        libfabric.ofiAttach(nobody),
-        libfabric.ofiDescriptor(nobody),
-        libfabric.ofiClose(nobody),
-        libfabric.ofiWrite(nobody, 0, 0, 0),
-        libfabric.ofiPoll(nobody),
-        libfabric.ofiWait(nobody, 0),
-        libfabric.ofiArm(nobody),
-        libfabric.ofiInterrupt(nobody),
-        libfabric.ofiTakeInterrupt(nobody),
+        host.channelAttach(nobody),
+        host.channelRing(nobody),
+        host.channelWait(nobody, 0),
+        host.channelInterrupt(nobody),
+        host.channelClose(nobody),
+        host.tcpAttach(nobody),
+        host.tcpClose(nobody),
+        host.tcpWrite(nobody, 0, 0, 0),
+        host.tcpFinish(nobody, 0),
+        host.tcpPoll(nobody),
+        host.tcpWait(nobody, 0),
+        host.tcpArm(nobody),
+        host.tcpWatch(nobody, () => {}),
+        host.tcpInterrupt(nobody),
+        host.tcpTakeInterrupt(nobody),
+        host.tcpEnded(nobody),
+        host.socketError(-1),
+        host.watchWritable(nobody, 1),
+        host.watchReference(nobody, 1),
+        host.watchStop(nobody),
+        verbs.ofiListenerDescriptor(nobody),
+        verbs.ofiListenerRequest(nobody, new Uint8Array(36)),
+        verbs.ofiReject(nobody),
+        verbs.ofiAccept(nobody, 1, 1, 1),
+        verbs.ofiEstablish(nobody),
+        verbs.ofiAttach(nobody),
+        verbs.ofiDescriptor(nobody),
+        verbs.ofiClose(nobody),
+        verbs.ofiWrite(nobody, 0, 0, 0),
+        verbs.ofiPoll(nobody),
+        verbs.ofiWait(nobody, 0),
+        verbs.ofiArm(nobody),
+        verbs.ofiInterrupt(nobody),
+        verbs.ofiTakeInterrupt(nobody),
       ]
       for (const [index, result] of calls.entries())
         assert.ok(result < 0, `call ${index} with ${nobody} gave ${result}`)
-      assert.equal(libfabric.ofiOutbound(nobody), null)
+      assert.equal(verbs.ofiOutbound(nobody), null)
+      assert.equal(host.tcpOutbound(nobody), null)
+      assert.equal(host.tcpFinished(nobody), 0)
     }
   })
 })

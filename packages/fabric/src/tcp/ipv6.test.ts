@@ -4,7 +4,6 @@ import { describe, it } from 'node:test'
 import { networkInterfaces } from 'node:os'
 
 import { attach } from '../index.ts'
-import { verbsNative, systemReason } from '../native.ts'
 import { TcpFabric } from './tcp.ts'
 
 const GEOMETRY = { outboundBytes: 4096, inboundBytes: 4096, depth: 4 }
@@ -34,10 +33,4 @@ describe('TcpFabric at an IPv6 address', () => {
       for (const each of [near, far, listener]) each.close()
     },
   )
-})
-
-it('systemReason: libfabric says what its own errors are', () => {
-  verbsNative()
-  assert.match(systemReason(-257), /^provided buffer is too small \(libfabric error 257\)$/)
-  assert.match(systemReason(-2), /ENOENT/)
 })
