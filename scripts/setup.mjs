@@ -135,8 +135,7 @@ function setUp() {
     const node = existsSync(ownNode) ? ownNode : process.execPath.startsWith(modules + sep) ? 'node' : process.execPath
     step('building the addons (node-gyp)', [() => run(node, [builder])])
     // The compiler found libfabric, binding.gyp did not.
-    if (addonsMissing())
-      fail('Cannot build rfaas_verbs: libfabric is neither in /usr/include nor known to pkg-config.')
+    if (addonsMissing()) fail('Cannot build rfaas_verbs: libfabric is neither in /usr/include nor known to pkg-config.')
   }
 }
 
