@@ -2,6 +2,8 @@
 #include "tcp.h"
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -91,6 +93,13 @@ napi_value tcpFinished(napi_env env, napi_callback_info info) {
   return number(env, c && c->finishing && c->queued == 0 && ioctl(c->socket, SIOCOUTQ, &unconfirmed) == 0 && unconfirmed == 0);
 }
 
+// Confirms what has arrived, which the kernel would put off by some 40 ms: the sender of a frame without bytes may be
+// waiting for that (tcpFinished).
+static void confirm(tcp_connection* c) {
+  int yes = 1;
+  setsockopt(c->socket, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof yes);
+}
+
 // Moves what is staged into the window, and the immediates of complete frames into `to`. Returns how many there were.
 static uint32_t parse(tcp_connection* c, uint32_t* to, uint32_t room) {
   uint32_t count = 0;
@@ -115,6 +124,7 @@ static uint32_t parse(tcp_connection* c, uint32_t* to, uint32_t room) {
     c->staged_from += some;
     c->missing -= some;
     if (c->missing > 0) break;
+    if (c->arriving.bytes == 0) confirm(c);
     to[count++] = c->arriving.immediate;
   }
   return count;
