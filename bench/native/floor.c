@@ -39,15 +39,11 @@ static uint32_t parse_number(const char *text, const char *name, unsigned long l
 }
 
 struct floor_options floor_parse(int argc, char **argv) {
-  bool can_sleep = argc == 6 && strcmp(argv[5], "can-sleep") == 0;
-  if (argc < 4 || argc > 5 + can_sleep) {
-    floor_fail("usage", "PROGRAM PAYLOAD_BYTES TRIPS WARMUP [PROVIDER [can-sleep]]");
-  }
+  if (argc < 4 || argc > 5) floor_fail("usage", "PROGRAM PAYLOAD_BYTES TRIPS WARMUP [PROVIDER]");
   options.payload_bytes = parse_number(argv[1], "PAYLOAD_BYTES", 1u << 30);
   options.trips = parse_number(argv[2], "TRIPS", 100000000);
   options.warmup = parse_number(argv[3], "WARMUP", 100000000);
   options.provider = argc > 4 ? argv[4] : "tcp";
-  options.can_sleep = can_sleep;
   samples = malloc(((size_t)options.trips + 1) * sizeof *samples);
   if (samples == NULL) floor_fail("keep samples", "out of memory");
   memset(samples, 0xff, ((size_t)options.trips + 1) * sizeof *samples); /* page faults now, not while timing */

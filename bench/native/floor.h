@@ -15,13 +15,12 @@ struct floor_options {
   uint32_t warmup;
   /* only for libfabric */
   const char *provider;
-  bool can_sleep; /* its completion queue has a descriptor to sleep on, which costs even those who never sleep */
 };
 
 /* Which of the two processes this one is, after floor_fork. */
 enum floor_side { FLOOR_CLIENT, FLOOR_SERVER };
 
-/* PROGRAM PAYLOAD_BYTES TRIPS WARMUP [PROVIDER [can-sleep]] */
+/* PROGRAM PAYLOAD_BYTES TRIPS WARMUP [PROVIDER] */
 struct floor_options floor_parse(int argc, char **argv);
 
 /* Forks the server. Each side gets a core when there are two; both end with the other, and in bounded time. */

@@ -58,7 +58,6 @@ static void open_fabric(struct ofi_endpoint *endpoint) {
 
 static void open_endpoint(struct ofi_endpoint *endpoint, const struct floor_options *options, int fill) {
   struct fi_cq_attr cq_attr = {.size = 256, .format = FI_CQ_FORMAT_DATA, .wait_obj = FI_WAIT_NONE};
-  if (options->can_sleep) cq_attr.wait_obj = FI_WAIT_FD;
   size_t half = (options->payload_bytes / PAGE_BYTES + 1) * PAGE_BYTES;
   endpoint->outbound = aligned_alloc(PAGE_BYTES, 2 * half);
   if (endpoint->outbound == NULL) floor_fail("allocate memory", "out of memory");

@@ -4,8 +4,8 @@ import { build, isBuilt } from './native-build.mjs'
 
 const usage = `Usage: rfaas-build-native [--force]
 
-Compiles the addons of @rfaas/fabric for this machine: rfaas_host (shared memory) and, where libfabric's headers are
-installed, rfaas_verbs (RDMA, TCP). Needs a C compiler, make and python3. Does nothing when they are built already,
+Compiles the addons of @rfaas/fabric for this machine: rfaas_host (shared memory, TCP) and, where libfabric's headers
+are installed, rfaas_verbs (RDMA). Needs a C compiler, make and python3. Does nothing when they are built already,
 unless --force is given.`
 
 const args = process.argv.slice(2)
@@ -25,6 +25,6 @@ if (args.includes('--help') || args.includes('-h')) {
   console.log('Built both addons of @rfaas/fabric.')
 } else {
   console.log(
-    'Built rfaas_host. Left rfaas_verbs out, for libfabric is not installed (Debian: apt-get install libfabric-dev): no fabric between hosts here.',
+    'Built rfaas_host. Left rfaas_verbs out because libfabric is not installed (Debian: apt-get install libfabric-dev): without it there is no RDMA here.',
   )
 }

@@ -14,7 +14,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SLEEP, LINE_WORDS = 32 };
@@ -154,11 +153,7 @@ napi_value channelAttach(napi_env env, napi_callback_info info) {
 }
 
 // (channel) → ArrayBuffer of the flags, LOST and INTERRUPTED, or null.
-napi_value channelFlags(napi_env env, napi_callback_info info) {
-  ARGS(1);
-  channel* c = table_get(&channels, int_of(env, arg[0]));
-  return c ? block_buffer(env, c->flags) : null_value(env);
-}
+BUFFER_OF(channelFlags, channel, channels, flags)
 
 // (channel): wakes the peer. Called only when its sleep word is not 0.
 napi_value channelRing(napi_env env, napi_callback_info info) {
@@ -192,8 +187,7 @@ napi_value channelWait(napi_env env, napi_callback_info info) {
   channel* c = table_get(&channels, int_of(env, arg[0]));
   if (!c) return number(env, -EBADF);
   double ms = double_of(env, arg[1]);
-  struct timespec timeout = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = 0};
-  timeout.tv_nsec = (long)((ms - (double)timeout.tv_sec * 1000) * 1e6);
+  struct timespec timeout = timespec_of(ms);
   long result = syscall(SYS_futex, &c->own[SLEEP], FUTEX_WAIT, BLOCKED, ms < 0 ? NULL : &timeout, NULL, 0);
   return number(env, result < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0);
 }

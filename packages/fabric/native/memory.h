@@ -25,3 +25,11 @@ napi_value block_buffer(napi_env env, block* b);
 // private zeroes until nothing refers to the buffer or to memory that was moved out of it. Has no effect on any other
 // object.
 void block_detach(napi_env env, napi_value buffer);
+
+// Defines a native function: (number of an object in a table) → the ArrayBuffer over one of its blocks, or null.
+#define BUFFER_OF(name, type, objects, field)                                                                          \
+  napi_value name(napi_env env, napi_callback_info info) {                                                             \
+    ARGS(1);                                                                                                           \
+    type* object = table_get(&objects, int_of(env, arg[0]));                                                           \
+    return object ? block_buffer(env, object->field) : null_value(env);                                                \
+  }

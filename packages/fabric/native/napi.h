@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 typedef napi_value function(napi_env env, napi_callback_info info);
 
@@ -34,6 +35,13 @@ static inline napi_value number(napi_env env, int64_t value) {
 static inline napi_value null_value(napi_env env) {
   napi_value result = NULL;
   napi_get_null(env, &result);
+  return result;
+}
+
+// A time limit that is not negative.
+static inline struct timespec timespec_of(double ms) {
+  struct timespec result = {.tv_sec = (time_t)(ms / 1000)};
+  result.tv_nsec = (long)((ms - (double)result.tv_sec * 1000) * 1e6);
   return result;
 }
 

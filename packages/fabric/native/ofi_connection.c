@@ -170,17 +170,10 @@ napi_value ofiDescriptor(napi_env env, napi_callback_info info) {
   return number(env, c ? c->epoll : -FI_EINVAL);
 }
 
-#define BUFFER_OF(name, field)                                                                                         \
-  napi_value name(napi_env env, napi_callback_info info) {                                                             \
-    ARGS(1);                                                                                                           \
-    connection* c = table_get(&ofi_connections, int_of(env, arg[0]));                                                  \
-    return c ? block_buffer(env, c->field) : null_value(env);                                                          \
-  }
-
 // (connection) → ArrayBuffer or null.
-BUFFER_OF(ofiOutbound, outbound)
-BUFFER_OF(ofiInbound, inbound)
-BUFFER_OF(ofiBatch, batch)
+BUFFER_OF(ofiOutbound, connection, ofi_connections, outbound)
+BUFFER_OF(ofiInbound, connection, ofi_connections, inbound)
+BUFFER_OF(ofiBatch, connection, ofi_connections, batch)
 
 // (connection): the peer sees a shutdown.
 napi_value ofiClose(napi_env env, napi_callback_info info) {

@@ -41,8 +41,7 @@ napi_value ofiWait(napi_env env, napi_callback_info info) {
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
   if (!c) return number(env, -EBADF);
   double ms = double_of(env, arg[1]);
-  struct timespec timeout = {.tv_sec = (time_t)(ms / 1000)};
-  timeout.tv_nsec = (long)((ms - (double)timeout.tv_sec * 1000) * 1e6);
+  struct timespec timeout = timespec_of(ms);
   ofi_read_events(c);
   if (c->lost || try_wait(c) != 0) return number(env, 0);
   struct pollfd list[] = {

@@ -96,17 +96,10 @@ napi_value tcpAttach(napi_env env, napi_callback_info info) {
   return number(env, error);
 }
 
-#define BUFFER_OF(name, field)                                                                                         \
-  napi_value name(napi_env env, napi_callback_info info) {                                                             \
-    ARGS(1);                                                                                                           \
-    tcp_connection* c = table_get(&tcp_connections, int_of(env, arg[0]));                                              \
-    return c ? block_buffer(env, c->field) : null_value(env);                                                          \
-  }
-
 // (connection) → ArrayBuffer or null.
-BUFFER_OF(tcpOutbound, outbound)
-BUFFER_OF(tcpInbound, inbound)
-BUFFER_OF(tcpBatch, batch)
+BUFFER_OF(tcpOutbound, tcp_connection, tcp_connections, outbound)
+BUFFER_OF(tcpInbound, tcp_connection, tcp_connections, inbound)
+BUFFER_OF(tcpBatch, tcp_connection, tcp_connections, batch)
 
 // (connection): only for the thread that attached it, or while it is not attached. The peer sees the socket end.
 napi_value tcpClose(napi_env env, napi_callback_info info) {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 static uint32_t* interrupted(block* batch) { return (uint32_t*)batch->data + TCP_BATCH; }
 
@@ -13,8 +12,7 @@ napi_value tcpWait(napi_env env, napi_callback_info info) {
   tcp_connection* c = table_get(&tcp_connections, int_of(env, arg[0]));
   if (!c) return number(env, -EBADF);
   double ms = double_of(env, arg[1]);
-  struct timespec timeout = {.tv_sec = (time_t)(ms / 1000)};
-  timeout.tv_nsec = (long)((ms - (double)timeout.tv_sec * 1000) * 1e6);
+  struct timespec timeout = timespec_of(ms);
   struct pollfd list[] = {
       {.fd = c->socket, .events = c->queued > 0 ? POLLIN | POLLOUT : POLLIN},
       {.fd = c->bell->event, .events = POLLIN},

@@ -1,7 +1,7 @@
 import { FabricError } from './errors.ts'
 
 /**
- * Splits `IP:port` or `[IPv6]:port` , both as text.
+ * Splits `IP:port` or `[IPv6]:port`; both parts stay text.
  *
  * @throws {FabricError} `invalid_argument`
  */

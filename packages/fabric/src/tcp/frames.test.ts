@@ -35,13 +35,13 @@ function encode({ offset, payload, immediate }: Frame, byteLength = payload.leng
   return Buffer.concat([header, payload])
 }
 
-interface Met extends Disposable {
+interface EndAndSocket extends Disposable {
   end: Connection
   socket: Socket
 }
 
 /** An end, and the socket that its peer would have. */
-async function meet(): Promise<Met> {
+async function connectSocket(): Promise<EndAndSocket> {
   const listener = await new TcpFabric().listen({ ...GEOMETRY, secret: SECRET })
   const [, host, port] = /^(.*):(\d+)$/.exec(listener.address)!
   const socket = connect(Number(port), host)
@@ -86,7 +86,7 @@ describe(`frames over tcp (seed ${seed})`, { timeout: 60_000 }, () => {
   it('arrive whole and in order, wherever the stream is cut', async () => {
     const cuts = fc.array(fc.integer({ min: 1, max: 30_000 }), { minLength: 1, maxLength: 20 })
     const property = fc.asyncProperty(frames(6), cuts, async (sent, lengths) => {
-      using met = await meet()
+      using pair = await connectSocket()
       const stream = Buffer.concat(sent.map((frame) => encode(frame)))
       const pieces: Buffer[] = []
       for (let from = 0, cut = 0; from < stream.length; cut++) {
@@ -96,18 +96,18 @@ describe(`frames over tcp (seed ${seed})`, { timeout: 60_000 }, () => {
       }
       const sending = (async () => {
         for (const piece of pieces) {
-          await send(met.socket, piece)
+          await send(pair.socket, piece)
           await turn()
         }
       })()
       const expected = new Uint8Array(WINDOW_BYTES)
       for (const frame of sent) {
-        assert.equal(await receive(met.end), frame.immediate)
+        assert.equal(await receive(pair.end), frame.immediate)
         // A later frame may have arrived already: compare only what it has not overwritten.
         expected.set(frame.payload, frame.offset)
       }
       await sending
-      assert.equal(Buffer.compare(Buffer.from(met.end.inbound as ArrayBuffer), expected), 0)
+      assert.equal(Buffer.compare(Buffer.from(pair.end.inbound as ArrayBuffer), expected), 0)
     })
     await fc.assert(property, { seed, numRuns: 60 })
   })
@@ -122,11 +122,11 @@ describe(`frames over tcp (seed ${seed})`, { timeout: 60_000 }, () => {
       encode({ offset: 0, payload: new Uint8Array(0), immediate: IMMEDIATE_MAX + 1 }),
     ]
     for (const bytes of wrong) {
-      using met = await meet()
-      await send(met.socket, Buffer.concat([encode(good), bytes, encode(good)]))
-      assert.deepEqual(await pollUntilLost(met.end, NOTICE_MS), [5])
-      assert.equal(met.end.state, 'lost')
-      const inbound = Buffer.from(met.end.inbound as ArrayBuffer)
+      using pair = await connectSocket()
+      await send(pair.socket, Buffer.concat([encode(good), bytes, encode(good)]))
+      assert.deepEqual(await pollUntilLost(pair.end, NOTICE_MS), [5])
+      assert.equal(pair.end.state, 'lost')
+      const inbound = Buffer.from(pair.end.inbound as ArrayBuffer)
       assert.deepEqual([...inbound.subarray(8, 11)], [1, 2, 3])
       assert.ok(inbound.every((byte, at) => byte === 0 || (at >= 8 && at < 11)))
     }
@@ -135,22 +135,22 @@ describe(`frames over tcp (seed ${seed})`, { timeout: 60_000 }, () => {
   it('that are cut off by the end of the stream do not arrive', async () => {
     const frame = encode({ offset: 0, payload: new Uint8Array(20_000).fill(7), immediate: 5 })
     for (const bytes of [1, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, frame.length - 1]) {
-      using met = await meet()
-      met.socket.end(Buffer.concat([frame, frame.subarray(0, bytes)]))
-      assert.deepEqual(await pollUntilLost(met.end, NOTICE_MS), [5])
+      using pair = await connectSocket()
+      pair.socket.end(Buffer.concat([frame, frame.subarray(0, bytes)]))
+      assert.deepEqual(await pollUntilLost(pair.end, NOTICE_MS), [5])
     }
   })
 
   it('leave whole and in order through a socket that has no room for them, and at most depth of them wait', async () => {
-    using met = await meet()
-    met.socket.pause()
-    const outbound = new Uint8Array(met.end.outbound as ArrayBuffer)
+    using pair = await connectSocket()
+    pair.socket.pause()
+    const outbound = new Uint8Array(pair.end.outbound as ArrayBuffer)
     outbound.forEach((_, at) => (outbound[at] = at * 31))
     let written = 0
-    while (met.end.write(written, WINDOW_BYTES - written, written)) written++
+    while (pair.end.write(written, WINDOW_BYTES - written, written)) written++
     const received: Buffer[] = []
-    met.socket.on('data', (chunk: Buffer) => received.push(chunk))
-    met.socket.resume()
+    pair.socket.on('data', (chunk: Buffer) => received.push(chunk))
+    pair.socket.resume()
     assert.ok(written > GEOMETRY.depth)
     const sent = Buffer.concat(
       Array.from({ length: written }, (_, at) => encode({ offset: at, payload: outbound.subarray(at), immediate: at })),
@@ -158,8 +158,8 @@ describe(`frames over tcp (seed ${seed})`, { timeout: 60_000 }, () => {
     const endMs = performance.now() + PATIENCE_MS
     const arrived = (): number => received.reduce((sum, chunk) => sum + chunk.length, 0)
     // An armed end sends on by itself.
-    met.end.onReady = () => void met.end.arm()
-    assert.ok(met.end.arm())
+    pair.end.onReady = () => void pair.end.arm()
+    assert.ok(pair.end.arm())
     while (arrived() < sent.length && performance.now() < endMs) await turn()
     assert.equal(Buffer.compare(Buffer.concat(received), sent), 0)
   })

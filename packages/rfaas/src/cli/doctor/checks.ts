@@ -30,7 +30,7 @@ export function checksOf(facts: Facts): Check[] {
     ...facts.fabrics.filter(({ name }) => name !== 'verbs').map(fabricCheck),
     libfabricCheck(facts),
     ...facts.rdmaDevices.map(deviceCheck),
-    ...facts.fabrics.filter(({ name }) => name === 'verbs').map(verbsCheck),
+    ...facts.fabrics.filter(({ name }) => name === 'verbs').map(fabricCheck),
     shmCheck(facts),
     memlockCheck(facts),
     coresCheck(facts),
@@ -66,6 +66,7 @@ function bundlerCheck({ bundler }: Facts): Check {
   return { name, status: 'missing', found: bundler.reason, meaning, todo: 'Install it again: npm install esbuild' }
 }
 
+/** What it means that a fabric works or does not, and what to do then. */
 const FABRICS = {
   local: {
     works: 'Clients and workers of this host share memory: about a microsecond a hot call.',
@@ -77,11 +78,16 @@ const FABRICS = {
     fails: 'Without RDMA, nodes of this machine can be reached from itself only.',
     todo: 'See that the sandbox or container allows TCP sockets.',
   },
+  verbs: {
+    works: 'There is RDMA: a few microseconds a hot call between hosts.',
+    fails: 'Between hosts, calls go over tcp.',
+    todo: 'With an RDMA card: install its driver and rdma-core, see that ibv_devices lists it.',
+  },
 }
 
 function fabricCheck({ name: fabric, ok, reason }: FabricFact): Check {
   const name = `fabric ${fabric}`
-  const { works, fails, todo } = FABRICS[fabric as 'local' | 'tcp']
+  const { works, fails, todo } = FABRICS[fabric]
   if (ok) return { name, status: 'ok', found: 'works', meaning: works, todo: '' }
   return { name, status: fabric === 'local' ? 'missing' : 'note', found: reason, meaning: fails, todo }
 }
@@ -105,16 +111,6 @@ function deviceCheck({ name: device, link, address, reason }: Facts['rdmaDevices
   const meaning = 'No call goes over this device.'
   const todo = 'Connect it, bring its interface up, and give that an IPv4 address: docs/operating.md'
   return { name, status: 'note', found: reason, meaning, todo }
-}
-
-function verbsCheck({ ok, reason }: FabricFact): Check {
-  const name = 'fabric verbs'
-  if (ok) {
-    const meaning = 'There is RDMA: a few microseconds a hot call between hosts.'
-    return { name, status: 'ok', found: 'works', meaning, todo: '' }
-  }
-  const todo = 'With an RDMA card: install its driver and rdma-core, see that ibv_devices lists it.'
-  return { name, status: 'note', found: reason, meaning: 'Between hosts, calls go over tcp.', todo }
 }
 
 function shmCheck({ shm }: Facts): Check {
