@@ -13,7 +13,8 @@ interface Step {
 const steps: Step[] = [
   { name: 'lint', command: ['npm', 'run', '--silent', 'lint'] },
   { name: 'typecheck', command: ['npm', 'run', '--silent', 'typecheck'] },
-  { name: 'tests', command: ['node', 'scripts/test.ts', '--retry'] },
+  { name: 'tests', command: ['node', 'scripts/test.ts'] },
+  { name: 'long tests', command: ['node', 'scripts/test.ts', '--long'] },
   // Skipped, with the reason, on a machine that cannot run its guests.
   { name: 'tests over RDMA', command: ['node', 'test/rdma/main.ts', '--or-skip'] },
   { name: 'packages', command: ['node', 'scripts/pack.ts'] },
@@ -56,17 +57,17 @@ async function run([program = '', ...args]: readonly string[]): Promise<{ ok: bo
 
 const report: string[] = []
 const failures: string[] = []
-let counts = ''
+const counts: string[] = []
 for (const { name, command } of steps) {
   console.log(`\n── ${name}: ${command.join(' ')}`)
   const startMs = performance.now()
   const { ok, said } = await run(command)
   const tookS = ((performance.now() - startMs) / 1000).toFixed(1)
   report.push(`${ok ? '✔' : '✖'} ${name.padEnd(32)}${tookS.padStart(7)} s`)
-  if (name === 'tests') counts = said.split('\n').at(-1) ?? ''
+  if (name.endsWith('tests')) counts.push(`${name}: ${said.split('\n').at(-1)}`)
   if (ok) continue
   failures.push(`\n── ${name} failed; it said last:\n${said}`)
   process.exitCode = 1
 }
 console.log(failures.join('\n'))
-console.log(`\n${report.join('\n')}\n\n${counts}`)
+console.log(`\n${report.join('\n')}\n\n${counts.join('\n')}`)

@@ -17,6 +17,7 @@ interface Counts {
 export class Tally {
   readonly #root: string
   readonly #files = new Map<string, Counts>()
+  readonly #tookMs = new Map<string, number>()
 
   /** @param root - the folder that the paths of test files are shown relative to */
   constructor(root: string) {
@@ -58,7 +59,20 @@ export class Tally {
     this.#of(file).problems.push(sentence)
   }
 
+  get filesTimed(): number {
+    return this.#tookMs.size
+  }
+
+  /** The files that took longest, longest first: how long and which. */
+  slowest(count: number): string[] {
+    const sorted = [...this.#tookMs].sort(([, a], [, b]) => b - a).slice(0, count)
+    return sorted.map(([file, ms]) => `${(ms / 1000).toFixed(1).padStart(6)} s  ${relative(this.#root, file)}`)
+  }
+
   listen(events: TestsStream): void {
+    events.on('test:summary', ({ file, duration_ms: ms }) => {
+      if (file !== undefined) this.#tookMs.set(file, ms)
+    })
     events.on('test:pass', (event) => {
       const { name, skip, todo, details } = event
       const file = testFileOf(event)

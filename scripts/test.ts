@@ -1,5 +1,6 @@
-// Runs the tests: `npm test`, or `npm test -- lease fabric` for the files whose path holds one of these words. Those of
-// test/rdma run in a guest: `npm run test:rdma`.
+// Runs the tests that everybody runs: `npm test`; with `--long` those that take minutes, with `--all` both. `npm test --
+// lease fabric` runs those of both whose file's path holds one of these words. Those of test/rdma run in a guest: `npm
+// run test:rdma`.
 // `--name PATTERN` runs only the tests of that name. `--idle-ms N` ends a file in which no test begins or ends for N
 // milliseconds. `--retry` runs the files in which something failed once more, alone, and says which passed then: for
 // machines whose processors are shared with others, where a test that measures can meet a bad moment.
@@ -25,36 +26,49 @@ interface Group {
   readonly idleMs: number
 }
 
+const UNITS = ['packages/*/{src,bin}/**', 'examples/**', 'bench/**', 'scripts'].map((folder) => `${folder}/*.test.ts`)
+/** Long tests that stand beside what they test, not in test/long. */
+const LONG_UNITS = ['bench/src/trials/{peer,trials}.test.ts', 'scripts/test.test.ts']
 /** These tests measure: nothing may run beside them. */
-const MEASURING = [
+const MEASURING = ['accounting', 'defects', 'one-core'].map((name) => `test/${name}.test.ts`)
+const LONG_MEASURING = [
   'bench/src/trials/trials.test.ts',
-  ...['accounting', 'defects', 'event-loop', 'full-machine', 'main-job', 'one-core', 'wake-up'].map(
-    (name) => `test/${name}.test.ts`,
-  ),
+  ...['event-loop', 'full-machine', 'main-job', 'wake-up'].map((name) => `test/long/${name}.test.ts`),
 ]
 
-const GROUPS: Group[] = [
-  {
-    patterns: ['packages/*/{src,bin}/**/*.test.ts', 'examples/**/*.test.ts', 'bench/**/*.test.ts', 'scripts/*.test.ts'],
-    except: MEASURING,
-    concurrency: 2,
-    timeoutMs: 60_000,
-    idleMs: 90_000,
-  },
-  // These start and kill processes.
-  { patterns: ['test/**/*.test.ts'], except: MEASURING, concurrency: 2, timeoutMs: 120_000, idleMs: 300_000 },
-  { patterns: MEASURING, concurrency: 1, timeoutMs: 120_000, idleMs: 300_000 },
+const UNIT_LIMITS = { timeoutMs: 60_000, idleMs: 90_000 }
+/** For tests that start and kill processes. */
+const SYSTEM_LIMITS = { timeoutMs: 120_000, idleMs: 300_000 }
+
+/** What everybody runs before a commit: `npm test`. */
+const SHORT: Group[] = [
+  { patterns: UNITS, except: LONG_UNITS, concurrency: 2, ...UNIT_LIMITS },
+  { patterns: ['test/**/*.test.ts'], except: ['test/long/**', ...MEASURING], concurrency: 3, ...SYSTEM_LIMITS },
+  { patterns: MEASURING, concurrency: 1, ...SYSTEM_LIMITS },
+]
+/** What takes minutes: `npm run test:all`. */
+const LONG: Group[] = [
+  { patterns: ['test/long/*.test.ts', ...LONG_UNITS], except: LONG_MEASURING, concurrency: 2, ...SYSTEM_LIMITS },
+  { patterns: LONG_MEASURING, concurrency: 1, ...SYSTEM_LIMITS },
 ]
 
 /** More failed files than this are no chance, and are not retried. */
 const RETRIED_FILES_MAX = 3
+/** So many of the slowest files are named at the end. */
+const SLOWEST_SHOWN = 10
 /** Retries run one at a time, with the longest limits. */
-const RETRY = GROUPS.at(-1)!
+const RETRY = LONG.at(-1)!
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { name: { type: 'string' }, 'idle-ms': { type: 'string' }, retry: { type: 'boolean' } },
+  options: {
+    'long': { type: 'boolean' },
+    'all': { type: 'boolean' },
+    'name': { type: 'string' },
+    'idle-ms': { type: 'string' },
+    'retry': { type: 'boolean' },
+  }, // prettier-ignore
 })
 
 function filesOf(group: Group): string[] {
@@ -104,7 +118,8 @@ if (process.env.NODE_V8_COVERAGE === undefined) {
 }
 const leftovers = watchForLeftovers(root.slice(0, -1))
 const tally = new Tally(root)
-for (const group of GROUPS) {
+const groups = values.all || positionals.length > 0 ? [...SHORT, ...LONG] : values.long ? LONG : SHORT
+for (const group of groups) {
   const files = filesOf(group)
   if (files.length > 0) await runGroup(group, files, tally)
 }
@@ -116,5 +131,6 @@ if (tally.total === 0) {
 }
 for (const sentence of passedLate) console.log(`\n! ${sentence}`)
 for (const problem of tally.problems) console.log(`\n✖ ${problem}`)
+if (tally.filesTimed > 5 * SLOWEST_SHOWN) console.log(`\nSlowest files:\n${tally.slowest(SLOWEST_SHOWN).join('\n')}`)
 console.log(`\n${tally.line}`)
 process.exitCode = tally.failed === 0 ? 0 : 1

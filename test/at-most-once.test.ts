@@ -1,4 +1,4 @@
-/** No invocation runs twice, and none fails without a code that says what is known of it. */
+/** No invocation runs twice, and none fails without a code that says what is known of it. Many more are in test/long. */
 import { strict as assert } from 'node:assert'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,20 +6,18 @@ import { after, before, describe, test } from 'node:test'
 import { LeaseState, type Cluster } from 'rfaas'
 
 import { managerClient } from '../packages/rfaas/src/control/client.ts'
-import { attack, MODULE } from './harness/at-most-once/attack.ts'
+import { MODULE } from './harness/at-most-once/attack.ts'
+import { testAttacks } from './harness/at-most-once/attacks.ts'
 import { MARK_BYTES } from './harness/at-most-once/functions.ts'
 import type * as Functions from './harness/at-most-once/functions.ts'
-import { Random } from './harness/chaos/random.ts'
 import { Scene, type Started } from './harness/scene.ts'
 import { becomes } from './harness/waiting.ts'
 
-const INVOCATIONS = 50_000
-const PER_ROUND = 4_000
-const seed = Number(process.env['RFAAS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-
 const LARGE_BYTES = 32 * 2 ** 20
 
-describe('under kills, retrievals and releases at random moments', { timeout: 600_000 }, () => {
+testAttacks(4_000, 500)
+
+describe('taken back while a large answer is under way', () => {
   let scene: Scene
   let manager: Started
   let cluster: Cluster
@@ -34,19 +32,7 @@ describe('under kills, retrievals and releases at random moments', { timeout: 60
   after(() => scene[Symbol.asyncDispose]())
 
   for (const fabric of ['local', 'tcp'] as const) {
-    test(
-      `over ${fabric}, ${INVOCATIONS} invocations: none runs twice, none is lost without a word (seed ${seed})`,
-      { timeout: 300_000 },
-      async (t) => {
-        const random = new Random(seed)
-        const options = { scene, cluster, managerUrl: manager.url, fabric, perRound: PER_ROUND, random }
-        const report = await attack({ ...options, invocations: INVOCATIONS })
-        t.diagnostic(JSON.stringify(report))
-        assert.ok(report.resolved > INVOCATIONS / 4, JSON.stringify(report))
-      },
-    )
-
-    test(`over ${fabric}, an answer of ${LARGE_BYTES} bytes arrives though its lease is taken back meanwhile, and runs once`, async () => {
+    test(`over ${fabric}, an answer of ${LARGE_BYTES} bytes arrives, and runs once`, async () => {
       const path = join(scene.folder, `large-${fabric}`)
       await using lease = await cluster.lease<typeof Functions>({
         functions: MODULE,

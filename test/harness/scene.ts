@@ -102,7 +102,7 @@ export class Scene implements AsyncDisposable {
 
   /** The running executor processes of all nodes. */
   executors(): MarkedProcess[] {
-    return processesOf(this.folder).filter(({ args }) => args.some((arg) => /\/executor\/main\.[jt]s$/.test(arg)))
+    return processesOf(this.folder).filter(({ args }) => args.some((arg) => /\/executor\/main\.m?[jt]s$/.test(arg)))
   }
 
   executorPids(): number[] {

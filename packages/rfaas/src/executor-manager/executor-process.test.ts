@@ -117,8 +117,8 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
 
   it('hears that it is prepared, then that it is ready, each once; and why it cannot be prepared', async () => {
     const executor = await start(
-      `on.prepare = ({ workers, heapMib }) => say({ kind: 'prepared', workers, heapMib })
-      on.start = ({ heapMib }) => heapMib === 48 && ${READY}`,
+      `on.prepare = ({ workers }) => workers === 2 && say({ kind: 'prepared' })
+      on.start = () => ${READY}`,
       true,
     )
     await executor.prepared(10_000)

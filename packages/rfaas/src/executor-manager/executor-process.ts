@@ -29,13 +29,13 @@ export interface ExecutorProcessOptions {
   executorPath: string
   /** The executor inherits it as METER_PAGE_FD. The caller still owns this descriptor and closes it. */
   meterPageFd: number
-  /** Heap of one worker. */
+  /** Heap of each thread of the executor. */
   heapMib: number
 }
 
-/** The content of the `start` message; ExecutorProcess adds the heap size from its options. */
-export type StartOrder = Omit<StartMessage, 'kind' | 'heapMib'>
-export type PrepareOrder = Omit<PrepareMessage, 'kind' | 'heapMib'>
+/** The content of the `start` message. */
+export type StartOrder = Omit<StartMessage, 'kind'>
+export type PrepareOrder = Omit<PrepareMessage, 'kind'>
 
 /** How a process ended. */
 export interface ProcessExit {
@@ -60,7 +60,6 @@ export class ExecutorProcess implements Executor {
    */
   readonly #pipe: Socket | undefined
   readonly #reader = new MessageReader()
-  readonly #heapMib: number
   #workerCount = 0
   /**
    * Mark in the executor's environment. It finds the processes that functions have started, in any group or session.
@@ -90,7 +89,6 @@ export class ExecutorProcess implements Executor {
     // Not Node's own 'ipc': undecodable bytes that a function writes there would throw an exception in this process.
     stdio[MESSAGES_FD] = 'pipe'
     stdio[METER_PAGE_FD] = meterPageFd
-    this.#heapMib = heapMib
     const flags = [`--max-old-space-size=${heapMib}`, '--enable-source-maps', '--disable-warning=ExperimentalWarning']
     this.#child = spawn(process.execPath, [...flags, executorPath], {
       stdio,
@@ -123,7 +121,7 @@ export class ExecutorProcess implements Executor {
   /** Tells the executor to load what every lease needs. Call it once, before `start`. */
   prepare(order: PrepareOrder): void {
     this.#owed.push('prepared')
-    this.#send({ kind: 'prepare', heapMib: this.#heapMib, ...order })
+    this.#send({ kind: 'prepare', ...order })
   }
 
   /** Makes this the executor of a lease. Call it once, and once more after each time that it was parked. */
@@ -132,7 +130,7 @@ export class ExecutorProcess implements Executor {
     this.#workerCount = order.secrets.length
     this.#wasStarted = true
     this.#owed.push('answer')
-    this.#send({ kind: 'start', heapMib: this.#heapMib, ...order })
+    this.#send({ kind: 'start', ...order })
   }
 
   /** The last lines of the process's output, starting on a new line; empty when there was no output. */

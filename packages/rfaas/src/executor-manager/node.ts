@@ -1,5 +1,3 @@
-import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { managerClient } from '../control/client.ts'
 import { serveControl } from '../control/server.ts'
 import { BundleCache } from './bundle-cache.ts'
@@ -7,6 +5,7 @@ import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { publish } from './events.ts'
 import { ExecutorPool } from './executor-pool.ts'
+import { executorProgram } from './executor-program.ts'
 import type { PoolState } from './executors.ts'
 import { defaultCacheDir, describeMachine } from './machine.ts'
 import type { WorkerFabric } from './machine.ts'
@@ -78,9 +77,6 @@ export interface Node extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** The executor program next to this module, in the same form: TypeScript from src/, JavaScript from dist/. */
-const EXECUTOR_PATH = fileURLToPath(new URL(`../executor/main${extname(import.meta.filename)}`, import.meta.url))
-
 /**
  * Offers cores and memory of this machine: starts an executor manager in this process and registers it. Its events are
  * published on the diagnostics channel `rfaas.executor-manager`.
@@ -88,7 +84,7 @@ const EXECUTOR_PATH = fileURLToPath(new URL(`../executor/main${extname(import.me
  * @throws {RfaasError} `invalid_argument`, `unsupported`, `manager_unreachable`
  */
 export async function startNode(options: NodeOptions): Promise<Node> {
-  const { executorPath = EXECUTOR_PATH } = options
+  const executorPath = options.executorPath ?? (await executorProgram())
   const clock = options.clock ?? systemClock
   const machine = await describeMachine(options)
   const { nodeId, address, cores, memoryMib, resources, labels, offers, poolSize } = machine

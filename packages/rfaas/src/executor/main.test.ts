@@ -45,7 +45,7 @@ describe('an executor process', () => {
     await writeFile(bundlePath, text)
     const secrets = Array.from({ length: workers }, () => new Uint8Array(32))
     const shape = { fabric: 'local', listenAddress: '', slots: 1, payloadBytesMax: 64, hotTimeoutMs: 0 } as const
-    const message: StartMessage = { kind: 'start', bundlePath, secrets, environment, heapMib: 64, ...shape }
+    const message: StartMessage = { kind: 'start', bundlePath, secrets, environment, ...shape }
     const page = createSharedMemory(workers * METER_BYTES)
     const child = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', page.fd] })
     page.close()
@@ -85,13 +85,13 @@ describe('an executor process', () => {
       // This machine has no such address.
       { fabric: 'tcp', listenAddress: '192.0.2.1' },
     ] as const
-    pipe.write(encodeMessage({ kind: 'prepare', workers: 1, heapMib: 64, fabrics: [...fabrics] }))
+    pipe.write(encodeMessage({ kind: 'prepare', workers: 1, fabrics: [...fabrics] }))
     for await (const [chunk] of on(pipe, 'data', { close: ['close'] }) as AsyncIterable<[Buffer]>) {
       said.push(...(reader.push(chunk) as FromExecutor[]))
       const last = said.at(-1)
       // Asks for one worker more than are ready.
       if (last?.kind === 'prepared') {
-        pipe.write(encodeMessage({ kind: 'start', bundlePath, secrets, environment: {}, heapMib: 64, ...shape }))
+        pipe.write(encodeMessage({ kind: 'start', bundlePath, secrets, environment: {}, ...shape }))
       } else if (last !== undefined) break
     }
     assert.deepEqual(

@@ -21,8 +21,6 @@ export interface PrepareMessage {
   kind: 'prepare'
   /** Threads to start; a lease may ask for more or fewer. */
   workers: number
-  /** Heap of each worker. */
-  heapMib: number
   /** Fabrics to rehearse a lease over; those that do not work here are skipped. */
   fabrics: Pick<StartMessage, 'fabric' | 'listenAddress'>[]
 }
@@ -43,8 +41,6 @@ export interface StartMessage {
   hotTimeoutMs: number
   /** Variables to set before the bundle is loaded. */
   environment: Readonly<Record<string, string>>
-  /** Heap of each worker; that of the process has the same size. */
-  heapMib: number
 }
 
 export interface DrainMessage {

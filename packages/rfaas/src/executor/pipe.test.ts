@@ -22,7 +22,6 @@ const starts: fc.Arbitrary<StartMessage> = fc.record(
     slots: fc.nat(),
     payloadBytesMax: fc.nat(),
     hotTimeoutMs: fc.integer({ min: -1 }),
-    heapMib: fc.nat(),
   },
   plain,
 )

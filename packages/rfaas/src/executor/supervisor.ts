@@ -19,7 +19,7 @@ export class Supervisor {
   readonly #ended = Promise.withResolvers<ExecutorEnd>()
   readonly #clients: ClientWatch
   /** Workers that were started before there is a lease, or parked after one. */
-  #prepared: WorkerThread[] = []
+  #prepared: WorkerThread[]
   /** The workers of the lease, in the order of its secrets. */
   #workers: WorkerThread[] = []
   #listeners: Listener[] = []
@@ -34,9 +34,11 @@ export class Supervisor {
   readonly ended: Promise<ExecutorEnd> = this.#ended.promise
 
   /**
+   * @param first a worker that is starting
    * @param onOrphaned called when the clients of all workers are gone but a worker does not end, because it computes
    */
-  constructor(onOrphaned: () => void) {
+  constructor(first: WorkerThread, onOrphaned: () => void) {
+    this.#prepared = [this.#watched(first)]
     this.#clients = new ClientWatch(onOrphaned)
     // Not an unhandled rejection while nothing awaits it yet.
     this.ended.catch(() => {})
@@ -48,8 +50,8 @@ export class Supervisor {
    * @param isAwaited whether a lease waits for this executor already: then rehearsals that are left are skipped
    * @throws {RfaasError} `executor_start_failed`
    */
-  async prepare({ workers, heapMib, fabrics }: PrepareMessage, isAwaited: () => boolean): Promise<void> {
-    this.#prepared = Array.from({ length: workers }, () => this.#startWorker(heapMib))
+  async prepare({ workers, fabrics }: PrepareMessage, isAwaited: () => boolean): Promise<void> {
+    while (this.#prepared.length < workers) this.#prepared.push(this.#watched(new WorkerThread()))
     await Promise.all(this.#prepared.map((worker) => worker.prepared))
     for (const [index, { fabric, listenAddress }] of fabrics.entries()) {
       // Lets the event loop read messages that arrived meanwhile.
@@ -75,7 +77,7 @@ export class Supervisor {
     const workers = message.secrets.length
     // Terminate workers that are not needed: their memory would be on this lease's account.
     for (const spare of prepared.splice(workers)) void spare.terminate()
-    this.#workers = message.secrets.map((_, index) => prepared[index] ?? this.#startWorker(message.heapMib))
+    this.#workers = message.secrets.map((_, index) => prepared[index] ?? this.#watched(new WorkerThread()))
     const starting = message.secrets.map(async (secret, workerIndex) => {
       // Start the load first: the worker loads the functions while this thread loads the fabric.
       const worker = this.#workers[workerIndex]!
@@ -130,8 +132,7 @@ export class Supervisor {
     return this.#parking.promise
   }
 
-  #startWorker(heapMib: number): WorkerThread {
-    const worker = new WorkerThread(heapMib)
+  #watched(worker: WorkerThread): WorkerThread {
     worker.failed.catch((error: unknown) => this.#ended.reject(error))
     return worker
   }

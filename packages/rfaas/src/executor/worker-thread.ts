@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import type { ConnectionHandle } from '@rfaas/fabric'
 
 import { RfaasError } from '../errors.ts'
+import { threadStarted, threadStarts } from './inlining.ts'
 import type { FromWorker, LoadMessage, ToWorker } from './thread-messages.ts'
 
 const WORKER_FILE = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url)
@@ -23,11 +24,10 @@ export class WorkerThread {
   #isOver = false
   #hasExited = false
 
-  /**
-   * @param heapMib heap of the thread; the process's flag --max-old-space-size has precedence and should say the same
-   */
-  constructor(heapMib: number) {
-    this.#worker = new Worker(WORKER_FILE, { resourceLimits: { maxOldGenerationSizeMb: heapMib } })
+  /** Its heap has the size that the process's flag --max-old-space-size says. */
+  constructor() {
+    threadStarts()
+    this.#worker = new Worker(WORKER_FILE)
     this.#worker.on('message', (message: FromWorker) => this.#hear(message))
     // The functions' module threw outside of any invocation, or the heap is full: the thread can no longer be trusted.
     this.#worker.on('error', (error) => this.#failed.reject(error))
@@ -37,7 +37,7 @@ export class WorkerThread {
     })
     // Not an unhandled rejection: `#next` passes it on as well.
     this.#failed.promise.catch(() => {})
-    this.prepared = this.#next('prepared')
+    this.prepared = this.#next('prepared').finally(threadStarted)
     this.prepared.catch(() => {})
   }
 

@@ -5,8 +5,8 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-const PAIRS = fileURLToPath(new URL('../bench/src/trials/pairs.ts', import.meta.url))
-const SPINNERS = fileURLToPath(new URL('harness/spinners.ts', import.meta.url))
+const PAIRS = fileURLToPath(new URL('../../bench/src/trials/pairs.ts', import.meta.url))
+const SPINNERS = fileURLToPath(new URL('../harness/spinners.ts', import.meta.url))
 const DURATION_MS = 1000
 /** Other load may take the processor for whole time slices during a measurement, which is then repeated. */
 const ATTEMPTS = 3

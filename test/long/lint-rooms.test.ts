@@ -6,7 +6,7 @@ import { describe, it } from 'node:test'
 
 import { ESLint } from 'eslint'
 
-const root = join(import.meta.dirname, '..')
+const root = join(import.meta.dirname, '../..')
 const eslint = new ESLint({ cwd: root })
 
 /** The rules that the code breaks in a file of that folder, except for unused names. */

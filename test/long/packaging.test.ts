@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 
-import { shellEnvironment } from './shell.ts'
+import { shellEnvironment } from '../shell.ts'
 
-const root = join(import.meta.dirname, '..')
+const root = join(import.meta.dirname, '../..')
 
 const FUNCTIONS = `export function add(a: number, b: number): number {
   return a + b

@@ -5,11 +5,11 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 
-import { Scene } from './harness/scene.ts'
-import { DONE, LEASE, TICK_MS, TICKS, WAY, WAY_NAMES, type WakeUpJob } from './harness/wake-up-job.ts'
+import { Scene } from '../harness/scene.ts'
+import { DONE, LEASE, TICK_MS, TICKS, WAY, WAY_NAMES, type WakeUpJob } from '../harness/wake-up-job.ts'
 
-const CLIENT = new URL('./harness/wake-up-client.ts', import.meta.url)
-const functions = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
+const CLIENT = new URL('../harness/wake-up-client.ts', import.meta.url)
+const functions = fileURLToPath(new URL('../harness/functions.ts', import.meta.url))
 const SILENCE_MS_MAX = 10_000
 const seed = Number(process.env['RFAAS_SEED'] ?? Date.now() & 0x7fffffff)
 

@@ -7,9 +7,9 @@ import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 
-import { shellEnvironment } from './shell.ts'
+import { shellEnvironment } from '../shell.ts'
 
-const root = join(import.meta.dirname, '..')
+const root = join(import.meta.dirname, '../..')
 const LEFT_OUT = new Set(['.git', 'build', 'dist', 'node_modules', 'out'])
 
 describe('setup', { timeout: 280_000 }, () => {

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { leftAfter, processesOf, type MarkedProcess } from './marked-processes.ts'
+import { leftAfter, processesOf, type MarkedProcess } from '../marked-processes.ts'
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const MAIN = join(ROOT, 'examples/black-scholes/main.ts')
 
 export interface Ended {

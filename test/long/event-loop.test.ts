@@ -6,11 +6,11 @@ import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Cluster, Lease, LeaseOptions, RfaasError } from 'rfaas'
 
-import type * as Functions from './harness/functions.ts'
-import { Scene } from './harness/scene.ts'
-import { usageOf } from './harness/traces.ts'
+import type * as Functions from '../harness/functions.ts'
+import { Scene } from '../harness/scene.ts'
+import { usageOf } from '../harness/traces.ts'
 
-const MODULE = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
+const MODULE = fileURLToPath(new URL('../harness/functions.ts', import.meta.url))
 const FUNCTION_MS = 5
 const SPIN_US = 300
 const ROUNDS = 41

@@ -3,13 +3,13 @@ import { strict as assert } from 'node:assert'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { rfaas } from './cli-process.ts'
-import type { ClientProcess } from './harness/client-process.ts'
-import { Network, reasonAgainstNetworks, type Host } from './harness/network.ts'
-import { Scene, type Started } from './harness/scene.ts'
-import { becomes, NOTICED_MS_MAX, within } from './harness/waiting.ts'
+import { rfaas } from '../cli-process.ts'
+import type { ClientProcess } from '../harness/client-process.ts'
+import { Network, reasonAgainstNetworks, type Host } from '../harness/network.ts'
+import { Scene, type Started } from '../harness/scene.ts'
+import { becomes, NOTICED_MS_MAX, within } from '../harness/waiting.ts'
 
-const functions = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
+const functions = fileURLToPath(new URL('../harness/functions.ts', import.meta.url))
 const LEASE_MS = 2000
 const skip = reasonAgainstNetworks() ?? false
 

@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { JobResult } from '../examples/black-scholes/result.ts'
+import type { JobResult } from '../../examples/black-scholes/result.ts'
 import { MainJob } from './main-job-process.ts'
-import type { MarkedProcess } from './marked-processes.ts'
+import type { MarkedProcess } from '../marked-processes.ts'
 
-const PARSEC = fileURLToPath(new URL('../../shared/data/blackscholes-options.txt', import.meta.url))
+const PARSEC = fileURLToPath(new URL('../../../shared/data/blackscholes-options.txt', import.meta.url))
 /** Nothing is left by then, counted from the end of the job. */
 const CLEAN_MS_MAX = 1_000
 /** From a kill until the job has ended. */

@@ -12,14 +12,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { LeaseEnd, LeaseState, NodeState, type Cluster } from 'rfaas'
 
-import { ClientActor, ServiceActor, type Actor } from './harness/chaos/actor.ts'
-import type { Job, Note, Outcome } from './harness/chaos/job.ts'
-import { Random } from './harness/chaos/random.ts'
-import { Saboteur, type Act } from './harness/chaos/saboteur.ts'
-import { Scene } from './harness/scene.ts'
-import { becomes, NOTICED_MS_MAX, within } from './harness/waiting.ts'
+import { ClientActor, ServiceActor, type Actor } from '../harness/chaos/actor.ts'
+import type { Job, Note, Outcome } from '../harness/chaos/job.ts'
+import { Random } from '../harness/chaos/random.ts'
+import { Saboteur, type Act } from '../harness/chaos/saboteur.ts'
+import { Scene } from '../harness/scene.ts'
+import { becomes, NOTICED_MS_MAX, within } from '../harness/waiting.ts'
 
-const functions = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
+const functions = fileURLToPath(new URL('../harness/functions.ts', import.meta.url))
 const seed = Number(process.env['RFAAS_SEED'] ?? Date.now() & 0x7fffffff)
 
 const JOBS = 200

@@ -7,13 +7,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { local, type Cluster, type Lease } from 'rfaas'
 
-import type * as Functions from './harness/functions.ts'
-import type { Order } from './harness/local-program.ts'
-import { Scene } from './harness/scene.ts'
-import { becomes, until } from './harness/waiting.ts'
+import type * as Functions from '../harness/functions.ts'
+import type { Order } from '../harness/local-program.ts'
+import { Scene } from '../harness/scene.ts'
+import { becomes, until } from '../harness/waiting.ts'
 
-const functions = new URL('./harness/functions.ts', import.meta.url)
-const PROGRAM = fileURLToPath(new URL('harness/local-program.ts', import.meta.url))
+const functions = new URL('../harness/functions.ts', import.meta.url)
+const PROGRAM = fileURLToPath(new URL('../harness/local-program.ts', import.meta.url))
 
 const DURATION_MS = 1500
 const STANDS_STILL_MS: number = 3 * DURATION_MS

@@ -4,10 +4,10 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Cluster } from 'rfaas'
 
-import type * as Functions from './harness/functions.ts'
-import { Scene } from './harness/scene.ts'
+import type * as Functions from '../harness/functions.ts'
+import { Scene } from '../harness/scene.ts'
 
-const MODULE = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
+const MODULE = fileURLToPath(new URL('../harness/functions.ts', import.meta.url))
 const GIB = 2 ** 30
 /** No power of two: no two pages of the payload are alike. */
 const PATTERN_BYTES = 1_000_003
