@@ -4,6 +4,8 @@ import { attachMemory, interruptMemory, MemoryFabric } from './memory/memory.ts'
 import { verbsNative, hostNative } from './native.ts'
 import { attachTcp, TcpFabric } from './tcp/tcp.ts'
 import { attachVerbs, VerbsFabric } from './verbs/verbs.ts'
+import { attachThreads, interruptThreads, type ThreadsHandle } from './threads/handle.ts'
+import { ThreadsFabric } from './threads/threads.ts'
 import type { Connection, ConnectionHandle, Fabric, FabricName } from './fabric.ts'
 
 export { isNeighbour, linkAddresses, rdmaDevices, type LinkAddress, type RdmaDevice } from './addresses.ts'
@@ -32,6 +34,8 @@ export function openFabric(name: FabricName): Fabric {
       return new TcpFabric()
     case 'verbs':
       return new VerbsFabric()
+    case 'threads':
+      return new ThreadsFabric()
     case 'memory':
       return new MemoryFabric()
   }
@@ -61,6 +65,8 @@ export function attach(handle: ConnectionHandle): Connection {
       return attachTcp(handle)
     case 'verbs':
       return attachVerbs(handle)
+    case 'threads':
+      return attachThreads(handle as ThreadsHandle)
     case 'memory':
       return attachMemory(handle)
   }
@@ -80,6 +86,9 @@ export function interrupt(handle: ConnectionHandle): void {
       return
     case 'verbs':
       verbsNative().ofiInterrupt(handle.id)
+      return
+    case 'threads':
+      interruptThreads(handle as ThreadsHandle)
       return
     case 'memory':
       interruptMemory(handle)

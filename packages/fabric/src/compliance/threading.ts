@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,7 +11,8 @@ import { next, pattern, pollUntilLost, type Mode } from './drive.ts'
 import { fillSlot, slotPayload } from './echo.ts'
 import { listen, NOTICE_MS, SECRET, SMALL, type Harness } from './harness.ts'
 import { EXITED, QUIET_MS, type PeerSpec, type ThreadRole } from './peer-spec.ts'
-import { peerProgram, threadProgram } from './programs.ts'
+import { launchPeer } from './peer-process.ts'
+import { threadProgram } from './programs.ts'
 
 interface ThreadPair extends AsyncDisposable {
   near: Connection
@@ -126,13 +126,11 @@ export function testThreading(harness: Harness): void {
       connections: 1,
       does: { role: 'exit-while-blocked' },
     }
-    const peer = fork(peerProgram, [JSON.stringify(spec)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-    const exited = once(peer, 'exit')
+    const { exited } = launchPeer(harness, spec)
     const first = attach(await listener.accept())
     await assertLost(first)
     const second = attach(await listener.accept())
-    const [exitCode] = (await exited) as [number]
-    assert.equal(exitCode, EXITED)
+    assert.equal(await exited, EXITED)
     await assertLost(second)
     first.close()
     second.close()
