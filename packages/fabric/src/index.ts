@@ -5,6 +5,7 @@ import { verbsNative, hostNative } from './native.ts'
 import { attachTcp, TcpFabric } from './tcp/tcp.ts'
 import { attachVerbs, VerbsFabric } from './verbs/verbs.ts'
 import { attachThreads, interruptThreads, type ThreadsHandle } from './threads/handle.ts'
+import { watchChildren } from './threads/guard.ts'
 import { ThreadsFabric } from './threads/threads.ts'
 import type { Connection, ConnectionHandle, Fabric, FabricName } from './fabric.ts'
 
@@ -43,13 +44,15 @@ export function openFabric(name: FabricName): Fabric {
 
 /**
  * Loads what a fabric needs now instead of at its first use. For `verbs` this blocks the thread for a quarter of a
- * second, because libfabric's drivers look for their hardware.
+ * second, because libfabric's drivers look for their hardware. For `threads`, the end of threads that this thread starts
+ * from now on is noticed.
  *
  * @throws {FabricError} `unsupported`
  */
 export function prepareFabric(name: FabricName): void {
   if (name === 'local' || name === 'tcp') hostNative()
   if (name === 'verbs') verbsNative().ofiProbe()
+  if (name === 'threads') watchChildren()
 }
 
 /**

@@ -1,6 +1,8 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
+import { reasonAgainst } from '@rfaas/fabric'
+
 import { RfaasError, toRfaasError } from '../errors.ts'
 import { LOCAL_HALT_MS_MAX } from './limits.ts'
 import { connectWith, type Cluster } from './cluster.ts'
@@ -32,9 +34,13 @@ export interface LocalOptions {
  * process, on loopback. Both keep running while the caller's thread computes. Executors are processes of their own and
  * end with this one, however it ends. While the whole process is stopped, its leases do not expire.
  *
+ * Where the addon cannot be loaded (no Linux, `node --permission`), executors are threads of this process, reached over
+ * the fabric `threads`; a warning with the code `RFAAS_THREADS` says so once. What differs then: docs/runtimes.md.
+ *
  * @throws {RfaasError} `invalid_argument`, `unsupported`
  */
 export async function local(options: LocalOptions = {}): Promise<Cluster> {
+  warnOfThreads()
   const thread = new LocalThread(options)
   try {
     const url = await thread.up
@@ -43,6 +49,17 @@ export async function local(options: LocalOptions = {}): Promise<Cluster> {
     await thread.close().catch(() => {})
     throw error
   }
+}
+
+let isWarned = false
+
+/** Says once when executors will be threads of this process, and why. */
+function warnOfThreads(): void {
+  const reason = reasonAgainst('local')
+  if (isWarned || reason === '') return
+  isWarned = true
+  const meaning = 'local() runs functions in threads of this process, without limits of memory and not kept apart'
+  process.emitWarning(`${meaning}: ${reason}`, { type: 'RfaasWarning', code: 'RFAAS_THREADS' })
 }
 
 /** The thread with manager and node. Like a server, it keeps the process alive until it is closed. */

@@ -146,7 +146,7 @@ export class ExecutorProcess implements Executor {
    */
   async prepared(timeoutMs: number): Promise<void> {
     const failed = await this.#within(timeoutMs, this.#preparation.promise)
-    if (failed !== null) throw startFailed(failed.code, failed.reason + frames(failed.stack))
+    if (failed !== null) throw startRefused(failed)
   }
 
   /**
@@ -156,7 +156,7 @@ export class ExecutorProcess implements Executor {
    */
   async ready(timeoutMs: number): Promise<ReadyMessage> {
     const answer = await this.#within(timeoutMs, this.#answer.promise)
-    if (answer.kind === 'failed') throw startFailed(answer.code, answer.reason + frames(answer.stack))
+    if (answer.kind === 'failed') throw startRefused(answer)
     return answer
   }
 
@@ -339,15 +339,23 @@ export class ExecutorProcess implements Executor {
   }
 }
 
-function startFailed(code: ErrorCode, reason: string): RfaasError {
+/** The error for an executor that says that it cannot start. */
+export function startRefused({ code, reason, stack }: FailedMessage): RfaasError {
+  return startFailed(code, reason + frames(stack))
+}
+
+export function startFailed(code: ErrorCode, reason: string): RfaasError {
   return new RfaasError(code, `Cannot start executor: ${reason}`)
 }
 
 /**
  * The environment of an executor. Tenants' functions run there, so only listed variables of this process are passed on.
+ *
+ * @param mark the mark of its process; a thread has none
  */
-function executorEnvironment(own: NodeJS.ProcessEnv, mark: string): NodeJS.ProcessEnv {
-  const passed = /^(PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|NODE_V8_COVERAGE|NODE_COMPILE_CACHE|FI_\w+)$/
+export function executorEnvironment(own: NodeJS.ProcessEnv, mark: string = ''): NodeJS.ProcessEnv {
+  const passed =
+    /^(PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|NODE_V8_COVERAGE|NODE_COMPILE_CACHE|RFAAS_ADDONS|FI_\w+)$/
   // A node may itself run in an executor: then both marks apply, so that ending the outer executor also ends this one.
   const marks = [own[EXECUTOR_MARK], mark].filter(Boolean).join()
   return { ...Object.fromEntries(Object.entries(own).filter(([name]) => passed.test(name))), [EXECUTOR_MARK]: marks }

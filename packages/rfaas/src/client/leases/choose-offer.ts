@@ -4,8 +4,8 @@ import type { LinkAddress } from '@rfaas/fabric'
 import type { NodeInfo } from '../../control/gen/rfaas_pb.ts'
 import type { FabricChoice } from '../types.ts'
 
-/** Best first: over `local` nothing is copied, over `verbs` nothing but the network card copies. */
-const BEST_FIRST: readonly FabricChoice[] = ['local', 'verbs', 'tcp']
+/** Best first: over `local` and `threads` nothing is copied, over `verbs` nothing but the network card copies. */
+const BEST_FIRST: readonly FabricChoice[] = ['local', 'threads', 'verbs', 'tcp']
 
 /** Facts of this machine that decide how the program reaches a node. */
 export interface Standpoint {
@@ -45,6 +45,8 @@ export function chooseOffer(
     if (offered.length === 0) return 'the node does not offer it'
     if (fabric === 'local' && offered.every(({ hostId }) => hostId !== from.hostId))
       return 'the node is on another host'
+    if (fabric === 'threads' && offered.every(({ hostId }) => hostId !== from.hostId))
+      return 'the node is in another process'
     return fabrics.includes(fabric) ? '' : 'another was asked for'
   }
   const passedOver: { fabric: FabricChoice; reason: string }[] = []
@@ -52,7 +54,8 @@ export function chooseOffer(
     const offered = offers.filter((offer) => offer.fabric === fabric)
     const reason = reasonAgainst(fabric, offered)
     if (reason !== '') {
-      passedOver.push({ fabric, reason })
+      // Only a program without the addon has nodes with `threads`; to all others it is no news.
+      if (fabric !== 'threads') passedOver.push({ fabric, reason })
       continue
     }
     const near = fabric === 'verbs' ? from.rdmaLinks : from.links

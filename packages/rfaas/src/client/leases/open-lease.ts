@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 
 import {
-  likelyFabrics,
   FabricError,
   hostIdentity,
   openFabric,
@@ -30,6 +29,7 @@ import { obtainLeases, type LeaseSource, type ObtainedLease } from './obtain-lea
 import type { SharedClients } from './shared-clients.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
 import type { FabricChoice, LeaseOptions, LeaseTimings } from '../types.ts'
+import { explainDenial, usableFabrics } from './usable-fabrics.ts'
 
 const POLICIES = { pack: PlacementPolicy.PACK, spread: PlacementPolicy.SPREAD }
 
@@ -66,7 +66,7 @@ interface Plan {
 export async function openLease(context: LeaseContext, options: LeaseOptions): Promise<OpenedLease> {
   const checked = checkLeaseOptions(options)
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
-  const fabrics = checked.fabric === undefined ? likelyFabrics() : [checked.fabric]
+  const fabrics = usableFabrics(checked.fabric)
   const plan: Plan = { context, checked, layout, fabrics }
   const { queueMax, spinUs, replace, isIdempotent, cores, coresMin, nodeId } = checked
   const all = { cores, coresMin, avoidNodeIds: [] }
@@ -97,7 +97,8 @@ async function openParts(
   const from = standpoint()
   // When both fail, the error of the functions is thrown, not that of the grant.
   const [bundled, granted] = await Promise.allSettled([bundling, granting])
-  if (granted.status === 'rejected') throw bundled.status === 'rejected' ? bundled.reason : granted.reason
+  if (granted.status === 'rejected')
+    throw bundled.status === 'rejected' ? bundled.reason : explainDenial(granted.reason, plan.fabrics)
   const [grants, grantMs] = granted.value
   if (bundled.status === 'rejected') {
     await Promise.allSettled(grants.map(({ keeper }) => keeper.release()))
