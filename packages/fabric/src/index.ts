@@ -5,7 +5,7 @@ import { verbsNative, hostNative } from './native.ts'
 import { attachTcp, TcpFabric } from './tcp/tcp.ts'
 import { attachVerbs, VerbsFabric } from './verbs/verbs.ts'
 import { attachThreads, interruptThreads, type ThreadsHandle } from './threads/handle.ts'
-import { watchChildren } from './threads/guard.ts'
+import { guardOfThread, watchChildren } from './threads/guard.ts'
 import { ThreadsFabric } from './threads/threads.ts'
 import type { Connection, ConnectionHandle, Fabric, FabricName } from './fabric.ts'
 
@@ -52,7 +52,10 @@ export function openFabric(name: FabricName): Fabric {
 export function prepareFabric(name: FabricName): void {
   if (name === 'local' || name === 'tcp') hostNative()
   if (name === 'verbs') verbsNative().ofiProbe()
-  if (name === 'threads') watchChildren()
+  if (name !== 'threads') return
+  watchChildren()
+  // Who listens or connects will learn of a failure.
+  guardOfThread().catch(() => {})
 }
 
 /**

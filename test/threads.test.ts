@@ -1,0 +1,87 @@
+/** A program whose addons cannot be loaded, as on macOS or Windows: local() and all that stands on it, over threads. */
+import { strict as assert } from 'node:assert'
+import { spawnSync } from 'node:child_process'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+/** Tests of the suites below that are about processes: of executors that are killed, and of clients that stand still. */
+const OF_PROCESSES = 'killed executor|are two executors|stood still|stands still'
+
+interface Ran {
+  status: number | null
+  stdout: string
+  stderr: string
+}
+
+const rfaas = JSON.stringify(import.meta.resolve('rfaas'))
+const functions = JSON.stringify(import.meta.resolve('./harness/functions.ts'))
+
+function run(args: string[], environment: Record<string, string> = {}): Ran {
+  // Without the variable by which node:test knows its own children.
+  const { NODE_TEST_CONTEXT: _, ...own } = process.env
+  return spawnSync(process.execPath, args, { encoding: 'utf8', env: { ...own, ...environment }, maxBuffer: 2 ** 26 })
+}
+
+const program = (body: string): string[] => ['--input-type=module', '-e', `import { local } from ${rfaas}\n${body}`]
+const HIDDEN = { RFAAS_ADDONS: 'none' }
+
+const SCENE = `
+  await using cluster = await local({ cores: 1, memoryMib: 1024 })
+  await using second = await local({ cores: 1, memoryMib: 1024 })
+  await using lease = await cluster.lease({ functions: new URL(${functions}) })
+  console.log(lease.fabric, await lease.call.add(1, 2), (await lease.call.whoAmI()).pid === process.pid)`
+
+describe('without the addons', () => {
+  for (const suite of ['lease', 'batch', 'bundle', 'what-travels']) {
+    test(`the system tests pass: ${suite}`, () => {
+      const file = fileURLToPath(new URL(`./${suite}.test.ts`, import.meta.url))
+      const { status, stdout } = run(['--test', `--test-skip-pattern=${OF_PROCESSES}`, file], HIDDEN)
+      assert.equal(status, 0, stdout)
+      assert.match(stdout, /^ℹ pass [1-9]/m)
+    })
+  }
+
+  test('local() runs functions in threads of this process, and says so once, with a code and the reason', () => {
+    const { stdout, stderr } = run(program(SCENE), HIDDEN)
+    assert.equal(stdout, 'threads 3 true\n', stderr)
+    assert.match(
+      stderr,
+      /^\(node:\d+\) \[RFAAS_THREADS\] RfaasWarning: local\(\) runs functions in threads .*RFAAS_ADDONS/,
+    )
+    assert.equal(stderr.match(/RFAAS_THREADS/g)?.length, 1)
+  })
+
+  test('under node --permission local() works, with the reason in the warning', () => {
+    const allowed = ['--allow-fs-read=*', '--allow-fs-write=*', '--allow-worker']
+    const { stdout, stderr } = run(['--permission', ...allowed, ...program(SCENE)])
+    assert.equal(stdout, 'threads 3 true\n', stderr)
+    assert.match(stderr, /\[RFAAS_THREADS\].*Cannot load rfaas_host: Cannot load native addon/)
+  })
+
+  test('a lease that asks for another fabric is refused with the reason', () => {
+    const { stdout, stderr } = run(
+      program(`
+        await using cluster = await local({ cores: 1, memoryMib: 1024 })
+        for (const fabric of ['local', 'tcp'])
+          await cluster.lease({ functions: new URL(${functions}), fabric }).catch(({ message }) => console.log(message))`),
+      HIDDEN,
+    )
+    const reason = 'unsupported: Cannot load rfaas_host: RFAAS_ADDONS is none; over threads, local() works'
+    const sentence = (fabric: string): string => `unsupported: Cannot lease over fabric ${fabric}: ${reason}\n`
+    assert.equal(stdout, sentence('local') + sentence('tcp'), stderr)
+  })
+
+  test('a function that never returns is ended with its executor, and the program goes on', () => {
+    const { stdout, stderr } = run(
+      program(`
+        await using cluster = await local({ cores: 1, memoryMib: 1024 })
+        const lease = await cluster.lease({ functions: new URL(${functions}) })
+        using slot = lease.reserve(1)
+        const spinning = lease.invoke('spin', slot).catch(({ code }) => console.log(code))
+        await lease.release({ graceMs: 100 })
+        await spinning`),
+      HIDDEN,
+    )
+    assert.match(stdout, /^\w+\n$/, stderr)
+  })
+})
