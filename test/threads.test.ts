@@ -52,10 +52,13 @@ describe('without the addons', () => {
   })
 
   test('under node --permission local() works, with the reason in the warning', () => {
-    const allowed = ['--allow-fs-read=*', '--allow-fs-write=*', '--allow-worker']
+    const allowed = ['--allow-fs-read=*', '--allow-fs-write=*', '--allow-worker', '--allow-child-process']
     const { stdout, stderr } = run(['--permission', ...allowed, ...program(SCENE)])
     assert.equal(stdout, 'threads 3 true\n', stderr)
     assert.match(stderr, /\[RFAAS_THREADS\].*Cannot load rfaas_host: Cannot load native addon/)
+    const noChild = allowed.filter((flag) => flag !== '--allow-child-process')
+    const refused = run(['--permission', ...noChild, ...program(SCENE)])
+    assert.match(refused.stderr, /unsupported: Cannot bundle functions: .*run node with --allow-child-process/)
   })
 
   test('a lease that asks for another fabric is refused with the reason', () => {

@@ -55,4 +55,5 @@ try {
   const { code, sentence } = toRfaasError(error)
   say({ kind: 'failed', code, sentence })
 }
-parentPort!.close()
+// Deno's has no close; there the caller ends the thread.
+parentPort!.close?.()

@@ -40,7 +40,7 @@ export class ExecutorThread implements Executor {
       stdout: true,
       stderr: true,
       env: executorEnvironment(process.env),
-      execArgv: [],
+      execArgv: ['--enable-source-maps'],
       name: 'rfaas-executor',
     })
     for (const stream of [this.#worker.stdout, this.#worker.stderr]) {

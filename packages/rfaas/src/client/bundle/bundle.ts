@@ -94,6 +94,10 @@ async function runEsbuild(entry: string): Promise<{ code: Uint8Array; modules: s
     logLevel: 'silent',
   } satisfies BuildOptions
   const result = await build(options).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED') {
+      const reason = 'esbuild may not be started; run node with --allow-child-process'
+      throw new RfaasError('unsupported', `Cannot bundle functions: ${reason}`, { cause: error })
+    }
     throw new RfaasError('module_failed', `Cannot bundle functions: ${firstReason(error, entry)}`, { cause: error })
   })
   const exported = Object.values(result.metafile.outputs)[0]?.exports ?? []
