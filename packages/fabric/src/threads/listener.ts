@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 
 import { AcceptQueue } from '../accept-queue.ts'
-import { FabricError } from '../errors.ts'
+import type { FabricError } from '../errors.ts'
 import type { ConnectionHandle, ListenOptions, Listener } from '../fabric.ts'
 import { acceptsHello } from '../sockets/handshake.ts'
 import { guardSide, watchAttaching } from './guard.ts'

@@ -40,6 +40,10 @@ export interface LocalOptions {
  * @throws {RfaasError} `invalid_argument`, `unsupported`
  */
 export async function local(options: LocalOptions = {}): Promise<Cluster> {
+  if (typeof AsyncDisposableStack === 'undefined') {
+    const sentence = `Cannot start a local cluster: rfaas needs Node.js 24 or newer, this is ${process.version}`
+    throw new RfaasError('unsupported', sentence)
+  }
   warnOfThreads()
   const thread = new LocalThread(options)
   try {

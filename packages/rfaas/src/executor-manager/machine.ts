@@ -112,7 +112,8 @@ function usableFabrics(asked: readonly WorkerFabric[] | undefined, address: stri
   }
   if (asked) return checkFabrics([...new Set(asked)])
   // likelyFabrics only looks at files: a node that never uses verbs need not load libfabric at its start.
-  const likely = likelyFabrics().filter((name) => name !== 'verbs' || !isLoopback(address))
+  // Nobody but this process would reach a node with threads, so it must be asked for.
+  const likely = likelyFabrics().filter((name) => name !== 'threads' && (name !== 'verbs' || !isLoopback(address)))
   return likely.length > 0 ? likely : checkFabrics(['local'])
 }
 

@@ -41,7 +41,7 @@ export interface NodeOptions {
   /**
    * Fabrics over which workers can be reached. Default: `local`, `tcp` and `verbs`, as far as the machine has them; no
    * `verbs` when `host` is a loopback address. `threads` only alone: executors are then threads of this process, and
-   * only this process reaches them. It is the default where the addon cannot be loaded.
+   * only this process reaches them.
    */
   fabrics?: readonly WorkerFabric[]
   /** Folder for bundles of functions; several nodes of one user may share it. Default: a folder in the user's cache. */

@@ -93,7 +93,9 @@ async function runEsbuild(entry: string): Promise<{ code: Uint8Array; modules: s
     write: false,
     logLevel: 'silent',
   } satisfies BuildOptions
-  const result = await build(options).catch((error: unknown) => {
+  // Async, because `build` throws at once when it may not start esbuild.
+  const building = (async () => await build(options))()
+  const result = await building.catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED') {
       const reason = 'esbuild may not be started; run node with --allow-child-process'
       throw new RfaasError('unsupported', `Cannot bundle functions: ${reason}`, { cause: error })
