@@ -19,7 +19,13 @@ const functions = JSON.stringify(import.meta.resolve('./harness/functions.ts'))
 function run(args: string[], environment: Record<string, string> = {}): Ran {
   // Without the variable by which node:test knows its own children.
   const { NODE_TEST_CONTEXT: _, ...own } = process.env
-  return spawnSync(process.execPath, args, { encoding: 'utf8', env: { ...own, ...environment }, maxBuffer: 2 ** 26 })
+  return spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    env: { ...own, ...environment },
+    maxBuffer: 2 ** 26,
+    timeout: 120_000,
+    killSignal: 'SIGKILL',
+  })
 }
 
 const program = (body: string): string[] => ['--input-type=module', '-e', `import { local } from ${rfaas}\n${body}`]
