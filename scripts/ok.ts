@@ -13,8 +13,8 @@ interface Step {
 const steps: Step[] = [
   { name: 'lint', command: ['npm', 'run', '--silent', 'lint'] },
   { name: 'typecheck', command: ['npm', 'run', '--silent', 'typecheck'] },
-  { name: 'tests', command: ['node', 'scripts/test.ts'] },
-  { name: 'long tests', command: ['node', 'scripts/test.ts', '--long'] },
+  { name: 'tests', command: ['node', 'scripts/test.ts', '--retry'] },
+  { name: 'long tests', command: ['node', 'scripts/test.ts', '--long', '--retry'] },
   // Skipped, with the reason, on a machine that cannot run its guests.
   { name: 'tests over RDMA', command: ['node', 'test/rdma/main.ts', '--or-skip'] },
   { name: 'packages', command: ['node', 'scripts/pack.ts'] },
