@@ -106,7 +106,7 @@ describe('an executor that is kept', () => {
     const childPid = await first.call.haunt()
     await first.release()
     assert.equal(kept, 1)
-    assert.ok(await standsStill(() => [...threadsOf(pid), ...threadsOf(childPid)]))
+    assert.ok(await standsStill(() => [...threadsOf(pid), ...threadsOf(childPid)]), 'something runs')
     // This lease fits into what is free beside the kept executor.
     await using beside = await lease({ memoryMib: 1024, keepWarmMs: 0 })
     assert.deepEqual([beside.timings.start, kept], ['cold', 1])

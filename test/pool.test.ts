@@ -64,7 +64,7 @@ describe('a node with a pool of one', () => {
 
   test('one that is ready sleeps, with all its threads', async () => {
     const pid = await refilled()
-    assert.ok(await standsStill(() => threadsOf(pid)))
+    assert.ok(await standsStill(() => threadsOf(pid)), 'a thread of it runs')
   })
 
   for (const fabric of ['local', 'tcp'] as const) {

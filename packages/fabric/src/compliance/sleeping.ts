@@ -74,7 +74,7 @@ export function testSleeping(harness: Harness): void {
     await using watch = watchThisThread()
     // It sleeps each time for longer than a poller would.
     while (watch.found() === 0) assert.equal(ends.far.wait(500), 'timeout')
-    assert.ok(await watch.slept)
+    assert.ok(await watch.slept, 'this thread polls')
   })
 
   it('arm: false when there is something to poll, and nothing is armed', async () => {
@@ -144,7 +144,7 @@ export function testSleeping(harness: Harness): void {
     const calls = [ends.near, ends.far].map(countCalls)
     assert.ok(ends.near.arm() && ends.far.arm())
     await using watch = watchThisThread()
-    assert.ok(await watch.slept)
+    assert.ok(await watch.slept, 'this thread polls')
     assert.deepEqual(
       calls.map((count) => count()),
       [0, 0],
