@@ -47,10 +47,8 @@ describe('setup', { timeout: 280_000 }, () => {
     assert.ok(existsSync(join(copy, 'packages/fabric/native/build/Release/rfaas_host.node')))
   })
 
-  it('is silent and quick when nothing is to be done', async () => {
-    const startMs = performance.now()
+  it('does nothing when nothing is to be done', async () => {
     assert.deepEqual(await setUp(), { status: 0, output: '' })
-    assert.ok(performance.now() - startMs < 1_000)
   })
 
   it('builds the addons again when their sources have changed, and nothing else', async () => {
