@@ -1,4 +1,4 @@
-// Everything that CI does, in a quarter of an hour: `npm run ok`. Runs all of it, also past a failure.
+// Everything that CI does: `npm run ok`. Runs all of it, also past a failure.
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -1,5 +1,5 @@
 // Shows that no test is red by chance: `npm run test:steady -- --runs 20` runs `npm test` that often, every second time
-// beside a process that keeps one core busy. Stops at nothing; exits with 1 when a run was red.
+// beside a process that keeps one core busy. Runs all of them, also after a red one; then exits with 1.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -16,7 +16,7 @@ if (!Number.isSafeInteger(runs) || runs < 1) {
   process.exit(2)
 }
 const TESTS = fileURLToPath(new URL('./test.ts', import.meta.url))
-// A process of its own, which ends with this one: it looks for its parent now and then.
+// Keeps a core busy. Ends by itself when this process is gone, which it checks twice a second.
 const NEIGHBOUR = `const parent = process.ppid
 for (;;) { const end = Date.now() + 500; while (Date.now() < end); if (process.ppid !== parent) break }`
 

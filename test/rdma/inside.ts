@@ -1,10 +1,9 @@
 /** Runs in the guest: the test files of suite/, or those whose name contains one of the words given. */
 import { globSync } from 'node:fs'
-import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
-import { spec } from 'node:test/reporters'
 import { fileURLToPath } from 'node:url'
 
+import { report } from '../../scripts/report.ts'
 import { Tally } from '../../scripts/tally.ts'
 
 /** Limit for one test; large, because an emulated processor is some thirty times as slow as a real one. */
@@ -24,10 +23,7 @@ const tally = new Tally(root)
 async function runFiles(chosen: readonly string[], concurrency: number): Promise<void> {
   if (chosen.length === 0) return
   const events = run({ files: chosen.map((file) => `${suite}/${file}`), concurrency, timeout: TEST_MS_MAX })
-  tally.listen(events)
-  const report = events.compose(new spec())
-  report.pipe(process.stdout, { end: false })
-  await finished(report)
+  await report(events, tally)
 }
 
 await runFiles(files.filter((file) => !ALONE.includes(file)), 2) // prettier-ignore

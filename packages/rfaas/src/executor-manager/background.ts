@@ -73,7 +73,7 @@ function threadsOf(pid: number): string[] {
   }
 }
 
-/** The wish that counts for a process whose autogroup could not be changed yet. */
+/** The latest nice value asked for, of each process whose autogroup could not be changed yet. */
 const wished = new Map<number, number>()
 
 function setAutogroup(pid: number, nice: number, tries = 1): void {
@@ -81,7 +81,7 @@ function setAutogroup(pid: number, nice: number, tries = 1): void {
   try {
     writeFileSync(`/proc/${pid}/autogroup`, `${nice}`)
   } catch (error) {
-    // Else the process is gone, or the kernel has no autogroups.
+    // Any other error means that the process is gone, or that the kernel has no autogroups.
     if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || tries === AUTOGROUP_TRIES_MAX) return
     wished.set(pid, nice)
     setTimeout(() => {
