@@ -1,0 +1,2 @@
+/** See native-build.mjs. */
+export declare function nodeHeaders(): string | null
