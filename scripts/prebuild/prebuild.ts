@@ -1,9 +1,9 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { compileAddon } from '../../packages/fabric/bin/compile-addon.mjs'
-import { nodeHeaders } from '../../packages/fabric/bin/native-build.mjs'
+import { nodeHeaders, sourcesHash } from '../../packages/fabric/bin/native-build.mjs'
 import { DebianFiles, installCommands } from './debian.ts'
 import type { Platform } from './platforms.ts'
 import { run } from './run.ts'
@@ -13,6 +13,15 @@ import { toolchain } from './toolchain.ts'
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/rfaas-prebuild/', import.meta.url))
 /** The oldest glibc that Node.js 24 runs on, so that our addons ask for no newer one. */
 const GLIBC_MINOR_MAX = 28
+
+/** Holds a hash of the sources that the addons beside it were made from. */
+const STAMP = 'sources.sha256'
+
+/** Whether a folder holds what {@link prebuild} makes of the sources as they are now. */
+export function isPrebuilt(folder: string): boolean {
+  const stamp = join(folder, STAMP)
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === sourcesHash()
+}
 
 /**
  * Compiles both addons for a platform, and tries them.
@@ -38,6 +47,7 @@ export async function prebuild(platform: Platform, folder: string): Promise<{ tr
   const minor = newestGlibc(platform, folder)
   if (minor > GLIBC_MINOR_MAX) throw new Error(`Cannot publish for ${platform.name}: needs glibc 2.${minor}`)
   const tried = smokeTest(platform, folder, tools, files, CACHE)
+  writeFileSync(join(folder, STAMP), sourcesHash())
   return { tried, needs: platform.libc === 'glibc' ? `glibc 2.${minor}` : '' }
 }
 

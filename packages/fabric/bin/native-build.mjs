@@ -16,9 +16,9 @@ const LIBFABRIC_HEADER = '/usr/include/rdma/fabric.h'
 /** @returns {string[]} the compiler's command: `CC`, which may be more than one word, or `cc` */
 export const compiler = () => (process.env.CC || 'cc').trim().split(/\s+/)
 
-/** @returns {string} what the addons are made from: a hash of the sources, of the processor's name and of what there is */
-function sourcesHash() {
-  const hash = createHash('sha256').update(`${process.arch} ${existsSync(LIBFABRIC_HEADER)}`)
+/** @returns {string} a hash of what the addons are made from */
+export function sourcesHash() {
+  const hash = createHash('sha256')
   const here = dirname(fileURLToPath(import.meta.url))
   const paths = [join(here, 'compile-addon.mjs')]
   for (const name of readdirSync(native).sort()) if (/\.[ch]$/.test(name)) paths.push(join(native, name))
@@ -26,10 +26,13 @@ function sourcesHash() {
   return hash.digest('hex')
 }
 
+/** @returns {string} changes with the sources, with the processor, and when libfabric's headers come or go */
+const stateOfBuild = () => `${sourcesHash()} ${process.arch} ${existsSync(LIBFABRIC_HEADER)}`
+
 /** @returns {boolean} whether the addons are built from the sources as they are now; rfaas_verbs may have been left out */
 export function isBuilt() {
   if (!hasAddon('rfaas_host') || !existsSync(stamp)) return false
-  return readFileSync(stamp, 'utf8') === sourcesHash()
+  return readFileSync(stamp, 'utf8') === stateOfBuild()
 }
 
 /**
@@ -68,7 +71,7 @@ export function compilerFinds(header) {
  * @returns {Promise<{ ok: boolean, output: string }>} `output` says what went wrong
  */
 export async function build() {
-  const hash = sourcesHash()
+  const state = stateOfBuild()
   const headers = nodeHeaders()
   if (headers === null) {
     const name = `node-linux-${process.arch}`
@@ -85,6 +88,6 @@ export async function build() {
     ),
   )
   const ok = results.every((result) => result.ok)
-  if (ok) writeFileSync(stamp, hash)
+  if (ok) writeFileSync(stamp, state)
   return { ok, output: results.map((result) => result.output).join('') }
 }
