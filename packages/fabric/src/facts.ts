@@ -1,5 +1,7 @@
+import { addonPath } from './addon-path.ts'
 import { rdmaDevices } from './addresses.ts'
-import { hostNative, isBuilt, systemReason, verbsNative } from './native.ts'
+import { isLibfabricInstalled } from './libfabric.ts'
+import { hostNative, systemReason, verbsNative } from './native.ts'
 
 /** Whether a fabric can be used on this machine and, when not, why, in a few words for a person. */
 export interface FabricFact {
@@ -56,11 +58,15 @@ function reasonOf(what: () => void): string {
 
 /** Why `verbs` cannot be used on this machine, in a few words; empty when it can. Reads files only. */
 export function reasonAgainstVerbs(): string {
-  if (!isBuilt('rfaas_verbs')) return 'rfaas was built without libfabric'
   const devices = rdmaDevices()
-  if (devices.some(({ reason }) => reason === '')) return ''
+  if (devices.some(({ reason }) => reason === '')) return reasonAgainstLibfabric()
   if (devices.length === 0) return 'no RDMA device found'
   return devices.map(({ name, reason }) => `of RDMA device ${name}, ${reason}`).join('; ')
+}
+
+function reasonAgainstLibfabric(): string {
+  if (addonPath('rfaas_verbs') === null) return "rfaas was built without libfabric's headers"
+  return isLibfabricInstalled() ? '' : 'libfabric is not installed'
 }
 
 /**
@@ -68,6 +74,6 @@ export function reasonAgainstVerbs(): string {
  * second because its drivers look for their hardware, so callers that may not need it check here first.
  */
 export function likelyFabrics(): ('local' | 'verbs' | 'tcp')[] {
-  if (!isBuilt('rfaas_host')) return []
+  if (addonPath('rfaas_host') === null) return []
   return reasonAgainstVerbs() === '' ? ['local', 'verbs', 'tcp'] : ['local', 'tcp']
 }
