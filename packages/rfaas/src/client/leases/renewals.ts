@@ -128,7 +128,7 @@ export class Renewals {
     // A manager or node that cannot be reached may be back before the lease expires. When the lease expired during this
     // attempt, we may have stood still ourselves, and manager and node with us: they are asked once more.
     else if (hasTime || askedMs < this.#expiresMs) this.#renewIn(retryMs)
-    else this.#end(new RfaasError('lease_expired', `Lease ${leaseId} expired: ${error.message}`, { cause: error }))
+    else this.#end(new RfaasError('lease_expired', `Lease ${leaseId} expired: ${error.sentence}`, { cause: error }))
   }
 
   #end(error: RfaasError): void {
