@@ -185,3 +185,8 @@ test('checkLeaseOptions refuses names that are no options, inherited ones too', 
     })
   }
 })
+
+test('checkLeaseOptions takes a queue without a bound', () => {
+  assert.equal(checkLeaseOptions({ functions, queueMax: Infinity }).queueMax, Infinity)
+  assert.throws(() => checkLeaseOptions({ functions, queueMax: NaN }), { code: 'invalid_argument' })
+})
