@@ -107,16 +107,24 @@ export function isBuilt(name: 'rfaas_host' | 'rfaas_verbs'): boolean {
   return existsSync(addonPath(name))
 }
 
+/** Why there is no addon. A package without its C sources is not our package: its code was copied into a bundle. */
+function reasonForNone(missing: string): string {
+  if (existsSync(new URL('../native/binding.gyp', import.meta.url))) return missing
+  return 'rfaas was bundled into another file; it must stay outside of your bundle (esbuild: --packages=external)'
+}
+
 function load(name: string, missing: string): unknown {
   let addon = loaded.get(name)
   if (addon === undefined) {
     const path = addonPath(name)
-    if (!existsSync(path)) throw new FabricError('unsupported', `Cannot load ${name}: ${missing}`)
+    if (!existsSync(path)) throw new FabricError('unsupported', `Cannot load ${name}: ${reasonForNone(missing)}`)
     try {
       addon = require(path)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      throw new FabricError('unsupported', `Cannot load ${name}: ${reason}`, { cause: error })
+      const isDisabled = (error as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED'
+      const advice = isDisabled ? ' Run node with --allow-addons, or without --no-addons.' : ''
+      throw new FabricError('unsupported', `Cannot load ${name}: ${reason}${advice}`, { cause: error })
     }
     loaded.set(name, addon)
   }
