@@ -22,7 +22,7 @@ export type ErrorCode =
   | 'queue_full'
   /** No node has what was asked for. */
   | 'lease_denied'
-  /** The lease is over, because it was released. */
+  /** The lease is over, because it was released, or because a restarted manager has forgotten it. */
   | 'lease_closed'
   /** The lease was released, and the invocation had not finished when the grace was over. It may have run. */
   | 'cut_off'
