@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs'
+
 import { rdmaDevices } from './addresses.ts'
+import { FabricError } from './errors.ts'
 import { hostNative, isBuilt, systemReason, verbsNative } from './native.ts'
 
 /** Whether a fabric can be used on this machine and, when not, why, in a few words for a person. */
@@ -11,7 +14,10 @@ export interface FabricFact {
 /** What `rfaas doctor` shows. */
 export interface FabricFacts {
   fabrics: FabricFact[]
-  /** The version of libfabric, which only `verbs` needs; null when it, or our addon for it, is not there. */
+  /**
+   * The version of libfabric, which only `verbs` needs; 'not built' when its headers are there and only our addon for it
+   * is missing; null when it is not there.
+   */
   libfabric: string | null
 }
 
@@ -39,9 +45,14 @@ function libfabricVersion(): string | null {
   try {
     version = verbsNative().ofiVersion()
   } catch {
-    return null
+    return !isBuilt('rfaas_verbs') && isLibfabricThere() ? 'not built' : null
   }
   return `${version >>> 16}.${version & 0xffff}`
+}
+
+/** Whether the headers are there from which `rfaas-build-native` builds the addon. */
+function isLibfabricThere(): boolean {
+  return ['/usr/include', '/usr/local/include'].some((folder) => existsSync(`${folder}/rdma/fabric.h`))
 }
 
 /** Why something cannot be done; empty when it can. */
@@ -50,13 +61,17 @@ function reasonOf(what: () => void): string {
     what()
     return ''
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    if (!(error instanceof Error)) return String(error)
+    // Without the code, because the reason becomes part of another sentence.
+    return error instanceof FabricError ? error.message.slice(error.code.length + 2) : error.message
   }
 }
 
 /** Why `verbs` cannot be used on this machine, in a few words; empty when it can. Reads files only. */
 export function reasonAgainstVerbs(): string {
-  if (!isBuilt('rfaas_verbs')) return 'rfaas was built without libfabric'
+  if (!isBuilt('rfaas_verbs')) {
+    return isLibfabricThere() ? 'its addon is not built' : 'libfabric is not installed'
+  }
   const devices = rdmaDevices()
   if (devices.some(({ reason }) => reason === '')) return ''
   if (devices.length === 0) return 'no RDMA device found'

@@ -148,7 +148,7 @@ export function verbsNative(): VerbsNative {
   process.env['FI_MR_CACHE_MONITOR'] ??= 'disabled'
   return load(
     'rfaas_verbs',
-    'it is not built; RDMA needs libfabric: install it (Debian: apt-get install libfabric-dev) and run `npx rfaas-build-native`',
+    'it is not built; run `npx rfaas-build-native` (only RDMA needs it, and libfabric; Debian: apt-get install libfabric-dev)',
   ) as VerbsNative
 }
 
