@@ -48,6 +48,16 @@ const TSCONFIG = {
     types: ['node'],
   },
 }
+/** A program of no more than the defaults: neither `lib` nor the types of Node.js. */
+const PLAIN_PROGRAM = `import { local, RfaasError } from 'rfaas'
+import type * as Functions from './functions.ts'
+
+await using cluster = await local({ cores: 1 })
+await using lease = await cluster.lease<typeof Functions>({ functions: './functions.ts' })
+using slot = lease.reserve(64)
+slot.input[0] = 1
+export const sum: number = await lease.call.add(2, 3).catch((error) => (error instanceof RfaasError ? 0 : 1))
+`
 
 const PLATFORM = `linux-${process.arch}-gnu`
 /** All that a user's shell finds. */
@@ -171,4 +181,13 @@ describe('the published packages', { timeout: 280_000 }, () => {
   it('have types that a strict TypeScript accepts', () => {
     assertRuns('node', join(root, 'node_modules/typescript/bin/tsc'), '-p', '.')
   })
+
+  for (const target of ['es2024', 'esnext']) {
+    it(`have types that need no types of Node.js and no \`lib\`, for the target ${target}`, () => {
+      writeFileSync(join(user, 'plain.ts'), PLAIN_PROGRAM)
+      const { lib: _lib, ...compilerOptions } = { ...TSCONFIG.compilerOptions, target, types: [] }
+      writeFileSync(join(user, 'plain.json'), JSON.stringify({ compilerOptions, files: ['plain.ts'] }))
+      assertRuns('node', join(root, 'node_modules/typescript/bin/tsc'), '-p', 'plain.json')
+    })
+  }
 })

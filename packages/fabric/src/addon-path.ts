@@ -24,13 +24,15 @@ export function addonPath(name: AddonName): string | null {
 
 /** Why {@link addonPath} has found none, and what to do about it. */
 export function addonMissing(name: AddonName): string {
+  // A package without its C sources is not our package: its code was copied into a bundle.
+  if (!existsSync(new URL('../native/host.c', import.meta.url)))
+    return 'rfaas was bundled into another file; it must stay outside of your bundle (esbuild: --packages=external)'
   const platform = platformName()
   const build = `run \`npx rfaas-build-native\`, which needs a C compiler${name === 'rfaas_verbs' ? " and libfabric's headers" : ''}`
   if (existsSync(new URL('../native/build/', import.meta.url)))
     return `it was left out when the addons were built; ${build}`
   if (PREBUILT.includes(platform)) {
-    const name = platformPackage(platform)
-    return `its package for this platform, ${name}, is not installed; install it (npm leaves it out with --omit=optional), or ${build}`
+    return `its package for this platform, ${platformPackage(platform)}, is not installed; install it (npm leaves it out with --omit=optional), or ${build}`
   }
   return `there is none for this platform, ${platform}, only for ${PREBUILT.join(', ')}; ${build}`
 }

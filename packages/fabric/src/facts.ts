@@ -1,5 +1,6 @@
 import { addonPath } from './addon-path.ts'
 import { rdmaDevices } from './addresses.ts'
+import { FabricError } from './errors.ts'
 import { isLibfabricInstalled } from './libfabric.ts'
 import { hostNative, systemReason, verbsNative } from './native.ts'
 
@@ -13,7 +14,10 @@ export interface FabricFact {
 /** What `rfaas doctor` shows. */
 export interface FabricFacts {
   fabrics: FabricFact[]
-  /** The version of libfabric, which only `verbs` needs; null when it, or our addon for it, is not there. */
+  /**
+   * The version of libfabric, which only `verbs` needs; 'not built' when it is there and only our addon for it is
+   * missing; null when it is not there.
+   */
   libfabric: string | null
 }
 
@@ -41,7 +45,7 @@ function libfabricVersion(): string | null {
   try {
     version = verbsNative().ofiVersion()
   } catch {
-    return null
+    return addonPath('rfaas_verbs') === null && isLibfabricInstalled() ? 'not built' : null
   }
   return `${version >>> 16}.${version & 0xffff}`
 }
@@ -52,7 +56,9 @@ function reasonOf(what: () => void): string {
     what()
     return ''
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    if (!(error instanceof Error)) return String(error)
+    // Without the code, because the reason becomes part of another sentence.
+    return error instanceof FabricError ? error.message.slice(error.code.length + 2) : error.message
   }
 }
 

@@ -106,14 +106,17 @@ function load(name: AddonName): unknown {
       addon = require(path)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      const next = reason.startsWith('libfabric.so.1')
-        ? '; RDMA needs libfabric (Debian: apt-get install libfabric1)'
-        : ''
-      throw new FabricError('unsupported', `Cannot load ${name}: ${reason}${next}`, { cause: error })
+      throw new FabricError('unsupported', `Cannot load ${name}: ${reason}${adviceOn(error, reason)}`, { cause: error })
     }
     loaded.set(name, addon)
   }
   return addon
+}
+
+function adviceOn(error: unknown, reason: string): string {
+  if (reason.startsWith('libfabric.so.1')) return '; RDMA needs libfabric (Debian: apt-get install libfabric1)'
+  const isDisabled = (error as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED'
+  return isDisabled ? ' Run node with --allow-addons, or without --no-addons.' : ''
 }
 
 /** @throws {FabricError} `unsupported` when there is no addon for this machine or it does not load */

@@ -100,6 +100,10 @@ function fabricCheck({ name: fabric, ok, reason }: FabricFact): Check {
 
 function libfabricCheck({ libfabric }: Facts): Check {
   const name = 'libfabric'
+  if (libfabric === 'not built') {
+    const meaning = 'Only RDMA needs it; libfabric is installed, the addon that uses it is not built.'
+    return { name, status: 'note', found: 'addon not built', meaning, todo: 'For RDMA: npx rfaas-build-native' }
+  }
   if (libfabric !== null) {
     return { name, status: 'ok', found: libfabric, meaning: 'Carries calls between hosts that have RDMA.', todo: '' }
   }

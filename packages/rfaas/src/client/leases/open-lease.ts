@@ -2,7 +2,6 @@ import { setImmediate } from 'node:timers/promises'
 
 import {
   likelyFabrics,
-  FabricError,
   hostIdentity,
   openFabric,
   prepareFabric,
@@ -29,6 +28,7 @@ import { checkLeaseOptions, type CheckedLeaseOptions } from './lease-options.ts'
 import { obtainLeases, type LeaseSource, type ObtainedLease } from './obtain-leases.ts'
 import type { SharedClients } from './shared-clients.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
+import { reasonOf } from '../../thrown.ts'
 import type { FabricChoice, LeaseOptions, LeaseTimings } from '../types.ts'
 
 const POLICIES = { pack: PlacementPolicy.PACK, spread: PlacementPolicy.SPREAD }
@@ -256,8 +256,9 @@ async function openChannels(
   }
   if (failed !== undefined) {
     for (const connection of connections) connection.close()
-    const reason = failed instanceof FabricError ? failed.message : String(failed)
-    throw new RfaasError('node_unreachable', `Cannot open a channel to a worker: ${reason}`, { cause: failed })
+    throw new RfaasError('node_unreachable', `Cannot open a channel to a worker: ${reasonOf(failed)}`, {
+      cause: failed,
+    })
   }
   return connections.map((connection) => new Channel(connection, layout, whom))
 }
