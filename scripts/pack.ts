@@ -1,84 +1,88 @@
 // Makes what is published: `node scripts/pack.ts [FOLDER]` leaves a tarball of each package in FOLDER, out/ by default.
-// In the repository the packages' exports are their TypeScript sources; in the tarballs they are what `tsc -b` made.
+// In the repository the packages' exports are their TypeScript sources; in the tarballs they are what `tsc -b` made, each
+// entry one file. Packs the platforms that `npm run prebuild` has left in out/prebuilt/; prebuilds this machine's own.
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { bundleEntries } from './pack/bundle.ts'
+import { declarationsOf } from './pack/declarations.ts'
+import { builtPath, platformManifest, publishedManifest, type Manifest } from './pack/manifests.ts'
+import { ownPlatform, PLATFORMS, type Platform } from './prebuild/platforms.ts'
+import { isPrebuilt, prebuild } from './prebuild/prebuild.ts'
+
 const root = fileURLToPath(new URL('..', import.meta.url))
-const NATIVE_SOURCES = 'native/*.{c,cc,h,hpp,gyp,gypi}'
-const SCRIPTS_PUBLISHED = ['build:native']
+const prebuilt = join(root, 'out/prebuilt')
+const out = resolve(process.argv[2] ?? join(root, 'out'))
+/** Files that are published as they are. */
+const PLAIN = ['bin/*.mjs', 'native/*.{c,h}', 'proto/**/*.proto', 'README.md']
 
-interface Manifest {
-  name: string
-  exports: Record<string, unknown>
-  scripts?: Record<string, string>
-  [key: string]: unknown
-}
-
-/** Maps an export `./src/x.ts` to the files that were built of it. */
-function builtExport(source: unknown): { types: string; default: string } {
-  const path = typeof source === 'string' ? /^\.\/src\/(.*)\.ts$/.exec(source)?.[1] : undefined
-  if (path === undefined)
-    throw new Error(`Cannot pack: an export should be ./src/….ts, and is ${JSON.stringify(source)}`)
-  return { types: `./dist/${path}.d.ts`, default: `./dist/${path}.js` }
-}
-
-/**
- * The package.json of the tarball: its exports are the built files, and it has only the scripts of SCRIPTS_PUBLISHED,
- * above all none that npm runs on install.
- */
-function publishedManifest(manifest: Manifest): Manifest {
-  const { scripts = {}, ...kept } = manifest
-  const published = Object.entries(scripts).filter(([name]) => SCRIPTS_PUBLISHED.includes(name))
-  const exports = Object.entries(manifest.exports).map(([name, source]) => [name, builtExport(source)] as const)
-  return {
-    ...kept,
-    exports: { ...Object.fromEntries(exports), './package.json': './package.json' },
-    ...(published.length === 0 ? {} : { scripts: Object.fromEntries(published) }),
-  }
-}
-
-/**
- * The files of the tarball, relative to the package's folder. Derived from the sources, because dist/ may hold what
- * former sources left.
- */
-function publishedFiles(folder: string): string[] {
-  const sources = globSync('src/**/*.ts', { cwd: folder }).filter((path) => !/(\.test|\/test-[^/]*)\.ts$/.test(path))
-  const built = sources.flatMap((path) => {
-    const stem = path.replace(/^src/, 'dist').replace(/\.ts$/, '')
-    return [`${stem}.js`, `${stem}.d.ts`]
-  })
-  return [...built, ...globSync(['bin/*.mjs', NATIVE_SOURCES, 'proto/**/*.proto', 'README.md'], { cwd: folder })]
-}
-
-/** @returns the tarball's path */
-function pack(folder: string, out: string): string {
-  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
-  const stage = join(out, manifest.name.replace('@', '').replace('/', '-'))
+/** An empty folder for the files of a tarball. */
+function stageFor(name: string): string {
+  const stage = join(out, name.replace('@', '').replace('/', '-'))
   rmSync(stage, { recursive: true, force: true })
   mkdirSync(stage, { recursive: true })
-  for (const path of publishedFiles(folder)) {
-    mkdirSync(dirname(join(stage, path)), { recursive: true })
-    cpSync(join(folder, path), join(stage, path))
-  }
-  for (const source of Object.values(manifest.exports)) {
-    const built = builtExport(source).default
-    if (!existsSync(join(stage, built))) throw new Error(`Cannot pack ${manifest.name}: ${built} was not built`)
-  }
   cpSync(join(root, 'LICENSE'), join(stage, 'LICENSE'))
-  if (!existsSync(join(stage, 'README.md'))) cpSync(join(root, 'README.md'), join(stage, 'README.md'))
-  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(publishedManifest(manifest), null, 2)}\n`)
-  const args = ['pack', '--json', '--loglevel=error', `--pack-destination=${out}`]
-  execFileSync('npm', args, { cwd: stage, stdio: ['ignore', 'pipe', 'inherit'] })
-  return `${stage}-${String(manifest['version'])}.tgz`
+  return stage
 }
 
-const out = resolve(process.argv[2] ?? join(root, 'out'))
+function copy(from: string, to: string, paths: readonly string[]): void {
+  for (const path of paths) {
+    mkdirSync(dirname(join(to, path)), { recursive: true })
+    cpSync(join(from, path), join(to, path))
+  }
+}
+
+function packStage(stage: string, manifest: object): void {
+  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  const args = ['pack', '--json', '--loglevel=error', `--pack-destination=${out}`]
+  const said = execFileSync('npm', args, { cwd: stage, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' })
+  const [{ filename }] = JSON.parse(said) as [{ filename: string }]
+  const tarball = join(out, filename)
+  console.log(`${tarball} ${Math.ceil(statSync(tarball).size / 1024)} KiB`)
+}
+
+async function packPackage(folder: string, manifest: Manifest, platforms: readonly Platform[]): Promise<void> {
+  const stage = stageFor(manifest.name)
+  const dist = join(folder, 'dist')
+  const exported = Object.values(manifest.exports).map(builtPath)
+  await bundleEntries(manifest.name, dist, join(stage, 'dist'))
+  copy(
+    dist,
+    join(stage, 'dist'),
+    declarationsOf(
+      dist,
+      exported.map((path) => `${path}.d.ts`),
+    ),
+  )
+  copy(folder, stage, globSync(PLAIN, { cwd: folder }))
+  if (!existsSync(join(stage, 'README.md'))) cpSync(join(root, 'README.md'), join(stage, 'README.md'))
+  packStage(stage, publishedManifest(manifest, platforms))
+}
+
+function packPlatform(manifest: Manifest, platform: Platform): void {
+  const stage = stageFor(`${manifest.name}-${platform.name}`)
+  copy(join(prebuilt, platform.name), stage, ['rfaas_host.node', 'rfaas_verbs.node'])
+  packStage(stage, platformManifest(manifest, platform))
+}
+
+const manifestOf = (name: string): Manifest =>
+  JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')) as Manifest
+
 execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', join(root, 'packages/rfaas')], {
   stdio: 'inherit',
 })
-for (const name of ['fabric', 'rfaas']) {
-  const tarball = pack(join(root, 'packages', name), out)
-  console.log(`${tarball} ${Math.ceil(statSync(tarball).size / 1024)} KiB`)
+const own = ownPlatform()
+if (!isPrebuilt(join(prebuilt, own.name))) await prebuild(own, join(prebuilt, own.name))
+const platforms = PLATFORMS.filter(({ name }) => isPrebuilt(join(prebuilt, name)))
+const fabric = manifestOf('fabric')
+await packPackage(join(root, 'packages/fabric'), fabric, platforms)
+await packPackage(join(root, 'packages/rfaas'), manifestOf('rfaas'), [])
+for (const platform of platforms) packPlatform(fabric, platform)
+const missing = PLATFORMS.filter((platform) => !platforms.includes(platform))
+if (missing.length > 0) {
+  console.log(
+    `Not prebuilt, so left out: ${missing.map(({ name }) => name).join(', ')}. Before publishing: npm run prebuild`,
+  )
 }

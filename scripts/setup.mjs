@@ -1,4 +1,5 @@
-// Sets up a checkout so that it can run: npm packages, a new enough Node.js, libfabric and a compiler, the addons.
+// Sets up a checkout so that it can run: npm packages, a new enough Node.js, a compiler, the addons; libfabric and make
+// where it may install them.
 // Prints nothing when nothing is to be done. Plain JavaScript, because the Node.js that runs this may be old. What runs
 // afterwards is another npm script, because a shell remembers which `node` it found first.
 import { spawnSync } from 'node:child_process'
@@ -7,7 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { isBuilt } from '../packages/fabric/bin/native-build.mjs'
+import { compilerFinds, isBuilt, nodeHeaders } from '../packages/fabric/bin/native-build.mjs'
 
 const NODE_MAJOR = 24
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -74,45 +75,52 @@ function nodeMissing() {
   return !(parseInt(version, 10) >= NODE_MAJOR)
 }
 
-const addonsMissing = () => !isBuilt('rfaas_host') || !isBuilt('rfaas_verbs')
+const addonsMissing = () => !isBuilt()
 
-/** @returns {string[]} Debian's names of what building the addons needs and this machine lacks */
+/** Whether neither the Node.js that builds the addons nor a package in the checkout has the headers that they need. */
+const headersMissing = () => addonsMissing() && nodeHeaders() === null
+
+/**
+ * @returns {{ needed: string[], useful: string[] }} Debian's names of what this machine lacks: to build rfaas_host, and
+ * for all else (RDMA; the benches' programs in C)
+ */
 function systemPackagesMissing() {
-  // Through a shell, as make does it: CC may be more than one word.
-  const includes = (header) => run('sh', ['-c', '${CC:-gcc} -E -'], { input: `#include <${header}>\n` }).ok
-  const runs = (command) => run('sh', ['-c', `${command} --version`]).ok
-  const found = {
-    'g++': includes('stdlib.h') && runs('${CXX:-g++}'),
-    make: runs('make'),
-    python3: runs('python3'),
+  const compiles = compilerFinds('stdlib.h')
+  return {
+    needed: compiles ? [] : ['gcc', 'libc6-dev'],
+    // Without a compiler nobody can tell whether there are headers; installing what is there already does no harm.
+    useful: [
+      ...(compiles && compilerFinds('rdma/fabric.h') ? [] : ['libfabric-dev']),
+      ...(run('sh', ['-c', 'make --version']).ok ? [] : ['make']),
+    ],
   }
-  // Without a compiler this cannot be found out; installing what is there already does no harm.
-  found['libfabric-dev'] = found['g++'] && includes('rdma/fabric.h')
-  return Object.keys(found).filter((name) => !found[name])
 }
 
-function installSystemPackages(names) {
-  const list = names.join(' ')
+/** Installs all of it as root on Debian and Ubuntu; elsewhere stops when something needed is missing. */
+function installSystemPackages({ needed, useful }) {
+  if (needed.length + useful.length === 0) return
   if (process.getuid?.() !== 0 || !run('apt-get', ['--version']).ok) {
+    if (needed.length === 0) return
     fail(
-      `Cannot build the addons: this machine lacks ${names.join(', ')}; install it ` +
-        `(Debian, Ubuntu: sudo apt-get install ${list}; elsewhere libfabric's headers are in libfabric-devel or libfabric) and start again.`,
+      'Cannot build the addons: this machine lacks a C compiler; install one ' +
+        `(Debian, Ubuntu: sudo apt-get install ${needed.join(' ')}) and start again.`,
     )
   }
   const options = { env: { DEBIAN_FRONTEND: 'noninteractive' } }
-  const apt =
-    (...args) =>
-    () =>
-      run('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...args], options)
+  const apt = (...args) => run('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...args], options)
+  const names = [...needed, ...useful]
   // The package lists may be old or absent; if the update fails, those at hand may still do.
-  const update = () => ({ ...apt('update')(), ok: true })
-  step(`installing ${list} (apt-get)`, [update, apt('install', '--no-install-recommends', ...names)])
+  const update = () => ({ ...apt('update'), ok: true })
+  const install = () => {
+    const all = apt('install', '--no-install-recommends', ...names)
+    return { ...all, ok: all.ok || needed.length === 0 }
+  }
+  step(`installing ${names.join(' ')} (apt-get)`, [update, install])
 }
 
 function setUp() {
   // System packages first, because they may need the user.
-  const systemPackages = addonsMissing() ? systemPackagesMissing() : []
-  if (systemPackages.length > 0) installSystemPackages(systemPackages)
+  if (addonsMissing()) installSystemPackages(systemPackagesMissing())
 
   if (packagesMissing()) {
     // The version of Node.js is checked below; none of the packages needs its install scripts.
@@ -122,20 +130,19 @@ function setUp() {
     writeFileSync(npmStamp, lockHash())
   }
 
-  if (nodeMissing()) {
+  if (nodeMissing() || headersMissing()) {
     const name = `node-linux-${process.arch}@${NODE_MAJOR}`
     const flags = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-    const what = `bringing Node.js ${NODE_MAJOR} from npm, beside the system's ${process.version}`
+    const why = nodeMissing() ? `beside the system's ${process.version}` : 'for its headers'
+    const what = `bringing Node.js ${NODE_MAJOR} from npm, ${why}`
     step(what, [() => run('npm', ['install', name, ...flags])])
-    if (nodeMissing())
+    if (nodeMissing() || headersMissing())
       fail(`Cannot bring Node.js ${NODE_MAJOR}: ${name} holds none; install Node.js ${NODE_MAJOR} or newer.`)
   }
 
   if (addonsMissing()) {
     const node = existsSync(ownNode) ? ownNode : process.execPath.startsWith(modules + sep) ? 'node' : process.execPath
-    step('building the addons (node-gyp)', [() => run(node, [builder])])
-    // The compiler found libfabric, binding.gyp did not.
-    if (addonsMissing()) fail('Cannot build rfaas_verbs: libfabric is neither in /usr/include nor known to pkg-config.')
+    step('building the addons', [() => run(node, [builder])])
   }
 }
 

@@ -1,19 +1,18 @@
 // Runs the tests that everybody runs: `npm test`; with `--long` those that take minutes, with `--all` both. `npm test --
-// lease fabric` runs those of both whose file's path holds one of these words. Those of test/rdma run in a guest: `npm
-// run test:rdma`.
+// lease fabric` runs the files of both whose path holds one of these words. Those of test/rdma run in a guest: `npm run
+// test:rdma`.
 // `--name PATTERN` runs only the tests of that name. `--idle-ms N` ends a file in which no test begins or ends for N
 // milliseconds. `--retry` runs the files in which something failed once more, alone, and says which passed then: for
 // machines whose processors are shared with others, where a test that measures can meet a bad moment.
 import { globSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { run } from 'node:test'
-import { finished } from 'node:stream/promises'
-import { spec } from 'node:test/reporters'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 import { watchForHangs } from './hangs.ts'
 import { watchForLeftovers } from './leftovers.ts'
+import { report } from './report.ts'
 import { Tally } from './tally.ts'
 
 interface Group {
@@ -29,8 +28,8 @@ interface Group {
 const UNITS = ['packages/*/{src,bin}/**', 'examples/**', 'bench/**', 'scripts'].map((folder) => `${folder}/*.test.ts`)
 /** Long tests that stand beside what they test, not in test/long. */
 const LONG_UNITS = ['bench/src/trials/{peer,trials}.test.ts', 'scripts/test.test.ts']
-/** These tests measure: nothing may run beside them. */
-const MEASURING = ['accounting', 'defects', 'one-core'].map((name) => `test/${name}.test.ts`)
+/** These tests measure, or wait for a pool, which is filled with what processors have left: nothing may run beside them. */
+const MEASURING = ['accounting', 'defects', 'one-core', 'pool', 'resources'].map((name) => `test/${name}.test.ts`)
 const LONG_MEASURING = [
   'bench/src/trials/trials.test.ts',
   ...['event-loop', 'full-machine', 'main-job', 'wake-up'].map((name) => `test/long/${name}.test.ts`),
@@ -87,11 +86,8 @@ async function runGroup({ concurrency, timeoutMs, idleMs }: Group, files: string
     cwd: root,
     ...(values.name === undefined ? {} : { testNamePatterns: [values.name] }),
   })
-  tally.listen(events)
   const hangs = watchForHangs(events, Number(values['idle-ms'] ?? idleMs))
-  const report = events.compose(new spec())
-  report.pipe(process.stdout, { end: false })
-  await finished(report)
+  await report(events, tally)
   hangs.close()
 }
 

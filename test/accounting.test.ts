@@ -46,11 +46,11 @@ describe('the usage of a lease', () => {
   test('what an asynchronous function computes after it has waited is execution, what it waits is not', async () => {
     for (const hotTimeoutMs of ['never', 'always'] as const) {
       const workers = await lease({ hotTimeoutMs })
-      await Promise.all([workers.call.computeLater(50), workers.call.computeLater(50), workers.call.later(600, null)])
+      await Promise.all([workers.call.computeLater(50), workers.call.computeLater(50), workers.call.later(2000, null)])
       const { usage } = await workers.release()
       assert.ok(usage.executionNs >= 100e6, `${hotTimeoutMs}: ${usage.executionNs} ns of execution`)
       // While a worker polls, it cannot distinguish a part of a function from a moment without its core.
-      if (hotTimeoutMs === 'never') assert.ok(usage.executionNs <= 350e6, `${usage.executionNs} ns of execution`)
+      if (hotTimeoutMs === 'never') assert.ok(usage.executionNs < 1000e6, `${usage.executionNs} ns of execution`)
     }
   })
 

@@ -7,7 +7,7 @@ import { LeaseState, type Cluster } from 'rfaas'
 
 import { managerClient } from '../packages/rfaas/src/control/client.ts'
 import { MODULE } from './harness/at-most-once/attack.ts'
-import { testAttacks } from './harness/at-most-once/attacks.ts'
+import { startTwoNodes, testAttacks } from './harness/at-most-once/attacks.ts'
 import { MARK_BYTES } from './harness/at-most-once/functions.ts'
 import type * as Functions from './harness/at-most-once/functions.ts'
 import { Scene, type Started } from './harness/scene.ts'
@@ -15,7 +15,7 @@ import { becomes } from './harness/waiting.ts'
 
 const LARGE_BYTES = 32 * 2 ** 20
 
-testAttacks(4_000, 500)
+testAttacks(2_000, 500)
 
 describe('taken back while a large answer is under way', () => {
   let scene: Scene
@@ -24,10 +24,7 @@ describe('taken back while a large answer is under way', () => {
 
   before(async () => {
     scene = new Scene()
-    manager = await scene.manager()
-    // Two nodes, because a retrieved lease continues on another node.
-    for (const name of ['node-1', 'node-2']) await scene.node(manager.url, name, '--pool', '1')
-    cluster = await scene.connect(manager.url)
+    ;({ manager, cluster } = await startTwoNodes(scene))
   })
   after(() => scene[Symbol.asyncDispose]())
 

@@ -20,7 +20,7 @@ describe('replaced', () => {
 
   before(async () => {
     scene = new Scene()
-    manager = await scene.manager('--heartbeat-interval', '200ms', '--node-lost-after', '1s')
+    manager = await scene.manager('--heartbeat-interval', '200ms', '--node-lost-after', '3s')
     for (const name of ['node-1', 'node-2']) nodes.set(name, await scene.node(manager.url, name, '--cores', '1'))
     cluster = await scene.connect(manager.url)
   })

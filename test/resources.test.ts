@@ -12,7 +12,7 @@ import { until } from './harness/waiting.ts'
 /**
  * Limit for a refill, which waits some seconds for an idle core, and then starts a process on a possibly busy machine.
  */
-const REFILLED_MS_MAX = 30_000
+const REFILLED_MS_MAX = 60_000
 
 /**
  * Reports the variables that each worker sees while the module is loaded and when a function is called, and those that

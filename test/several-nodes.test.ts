@@ -24,7 +24,7 @@ describe('on several nodes', () => {
   before(async () => {
     scene = new Scene()
     const preemption = ['--preemption-grace', '10s']
-    manager = await scene.manager('--heartbeat-interval', '200ms', '--node-lost-after', '1s', ...preemption)
+    manager = await scene.manager('--heartbeat-interval', '200ms', '--node-lost-after', '3s', ...preemption)
     await Promise.all(['node-1', 'node-2', 'node-3'].map(startNode))
     cluster = await scene.connect(manager.url)
   })

@@ -112,15 +112,18 @@ export class Scene implements AsyncDisposable {
   }
 
   /**
-   * Waits until the cluster is idle: no executor, no open lease, and the whole capacity of every node free. Fails after
-   * some seconds.
+   * Waits until the cluster is idle: no executor, no open lease, and the whole capacity of every node free. Fails when
+   * it does not become so.
    */
   async idle(cluster: Cluster): Promise<void> {
     await becomes([], () => this.executorPids())
     await becomes([], async () => (await cluster.leases()).map(({ leaseId, state }) => ({ leaseId, state })))
-    for (const { nodeId, cores, coresFree, memoryMib, memoryMibFree } of await cluster.nodes()) {
-      assert.deepEqual({ nodeId, coresFree, memoryMibFree }, { nodeId, coresFree: cores, memoryMibFree: memoryMib })
-    }
+    // What is held by a node that is not idle.
+    await becomes([], async () =>
+      (await cluster.nodes())
+        .filter((node) => node.coresFree !== node.cores || node.memoryMibFree !== node.memoryMib)
+        .map(({ nodeId, coresFree, memoryMibFree }) => ({ nodeId, coresFree, memoryMibFree })),
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -53,17 +53,8 @@ function listeners(open: ReadonlySet<string>): string[] {
   )
 }
 
-/** Processor time of a process with all its threads, in milliseconds, in steps of 10. */
-export function cpuMsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  // pid (name, which may hold anything) state … : user and system time are fields 14 and 15, in ticks of 10 ms.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
-}
-
-/** Processor time of a thread in nanoseconds, and how often it fell asleep. `thread` is `PID/task/TID`. */
-export function usageOf(thread: string): { cpuNs: number; sleeps: number } {
+/** How often a thread fell asleep. `thread` is `PID/task/TID`. */
+export function sleepsOf(thread: string): number {
   const status = readFileSync(`/proc/${thread}/status`, 'latin1')
-  const sleeps = Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(status)![1])
-  return { cpuNs: Number(readFileSync(`/proc/${thread}/schedstat`, 'latin1').split(' ')[0]), sleeps }
+  return Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(status)![1])
 }

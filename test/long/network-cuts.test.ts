@@ -10,7 +10,8 @@ import { Scene, type Started } from '../harness/scene.ts'
 import { becomes, NOTICED_MS_MAX, within } from '../harness/waiting.ts'
 
 const functions = fileURLToPath(new URL('../harness/functions.ts', import.meta.url))
-const LEASE_MS = 2000
+/** Longer than the manager takes to miss a node. */
+const LEASE_MS = 6000
 const skip = reasonAgainstNetworks() ?? false
 
 describe('a cut between', { skip }, () => {
@@ -29,7 +30,7 @@ describe('a cut between', { skip }, () => {
     nodeHost = await network.host()
     clientHost = await network.host()
     scene = new Scene()
-    const intervals = ['--heartbeat-interval', '200ms', '--node-lost-after', '1s']
+    const intervals = ['--heartbeat-interval', '200ms', '--node-lost-after', '3s']
     manager = await scene.managerOn(managerHost.prefix, '--host', managerHost.address, ...intervals)
     await scene.nodeOn(nodeHost.prefix, manager.url, 'node-1', '--host', nodeHost.address, '--fabrics', 'tcp')
     client = await scene.client(manager.url, clientHost.prefix)

@@ -1,7 +1,18 @@
-// What a user gets: both tarballs in an empty folder, with everything else from the npm registry.
+// What a user gets: the tarballs in an empty folder, with everything else from the npm registry, and no compiler.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -37,12 +48,41 @@ const TSCONFIG = {
     types: ['node'],
   },
 }
+/** A program of no more than the defaults: neither `lib` nor the types of Node.js. */
+const PLAIN_PROGRAM = `import { local, RfaasError } from 'rfaas'
+import type * as Functions from './functions.ts'
+
+await using cluster = await local({ cores: 1 })
+await using lease = await cluster.lease<typeof Functions>({ functions: './functions.ts' })
+using slot = lease.reserve(64)
+slot.input[0] = 1
+export const sum: number = await lease.call.add(2, 3).catch((error) => (error instanceof RfaasError ? 0 : 1))
+`
+
+const PLATFORM = `linux-${process.arch}-gnu`
+/** All that a user's shell finds. */
+const COMMANDS = ['node', 'npm', 'npx', 'sh']
 
 let folder = ''
 let user = ''
+let bin = ''
 
 function run(command: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(command, args, { cwd: user, env: shellEnvironment(), encoding: 'utf8' })
+  return spawnSync(command, args, { cwd: user, env: { ...shellEnvironment(), PATH: bin }, encoding: 'utf8' })
+}
+
+/** Makes a folder with the commands of a user who has no compiler. */
+function linkCommands(): void {
+  mkdirSync(bin)
+  for (const name of COMMANDS) {
+    const path = name === 'node' ? process.execPath : whereIs(name)
+    symlinkSync(path, join(bin, name))
+  }
+}
+
+function whereIs(command: string): string {
+  const { stdout } = spawnSync('sh', ['-c', `command -v ${command}`], { env: shellEnvironment(), encoding: 'utf8' })
+  return realpathSync(stdout.trim())
 }
 
 function assertRuns(command: string, ...args: string[]): string {
@@ -60,17 +100,29 @@ describe('the published packages', { timeout: 280_000 }, () => {
     writeFileSync(join(user, 'functions.ts'), FUNCTIONS)
     writeFileSync(join(user, 'program.ts'), PROGRAM)
     writeFileSync(join(user, 'tsconfig.json'), JSON.stringify(TSCONFIG))
-    assertRuns(process.execPath, join(root, 'scripts/pack.ts'), folder)
-    const tarballs = globSync('*.tgz', { cwd: folder }).map((name) => join(folder, name))
-    assert.equal(tarballs.length, 2)
+    bin = join(folder, 'bin')
+    linkCommands()
+    const env = shellEnvironment()
+    const packed = spawnSync(process.execPath, [join(root, 'scripts/pack.ts'), folder], { env, encoding: 'utf8' })
+    assert.equal(packed.status, 0, packed.stdout + packed.stderr)
+    const names = globSync('*.tgz', { cwd: folder }).map((name) => name.replace(/-\d+\.\d+\.\d+\.tgz$/, ''))
+    for (const name of ['rfaas', 'rfaas-fabric', `rfaas-fabric-${PLATFORM}`])
+      assert.ok(names.includes(name), `${names}`)
+    // npm refuses another platform's package when it is asked for by name.
+    const fitting = globSync(['rfaas-[0-9]*.tgz', 'rfaas-fabric-[0-9]*.tgz', `rfaas-fabric-${PLATFORM}-*.tgz`], {
+      cwd: folder,
+    })
+    const tarballs = fitting.map((name) => join(folder, name))
+    assert.equal(tarballs.length, 3)
+    assert.notEqual(run('sh', '-c', 'command -v cc || command -v gcc || command -v make').status, 0)
     assertRuns('npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', '@types/node@24', ...tarballs)
   })
   after(() => rmSync(folder, { recursive: true, force: true }))
 
   it('hold what was built, and neither sources nor tests', () => {
     const files = globSync('node_modules/{rfaas,@rfaas/fabric}/**/*', { cwd: user })
-    assert.ok(files.includes('node_modules/rfaas/dist/index.js'), files.join('\n'))
-    assert.ok(files.includes('node_modules/@rfaas/fabric/native/binding.gyp'))
+    assert.ok(files.includes('node_modules/rfaas/dist/entry/index.js'), files.join('\n'))
+    assert.ok(files.includes('node_modules/@rfaas/fabric/native/host.c'))
     for (const name of ['README.md', 'LICENSE']) {
       assert.ok(files.includes(`node_modules/rfaas/${name}`), name)
       assert.ok(files.includes(`node_modules/@rfaas/fabric/${name}`), name)
@@ -81,21 +133,45 @@ describe('the published packages', { timeout: 280_000 }, () => {
     )
   })
 
-  it('compile nothing on install, run over threads, and say what to run', () => {
-    assert.ok(!existsSync(join(user, 'node_modules/@rfaas/fabric/native/build')))
-    const { status, stderr } = run('node', 'program.ts')
-    assert.equal(status, 0, stderr)
-    assert.match(stderr, /npx rfaas-build-native/)
-  })
-
-  it('build their addons with one command, once', () => {
-    assert.match(assertRuns('npx', '--no-install', 'rfaas-build-native'), /Built both addons/)
-    assert.match(assertRuns('npx', '--no-install', 'rfaas-build-native'), /built already/)
-    assert.equal(run('npx', '--no-install', 'rfaas-build-native', '--wrong').status, 2)
-  })
-
-  it('run a program with an embedded cluster', () => {
+  it('run a program with an embedded cluster, and have compiled nothing', () => {
     assert.equal(assertRuns('node', 'program.ts'), 'sum 5\n')
+    assert.ok(!existsSync(join(user, 'node_modules/@rfaas/fabric/native/build')))
+  })
+
+  it('depend on the addons of each platform at their own version, and on nothing else', () => {
+    const read = (name: string): Record<string, unknown> =>
+      JSON.parse(readFileSync(join(user, 'node_modules', name, 'package.json'), 'utf8')) as Record<string, unknown>
+    const { version, optionalDependencies, dependencies } = read('@rfaas/fabric')
+    assert.equal((optionalDependencies as Record<string, string>)[`@rfaas/fabric-${PLATFORM}`], version)
+    assert.equal(dependencies, undefined)
+    const { os, cpu, libc, ...platform } = read(`@rfaas/fabric-${PLATFORM}`)
+    assert.deepEqual([os, cpu, libc, platform['version']], [['linux'], [process.arch], ['glibc'], version])
+  })
+
+  it('say what to do where the addons are not installed, and build them with one command, once', () => {
+    const addons = join(user, `node_modules/@rfaas/fabric-${PLATFORM}`)
+    renameSync(addons, join(folder, 'addons'))
+    const { status, stderr } = run('node', 'program.ts')
+    assert.notEqual(status, 0)
+    assert.match(stderr, new RegExp(`@rfaas/fabric-${PLATFORM}, is not installed.*npx rfaas-build-native`))
+    const build = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
+      spawnSync('npx', ['--no-install', 'rfaas-build-native', ...args], {
+        cwd: user,
+        env: shellEnvironment(),
+        encoding: 'utf8',
+      })
+    assert.match(build().stdout, /^Built /)
+    assert.match(build().stdout, /built already/)
+    assert.equal(build('--wrong').status, 2)
+    assert.equal(assertRuns('node', 'program.ts'), 'sum 5\n')
+    rmSync(join(user, 'node_modules/@rfaas/fabric/native/build'), { recursive: true })
+    renameSync(join(folder, 'addons'), addons)
+  })
+
+  it('connect two ends as the README of @rfaas/fabric shows', () => {
+    const text = readFileSync(join(user, 'node_modules/@rfaas/fabric/README.md'), 'utf8')
+    writeFileSync(join(user, 'ends.js'), /```js\n(.*?)```/s.exec(text)![1]!)
+    assert.equal(assertRuns('node', 'ends.js'), 'Uint8Array(3) [ 1, 2, 3 ]\n')
   })
 
   it('have a CLI', () => {
@@ -105,4 +181,13 @@ describe('the published packages', { timeout: 280_000 }, () => {
   it('have types that a strict TypeScript accepts', () => {
     assertRuns('node', join(root, 'node_modules/typescript/bin/tsc'), '-p', '.')
   })
+
+  for (const target of ['es2024', 'esnext']) {
+    it(`have types that need no types of Node.js and no \`lib\`, for the target ${target}`, () => {
+      writeFileSync(join(user, 'plain.ts'), PLAIN_PROGRAM)
+      const { lib: _lib, ...compilerOptions } = { ...TSCONFIG.compilerOptions, target, types: [] }
+      writeFileSync(join(user, 'plain.json'), JSON.stringify({ compilerOptions, files: ['plain.ts'] }))
+      assertRuns('node', join(root, 'node_modules/typescript/bin/tsc'), '-p', 'plain.json')
+    })
+  }
 })

@@ -10,7 +10,7 @@ import { DONE, LEASE, TICK_MS, TICKS, WAY, WAY_NAMES, type WakeUpJob } from '../
 
 const CLIENT = new URL('../harness/wake-up-client.ts', import.meta.url)
 const functions = fileURLToPath(new URL('../harness/functions.ts', import.meta.url))
-const SILENCE_MS_MAX = 10_000
+const SILENCE_MS_MAX = 30_000
 const seed = Number(process.env['RFAAS_SEED'] ?? Date.now() & 0x7fffffff)
 
 /** Hot timeouts of a few microseconds: most calls find a worker that is just falling asleep, or has. */

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { placed, placements } from '../harness/placement.ts'
 import { nodeTrial, runTrial } from '../harness/trial.ts'
 
+const ATTEMPTS = 5
+
 for (const fabric of ['local', 'tcp']) {
   for (const trial of ['fabric-pingpong', 'hot']) {
     test(`${trial} over ${fabric} gives one sample a trip`, async () => {
@@ -27,10 +29,15 @@ for (const [trial, ...args] of [
 ] as const) {
   for (const { label, client, worker } of placements()) {
     test(`${trial} ${args.join(' ')} on ${label}: trips meet a sleeper`, async () => {
-      const { samplesNs, values } = await runTrial(placed(nodeTrial(trial, ...args, worker, 100, 50), client), 30_000)
-      assert.equal(samplesNs.length, 100)
-      // Beside other tests, a worker may not always get the processor in time to fall asleep.
-      assert.ok(values['sleepsPerTrip']! > 0.5, `${values['sleepsPerTrip']} sleeps a trip`)
+      const sleepsPerTrip: number[] = []
+      // Beside other processes, a worker may not always get the processor in time to fall asleep.
+      while (sleepsPerTrip.length < ATTEMPTS) {
+        const { samplesNs, values } = await runTrial(placed(nodeTrial(trial, ...args, worker, 100, 50), client), 30_000)
+        assert.equal(samplesNs.length, 100)
+        sleepsPerTrip.push(values['sleepsPerTrip']!)
+        if (sleepsPerTrip.at(-1)! > 0.5) return
+      }
+      assert.fail(`${sleepsPerTrip.join(', ')} sleeps a trip`)
     })
   }
 }

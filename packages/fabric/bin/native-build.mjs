@@ -1,64 +1,93 @@
-// Builds the addons of native/ with node-gyp. Plain JavaScript without dependencies at the top, for the set-up of a
-// fresh checkout runs it too, on whatever Node.js there is and before anything is installed.
+// Builds the addons of native/ for this machine. Plain JavaScript without dependencies, because the set-up of a fresh
+// checkout runs it too, on whatever Node.js there is and before anything is installed.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const native = fileURLToPath(new URL('../native', import.meta.url))
-const release = join(native, 'build/Release')
-// node-gyp empties build/ before it builds, so a build that failed leaves no stamp.
-const stamp = join(native, 'build/sources.sha256')
+import { compileAddon } from './compile-addon.mjs'
 
-/** @returns {string} what the addons are made from: a hash of the sources and of the processor's name */
-function sourcesHash() {
-  const hash = createHash('sha256').update(process.arch)
-  for (const name of readdirSync(native).sort()) {
-    if (/\.(c|cc|h|hpp|gyp|gypi)$/.test(name)) hash.update(`\0${name}\0`).update(readFileSync(join(native, name)))
-  }
+const native = fileURLToPath(new URL('../native', import.meta.url))
+const built = join(native, 'build')
+const stamp = join(built, 'sources.sha256')
+const LIBFABRIC_HEADER = '/usr/include/rdma/fabric.h'
+
+/** @returns {string[]} the compiler's command: `CC`, which may be more than one word, or `cc` */
+export const compiler = () => (process.env.CC || 'cc').trim().split(/\s+/)
+
+/** @returns {string} a hash of what the addons are made from */
+export function sourcesHash() {
+  const hash = createHash('sha256')
+  const here = dirname(fileURLToPath(import.meta.url))
+  const paths = [join(here, 'compile-addon.mjs')]
+  for (const name of readdirSync(native).sort()) if (/\.[ch]$/.test(name)) paths.push(join(native, name))
+  for (const path of paths) hash.update(`\0${path.slice(here.length)}\0`).update(readFileSync(path))
   return hash.digest('hex')
+}
+
+/** @returns {string} changes with the sources, with the processor, and when libfabric's headers come or go */
+const stateOfBuild = () => `${sourcesHash()} ${process.arch} ${existsSync(LIBFABRIC_HEADER)}`
+
+/** @returns {boolean} whether the addons are built from the sources as they are now; rfaas_verbs may have been left out */
+export function isBuilt() {
+  if (!hasAddon('rfaas_host') || !existsSync(stamp)) return false
+  return readFileSync(stamp, 'utf8') === stateOfBuild()
 }
 
 /**
  * @param {'rfaas_host' | 'rfaas_verbs'} addon
- * @returns {boolean} whether it is built from the sources as they are now
+ * @returns {boolean} whether its file is there
  */
-export function isBuilt(addon) {
-  if (!existsSync(join(release, `${addon}.node`)) || !existsSync(stamp)) return false
-  return readFileSync(stamp, 'utf8') === sourcesHash()
+export const hasAddon = (addon) => existsSync(join(built, `${addon}.node`))
+
+/**
+ * Finds the headers of Node-API and libuv, which lie beside a Node.js from nodejs.org, most distributions and the npm
+ * package `node-linux-*`. The one that runs this comes first; any will do, because both interfaces are stable.
+ *
+ * @returns {string | null} the folder
+ */
+export function nodeHeaders() {
+  const name = `node-linux-${process.arch}`
+  const prefixes = [
+    dirname(dirname(process.execPath)),
+    // Of a checkout, and beside the published package.
+    ...['../../..', '../../../..'].map((folder) => join(native, folder, 'node_modules', name)),
+  ]
+  const folders = prefixes.map((prefix) => join(prefix, 'include/node'))
+  return folders.find((folder) => ['node_api.h', 'uv.h'].every((name) => existsSync(join(folder, name)))) ?? null
 }
 
-/** @returns {string | null} the prefix of the Node.js that runs this, when its headers are there; else node-gyp fetches them */
-function headersPrefix() {
-  const prefix = dirname(dirname(realpathSync(process.execPath)))
-  return existsSync(join(prefix, 'include/node/node_api.h')) ? prefix : null
+/** @returns {boolean} whether the compiler finds a header */
+export function compilerFinds(header) {
+  const [command, ...args] = compiler()
+  const input = `#include <${header}>\n`
+  return spawnSync(command, [...args, '-E', '-'], { input, stdio: ['pipe', 'ignore', 'ignore'] }).status === 0
 }
 
 /**
- * Builds both addons; rfaas_verbs is left out where libfabric's headers are absent. Takes about 5 s.
+ * Builds both addons; leaves rfaas_verbs out where libfabric's headers are absent. Takes about 2 s.
  *
- * @param {'inherit' | 'pipe'} output where the compiler's words go
- * @returns {{ ok: boolean, output: string }}
+ * @returns {Promise<{ ok: boolean, output: string }>} `output` says what went wrong
  */
-export function build(output) {
-  const hash = sourcesHash()
-  const prefix = headersPrefix()
-  const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')
-  const nodedir = prefix === null ? [] : [`--nodedir=${prefix}`]
-  // npm hands its settings down in the environment, where node-gyp lets them win over its own arguments.
-  const { npm_config_nodedir: _, ...env } = process.env
-  const run = spawnSync(
-    process.execPath,
-    [nodeGyp, 'rebuild', '--directory', native, '--jobs=max', '--loglevel=warn', ...nodedir],
-    {
-      env: prefix === null ? process.env : env,
-      encoding: 'utf8',
-      stdio: ['ignore', output, output],
-    },
+export async function build() {
+  const state = stateOfBuild()
+  const headers = nodeHeaders()
+  if (headers === null) {
+    const name = `node-linux-${process.arch}`
+    const reason = `${process.execPath} came without its headers (include/node/node_api.h and uv.h)`
+    return { ok: false, output: `Cannot build the addons: ${reason}; \`npm install --no-save ${name}\` brings them.\n` }
+  }
+  // A build that fails leaves no stamp.
+  rmSync(stamp, { force: true })
+  rmSync(join(built, 'rfaas_verbs.node'), { force: true })
+  const addons = compilerFinds('rdma/fabric.h') ? ['rfaas_host', 'rfaas_verbs'] : ['rfaas_host']
+  const results = await Promise.all(
+    addons.map((addon) =>
+      compileAddon({ addon, compiler: compiler(), includes: [headers], out: join(built, `${addon}.node`) }),
+    ),
   )
-  const ok = run.status === 0
-  if (ok) writeFileSync(stamp, hash)
-  return { ok, output: `${run.stdout ?? ''}${run.stderr ?? ''}${run.error?.message ?? ''}` }
+  const ok = results.every((result) => result.ok)
+  if (ok) writeFileSync(stamp, state)
+  return { ok, output: results.map((result) => result.output).join('') }
 }

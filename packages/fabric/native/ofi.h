@@ -51,7 +51,7 @@ typedef struct {
   block* inbound;
   block* batch; // uint32_t[BATCH]: the immediates of a poll; then one word: whether we were interrupted
   remote_window remote;
-  uint32_t held[BATCH]; // immediates that a write found when it had to make room
+  uint32_t held[BATCH]; // immediates that a write or ofiFinished found on the way
   uint32_t held_count;
   uint32_t receives_owed; // receives that immediates have consumed and that are not posted again yet
   uint32_t empty_polls;

@@ -107,11 +107,14 @@ napi_value ofiFinish(napi_env env, napi_callback_info info) {
   return number(env, c ? write_range(c, 0, 0, (uint32_t)int_of(env, arg[1]), true) : -EBADF);
 }
 
-// (connection) → 1 once a poll has found the completion of ofiFinish, else 0. Writes complete in order, so all have
-// left then.
+// (connection) → 1 once the completion of ofiFinish was found, else 0. Writes complete in order, so all have left then.
+// Looks for it also when nobody polls: immediates that are found on the way are kept for the next poll, a batch at most.
 napi_value ofiFinished(napi_env env, napi_callback_info info) {
   ARGS(1);
   connection* c = table_get(&ofi_connections, int_of(env, arg[0]));
+  if (c && !c->finished && c->held_count < BATCH) {
+    c->held_count += (uint32_t)drain(c, c->held + c->held_count, BATCH - c->held_count);
+  }
   return number(env, c && c->finished);
 }
 

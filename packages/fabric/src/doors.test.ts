@@ -33,7 +33,7 @@ async function goodRequest(): Promise<Buffer> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
-  const refused = openFabric('tcp').connect(address, { ...GEOMETRY, secret: randomBytes(32), timeoutMs: 500 })
+  const refused = openFabric('tcp').connect(address, { ...GEOMETRY, secret: randomBytes(32), timeoutMs: 30_000 })
   refused.catch(() => {})
   const [socket] = (await once(server, 'connection')) as [Socket]
   const [bytes] = (await once(socket, 'data')) as [Buffer]

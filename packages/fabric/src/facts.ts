@@ -1,5 +1,8 @@
+import { addonPath } from './addon-path.ts'
 import { rdmaDevices } from './addresses.ts'
-import { hostNative, isBuilt, systemReason, verbsNative } from './native.ts'
+import { FabricError } from './errors.ts'
+import { isLibfabricInstalled } from './libfabric.ts'
+import { hostNative, systemReason, verbsNative } from './native.ts'
 
 /** Whether a fabric can be used on this machine and, when not, why, in a few words for a person. */
 export interface FabricFact {
@@ -11,7 +14,10 @@ export interface FabricFact {
 /** What `rfaas doctor` shows. */
 export interface FabricFacts {
   fabrics: FabricFact[]
-  /** The version of libfabric, which only `verbs` needs; null when it, or our addon for it, is not there. */
+  /**
+   * The version of libfabric, which only `verbs` needs; 'not built' when it is there and only our addon for it is
+   * missing; null when it is not there.
+   */
   libfabric: string | null
 }
 
@@ -40,7 +46,7 @@ function libfabricVersion(): string | null {
   try {
     version = verbsNative().ofiVersion()
   } catch {
-    return null
+    return addonPath('rfaas_verbs') === null && isLibfabricInstalled() ? 'not built' : null
   }
   return `${version >>> 16}.${version & 0xffff}`
 }
@@ -51,17 +57,23 @@ function reasonOf(what: () => void): string {
     what()
     return ''
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    if (!(error instanceof Error)) return String(error)
+    // Without the code, because the reason becomes part of another sentence.
+    return error instanceof FabricError ? error.message.slice(error.code.length + 2) : error.message
   }
 }
 
 /** Why `verbs` cannot be used on this machine, in a few words; empty when it can. Reads files only. */
 export function reasonAgainstVerbs(): string {
-  if (!isBuilt('rfaas_verbs')) return 'rfaas was built without libfabric'
   const devices = rdmaDevices()
-  if (devices.some(({ reason }) => reason === '')) return ''
+  if (devices.some(({ reason }) => reason === '')) return reasonAgainstLibfabric()
   if (devices.length === 0) return 'no RDMA device found'
   return devices.map(({ name, reason }) => `of RDMA device ${name}, ${reason}`).join('; ')
+}
+
+function reasonAgainstLibfabric(): string {
+  if (addonPath('rfaas_verbs') === null) return "rfaas was built without libfabric's headers"
+  return isLibfabricInstalled() ? '' : 'libfabric is not installed'
 }
 
 /**

@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module'
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { getSystemErrorMap } from 'node:util'
 
+import { addonMissing, addonPath, type AddonName } from './addon-path.ts'
 import { FabricError, type FabricErrorCode } from './errors.ts'
 
 /**
@@ -96,45 +95,36 @@ export interface VerbsNative {
 }
 
 const require = createRequire(import.meta.url)
-const loaded = new Map<string, unknown>()
+const loaded = new Map<AddonName, unknown>()
 
-function addonPath(name: string): string {
-  return fileURLToPath(new URL(`../native/build/Release/${name}.node`, import.meta.url))
-}
-
-/** Whether an addon was built; it may still fail to load. */
-export function isBuilt(name: 'rfaas_host' | 'rfaas_verbs'): boolean {
-  return !areHidden() && existsSync(addonPath(name))
-}
-
-/** RFAAS_ADDONS=none: as on a machine without addons, to try there what happens then. */
-function areHidden(): boolean {
-  return process.env['RFAAS_ADDONS'] === 'none'
-}
-
-function load(name: string, missing: string): unknown {
-  if (areHidden()) throw new FabricError('unsupported', `Cannot load ${name}: RFAAS_ADDONS is none`)
+function load(name: AddonName): unknown {
   let addon = loaded.get(name)
   if (addon === undefined) {
     const path = addonPath(name)
-    if (!existsSync(path)) throw new FabricError('unsupported', `Cannot load ${name}: ${missing}`)
+    if (path === null) throw new FabricError('unsupported', `Cannot load ${name}: ${addonMissing(name)}`)
     try {
       addon = require(path)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      throw new FabricError('unsupported', `Cannot load ${name}: ${reason}`, { cause: error })
+      throw new FabricError('unsupported', `Cannot load ${name}: ${reason}${adviceOn(error, reason)}`, { cause: error })
     }
     loaded.set(name, addon)
   }
   return addon
 }
 
-/** @throws {FabricError} `unsupported` when the addon is not built or does not load */
-export function hostNative(): HostNative {
-  return load('rfaas_host', 'it is not built; run `npx rfaas-build-native`') as HostNative
+function adviceOn(error: unknown, reason: string): string {
+  if (reason.startsWith('libfabric.so.1')) return '; RDMA needs libfabric (Debian: apt-get install libfabric1)'
+  const isDisabled = (error as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED'
+  return isDisabled ? ' Run node with --allow-addons, or without --no-addons.' : ''
 }
 
-/** @throws {FabricError} `unsupported` when the addon is not built or libfabric is not installed */
+/** @throws {FabricError} `unsupported` when there is no addon for this machine or it does not load */
+export function hostNative(): HostNative {
+  return load('rfaas_host') as HostNative
+}
+
+/** @throws {FabricError} `unsupported` when there is no addon for this machine or libfabric is not installed */
 export function verbsNative(): VerbsNative {
   // Debian's libfabric loads the PSM libraries. Without these variables they install handlers for SIGINT, SIGTERM and
   // the signals of a crash when they are loaded, and end the process with exit code 1. Set in the first thread, the
@@ -144,10 +134,7 @@ export function verbsNative(): VerbsNative {
   // window, even the one that we send from, would become writable for the peer. We register each window once, so a
   // cache gains nothing.
   process.env['FI_MR_CACHE_MONITOR'] ??= 'disabled'
-  return load(
-    'rfaas_verbs',
-    'it is not built; RDMA needs libfabric: install it (Debian: apt-get install libfabric-dev) and run `npx rfaas-build-native`',
-  ) as VerbsNative
+  return load('rfaas_verbs') as VerbsNative
 }
 
 /** libfabric's own error numbers start here, above all those of the operating system. */

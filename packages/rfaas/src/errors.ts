@@ -1,4 +1,4 @@
-import { isInstance, reasonOf } from './thrown.ts'
+import { isErrorLike, isInstance, nameOf, readSafely, reasonOf } from './thrown.ts'
 
 /** What went wrong, for programs. The list is closed: a new code is a new minor version. */
 export type ErrorCode =
@@ -22,7 +22,7 @@ export type ErrorCode =
   | 'queue_full'
   /** No node has what was asked for. */
   | 'lease_denied'
-  /** The lease is over, because it was released. */
+  /** The lease is over, because it was released, or because a restarted manager has forgotten it. */
   | 'lease_closed'
   /** The lease was released, and the invocation had not finished when the grace was over. It may have run. */
   | 'cut_off'
@@ -100,8 +100,17 @@ export class RfaasError extends Error {
   }
 }
 
-/** Turns anything thrown into an RfaasError: one of ours is returned as it is, the rest gets `code`. Never throws. */
+/**
+ * Turns anything thrown into an RfaasError: one of ours is returned as it is; what @rfaas/fabric calls `unsupported`
+ * stays that, with its sentence; the rest gets `code`. Never throws.
+ */
 export function toRfaasError(error: unknown, code: ErrorCode = 'internal', action = 'Unexpected failure'): RfaasError {
   if (isInstance(error, RfaasError)) return error
+  if (isUnsupported(error)) return new RfaasError('unsupported', reasonOf(error), { cause: error })
   return new RfaasError(code, `${action}: ${reasonOf(error)}`, { cause: error })
+}
+
+/** By its name instead of its class, because this file must not load native code. */
+function isUnsupported(error: unknown): boolean {
+  return isErrorLike(error) && nameOf(error) === 'FabricError' && readSafely(error, 'code') === 'unsupported'
 }

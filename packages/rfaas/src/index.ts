@@ -1,3 +1,6 @@
+// The types of `await using`, for programs whose `lib` does not have them. The published types need no @types/node.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 export { dieWithParent } from '@rfaas/fabric'
 
 export type { Prices, Usage } from './accounting/usage.ts'

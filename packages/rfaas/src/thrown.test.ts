@@ -53,3 +53,24 @@ test('reasonOf and nameOf print what is no text', () => {
   assert.equal(reasonOf(Object.assign(new Error(), { message: { left: 0 } })), '{ left: 0 }')
   assert.equal(nameOf(Object.assign(new Error(), { name: 429 })), '429')
 })
+
+test('an error of ours that becomes the reason of another leaves its code behind', () => {
+  const denied = new RfaasError('lease_denied', 'Cannot grant lease: no node')
+  assert.equal(reasonOf(denied), 'Cannot grant lease: no node')
+  const missing = Object.assign(new Error('unreachable: no listener'), { name: 'FabricError', code: 'unreachable' })
+  assert.equal(
+    toRfaasError(missing, 'node_unreachable', 'Cannot open').message,
+    'node_unreachable: Cannot open: no listener',
+  )
+})
+
+test('what the fabric calls unsupported stays unsupported', () => {
+  const text = 'unsupported: Cannot load rfaas_host'
+  const missing = Object.assign(new Error(text), { name: 'FabricError', code: 'unsupported' })
+  assert.equal(toRfaasError(missing).message, text)
+})
+
+test('reasonOf keeps the code in the message of an error that is not ours', () => {
+  const missing = Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT' })
+  assert.equal(reasonOf(missing), 'ENOENT: no such file')
+})

@@ -9,6 +9,9 @@ import { inspect, types } from 'node:util'
 /** Characters of a value that an error's sentence shows. */
 const PRINTED_CHARS_MAX = 1_000
 
+/** Names of the errors whose message begins with their code. */
+const OUR_ERRORS: ReadonlySet<string> = new Set(['RfaasError', 'FabricError'])
+
 /** The property, or undefined where its getter or Proxy throws. */
 export function readSafely(value: object, key: PropertyKey): unknown {
   try {
@@ -48,10 +51,17 @@ export function printed(value: unknown): string {
   }
 }
 
-/** What went wrong, as text: the message of an error, a text itself, anything else printed. */
+/**
+ * What went wrong, as text: the message of an error, a text itself, anything else printed. Messages of RfaasError and
+ * FabricError begin with their code; the code is left out here, because the text becomes part of another sentence.
+ */
 export function reasonOf(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown
-  return isErrorLike(thrown) ? messageOf(thrown) : printed(thrown)
+  if (!isErrorLike(thrown)) return printed(thrown)
+  const message = messageOf(thrown)
+  if (!OUR_ERRORS.has(nameOf(thrown))) return message
+  const prefix = `${String(readSafely(thrown, 'code'))}: `
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message
 }
 
 /** The message of an error. One that is no text is printed. */

@@ -8,6 +8,13 @@ import { attack } from './attack.ts'
 
 const seed = Number(process.env['RFAAS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
+/** A cluster of two nodes, because a retrieved lease continues on another node. */
+export async function startTwoNodes(scene: Scene): Promise<{ manager: Started; cluster: Cluster }> {
+  const manager = await scene.manager()
+  for (const name of ['node-1', 'node-2']) await scene.node(manager.url, name, '--pool', '1')
+  return { manager, cluster: await scene.connect(manager.url) }
+}
+
 /** Declares the tests that attack `invocations` invocations over each fabric, in rounds of one lease each. */
 export function testAttacks(invocations: number, perRound: number): void {
   describe('under kills, retrievals and releases at random moments', { timeout: 600_000 }, () => {
@@ -17,10 +24,7 @@ export function testAttacks(invocations: number, perRound: number): void {
 
     before(async () => {
       scene = new Scene()
-      manager = await scene.manager()
-      // Two nodes, because a retrieved lease continues on another node.
-      for (const name of ['node-1', 'node-2']) await scene.node(manager.url, name, '--pool', '1')
-      cluster = await scene.connect(manager.url)
+      ;({ manager, cluster } = await startTwoNodes(scene))
     })
     after(() => scene[Symbol.asyncDispose]())
 

@@ -19,10 +19,10 @@ const CODES = {
 } as const satisfies Record<string, readonly string[]>
 
 /** Limit for every step, whichever process is stopped or killed meanwhile. */
-const STEP_MS_MAX = 4 * NOTICED_MS_MAX
+const STEP_MS_MAX = 2 * NOTICED_MS_MAX
 
 /** How long a program without a lease keeps asking; longer than a manager or node takes to come back. */
-const LEASE_RETRIED_MS = NOTICED_MS_MAX
+const LEASE_RETRIED_MS = NOTICED_MS_MAX / 6
 const RETRY_EVERY_MS = 100
 
 /**

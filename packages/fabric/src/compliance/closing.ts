@@ -200,6 +200,6 @@ export function testClosing(harness: Harness): void {
 
   it('unref: an armed connection does not keep a process alive', { skip: !separate }, async () => {
     await using peer = await startPeer(harness, { role: 'armed', referenced: false })
-    assert.equal(await Promise.race([peer.exited, delay(NOTICE_MS, 'still alive')]), 0)
+    assert.equal(await Promise.race([peer.exited, delay(NOTICE_MS, 'still alive', { ref: false })]), 0)
   })
 }

@@ -25,12 +25,10 @@ const NOTICING: Record<string, (end: Connection) => Promise<number[]>> = {
 
   wait: async (end) => {
     const arrived: number[] = []
-    const startMs = performance.now()
     for (;;) {
       const result = end.wait(NOTICE_MS)
       if (result !== 'ready') {
         assert.equal(result, 'lost')
-        assert.ok(performance.now() - startMs < NOTICE_MS)
         return arrived
       }
       arrived.push(end.poll())

@@ -56,6 +56,7 @@ export function testFinishing(harness: Harness): void {
     // Waits without polling, which would read what the other has written.
     const endMs = performance.now() + PATIENCE_MS
     while (!ends.near.isDelivered && performance.now() < endMs) ends.near.wait(1)
+    assert.ok(ends.near.isDelivered)
     ends.near.close()
     await turnLoop()
     assert.deepEqual(await pollUntilLost(ends.far, NOTICE_MS), [1, 2, LAST])

@@ -24,10 +24,10 @@ export interface Harness {
   sayGarbage?(address: string): Promise<void>
 }
 
-/** Longer than any disturbance of a busy machine; a lost wake-up takes for ever. */
-export const PATIENCE_MS: number = 5000 * PATIENCE
-/** How soon an end must notice that the other is gone. */
-export const NOTICE_MS: number = 2000 * PATIENCE
+/** Ends a wait for what never comes. Longer than any disturbance of a busy machine; a lost wake-up takes for ever. */
+export const PATIENCE_MS: number = 20_000 * PATIENCE
+/** Ends a wait for an end to notice that the other is gone, which takes milliseconds. */
+export const NOTICE_MS: number = PATIENCE_MS
 
 export const SECRET: Uint8Array = Uint8Array.from({ length: 32 }, (_, index) => index * 7 + 1)
 

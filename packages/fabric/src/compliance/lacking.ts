@@ -54,7 +54,7 @@ export function testLacking(harness: Harness): void {
     assert.ok(loops < 1000, `${loops} turns of the event loop in 400 ms`)
     const accepted = once(child, 'message')
     const end = await connecting
-    await Promise.race([accepted, delay(PATIENCE_MS).then(() => assert.fail('was not accepted'))])
+    await Promise.race([accepted, delay(PATIENCE_MS, null, { ref: false }).then(() => assert.fail('was not accepted'))])
     child.send('end')
     const [exitCode] = (await once(child, 'exit')) as [number | null]
     assert.equal(exitCode, 0)

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
+
+import { addonPath, type AddonName } from '../addon-path.ts'
 
 /*
  * Two threads race, and a scheduler decides which takes the next step. A step is one access to the memory that the two
@@ -24,7 +25,7 @@ export const ON_LOOP = 4
 export const DONE = 5
 
 /** Native calls that are steps: those that may wake the other side, that may sleep, or that access shared memory. */
-const NATIVE: Record<string, Record<string, number>> = {
+const NATIVE: Record<AddonName, Record<string, number>> = {
   rfaas_host: {
     channelRing: WAKE,
     channelWait: SLEEP,
@@ -87,7 +88,7 @@ export class Steps {
       return this.#notify(words, index, count)
     }
     Object.assign(Atomics, { wait, notify })
-    for (const [addon, functions] of Object.entries(NATIVE)) this.#stepThrough(addon, functions)
+    for (const addon of ['rfaas_host', 'rfaas_verbs'] as const) this.#stepThrough(addon, NATIVE[addon])
   }
 
   /** Whether the racers share this memory; the line of the scheduler is not theirs. */
@@ -132,14 +133,15 @@ export class Steps {
     this.#notify(this.#line, REACHED)
   }
 
-  #stepThrough(addon: string, functions: Record<string, number>): void {
+  #stepThrough(addon: AddonName, functions: Record<string, number>): void {
     const require = createRequire(import.meta.url)
-    const path = fileURLToPath(new URL(`../../native/build/Release/${addon}.node`, import.meta.url))
+    const path = addonPath(addon)
+    if (path === null) return // not built: then no race uses it
     let native: Native
     try {
       native = require(path) as Native
     } catch {
-      return // not built, or its library is missing: then no race uses it
+      return // its library is missing: then no race uses it
     }
     const stepped: Native = { ...native }
     for (const [name, kind] of Object.entries(functions)) {

@@ -36,17 +36,19 @@ function exhaust(left = 0): Disposable {
 /** Opens both ends, sends something, and closes them. */
 async function tryPair(timeoutMs: number): Promise<void> {
   const ends: Connection[] = []
+  const over = new AbortController()
   const listener = await fabric.listen({ ...mirrored(SMALL), secret: SECRET, host: spec.host })
   try {
     const attaching = listener.accept().then(attach)
     attaching.then((far) => ends.push(far)).catch(() => undefined)
     const near = await fabric.connect(listener.address, { ...SMALL, secret: SECRET, timeoutMs })
     ends.push(near)
-    const far = await Promise.race([attaching, delay(timeoutMs, null)])
+    const far = await Promise.race([attaching, delay(timeoutMs, null, { signal: over.signal }).catch(() => null)])
     if (far === null) return
     near.write(0, 16, 5)
     assert.equal(await receive(far, near), 5)
   } finally {
+    over.abort()
     listener.close()
     for (const end of ends) end.close()
   }

@@ -5,7 +5,8 @@ import type { ConnectionHandle } from '../fabric.ts'
 import { attach } from '../index.ts'
 import { Echo } from './echo.ts'
 import { openPeer } from './open-peer.ts'
-import { LIFE_MS, QUIET_MS, type PeerSpec, type ThreadRole } from './peer-spec.ts'
+import { LIFE_MS, type PeerSpec, type ThreadRole } from './peer-spec.ts'
+import { thisThread } from './standstill.ts'
 
 const { handle, spec, does } = workerData as { handle?: ConnectionHandle; spec?: PeerSpec; does: ThreadRole }
 const untilMs = performance.now() + LIFE_MS
@@ -22,18 +23,9 @@ switch (does.role) {
     port.postMessage('waiting')
     port.postMessage(end.wait(LIFE_MS))
     break
-  case 'be-interrupted': {
-    port.postMessage('waiting')
-    let worstUs = 0
-    for (let quiet = 0; quiet < does.quiet;) {
-      const before = process.threadCpuUsage()
-      if (end.wait(QUIET_MS) !== 'timeout') continue
-      const { user, system } = process.threadCpuUsage(before)
-      worstUs = Math.max(worstUs, user + system)
-      quiet++
-    }
-    port.postMessage(worstUs)
+  case 'be-interrupted':
+    port.postMessage(thisThread())
+    while (end.wait(LIFE_MS) === 'interrupted') continue
     break
-  }
   case 'leave':
 }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 
 import fc from 'fast-check'
 
-import { listen, pair, SMALL, type Harness, type Pair } from '../compliance/harness.ts'
+import { listen, pair, PATIENCE_MS, SMALL, type Harness, type Pair } from '../compliance/harness.ts'
 import { MemoryFabric, type MemoryFabricOptions } from './memory.ts'
 
 const ends = (options: MemoryFabricOptions): Promise<Pair> =>
@@ -71,7 +71,7 @@ describe('MemoryFabric', () => {
 
     const againMs = performance.now()
     both.near.write(0, 0, 2)
-    assert.equal(both.far.wait(1000), 'ready')
+    assert.equal(both.far.wait(PATIENCE_MS), 'ready')
     assert.ok(performance.now() - againMs >= 29.9)
     assert.equal(both.far.poll(), 2)
   })

@@ -14,6 +14,14 @@ test('sentenceOf gives one line with the code at its end', () => {
   assert.equal(sentenceOf(new TypeError()), 'TypeError')
 })
 
+test('sentenceOf shows of a stack only where it begins', () => {
+  const frames = '\n    at <anonymous> (/home/a b/load.ts:1:7)\n    at async loadFunctions (/x/executor/load.ts:19:16)'
+  const failed = new RfaasError('module_failed', `Cannot load the functions: no such table${frames}`)
+  assert.equal(sentenceOf(failed), 'Cannot load the functions: no such table (/home/a b/load.ts:1:7) [module_failed]')
+  const internal = new RfaasError('module_failed', 'Cannot find module x\n    at resolve (node:internal/modules:27:1)')
+  assert.equal(sentenceOf(internal), 'Cannot find module x [module_failed]')
+})
+
 test('sentenceOf advises where it is asked to and knows what', () => {
   const away = new RfaasError('manager_unreachable', 'Cannot reach x')
   assert.equal(sentenceOf(away), 'Cannot reach x [manager_unreachable]')

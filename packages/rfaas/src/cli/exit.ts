@@ -55,7 +55,9 @@ const ADVICE: Partial<Record<string, string>> = {
  */
 export function sentenceOf(error: unknown, options: { advise?: boolean } = {}): string {
   const text = reasonOf(error) || (isErrorLike(error) ? nameOf(error) : '')
-  const line = text.replace(/\s*\n\s*/g, ' ').trim()
+  const line = withoutFrames(text)
+    .replace(/\s*\n\s*/g, ' ')
+    .trim()
   if (isInstance(error, UsageError) || isInstance(error, Interrupted)) return line
   const code = codeOf(error)
   if (code === null) return line
@@ -63,6 +65,20 @@ export function sentenceOf(error: unknown, options: { advise?: boolean } = {}): 
   const advice = options.advise ? (ADVICE[code] ?? '') : ''
   // The sentence on a wrong argument says it all, without advice or code.
   return isInstance(error, RfaasError) && code === 'invalid_argument' ? sentence : `${sentence}${advice} [${code}]`
+}
+
+/**
+ * Text without the lines of a stack. Of these only the position that the first one names is kept: a node reports a
+ * module that fails while it is loaded with its stack, and the first frame is where in the module that was.
+ */
+function withoutFrames(text: string): string {
+  const lines = text.split('\n')
+  const isFrame = (line: string): boolean => /^\s+at .*:\d+:\d+\)?$/.test(line)
+  const first = lines.find(isFrame)
+  if (first === undefined) return text
+  const position = /\((.+)\)$|at (?:async )?(\S+)$/.exec(first)?.slice(1).find(Boolean) ?? ''
+  const kept = lines.filter((line) => !isFrame(line)).join('\n')
+  return position.startsWith('node:') ? kept : `${kept} (${position})`
 }
 
 function codeOf(error: unknown): string | null {

@@ -1,4 +1,5 @@
 import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 
 import { reasonAgainst } from '@rfaas/fabric'
@@ -91,7 +92,9 @@ class LocalThread {
     })
     // `exit` follows. The program does not end with the thread: its leases end, as with a lost node.
     this.#worker.on('error', (error) => {
-      failure ??= toRfaasError(error, 'internal', 'The thread of the local cluster failed')
+      failure ??= isThreadMissing(error)
+        ? bundledError(error)
+        : toRfaasError(error, 'internal', 'The thread of the local cluster failed')
     })
     const halt = (): void => this.#halt()
     process.on('exit', halt)
@@ -127,6 +130,18 @@ class LocalThread {
     this.#worker.postMessage({ kind: 'halt', done } satisfies ToLocalThread)
     Atomics.wait(done, 0, 0, LOCAL_HALT_MS_MAX)
   }
+}
+
+/** Whether the file of the thread is not beside this one: then this code was copied into a bundle. */
+function isThreadMissing(error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException
+  return /^(ERR_)?MODULE_NOT_FOUND$/.test(code ?? '') && message.includes(fileURLToPath(THREAD_FILE))
+}
+
+function bundledError(cause: unknown): RfaasError {
+  const reason = 'rfaas was bundled into another file'
+  const todo = 'it must stay outside of your bundle (esbuild: --packages=external)'
+  return new RfaasError('unsupported', `Cannot start a local cluster: ${reason}; ${todo}`, { cause })
 }
 
 function startThread(options: LocalOptions): Worker {

@@ -90,7 +90,7 @@ export interface LeaseOptions {
    * Memory is taken as it is used (over RDMA when the lease opens, because the network card writes to it).
    */
   payloadBytesMax?: number
-  /** Invocations that may wait for a slot before `queue_full`. Default 1024. */
+  /** Invocations that may wait for a slot before `queue_full`. Default 1024; Infinity: any number. */
   queueMax?: number
   /**
    * How long an asynchronous invocation polls for its result before it yields the event loop. Default 20 µs; 0: never

@@ -8,6 +8,7 @@ import { CONTROL_CALL_TIMEOUT_MS, CONTROL_PLAIN_MESSAGE_BYTES_MAX } from './limi
 import { fromConnectError } from './errors.ts'
 import { ExecutorManagerService, ResourceManagerService } from './gen/rfaas_pb.ts'
 import { READ_OPTIONS } from './message-limits.ts'
+import { reasonOf } from '../thrown.ts'
 import { ControlSession } from './session.ts'
 import { callUnary } from './unary-call.ts'
 
@@ -61,7 +62,14 @@ function controlClient<T extends DescService>(
     if (closed) return new RfaasError('closed', `The call of ${name} at ${origin} was ended by close`, { cause: error })
     if (signal?.aborted)
       return new RfaasError('aborted', `The call of ${name} at ${origin} was aborted`, { cause: error })
-    return fromConnectError(error, unreachable, `Cannot reach ${name} at ${origin}`)
+    const action = `Cannot reach ${name} at ${origin}`
+    // The first bytes of a server that speaks something else are no frame of HTTP/2.
+    if (!session.isHttp2 && /Protocol error|HTTP\/2 error/.test(reasonOf(error))) {
+      const reason = 'what answers there does not speak HTTP/2 without TLS, as rfaas does'
+      const guess = 'it is another service, or a proxy for HTTP/1'
+      return new RfaasError(unreachable, `${action}: ${reason}; ${guess}`, { cause: error })
+    }
+    return fromConnectError(error, unreachable, action)
   }
 
   const inner = createClient(service, transport) as Record<string, Call>

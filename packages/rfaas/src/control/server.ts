@@ -1,9 +1,11 @@
 import * as http2 from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
+import { createServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import type { ConnectRouter } from '@connectrpc/connect'
 import { RfaasError } from '../errors.ts'
 import { CONTROL_CLOSE_GRACE_MS, CONTROL_KEEP_ALIVE_MS } from './limits.ts'
 import { toConnectError } from './errors.ts'
+import { refuseHttp1 } from './http1-refusal.ts'
 import { formatAddress, originOf } from './origin.ts'
 import { requestListener } from './request-listener.ts'
 
@@ -33,8 +35,9 @@ export interface ControlServer {
  */
 export async function serveControl(options: ControlServerOptions): Promise<ControlServer> {
   const shutdown = new AbortController()
-  const server = http2.createServer()
-  server.on('stream', requestListener(options.routes, shutdown.signal))
+  const http = http2.createServer()
+  http.on('stream', requestListener(options.routes, shutdown.signal))
+  const server = createServer()
   // Probes end the streams of a client whose machine is gone; without them these streams would stay for ever.
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
@@ -43,9 +46,10 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
     // An error of any socket, session or server without a listener would be an uncaught exception and end the service.
     socket.on('error', () => {})
     socket.once('close', () => sockets.delete(socket))
+    refuseHttp1(socket, () => http.emit('connection', socket))
   })
   const sessions = new Set<http2.ServerHttp2Session>()
-  server.on('session', (session) => {
+  http.on('session', (session) => {
     sessions.add(session)
     session.once('close', () => sessions.delete(session))
     session.on('error', () => {})
@@ -79,7 +83,7 @@ function cannotListen({ host, port }: ControlServerOptions, error: unknown): Rfa
 }
 
 async function closeServer(
-  server: http2.Http2Server,
+  server: Server,
   sessions: Set<http2.ServerHttp2Session>,
   sockets: Set<Socket>,
   shutdown: AbortController,

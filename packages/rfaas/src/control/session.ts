@@ -38,6 +38,11 @@ export class ControlSession {
     return session.request({ ...headers, ':method': method, ':path': path, ':authority': this.#host }, options)
   }
 
+  /** Whether the server of the current session has ever answered in HTTP/2. */
+  get isHttp2(): boolean {
+    return this.#session?.isHttp2 ?? false
+  }
+
   notifyResponseByteRead(): void {
     // Only pings detect a lost server: one a second costs less than the bookkeeping to save it.
   }
@@ -52,6 +57,7 @@ export class ControlSession {
 class Session {
   readonly connected: Promise<void>
   readonly #http2: http2.ClientHttp2Session
+  isHttp2 = false
   #requestsOpen = 0
   #nextPing: NodeJS.Timeout | undefined
 
@@ -60,6 +66,7 @@ class Session {
     this.connected = promise
     this.#http2 = http2.connect(authority, { createConnection: openSocket, settings: { enablePush: false } })
     this.#http2.once('connect', () => resolve())
+    this.#http2.once('remoteSettings', () => (this.isHttp2 = true))
     // Stays for the life of the session: after `connected` has settled, the requests tell their callers of an error.
     this.#http2.on('error', reject)
     this.#http2.once('close', () => reject(new ConnectError('closed while connecting', Code.Canceled)))

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RfaasError } from '../errors.ts'
+import { reasonOf } from '../thrown.ts'
 import { BUNDLE_BYTES_MAX } from '../control/limits.ts'
 import { BUNDLE_CACHE_BYTES_MAX, BUNDLE_SPARE_MS, BUNDLE_TOUCH_INTERVAL_MS } from './limits.ts'
 import type { Clock } from '../clock.ts'
@@ -48,8 +49,9 @@ export class BundleCache {
       // Readable and writable by this user alone, because executors run these files.
       await mkdir(options.folder, { recursive: true, mode: 0o700 })
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new RfaasError('invalid_argument', `Cannot keep bundles in ${options.folder}: ${reason}`, { cause })
+      throw new RfaasError('invalid_argument', `Cannot keep bundles in ${options.folder}: ${reasonOf(cause)}`, {
+        cause,
+      })
     }
     return new BundleCache(options)
   }

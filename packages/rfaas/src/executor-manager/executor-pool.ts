@@ -73,7 +73,7 @@ export class ExecutorPool implements Executors {
     })
     if (coldReason !== null) {
       const meters = new MeterPage(asked.workers)
-      return { process: this.#spawn(asked.heapMib, meters), meters, coldReason }
+      return { process: this.#spawn(asked.heapMib, meters, false), meters, coldReason }
     }
     const [{ process, meters }] = this.#held.splice(fit, 1) as [Held]
     this.#plan.used()
@@ -115,7 +115,7 @@ export class ExecutorPool implements Executors {
   async #prepare(shape: ExecutorShape): Promise<void> {
     const { clock, fabrics } = this.#options
     const meters = new MeterPage(POOL_LEASE_WORKERS_MAX)
-    const process = this.#spawn(shape.heapMib, meters)
+    const process = this.#spawn(shape.heapMib, meters, true)
     const held: Held = { ...shape, process, meters, readyMs: null, memoryBytes: 0 }
     this.#held.push(held)
     process.prepare({ workers: shape.workers, fabrics })
@@ -149,8 +149,9 @@ export class ExecutorPool implements Executors {
     this.#refill()
   }
 
-  #spawn(heapMib: number, meters: MeterPage): ExecutorProcess {
-    return new ExecutorProcess({ executorPath: this.#options.executorPath, meterPageFd: meters.fd, heapMib })
+  #spawn(heapMib: number, meters: MeterPage, inBackground: boolean): ExecutorProcess {
+    const { executorPath } = this.#options
+    return new ExecutorProcess({ executorPath, meterPageFd: meters.fd, heapMib, inBackground })
   }
 
   #stop({ process, meters }: Held): void {

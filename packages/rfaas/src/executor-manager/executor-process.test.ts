@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -252,7 +252,9 @@ describe('ExecutorProcess', { timeout: 30_000 }, () => {
     while (existsSync(`/proc/${executor.pid}/fd/${FD}`)) await setImmediate()
     // These turns let the event loop see the end of the pipe; the wait then keeps it from seeing the exit in time.
     for (let turn = 0; turn < 3; turn++) await setImmediate()
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXECUTOR_GONE_GRACE_MS + 200)
+    const word = new Int32Array(new SharedArrayBuffer(4))
+    Atomics.wait(word, 0, 0, EXECUTOR_GONE_GRACE_MS + 200)
+    while (!/\) Z /.test(readFileSync(`/proc/${executor.pid}/stat`, 'latin1'))) Atomics.wait(word, 0, 0, 5)
     assert.equal((await stopping).how, 'ended with code 7')
   })
 

@@ -14,6 +14,7 @@ import type {
   ToExecutor,
 } from '../executor/messages.ts'
 import { encodeMessage, MessageReader } from '../executor/pipe.ts'
+import { toBackground, toForeground } from './background.ts'
 import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from './limits.ts'
 import { readMessage } from './executor-message.ts'
 import type { Executor } from './executors.ts'
@@ -31,6 +32,8 @@ export interface ExecutorProcessOptions {
   meterPageFd: number
   /** Heap of each thread of the executor. */
   heapMib: number
+  /** Whether it gets only processors that nobody else wants, until `start`. Default false. */
+  inBackground?: boolean
 }
 
 /** The content of the `start` message. */
@@ -75,6 +78,7 @@ export class ExecutorProcess implements Executor {
   #parking = Promise.withResolvers<true>()
   /** Answers that the executor still has to send. */
   #owed: ('prepared' | 'answer' | 'parked')[] = []
+  #isInBackground: boolean
   /** Whether the process is stopped by SIGSTOP. */
   #isStopped = false
   readonly #exitListeners = new Set<(exit: ProcessExit) => void>()
@@ -84,7 +88,7 @@ export class ExecutorProcess implements Executor {
   #stopping: Promise<ProcessExit> | null = null
 
   /** Starts the process. Failures are reported by `prepared`, `ready` and `exited`. */
-  constructor({ executorPath, meterPageFd, heapMib }: ExecutorProcessOptions) {
+  constructor({ executorPath, meterPageFd, heapMib, inBackground = false }: ExecutorProcessOptions) {
     const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'pipe']
     // Not Node's own 'ipc': undecodable bytes that a function writes there would throw an exception in this process.
     stdio[MESSAGES_FD] = 'pipe'
@@ -99,6 +103,8 @@ export class ExecutorProcess implements Executor {
       detached: true,
     })
     this.pid = this.#child.pid
+    this.#isInBackground = inBackground && this.pid !== undefined
+    if (this.#isInBackground) toBackground(this.pid!)
     this.#child.stdout?.on('data', (chunk: Buffer) => this.#output.push(chunk))
     this.#child.stderr?.on('data', (chunk: Buffer) => this.#output.push(chunk))
     this.#pipe = this.#child.stdio?.[MESSAGES_FD] as Socket | undefined
@@ -127,6 +133,8 @@ export class ExecutorProcess implements Executor {
   /** Makes this the executor of a lease. Call it once, and once more after each time that it was parked. */
   start(order: StartOrder): void {
     if (this.#isStopped) this.#resume()
+    if (this.#isInBackground) toForeground(this.pid!)
+    this.#isInBackground = false
     this.#workerCount = order.secrets.length
     this.#wasStarted = true
     this.#owed.push('answer')

@@ -14,8 +14,8 @@ let inCheckout: Promise<string> | null = null
 
 /**
  * The program that an executor process runs. A published package has each program in one file. In a checkout they are a
- * hundred TypeScript modules, of which Node.js needs 0.3 s to find them and to strip their types; so they are made into
- * one file each here, once for every state of the sources.
+ * hundred TypeScript modules, and Node.js needs 0.3 s to find them and to strip their types; so each program is made into
+ * one file here, once for every state of the sources.
  *
  * @returns the path of the program
  */

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
-import { availableParallelism, homedir, hostname } from 'node:os'
-import { join } from 'node:path'
+import { availableParallelism, hostname } from 'node:os'
 import { likelyFabrics, reasonAgainst } from '@rfaas/fabric'
 import { RfaasError } from '../errors.ts'
 import { KEEP_WARM_MS_DEFAULT, KEEP_WARM_MS_MAX, POOL_SIZE_MAX, POOL_SPARE_MIB_MIN } from './limits.ts'
@@ -72,11 +71,6 @@ export async function describeMachine(options: MachineOptions): Promise<Machine>
   const address = await addressOf(options.host ?? '127.0.0.1')
   const offers = offersOf(usableFabrics(options.fabrics, address), address)
   return { nodeId, address, cores, memoryMib, resources, labels, poolSize, keepWarmMsMax, offers }
-}
-
-/** Where bundles are kept unless a node is told otherwise. */
-export function defaultCacheDir(): string {
-  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'rfaas', 'bundles')
 }
 
 function checkTraits({ resources = NO_RESOURCES, labels = NO_LABELS }: MachineOptions): {

@@ -8,7 +8,8 @@ import { ExecutorPool } from './executor-pool.ts'
 import { ExecutorThreads } from './executor-thread.ts'
 import { executorProgram } from './executor-program.ts'
 import type { PoolState } from './executors.ts'
-import { defaultCacheDir, describeMachine } from './machine.ts'
+import { defaultCacheDir } from './default-cache.ts'
+import { describeMachine } from './machine.ts'
 import type { Machine, WorkerFabric } from './machine.ts'
 import { IdleCores } from './idle-cores.ts'
 import { importPublicKey } from '../lease/ed25519.ts'
@@ -44,7 +45,8 @@ export interface NodeOptions {
    * only this process reaches them.
    */
   fabrics?: readonly WorkerFabric[]
-  /** Folder for bundles of functions; several nodes of one user may share it. Default: a folder in the user's cache. */
+  /** Folder for bundles of functions; several nodes of one user may share it. Default: a folder in the user's cache,
+   * or among the temporary files where that cannot be written. */
   cacheDir?: string
   /**
    * Number of executors to keep ready, so that a lease need not wait for the start of a process. They use memory in
@@ -92,7 +94,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   await using undo = new AsyncDisposableStack()
   const manager = managerClient(options.managerUrl)
   undo.defer(() => manager.close())
-  const bundles = await BundleCache.open({ folder: options.cacheDir ?? defaultCacheDir(), clock })
+  const bundles = await BundleCache.open({ folder: options.cacheDir ?? (await defaultCacheDir()), clock })
   undo.defer(() => bundles.close())
 
   const pool = await openExecutors(options, machine, clock)

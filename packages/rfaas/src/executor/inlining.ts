@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 
-/** Bytes of bytecode that V8 inlines into one function unless told otherwise, in the versions that Node.js 24 and 26 have. */
+/** Bytes of bytecode that V8 inlines into one function by default, in the version that Node.js 24 has. */
 export const INLINED_BYTES_V8 = 920
 /**
- * The path from the poll through the user's function to the answer has more code than that. In one function it takes a
+ * What an executor sets instead. The path from the poll through the user's function to the answer has more code than that. In one function it takes a
  * sixth less time.
  */
 const INLINED_BYTES = 3000
@@ -19,6 +19,7 @@ export function threadStarts(): void {
   if (starting++ === 0) setInlinedBytes(INLINED_BYTES_V8)
 }
 
+/** Call this once for each {@link threadStarts}, also when the thread could not start. */
 export function threadStarted(): void {
   if (--starting === 0) setInlinedBytes(INLINED_BYTES)
 }

@@ -53,7 +53,13 @@ function addonCheck({ addon }: Facts): Check {
     return { name, status: 'ok', found: 'loads', meaning: '@rfaas/fabric can reach into native code.', todo: '' }
   }
   const meaning = 'Without it this machine can run neither a node nor a client.'
-  return { name, status: 'missing', found: addon.reason, meaning, todo: 'Build it: npx rfaas-build-native' }
+  return {
+    name,
+    status: 'missing',
+    found: addon.reason,
+    meaning,
+    todo: 'Install @rfaas/fabric again, with its optional dependencies, or build it: npx rfaas-build-native',
+  }
 }
 
 function bundlerCheck({ bundler }: Facts): Check {
@@ -94,11 +100,15 @@ function fabricCheck({ name: fabric, ok, reason }: FabricFact): Check {
 
 function libfabricCheck({ libfabric }: Facts): Check {
   const name = 'libfabric'
+  if (libfabric === 'not built') {
+    const meaning = 'Only RDMA needs it; libfabric is installed, the addon that uses it is not built.'
+    return { name, status: 'note', found: 'addon not built', meaning, todo: 'For RDMA: npx rfaas-build-native' }
+  }
   if (libfabric !== null) {
     return { name, status: 'ok', found: libfabric, meaning: 'Carries calls between hosts that have RDMA.', todo: '' }
   }
   const meaning = 'Only RDMA needs it; over any other network calls go over tcp.'
-  const todo = 'For RDMA, on Debian or Ubuntu: apt-get install libfabric-dev, then npx rfaas-build-native'
+  const todo = 'For RDMA, on Debian or Ubuntu: apt-get install libfabric1'
   return { name, status: 'note', found: 'not there', meaning, todo }
 }
 

@@ -86,6 +86,17 @@ test('checksOf gives something to do for whatever is not ok', () => {
   }
 })
 
+test('what is missing for RDMA is said as what it is: the build of an addon, or libfabric', () => {
+  const libfabricIn = (libfabric: string | null) =>
+    checksOf({ ...GOOD, libfabric }).find(({ name }) => name === 'libfabric')!
+  const unbuilt = libfabricIn('not built')
+  assert.equal(unbuilt.status, 'note')
+  assert.equal(unbuilt.todo, 'For RDMA: npx rfaas-build-native')
+  const absent = libfabricIn(null)
+  assert.match(absent.meaning, /^Only RDMA needs it/)
+  assert.match(absent.todo, /^For RDMA, .*libfabric1/)
+})
+
 test('render puts what to do under what it is for, and ends with a sentence', () => {
   const text = stripVTControlCharacters(render(checksOf({ ...GOOD, nodeVersion: '20.1.0' })))
   assert.match(text, /^MISSING  Node\.js .* 20\.1\.0 +rfaas needs 24 or newer\.\n +→ Install Node\.js 24/)

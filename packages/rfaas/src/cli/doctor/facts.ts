@@ -19,7 +19,7 @@ export interface Facts {
   addon: Finding
   /** Whether a message gets through each fabric; empty when there is no addon to try it. */
   fabrics: readonly FabricFact[]
-  /** The version of libfabric, which only verbs needs; null when it, or our addon for it, is not there. */
+  /** The version of libfabric, which only verbs needs; 'not built' when only our addon for it is missing; null: absent. */
   libfabric: string | null
   rdmaDevices: readonly RdmaDevice[]
   /** null when there is no /dev/shm. */

@@ -8,6 +8,7 @@ import { RfaasError } from '../../errors.ts'
 import { BUNDLES_KEPT_MAX } from '../limits.ts'
 import { BUNDLE_BYTES_MAX } from '../../control/limits.ts'
 import { Sources } from './sources.ts'
+import { withBundler } from './with-bundler.ts'
 
 /** A functions module with all that it imports, in one file: what travels to the node. */
 export interface Bundle {
@@ -93,13 +94,8 @@ async function runEsbuild(entry: string): Promise<{ code: Uint8Array; modules: s
     write: false,
     logLevel: 'silent',
   } satisfies BuildOptions
-  // Async, because `build` throws at once when it may not start esbuild.
-  const building = (async () => await build(options))()
-  const result = await building.catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED') {
-      const reason = 'esbuild may not be started; run node with --allow-child-process'
-      throw new RfaasError('unsupported', `Cannot bundle functions: ${reason}`, { cause: error })
-    }
+  const result = await withBundler(() => build(options)).catch((error: unknown) => {
+    if (error instanceof RfaasError) throw error
     throw new RfaasError('module_failed', `Cannot bundle functions: ${firstReason(error, entry)}`, { cause: error })
   })
   const exported = Object.values(result.metafile.outputs)[0]?.exports ?? []

@@ -142,12 +142,20 @@ describe('Dispatcher, of two workers with three slots each', () => {
       await work()
       return performance.now() - startMs
     }
+    /** Other work on this machine may slow down the longer one alone: the best of several attempts counts. */
+    const inProportion = async (what: string, one: () => Promise<unknown>, ten: () => Promise<unknown>) => {
+      const ratios: number[] = []
+      while (ratios.length < 5) {
+        const oneMs = await msOf(one)
+        ratios.push((await msOf(ten)) / oneMs)
+        // Linear is 10; with a queue that moves all when one leaves it was hundreds.
+        if (ratios.at(-1)! < 25) return
+      }
+      assert.fail(`ten times as many ${what} took ${ratios.map((ratio) => ratio.toFixed(1)).join(', ')} times as long`)
+    }
     const callMany = (count: number) => () => Promise.all(Array.from({ length: count }, () => long.call(same, [1])))
     await callMany(10_000)()
-    const tenth = await msOf(callMany(10_000))
-    const all = await msOf(callMany(100_000))
-    // Linear is 10; with a queue that moves all when one leaves it was hundreds.
-    assert.ok(all < 25 * tenth, `ten times as many calls took ${(all / tenth).toFixed(1)} times as long`)
+    await inProportion('calls', callMany(10_000), callMany(100_000))
 
     const abortMany = (count: number) => async () => {
       const stop = new AbortController()
@@ -160,9 +168,7 @@ describe('Dispatcher, of two workers with three slots each', () => {
       gate = Promise.withResolvers()
     }
     await abortMany(2_000)()
-    const fewMs = await msOf(abortMany(2_000))
-    const manyMs = await msOf(abortMany(20_000))
-    assert.ok(manyMs < 25 * fewMs, `ten times as many aborts took ${(manyMs / fewMs).toFixed(1)} times as long`)
+    await inProportion('aborts', abortMany(2_000), abortMany(20_000))
   })
 
   test('a fabric without room for a moment sends each invocation once, and none is forgotten', async () => {

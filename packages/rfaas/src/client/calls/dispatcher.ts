@@ -336,7 +336,7 @@ export class Dispatcher {
 
   #queueFull(f: RemoteFunction): RfaasError {
     const reason = `${this.width} are in flight and ${this.#queue.length} wait, queueMax is ${this.#queueMax}`
-    const next = 'raise queueMax, or await some calls first'
+    const next = 'raise `queueMax` or await some calls first'
     return new RfaasError('queue_full', `Cannot invoke ${f.name}: ${reason}; ${next}`, { outcome: 'not_run' })
   }
 }

@@ -1,6 +1,4 @@
 /** Messages between a client's thread and its keeper thread. */
-import type { MessagePort } from 'node:worker_threads'
-
 import type { ErrorCode } from '../../errors.ts'
 import type { LeaseTerms } from './renewals.ts'
 
@@ -15,15 +13,6 @@ export interface AsideLease extends LeaseTerms {
  * checks the word before it tells the node anything, so that two threads never renew at once.
  */
 export const Turn = { CLIENT: 0, KEEPER: 1, NOBODY: 2 } as const
-
-/**
- * What the thread starts with. While it rests, a message with a number of milliseconds bounds the rest that is left.
- */
-export interface KeeperThreadData {
-  readonly port: MessagePort
-  /** How long the thread leaves the processors to others before it loads its code. */
-  readonly restMs: number
-}
 
 export type ToKeeperThread =
   | { readonly kind: 'keep'; readonly lease: AsideLease; readonly turn: Int32Array<SharedArrayBuffer> }

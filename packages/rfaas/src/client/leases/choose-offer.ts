@@ -1,3 +1,4 @@
+import { toRfaasError } from '../../errors.ts'
 import { hostIdentity, isNeighbour, linkAddresses, rdmaDevices, reasonAgainstVerbs } from '@rfaas/fabric'
 import type { LinkAddress } from '@rfaas/fabric'
 
@@ -24,8 +25,14 @@ export interface ChosenOffer {
   readonly passedOver: readonly { readonly fabric: FabricChoice; readonly reason: string }[]
 }
 
+/** @throws {RfaasError} `unsupported` when the system does not tell, as without a free file descriptor */
 export function standpoint(): Standpoint {
-  const links = linkAddresses()
+  let links: ReturnType<typeof linkAddresses>
+  try {
+    links = linkAddresses()
+  } catch (error) {
+    throw toRfaasError(error, 'unsupported', 'Cannot read the network addresses of this machine')
+  }
   const rdma = new Set(rdmaDevices().map(({ address }) => address))
   const rdmaLinks = links.filter(({ address }) => rdma.has(address))
   return { hostId: hostIdentity(), links, rdmaLinks, againstVerbs: reasonAgainstVerbs() }

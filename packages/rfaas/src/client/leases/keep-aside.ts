@@ -4,7 +4,8 @@ import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from '
 import { RfaasError } from '../../errors.ts'
 import { KEEPER_REST_SHARE } from '../limits.ts'
 import { Turn } from './aside-messages.ts'
-import type { AsideLease, FromKeeperThread, KeeperThreadData, ToKeeperThread } from './aside-messages.ts'
+import type { AsideLease, FromKeeperThread, ToKeeperThread } from './aside-messages.ts'
+import type { KeeperThreadData } from './keeper-data.ts'
 
 /** The thread program, in the same form as this file: TypeScript from src/, JavaScript from dist/. */
 const THREAD_FILE = new URL(`./keeper-thread${extname(import.meta.filename)}`, import.meta.url)

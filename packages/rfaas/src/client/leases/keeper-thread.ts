@@ -1,7 +1,7 @@
 /** The thread program of keep-aside.ts. */
 import { parentPort, workerData } from 'node:worker_threads'
 
-import type { KeeperThreadData } from './aside-messages.ts'
+import type { KeeperThreadData } from './keeper-data.ts'
 
 const { port, restMs } = workerData as KeeperThreadData
 const rested = Promise.withResolvers<void>()

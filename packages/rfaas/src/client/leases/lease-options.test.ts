@@ -133,6 +133,7 @@ test(`checkLeaseOptions: what is no number of the right kind is refused by name 
   fc.assert(
     fc.property(fc.constantFrom(...names), noNumber, (name, value) => {
       if (name === 'hotTimeoutMs' && (value === 'always' || value === 'never')) return
+      if (name === 'queueMax' && value === Infinity) return
       assert.throws(() => checkLeaseOptions({ functions, [name]: value }), {
         code: 'invalid_argument',
         message: new RegExp(`^invalid_argument: Cannot lease: ${name} must be a (whole )?number`),
@@ -184,4 +185,9 @@ test('checkLeaseOptions refuses names that are no options, inherited ones too', 
       message: new RegExp(`there is no option "${name}"`),
     })
   }
+})
+
+test('checkLeaseOptions takes a queue without a bound', () => {
+  assert.equal(checkLeaseOptions({ functions, queueMax: Infinity }).queueMax, Infinity)
+  assert.throws(() => checkLeaseOptions({ functions, queueMax: NaN }), { code: 'invalid_argument' })
 })

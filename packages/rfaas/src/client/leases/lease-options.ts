@@ -106,7 +106,7 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
     keepWarmMs: number('keepWarmMs', keepWarmMs, 0),
     slots: whole('slots', slots, 1),
     payloadBytesMax: whole('payloadBytesMax', payloadBytesMax, 1),
-    queueMax: whole('queueMax', queueMax, 0),
+    queueMax: queueMax === Infinity ? queueMax : whole('queueMax', queueMax, 0),
     spinUs: number('spinUs', spinUs, 0),
     waitMs: number('waitMs', waitMs, 0, LEASE_WAIT_MS_MAX),
     priority: whole('priority', priority, 0, LEASE_PRIORITY_MAX),

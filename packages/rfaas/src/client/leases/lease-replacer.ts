@@ -183,7 +183,7 @@ export class LeaseReplacer {
       const avoidNodeId = cause.code === 'lease_retrieved' ? formerNodeId : ''
       next = await openReplacement!(part.channels.length, avoidNodeId, this.#giveUp.signal)
     } catch (thrown) {
-      const sentence = `${cause.sentence}; there is none in its place: ${toRfaasError(thrown).message}`
+      const sentence = `${cause.sentence}; there is none in its place: ${toRfaasError(thrown).sentence}`
       return this.#goOnWithout(part, new RfaasError(cause.code, sentence, { cause: thrown }))
     }
     if (this.#isReleasing || this.#isEnded) return void (await Promise.all(next.map((each) => discard(each, cause))))

@@ -1,13 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 
-import {
-  FabricError,
-  hostIdentity,
-  openFabric,
-  prepareFabric,
-  reasonAgainstVerbs,
-  type Connection,
-} from '@rfaas/fabric'
+import { hostIdentity, openFabric, prepareFabric, reasonAgainstVerbs, type Connection } from '@rfaas/fabric'
 
 import { systemClock } from '../../clock.ts'
 import type { ExecutorManagerClient, ManagerClient } from '../../control/client.ts'
@@ -28,6 +21,7 @@ import { checkLeaseOptions, type CheckedLeaseOptions } from './lease-options.ts'
 import { obtainLeases, type LeaseSource, type ObtainedLease } from './obtain-leases.ts'
 import type { SharedClients } from './shared-clients.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
+import { reasonOf } from '../../thrown.ts'
 import type { FabricChoice, LeaseOptions, LeaseTimings } from '../types.ts'
 import { explainDenial, usableFabrics } from './usable-fabrics.ts'
 
@@ -257,8 +251,9 @@ async function openChannels(
   }
   if (failed !== undefined) {
     for (const connection of connections) connection.close()
-    const reason = failed instanceof FabricError ? failed.message : String(failed)
-    throw new RfaasError('node_unreachable', `Cannot open a channel to a worker: ${reason}`, { cause: failed })
+    throw new RfaasError('node_unreachable', `Cannot open a channel to a worker: ${reasonOf(failed)}`, {
+      cause: failed,
+    })
   }
   return connections.map((connection) => new Channel(connection, layout, whom))
 }

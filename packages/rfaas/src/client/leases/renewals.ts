@@ -94,10 +94,11 @@ export class Renewals {
     const { manager, node, clock, leaseId, durationMs, onToken, onRenewed } = this.#options
     const askedMs = clock.nowMonotonicMs()
     try {
-      const { lease, token, nowUnixMs } = await manager.rpc.renewLease(
-        { leaseId, token: this.#token, durationMs },
-        { timeoutMs: this.#timeoutMs() },
-      )
+      const { lease, token, nowUnixMs } = await manager.rpc
+        .renewLease({ leaseId, token: this.#token, durationMs }, { timeoutMs: this.#timeoutMs() })
+        .catch((error: unknown) => {
+          throw isRefusal(error) ? forgotten(leaseId, error) : error
+        })
       if (this.#isOver) return
       this.#token = token
       onToken(token)
@@ -128,7 +129,7 @@ export class Renewals {
     // A manager or node that cannot be reached may be back before the lease expires. When the lease expired during this
     // attempt, we may have stood still ourselves, and manager and node with us: they are asked once more.
     else if (hasTime || askedMs < this.#expiresMs) this.#renewIn(retryMs)
-    else this.#end(new RfaasError('lease_expired', `Lease ${leaseId} expired: ${error.message}`, { cause: error }))
+    else this.#end(new RfaasError('lease_expired', `Lease ${leaseId} expired: ${error.sentence}`, { cause: error }))
   }
 
   #end(error: RfaasError): void {
@@ -149,6 +150,19 @@ export class Renewals {
     const shareMs = this.#shareOfLeftMs()
     return shareMs === Infinity ? LEASE_RENEW_RETRY_MS : Math.min(CONTROL_CALL_TIMEOUT_MS, shareMs)
   }
+}
+
+function isRefusal(error: unknown): error is RfaasError {
+  return error instanceof RfaasError && error.code === 'token_refused'
+}
+
+/**
+ * The end of a lease whose manager refuses the token that it has signed itself: it has another key, and so none of its
+ * former leases.
+ */
+function forgotten(leaseId: string, cause: RfaasError): RfaasError {
+  const reason = 'the resource manager was restarted without its data, which --data keeps, and no longer knows it'
+  return new RfaasError('lease_closed', `Lease ${leaseId} is over: ${reason}; lease again`, { cause })
 }
 
 /**

@@ -1,0 +1,3 @@
+/** See native-build.mjs. */
+export declare function nodeHeaders(): string | null
+export declare function sourcesHash(): string

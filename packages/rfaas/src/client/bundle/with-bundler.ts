@@ -1,0 +1,66 @@
+import type { ChildProcess } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { setImmediate as turn } from 'node:timers/promises'
+import { RfaasError } from '../../errors.ts'
+import { isErrorLike, isInstance, readSafely, reasonOf } from '../../thrown.ts'
+
+/** Node.js publishes every child process here before it starts it. */
+const CHANNEL = 'child_process'
+
+/** What the user can do about a bundler that cannot be started, by the code of the system. Node.js itself names the flag. */
+const ADVICE: Partial<Record<string, string>> = {
+  EMFILE: '; this process has no file descriptor left: close some files or connections, or raise the limit (ulimit -n)',
+  ENFILE: '; this machine has no file descriptor left',
+  EAGAIN: '; this user or machine may have no more processes (ulimit -u)',
+}
+
+/**
+ * Runs a build with esbuild, which starts a child process at its first build. When that cannot be started, the child
+ * emits an `error` that esbuild does not listen to yet (EMFILE), and the whole program would end with it.
+ *
+ * @throws {RfaasError} `unsupported` when the bundler cannot be started, or is inside another bundle; else what `build`
+ * throws
+ */
+export async function withBundler<T>(build: () => Promise<T>): Promise<T> {
+  let failure: unknown
+  const listen = (message: unknown): void => {
+    const { process: child } = message as { process: ChildProcess }
+    child.on('error', (error) => (failure ??= error))
+  }
+  let building: Promise<T>
+  subscribe(CHANNEL, listen)
+  try {
+    // esbuild starts its process in this very call, so that no other child is listened to.
+    building = build()
+  } catch (error) {
+    // A failed start is told a moment later, and says more than what esbuild made of it.
+    await turn()
+    throw startFailed(failure ?? error)
+  } finally {
+    unsubscribe(CHANNEL, listen)
+  }
+  try {
+    return await building
+  } catch (error) {
+    throw failure === undefined && !isBundled(error) ? error : startFailed(failure ?? error)
+  }
+}
+
+function startFailed(error: unknown): RfaasError {
+  const action = 'Cannot bundle functions'
+  if (isBundled(error)) {
+    const todo = 'rfaas must stay outside of your own bundle (esbuild: --packages=external, or --external:rfaas)'
+    return new RfaasError('unsupported', `${action}: the bundler has itself been bundled; ${todo}`, { cause: error })
+  }
+  const code = isErrorLike(error) ? readSafely(error, 'code') : undefined
+  const advice = typeof code === 'string' ? (ADVICE[code] ?? '') : ''
+  return new RfaasError('unsupported', `${action}: cannot start esbuild: ${reasonOf(error)}${advice}`, { cause: error })
+}
+
+/** esbuild refuses to run from inside a bundle; as an ECMAScript module it misses `__filename` before it can say so. */
+function isBundled(error: unknown): boolean {
+  const reason = reasonOf(error)
+  return (
+    /JavaScript API cannot be bundled/.test(reason) || (isInstance(error, ReferenceError) && /__filename/.test(reason))
+  )
+}

@@ -1,0 +1,2 @@
+/** Whether threads of other processes sleep. */
+export { standsStill, thisThread, threadsOf } from '../../packages/fabric/src/compliance/standstill.ts'
