@@ -64,7 +64,7 @@ describe('without the addons', () => {
     assert.match(stderr, /\[RFAAS_THREADS\].*Cannot load rfaas_host: Cannot load native addon/)
     const noChild = allowed.filter((flag) => flag !== '--allow-child-process')
     const refused = run(['--permission', ...noChild, ...program(SCENE)])
-    assert.match(refused.stderr, /unsupported: Cannot bundle functions: .*run node with --allow-child-process/)
+    assert.match(refused.stderr, /unsupported: Cannot bundle functions: cannot start esbuild: .*--allow-child-process/)
   })
 
   test('a lease that asks for another fabric is refused with the reason', () => {
@@ -75,7 +75,7 @@ describe('without the addons', () => {
           await cluster.lease({ functions: new URL(${functions}), fabric }).catch(({ message }) => console.log(message))`),
       HIDDEN,
     )
-    const reason = 'unsupported: Cannot load rfaas_host: RFAAS_ADDONS is none; over threads, local() works'
+    const reason = 'Cannot load rfaas_host: the environment variable RFAAS_ADDONS is none; over threads, local() works'
     const sentence = (fabric: string): string => `unsupported: Cannot lease over fabric ${fabric}: ${reason}\n`
     assert.equal(stdout, sentence('local') + sentence('tcp'), stderr)
   })
