@@ -1,10 +1,24 @@
 /** The thread program of guard.ts: ends a side of a connection when the port that its thread holds closes. */
-import { parentPort } from 'node:worker_threads'
+import { parentPort, type MessagePort } from 'node:worker_threads'
 
-import type { GuardOrder } from './guard.ts'
 import { endSide } from './memory.ts'
+import type { GuardOrder } from './messages.ts'
 
-parentPort!.on('message', ({ port, side, ...signals }: GuardOrder) => {
-  port.once('close', () => endSide(signals, side))
+const guarded = new Map<number, MessagePort>()
+
+parentPort!.on('message', (order: GuardOrder) => {
+  const { id } = order
+  if (order.kind === 'forget') {
+    const port = guarded.get(id)
+    guarded.delete(id)
+    port?.removeAllListeners('close').close()
+    return
+  }
+  const { port, side, control, flags } = order
+  guarded.set(id, port)
+  port.once('close', () => {
+    guarded.delete(id)
+    endSide({ control, flags }, side)
+  })
 })
 parentPort!.postMessage('ready')

@@ -3,9 +3,11 @@ import { once } from 'node:events'
 import { extname } from 'node:path'
 import { Worker, type MessagePort } from 'node:worker_threads'
 
+import { FabricError } from '../errors.ts'
 import type { Side } from '../local/layout.ts'
-import { End, endSide, OWNER, type Signals } from './memory.ts'
 import type { ThreadsHandle } from './handle.ts'
+import { End, endSide, type Signals } from './memory.ts'
+import type { GuardOrder } from './messages.ts'
 
 /*
  * How the end of a thread is noticed. A thread that is terminated runs no code of ours any more, but its message ports
@@ -19,24 +21,35 @@ import type { ThreadsHandle } from './handle.ts'
 
 const GUARD_FILE = new URL(`./guard-thread${extname(import.meta.filename)}`, import.meta.url)
 
-/** Asks a guard to end a side of a connection when a port closes. */
-export interface GuardOrder extends Signals {
-  port: MessagePort
-  side: Side
-}
-
 let guard: Promise<Worker> | null = null
 
-/** The guard of this thread; started at the first call. It ends with this thread, and does not keep it alive. */
+/**
+ * The guard of this thread; started at the first call. It ends with this thread, and does not keep it alive.
+ *
+ * @throws {FabricError} `system` when this process may start no thread
+ */
 export function guardOfThread(): Promise<Worker> {
-  return (guard ??= start())
+  return (guard ??= start().catch((cause: unknown) => {
+    guard = null
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new FabricError('system', `Cannot start the thread that notices the end of others: ${reason}`, { cause })
+  }))
 }
 
-/** Ends a side of a connection when the port closes; takes the port. */
-export async function guardSide(port: MessagePort, { control, flags }: Signals, side: Side): Promise<void> {
+let orders = 0
+
+/**
+ * Ends a side of a connection when the port closes; takes the port.
+ *
+ * @returns a function that closes the port and ends nothing
+ * @throws {FabricError} `system` when there is no guard
+ */
+export async function guardSide(port: MessagePort, { control, flags }: Signals, side: Side): Promise<() => void> {
+  const worker = await guardOfThread()
+  const id = ++orders
   // Without the windows: an idle thread collects no garbage, and would keep them.
-  const order: GuardOrder = { port, control, flags, side }
-  ;(await guardOfThread()).postMessage(order, [port])
+  worker.postMessage({ kind: 'guard', id, port, control, flags, side } satisfies GuardOrder, [port])
+  return () => worker.postMessage({ kind: 'forget', id } satisfies GuardOrder)
 }
 
 async function start(): Promise<Worker> {
@@ -46,8 +59,14 @@ async function start(): Promise<Worker> {
   return worker
 }
 
-/** Connections that this thread has accepted and whose end has not been noticed yet. */
-const accepted = new Set<ThreadsHandle>()
+/** An end that this thread has accepted, without its windows: they need not wait for the next look at this. */
+interface AcceptedEnd {
+  readonly signals: Signals
+  readonly side: Side
+}
+
+/** Ends that this thread has accepted and that were not gone at the last look. */
+const accepted = new Set<AcceptedEnd>()
 let isWatching = false
 
 /** Notices from now on when a thread ends that this thread starts. Idempotent. */
@@ -62,16 +81,16 @@ export function watchChildren(): void {
 }
 
 /** Watches the thread that will attach an accepted connection. */
-export function watchAttaching(handle: ThreadsHandle): void {
-  for (const each of accepted) if (new End(each.memory, each.side).isGone) accepted.delete(each)
-  accepted.add(handle)
+export function watchAttaching({ memory: { control, flags }, side }: ThreadsHandle): void {
+  for (const each of accepted) if (new End(each.signals, each.side).isGone) accepted.delete(each)
+  accepted.add({ signals: { control, flags }, side })
 }
 
 function ended(threadId: number): void {
-  for (const handle of accepted) {
-    const { memory, side } = handle
-    if (Atomics.load(new End(memory, side).flags, OWNER) !== threadId + 1) continue
-    accepted.delete(handle)
-    endSide(memory, side)
+  for (const each of accepted) {
+    const { signals, side } = each
+    if (!new End(signals, side).isOf(threadId)) continue
+    accepted.delete(each)
+    endSide(signals, side)
   }
 }

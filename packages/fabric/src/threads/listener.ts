@@ -7,23 +7,7 @@ import { acceptsHello } from '../sockets/handshake.ts'
 import { guardSide, watchAttaching } from './guard.ts'
 import { openThreads, type ThreadsHandle } from './handle.ts'
 import { allocate, endSide, type ThreadsMemory } from './memory.ts'
-
-/** What a connecting thread says. */
-export interface Call {
-  rfaas: 'threads'
-  address: string
-  hello: Uint8Array
-  /** Takes the Answer. */
-  reply: MessagePort
-  /** Closes when the connecting thread ends. */
-  line: MessagePort
-}
-
-export type Answer =
-  /** `line` closes when the accepting thread ends. */
-  | { kind: 'accepted'; memory: ThreadsMemory; line: MessagePort }
-  | { kind: 'refused' | 'absent' | 'silent' }
-  | { kind: 'failed'; reason: string }
+import type { Answer, Call } from './messages.ts'
 
 /** The longest delay that a timer accepts. */
 const FOR_EVER_MS = 2 ** 31 - 1
@@ -75,9 +59,10 @@ export class ThreadsListener implements Listener {
     } catch (error) {
       return answer(reply, { kind: 'failed', reason: (error as FabricError).message.replace(/^system: /, '') })
     }
-    void guardSide(line, memory, 0)
+    // Without a guard nobody would notice the end of the connecting thread.
+    guardSide(line, memory, 0).catch(() => endSide(memory, 0))
     const { port1: own, port2: theirs } = new MessageChannel()
-    // Nobody uses it: it closes when this thread ends, or when the other side is closed.
+    // Nobody uses it: it closes when this thread ends, or when the connecting side forgets its other end.
     own.unref()
     const handle = openThreads(options, 1, memory)
     watchAttaching(handle)

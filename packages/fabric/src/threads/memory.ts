@@ -57,6 +57,11 @@ export class End {
     return Atomics.load(this.flags, OWNER) === GONE
   }
 
+  /** Whether this thread has taken the end, and it was neither closed nor ended since. */
+  isOf(threadId: number): boolean {
+    return Atomics.load(this.flags, OWNER) === threadId + 1
+  }
+
   /** Takes the end for a thread. @returns false when it is taken or gone */
   take(threadId: number): boolean {
     return Atomics.compareExchange(this.flags, OWNER, FREE, threadId + 1) === FREE
@@ -66,9 +71,7 @@ export class End {
   wake(): void {
     const slept = Atomics.exchange(this.#words, this.#sleep, AWAKE)
     if (slept === BLOCKED) Atomics.notify(this.#words, this.#sleep)
-    if (slept !== ON_LOOP) return
-    Atomics.add(this.flags, RINGS, 1)
-    Atomics.notify(this.flags, RINGS)
+    else if (slept === ON_LOOP) this.#ring()
   }
 
   /** Blocks the calling thread, which is that of this end, while its SLEEP is BLOCKED. */
@@ -76,19 +79,33 @@ export class End {
     Atomics.wait(this.#words, this.#sleep, BLOCKED, timeoutMs)
   }
 
-  /** Sets a flag, LOST or INTERRUPTED, and wakes the thread of this end. */
+  /**
+   * Sets a flag, LOST or INTERRUPTED, and wakes the thread of this end. Rings in any case: a thread that was terminated
+   * inside of `wake` has taken the sleep word, and woken nobody.
+   */
   raise(flag: number): void {
     Atomics.store(this.flags, flag, 1)
-    this.wake()
+    Atomics.store(this.#words, this.#sleep, AWAKE)
+    Atomics.notify(this.#words, this.#sleep)
+    this.#ring()
     if (flag === LOST) Atomics.notify(this.flags, LOST)
+  }
+
+  /** Wakes a thread that sleeps on its event loop. */
+  #ring(): void {
+    Atomics.add(this.flags, RINGS, 1)
+    Atomics.notify(this.flags, RINGS)
   }
 }
 
 /** Ends one side: the other is lost then. Idempotent. */
 export function endSide(signals: Signals, side: Side): void {
   const end = new End(signals, side)
-  if (Atomics.exchange(end.flags, OWNER, GONE) === GONE) return
+  if (end.isGone) return
+  // First the other side is told, then this one is marked: a thread may be terminated between the two, and whoever
+  // notices its end then tells the other side again.
   new End(signals, otherSide(side)).raise(LOST)
+  Atomics.store(end.flags, OWNER, GONE)
   // Settles what waits on the event loop for something of this end.
   Atomics.notify(end.flags, RINGS)
   Atomics.notify(end.flags, LOST)
