@@ -1,32 +1,11 @@
-/** A program whose addons cannot be loaded, as on macOS or Windows: local() and all that stands on it, over threads. */
+/** A program whose addons cannot be loaded, as on macOS or Windows: local() and all that stands on it, over `threads`. */
 import { strict as assert } from 'node:assert'
-import { spawnSync } from 'node:child_process'
 import { describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 
-/** Tests of the suites below that are about processes: of executors that are killed, and of clients that stand still. */
-const OF_PROCESSES = 'killed executor|are two executors|stood still|stands still'
-
-interface Ran {
-  status: number | null
-  stdout: string
-  stderr: string
-}
+import { runNode as run } from './harness/run-node.ts'
 
 const rfaas = JSON.stringify(import.meta.resolve('rfaas'))
 const functions = JSON.stringify(import.meta.resolve('./harness/functions.ts'))
-
-function run(args: string[], environment: Record<string, string> = {}): Ran {
-  // Without the variable by which node:test knows its own children.
-  const { NODE_TEST_CONTEXT: _, ...own } = process.env
-  return spawnSync(process.execPath, args, {
-    encoding: 'utf8',
-    env: { ...own, ...environment },
-    maxBuffer: 2 ** 26,
-    timeout: 120_000,
-    killSignal: 'SIGKILL',
-  })
-}
 
 const program = (body: string): string[] => ['--input-type=module', '-e', `import { local } from ${rfaas}\n${body}`]
 const HIDDEN = { RFAAS_ADDONS: 'none' }
@@ -38,15 +17,6 @@ const SCENE = `
   console.log(lease.fabric, await lease.call.add(1, 2), (await lease.call.whoAmI()).pid === process.pid)`
 
 describe('without the addons', () => {
-  for (const suite of ['lease', 'batch', 'bundle', 'what-travels']) {
-    test(`the system tests pass: ${suite}`, () => {
-      const file = fileURLToPath(new URL(`./${suite}.test.ts`, import.meta.url))
-      const { status, stdout } = run(['--test', `--test-skip-pattern=${OF_PROCESSES}`, file], HIDDEN)
-      assert.equal(status, 0, stdout)
-      assert.match(stdout, /^ℹ pass [1-9]/m)
-    })
-  }
-
   test('local() runs functions in threads of this process, and says so once, with a code and the reason', () => {
     const { stdout, stderr } = run(program(SCENE), HIDDEN)
     assert.equal(stdout, 'threads 3 true\n', stderr)

@@ -53,6 +53,7 @@ export interface ProcessExit {
  * `park` and to `start` again. It answers each message once; anything else on the pipe was written by a function.
  */
 export class ExecutorProcess implements Executor {
+  readonly kind = 'process'
   /** Absent when the process could not be started. */
   readonly pid: number | undefined
   /** Settles when the process is gone and its output is read completely. Never rejects. */

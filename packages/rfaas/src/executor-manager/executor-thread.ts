@@ -1,10 +1,10 @@
-import { once } from 'node:events'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
 import { METER_BYTES } from '../accounting/meters.ts'
 import type { FromExecutor, ReadyMessage, ToExecutor } from '../executor/messages.ts'
 import type { ExecutorThreadData } from '../executor/thread.ts'
+import { reasonOf, stackOf } from '../thrown.ts'
 import {
   executorEnvironment,
   startFailed,
@@ -25,17 +25,24 @@ const PROGRAM = new URL(`../executor/thread${extname(import.meta.filename)}`, im
  * use its memory and its working directory. What they start is not ended with it.
  */
 export class ExecutorThread implements Executor {
+  readonly kind = 'thread'
+  /** Settles when the thread is gone and its output is read completely. Never rejects. */
   readonly exited: Promise<ProcessExit>
   readonly #worker: Worker
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
   readonly #answer = Promise.withResolvers<FromExecutor>()
   readonly #exitListeners = new Set<(exit: ProcessExit) => void>()
-  #isGone = false
   #stopping: Promise<ProcessExit> | null = null
 
-  constructor(data: ExecutorThreadData) {
+  /**
+   * Starts the thread. What fails from then on is reported by `ready` and `exited`.
+   *
+   * @param program what the thread runs. Default: the executor
+   * @throws when this process may start no thread
+   */
+  constructor(data: ExecutorThreadData, program: URL = PROGRAM) {
     // stdout and stderr: kept for messages, as a process's output is.
-    this.#worker = new Worker(PROGRAM, {
+    this.#worker = new Worker(program, {
       workerData: data,
       stdout: true,
       stderr: true,
@@ -47,8 +54,10 @@ export class ExecutorThread implements Executor {
       stream.on('data', (chunk: Buffer) => this.#output.push(chunk))
     }
     this.#worker.on('message', (message: FromExecutor) => this.#answer.resolve(message))
-    this.#worker.on('error', (error) => this.#output.push(Buffer.from(`${error.stack ?? String(error)}\n`)))
+    // An uncaught exception; `exit` follows.
+    this.#worker.on('error', (error) => this.#output.push(Buffer.from(`${stackOf(error) || reasonOf(error)}\n`)))
     this.exited = this.#watchExit()
+    void this.exited.then((exit) => this.#exitListeners.forEach((listener) => listener(exit)))
   }
 
   get lastOutput(): string {
@@ -61,24 +70,20 @@ export class ExecutorThread implements Executor {
     return () => this.#exitListeners.delete(listener)
   }
 
+  /** Call it once: a thread serves one lease. */
   start(order: StartOrder): void {
     this.#say({ kind: 'start', ...order })
   }
 
   async ready(timeoutMs: number): Promise<ReadyMessage> {
-    const failed = Promise.withResolvers<never>()
-    const fail = (how: string): void => failed.reject(startFailed('executor_start_failed', `${how}${this.lastOutput}`))
+    const { promise: failed, reject } = Promise.withResolvers<never>()
+    const fail = (how: string): void => reject(startFailed('executor_start_failed', `${how}${this.lastOutput}`))
     const timer = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs)
-    const forget = this.onExit(({ how }) => fail(`the thread ${how}`))
-    if (this.#isGone) void this.exited.then(({ how }) => fail(`the thread ${how}`))
-    try {
-      const answer = await Promise.race([this.#answer.promise, failed.promise])
-      if (answer.kind === 'failed') throw startRefused(answer)
-      return answer as ReadyMessage
-    } finally {
-      clearTimeout(timer)
-      forget()
-    }
+    void this.exited.then(({ how }) => fail(`the thread ${how}`))
+    // When both have happened, the answer is the reason for the exit.
+    const answer = await Promise.race([this.#answer.promise, failed]).finally(() => clearTimeout(timer))
+    if (answer.kind === 'failed') throw startRefused(answer)
+    return answer as ReadyMessage
   }
 
   /** Never parks: nothing could stop the timers that its functions may have left. */
@@ -107,13 +112,11 @@ export class ExecutorThread implements Executor {
   }
 
   async #watchExit(): Promise<ProcessExit> {
-    const [code] = (await once(this.#worker, 'exit')) as [number]
-    this.#isGone = true
+    // Not `once` of node:events, which rejects when an `error` comes first.
+    const code = await new Promise<number>((resolve) => this.#worker.once('exit', resolve))
     // Lets the output that is on its way arrive.
     await new Promise((resolve) => setImmediate(resolve))
-    const exit = { code, how: `ended with code ${code}` }
-    for (const listener of this.#exitListeners) listener(exit)
-    return exit
+    return { code, how: `ended with code ${code}` }
   }
 
   #say(message: ToExecutor): void {

@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import { dieWithParent, exitNow } from '@rfaas/fabric'
 
 import { EXIT_CLIENT_GONE, MESSAGES_FD } from './messages.ts'
-import { obey } from './obey.ts'
+import { handleOrders } from './orders.ts'
 import { encodeMessage, MessageReader, toExecutor } from './pipe.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
 import { Supervisor } from './supervisor.ts'
@@ -25,12 +25,12 @@ export function runExecutor(first: WorkerThread): void {
   const supervisor = new Supervisor(first, () => exitNow(EXIT_CLIENT_GONE))
   const pipe = new Socket({ fd: MESSAGES_FD, readable: true, writable: true })
   const reader = new MessageReader()
-  const { hear, answered } = obey(supervisor, {
+  const { handle, answered } = handleOrders(supervisor, {
     say: (message) => void pipe.write(encodeMessage(message)),
     fail: (message) => void pipe.write(encodeMessage(message), () => process.exit(1)),
   })
   pipe.on('data', (chunk: Buffer) => {
-    for (const message of reader.push(chunk).map(toExecutor)) hear(message)
+    for (const message of reader.push(chunk).map(toExecutor)) handle(message)
   })
   // An executor without its node is of no use. An error is followed by `close`.
   pipe.on('error', () => {})

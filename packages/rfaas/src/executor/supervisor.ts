@@ -106,6 +106,8 @@ export class Supervisor {
         payloadBytesMax,
         hotTimeoutMs,
       })
+      // It may fail before the listener is there; then it is awaited below, and is no unhandled rejection here.
+      loading.catch(() => {})
       const listener = await openFabric(message.fabric).listen({
         secret,
         ...geometryOf(layout),

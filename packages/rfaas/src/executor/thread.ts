@@ -9,7 +9,7 @@ import { prepareFabric } from '@rfaas/fabric'
 
 import { reasonOf, stackOf } from '../thrown.ts'
 import { EXIT_CLIENT_GONE, type ToExecutor } from './messages.ts'
-import { obey } from './obey.ts'
+import { handleOrders } from './orders.ts'
 import { Supervisor } from './supervisor.ts'
 import { WorkerThread } from './worker-thread.ts'
 
@@ -27,14 +27,14 @@ prepareFabric('threads')
 const startWorker = (): WorkerThread => new WorkerThread(heapMib)
 // process.exit ends this thread and its workers, whatever JavaScript they run.
 const supervisor = new Supervisor(startWorker(), () => process.exit(EXIT_CLIENT_GONE), { meterPage, startWorker })
-const { hear, answered } = obey(supervisor, {
+const { handle, answered } = handleOrders(supervisor, {
   say: (message) => parentPort!.postMessage(message),
   fail(message) {
     parentPort!.postMessage(message)
     process.exit(1)
   },
 })
-parentPort!.on('message', (message: ToExecutor) => hear(message))
+parentPort!.on('message', (message: ToExecutor) => handle(message))
 
 supervisor.ended.then(
   (end) => process.exit(end === 'stopped' ? 0 : EXIT_CLIENT_GONE),

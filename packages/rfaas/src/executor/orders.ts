@@ -4,6 +4,9 @@ import { EXECUTOR_FAILURE_CHARS_MAX } from './limits.ts'
 import type { FailedMessage, FromExecutor, ToExecutor } from './messages.ts'
 import type { Supervisor } from './supervisor.ts'
 
+/** What it takes of a supervisor. */
+export type Ordered = Pick<Supervisor, 'prepare' | 'start' | 'drain' | 'park'>
+
 /** Where the answers of an executor go. */
 export interface Outlet {
   say(message: FromExecutor): void
@@ -11,18 +14,21 @@ export interface Outlet {
   fail(message: FailedMessage): void
 }
 
-export interface Obedience {
-  hear(message: ToExecutor): void
-  /** Settles when all that was heard so far is answered. */
+export interface OrderHandler {
+  handle(message: ToExecutor): void
+  /** Settles when all that was heard so far is answered; never after a failure. */
   answered(): Promise<void>
 }
 
-/** Does what the executor manager says. */
-export function obey(supervisor: Supervisor, outlet: Outlet): Obedience {
-  /** Settles when earlier messages are handled: messages are handled in order. */
+/**
+ * Does what the executor manager says: `prepare` and `start` one after the other, `drain` and `park` at once.
+ * The caller delivers the messages to `handle`.
+ */
+export function handleOrders(supervisor: Ordered, outlet: Outlet): OrderHandler {
+  /** Settles when earlier messages are handled. */
   let told: Promise<void> = Promise.resolve()
   let isLeased = false
-  const hear = (message: ToExecutor): void => {
+  const handle = (message: ToExecutor): void => {
     switch (message.kind) {
       case 'prepare':
         told = answer(outlet, () => supervisor.prepare(message, () => isLeased).then(() => ({ kind: 'prepared' })))
@@ -38,7 +44,7 @@ export function obey(supervisor: Supervisor, outlet: Outlet): Obedience {
         void supervisor.park().then(() => outlet.say({ kind: 'parked' }))
     }
   }
-  return { hear, answered: () => told }
+  return { handle, answered: () => told }
 }
 
 /** Does `work` and sends its result; when it fails, sends `failed` and never settles. */
