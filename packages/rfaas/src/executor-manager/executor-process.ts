@@ -16,9 +16,10 @@ import type {
 import { encodeMessage, MessageReader } from '../executor/pipe.ts'
 import { toBackground, toForeground } from './background.ts'
 import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from './limits.ts'
+import { executorEnvironment } from './executor-environment.ts'
 import { readMessage } from './executor-message.ts'
 import type { Executor } from './executors.ts'
-import { continueMarked, endMarked, EXECUTOR_MARK, stopMarked } from './marked-processes.ts'
+import { continueMarked, endMarked, stopMarked } from './marked-processes.ts'
 import { OutputRing } from './output-ring.ts'
 
 /**
@@ -355,19 +356,6 @@ export function startRefused({ code, reason, stack }: FailedMessage): RfaasError
 
 export function startFailed(code: ErrorCode, reason: string): RfaasError {
   return new RfaasError(code, `Cannot start executor: ${reason}`)
-}
-
-/**
- * The environment of an executor. Tenants' functions run there, so only listed variables of this process are passed on.
- *
- * @param mark the mark of its process; a thread has none
- */
-export function executorEnvironment(own: NodeJS.ProcessEnv, mark: string = ''): NodeJS.ProcessEnv {
-  const passed =
-    /^(PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|NODE_V8_COVERAGE|NODE_COMPILE_CACHE|RFAAS_ADDONS|FI_\w+)$/
-  // A node may itself run in an executor: then both marks apply, so that ending the outer executor also ends this one.
-  const marks = [own[EXECUTOR_MARK], mark].filter(Boolean).join()
-  return { ...Object.fromEntries(Object.entries(own).filter(([name]) => passed.test(name))), [EXECUTOR_MARK]: marks }
 }
 
 /** The lines of a stack that name source positions; the sentence before them is already in the reason. */

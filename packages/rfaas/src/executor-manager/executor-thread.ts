@@ -5,13 +5,8 @@ import { METER_BYTES } from '../accounting/meters.ts'
 import type { FromExecutor, ReadyMessage, ToExecutor } from '../executor/messages.ts'
 import type { ExecutorThreadData } from '../executor/thread.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
-import {
-  executorEnvironment,
-  startFailed,
-  startRefused,
-  type ProcessExit,
-  type StartOrder,
-} from './executor-process.ts'
+import { executorEnvironment } from './executor-environment.ts'
+import { startFailed, startRefused, type ProcessExit, type StartOrder } from './executor-process.ts'
 import type { Executor, Executors, TakenExecutor } from './executors.ts'
 import { EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from './limits.ts'
 import { MeterPage } from './meter-page.ts'
