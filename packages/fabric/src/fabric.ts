@@ -204,10 +204,10 @@ export interface Connection {
   ref(): void
   unref(): void
   /**
-   * Frees all resources; the windows become empty (`byteLength` 0). Over `threads` views of them stay as they are, and so
-   * does their memory as long as there is one, because nothing can detach a SharedArrayBuffer. Work in Node's thread pool (zlib, fs, crypto) that
+   * Frees all resources; the windows become empty (`byteLength` 0). Work in Node's thread pool (zlib, fs, crypto) that
    * is using a view of a window stays harmless, and so does memory that was moved out of a window
-   * (`ArrayBuffer.prototype.transfer`): both see other bytes from then on. What the peer has not received yet may be
+   * (`ArrayBuffer.prototype.transfer`): both see other bytes from then on. Over `threads`, nothing can detach a
+   * SharedArrayBuffer: views of a window keep their bytes and their memory. What the peer has not received yet may be
    * lost. Idempotent.
    */
   close(): void

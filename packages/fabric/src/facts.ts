@@ -77,9 +77,9 @@ function reasonAgainstLibfabric(): string {
 }
 
 /**
- * The fabrics that this machine seems to have, best first; `threads` alone where the addon cannot be loaded. Loads that
- * addon, and else reads files only: loading libfabric takes a quarter of a
- * second because its drivers look for their hardware, so callers that may not need it check here first.
+ * The fabrics that this machine seems to have, best first; `threads` alone where the addon cannot be loaded. Loads the
+ * addon, but not libfabric, which takes a quarter of a second because its drivers look for their hardware: callers that
+ * may not need it check here first.
  */
 export function likelyFabrics(): ('local' | 'verbs' | 'tcp' | 'threads')[] {
   if (reasonAgainst('local') !== '') return ['threads']

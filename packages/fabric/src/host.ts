@@ -13,14 +13,16 @@ const SIGKILL = 9
  * which reaches no further than this process: then it names the process. 32 hex digits that reveal nothing else.
  */
 export function hostIdentity(): string {
-  return (identity ??= identify())
+  if (identity !== null) return identity
+  // Not cached: the addon may be missing for a moment only, such as when there is no file descriptor left.
+  if (!hasAddon()) return shortHash(`${hostname()} ${process.pid} ${process.ppid}`)
+  return (identity = identify())
 }
 
 /** Cached: a process stays on its kernel and in its network namespace. */
 let identity: string | null = null
 
 function identify(): string {
-  if (!hasAddon()) return shortHash(`${hostname()} ${process.pid} ${process.ppid}`)
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   const network = readlinkSync('/proc/self/ns/net')
   return shortHash(`${boot} ${network}`)
@@ -30,15 +32,13 @@ function shortHash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
-let known: boolean | null = null
+const hasAddon = (): boolean => reasonAgainst('local') === ''
 
-/** Whether the addon can be loaded. Asked once: a polling loop must not look for it again and again. */
-function hasAddon(): boolean {
-  return (known ??= reasonAgainst('local') === '')
-}
+/** Whether `yieldProcessor` has the addon. Cached, also without it: a polling loop must not look for it at every pass. */
+let yieldsNatively: boolean | null = null
 
-/** Nothing wakes who sleeps on it. */
-const nothing = new Int32Array(new SharedArrayBuffer(4))
+/** No thread ever notifies this word. */
+const unnotified = new Int32Array(new SharedArrayBuffer(4))
 const NAP_MS = 0.01
 
 /**
@@ -47,8 +47,8 @@ const NAP_MS = 0.01
  * sleeps for the shortest time that the system knows.
  */
 export function yieldProcessor(): void {
-  if (hasAddon()) hostNative().processorYield()
-  else Atomics.wait(nothing, 0, 0, NAP_MS)
+  if ((yieldsNatively ??= hasAddon())) hostNative().processorYield()
+  else Atomics.wait(unnotified, 0, 0, NAP_MS)
 }
 
 /**

@@ -45,10 +45,12 @@ export async function local(options: LocalOptions = {}): Promise<Cluster> {
     const sentence = `Cannot start a local cluster: rfaas needs Node.js 24 or newer, this is ${process.version}`
     throw new RfaasError('unsupported', sentence)
   }
-  warnOfThreads()
   const thread = new LocalThread(options)
+  // Loads the addon, while the thread starts.
+  const reason = reasonAgainst('local')
   try {
     const url = await thread.up
+    if (reason !== '') warnOfThreads(reason)
     return await connectWith(url, {}, () => thread.close())
   } catch (error) {
     await thread.close().catch(() => {})
@@ -58,12 +60,11 @@ export async function local(options: LocalOptions = {}): Promise<Cluster> {
 
 let isWarned = false
 
-/** Says once when executors will be threads of this process, and why. */
-function warnOfThreads(): void {
-  const reason = reasonAgainst('local')
-  if (isWarned || reason === '') return
+/** Says once that executors are threads of this process, and why. */
+function warnOfThreads(reason: string): void {
+  if (isWarned) return
   isWarned = true
-  const meaning = 'local() runs functions in threads of this process, without limits of memory and not kept apart'
+  const meaning = 'local() runs functions in threads of this process, without memory limits and without isolation'
   process.emitWarning(`${meaning}: ${reason}`, { type: 'RfaasWarning', code: 'RFAAS_THREADS' })
 }
 

@@ -105,8 +105,8 @@ function usableFabrics(asked: readonly WorkerFabric[] | undefined, address: stri
     throw new RfaasError('unsupported', `Cannot offer fabric verbs: ${reason}`)
   }
   if (asked) return checkFabrics([...new Set(asked)])
-  // likelyFabrics only looks at files: a node that never uses verbs need not load libfabric at its start.
-  // Nobody but this process would reach a node with threads, so it must be asked for.
+  // Without loading libfabric, which a node that never uses verbs does not need. `threads` must be asked for, because
+  // only this process reaches such a node.
   const likely = likelyFabrics().filter((name) => name !== 'threads' && (name !== 'verbs' || !isLoopback(address)))
   return likely.length > 0 ? likely : checkFabrics(['local'])
 }
