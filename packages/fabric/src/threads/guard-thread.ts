@@ -11,14 +11,13 @@ parentPort!.on('message', (order: GuardOrder) => {
   if (order.kind === 'forget') {
     const port = guarded.get(id)
     guarded.delete(id)
-    port?.removeAllListeners('close').close()
-    return
+    return port?.close()
   }
   const { port, side, control, flags } = order
   guarded.set(id, port)
   port.once('close', () => {
-    guarded.delete(id)
-    endSide({ control, flags }, side)
+    // A forgotten port closes, too.
+    if (guarded.delete(id)) endSide({ control, flags }, side)
   })
 })
 parentPort!.postMessage('ready')
