@@ -80,14 +80,14 @@ export class End {
   }
 
   /**
-   * Sets a flag, LOST or INTERRUPTED, and wakes the thread of this end. Rings in any case: a thread that was terminated
-   * inside of `wake` has taken the sleep word, and woken nobody.
+   * Sets a flag, LOST or INTERRUPTED, and wakes the thread of this end. Wakes also where that seems to be awake: a thread
+   * that was terminated inside of `wake` has taken the sleep word, and woken nobody.
    */
   raise(flag: number): void {
     Atomics.store(this.flags, flag, 1)
-    Atomics.store(this.#words, this.#sleep, AWAKE)
-    Atomics.notify(this.#words, this.#sleep)
-    this.#ring()
+    const slept = Atomics.exchange(this.#words, this.#sleep, AWAKE)
+    if (slept !== ON_LOOP) Atomics.notify(this.#words, this.#sleep)
+    if (slept !== BLOCKED) this.#ring()
     if (flag === LOST) Atomics.notify(this.flags, LOST)
   }
 
