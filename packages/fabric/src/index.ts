@@ -54,7 +54,7 @@ export function prepareFabric(name: FabricName): void {
   if (name === 'verbs') verbsNative().ofiProbe()
   if (name !== 'threads') return
   watchChildren()
-  // Who listens or connects will learn of a failure.
+  // `listen` and `connect` report a failure.
   guardOfThread().catch(() => {})
 }
 

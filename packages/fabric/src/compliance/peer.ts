@@ -19,7 +19,7 @@ const spec = isMainThread ? (JSON.parse(process.argv[2]!) as PeerSpec) : (worker
 const { does } = spec
 
 function killSelf(): void {
-  // In a thread, this ends the thread at once, without a word to anybody.
+  // In a thread, process.exit ends only the thread. The connection is not closed.
   if (isMainThread) process.kill(process.pid, 'SIGKILL')
   else process.exit(KILLED)
 }

@@ -52,7 +52,7 @@ async function ask(address: string, hello: Uint8Array, line: MessagePort, timeou
   port.on('message', (answer: Answer) => {
     resolve(answer)
     if (!isOver || answer.kind !== 'accepted') return
-    // Too late: nobody here will use the connection.
+    // Too late: `connect` has rejected, and the connection will not be used.
     endSide(answer.memory, 0)
     answer.line.close()
   })

@@ -10,13 +10,14 @@ import { End, endSide, type Signals } from './memory.ts'
 import type { GuardOrder } from './messages.ts'
 
 /*
- * How the end of a thread is noticed. A thread that is terminated runs no code of ours any more, but its message ports
- * close, and Node tells the other side of each. That is an event of an event loop, and a thread that polls or is blocked
- * has none to spare: so every thread that listens or connects has a guard, a small thread that only waits for this. A
- * connection has two ports: each side's thread holds one whose other end is with the guard of the other side.
+ * How the end of a thread is noticed. A thread that is terminated runs no more code, but its message ports close, and
+ * Node.js emits `close` at the other end of each. That is an event of an event loop, and the event loop of a thread that
+ * polls or is blocked stands still. So every thread that listens or connects has a guard: a small thread that only waits
+ * for these events. A connection has two pairs of ports: the thread of each side holds one port, and the guard of the
+ * other side holds its other end.
  *
- * A connection that was accepted may be attached by a thread that the accepting thread has started. The latter then sees
- * its exit, for it is the parent.
+ * A thread that attaches an accepted connection may be another than the one that accepted it. The accepting thread then
+ * must have started it, and notices its exit as its parent.
  */
 
 const GUARD_FILE = new URL(`./guard-thread${extname(import.meta.filename)}`, import.meta.url)

@@ -59,10 +59,10 @@ export class ThreadsListener implements Listener {
     } catch (error) {
       return answer(reply, { kind: 'failed', reason: (error as FabricError).message.replace(/^system: /, '') })
     }
-    // Without a guard nobody would notice the end of the connecting thread.
+    // Without a guard, the end of the connecting thread would not be noticed.
     guardSide(line, memory, 0).catch(() => endSide(memory, 0))
     const { port1: own, port2: theirs } = new MessageChannel()
-    // Nobody uses it: it closes when this thread ends, or when the connecting side forgets its other end.
+    // Nothing is sent over it: it closes when this thread ends, or when the connecting side forgets its other end.
     own.unref()
     const handle = openThreads(options, 1, memory)
     watchAttaching(handle)

@@ -7,7 +7,7 @@ import { allocate, End, endSide, GONE, OWNER, RINGS, type ThreadsMemory } from '
 
 const sleepOf = (side: 0 | 1): number => layoutOf(SMALL, 0).lineWord[side] + SLEEP
 
-/** Whether somebody was woken who waits for another value at a place; the wait is over then. */
+/** Whether `act` wakes a thread that waits at a place in memory. */
 async function wakes(words: Int32Array, index: number, act: () => void): Promise<boolean> {
   const waiting = Atomics.waitAsync(words, index, Atomics.load(words, index), 1_000)
   act()
@@ -57,7 +57,7 @@ describe('endSide', () => {
   })
 
   it('wakes the other side also where a thread was terminated while it did so', async () => {
-    // That thread has taken the sleep word, and notified nobody.
+    // That thread has set SLEEP, and has not notified.
     for (const [sleep, place] of [
       [BLOCKED, 'words'],
       [ON_LOOP, 'flags'],

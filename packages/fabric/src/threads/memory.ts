@@ -4,7 +4,7 @@ import { AWAKE, BLOCKED, layoutOf, LOST, ON_LOOP, SLEEP, type Side } from '../lo
 
 /** Words of one side's flags: LOST and INTERRUPTED as in local/layout.ts, and these. */
 export const RINGS = 2
-/** Who uses this end: FREE, GONE, or the number of the thread that attached it, plus one. */
+/** The thread of this end: FREE, GONE, or the number of the thread that attached it, plus one. */
 export const OWNER = 3
 export const FREE = 0
 export const GONE = -1
@@ -80,8 +80,8 @@ export class End {
   }
 
   /**
-   * Sets a flag, LOST or INTERRUPTED, and wakes the thread of this end. Wakes also where that seems to be awake: a thread
-   * that was terminated inside of `wake` has taken the sleep word, and woken nobody.
+   * Sets a flag, LOST or INTERRUPTED, and wakes the thread of this end. Notifies also when SLEEP is AWAKE: a thread that
+   * was terminated inside of `wake` has set SLEEP, and has not notified.
    */
   raise(flag: number): void {
     Atomics.store(this.flags, flag, 1)
@@ -102,8 +102,8 @@ export class End {
 export function endSide(signals: Signals, side: Side): void {
   const end = new End(signals, side)
   if (end.isGone) return
-  // First the other side is told, then this one is marked: a thread may be terminated between the two, and whoever
-  // notices its end then tells the other side again.
+  // The other side is told before this one is marked as GONE: when the calling thread is terminated between the two, the
+  // guard that notices this tells the other side again.
   new End(signals, otherSide(side)).raise(LOST)
   Atomics.store(end.flags, OWNER, GONE)
   // Settles what waits on the event loop for something of this end.

@@ -61,7 +61,7 @@ export function chooseOffer(
     const offered = offers.filter((offer) => offer.fabric === fabric)
     const reason = reasonAgainst(fabric, offered)
     if (reason !== '') {
-      // Only a program without the addon has nodes with `threads`; to all others it is no news.
+      // Not reported for `threads`: where the addon can be loaded, no node offers it.
       if (fabric !== 'threads') passedOver.push({ fabric, reason })
       continue
     }
