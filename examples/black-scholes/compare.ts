@@ -1,7 +1,7 @@
 import type { Lease } from 'rfaas'
 import { assertPassed, checkPrices, worstOf, type Check } from './checks.ts'
 import { chunksOf } from './chunks.ts'
-import { costOfAnOption, priceAlone } from './here.ts'
+import { priceAlone } from './here.ts'
 import { Offload } from './offload.ts'
 import type * as Functions from './pricing.ts'
 import type { Speed, Speedup, Way } from './result.ts'
