@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { asyncCalls } from './benches/async.ts'
+import { background } from './benches/background.ts'
 import { cold } from './benches/cold.ts'
 import { floor } from './benches/floor.ts'
 import { full } from './benches/full.ts'
@@ -28,6 +29,7 @@ const BENCHES: readonly Bench[] = [
   warm,
   full,
   cold,
+  background,
   placement,
   peers,
 ]

@@ -5,16 +5,23 @@ import { SEED_MAX } from './portfolio.ts'
 
 test('readArguments has a portfolio of our own and another seed each time by default', () => {
   const first = readArguments([])
-  assert.deepEqual({ ...first, seed: 0 }, { input: null, options: 2_000_000, seed: 0, json: false, help: false })
+  const { input, options, json, help } = first
+  assert.deepEqual({ input, options, json, help }, { input: null, options: 2_000_000, json: false, help: false })
   assert.ok(Number.isInteger(first.seed) && first.seed >= 0 && first.seed <= SEED_MAX)
   assert.notEqual(new Set(Array.from({ length: 8 }, () => readArguments([]).seed)).size, 1)
 })
 
 test('readArguments reads what is given', () => {
   const own = readArguments(['--options', '2000', '--seed=7', '--json'])
-  assert.deepEqual(own, { input: null, options: 2_000, seed: 7, json: true, help: false })
+  assert.deepEqual(own, { input: null, options: 2_000, seed: 7, report: null, json: true, help: false })
   assert.equal(readArguments(['--input', 'a file.txt']).input, 'a file.txt')
   assert.equal(readArguments(['--help']).help, true)
+})
+
+test('readArguments has a page by default for a person, and with --json only where it is asked for', () => {
+  assert.match(readArguments([]).report!, /report\.html$/)
+  assert.equal(readArguments(['--json']).report, null)
+  assert.equal(readArguments(['--json', '--report', 'a.html']).report, 'a.html')
 })
 
 for (const [args, says] of [

@@ -1,10 +1,13 @@
 import { randomInt } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { RfaasError } from 'rfaas'
 import type { JobOptions } from './job.ts'
 import { SEED_MAX } from './portfolio.ts'
 
 const OPTIONS_DEFAULT = 2_000_000
+/** Among the other things that may be removed at any time. */
+const REPORT_DEFAULT = fileURLToPath(new URL('../../node_modules/.cache/rfaas/report.html', import.meta.url))
 
 export const HELP = `Prices a portfolio of options with Black-Scholes on leased workers, and checks every price.
 
@@ -14,6 +17,8 @@ Usage: npm start [-- OPTIONS]
                  line "S K r q vol T P|C divs reference" for each; without it the job makes a portfolio of its own
   --options N    how many options to make, an even number (default ${OPTIONS_DEFAULT})
   --seed N       what to make them from (default: another one each time; the job prints it)
+  --report FILE  write the result as a page with pictures to FILE (default: report.html in the cache of this checkout;
+                 with --json only where it is given)
   --json         print the result as one JSON object, and nothing else
   --help         print this help
 
@@ -21,6 +26,8 @@ Exit codes: 0 every price is right; 1 the job failed; 2 the arguments or the fil
 `
 
 export interface Arguments extends JobOptions {
+  /** Where to write the page; null for none. */
+  report: string | null
   json: boolean
   help: boolean
 }
@@ -30,7 +37,7 @@ export interface Arguments extends JobOptions {
  * @throws {RfaasError} `invalid_argument`
  */
 export function readArguments(args: readonly string[]): Arguments {
-  const { input, options, seed, json, help } = parse(args)
+  const { input, options, seed, report, json, help } = parse(args)
   if (input !== undefined && (options ?? seed) !== undefined) {
     throw refusal('--options and --seed are for a portfolio of its own and do not go with --input')
   }
@@ -38,6 +45,7 @@ export function readArguments(args: readonly string[]): Arguments {
     input: input ?? null,
     options: wholeNumber('--options', options) ?? OPTIONS_DEFAULT,
     seed: wholeNumber('--seed', seed) ?? randomInt(SEED_MAX + 1),
+    report: report ?? (json === true ? null : REPORT_DEFAULT),
     json: json ?? false,
     help: help ?? false,
   }
@@ -51,6 +59,7 @@ function parse(args: readonly string[]) {
         input: { type: 'string' },
         options: { type: 'string' },
         seed: { type: 'string' },
+        report: { type: 'string' },
         json: { type: 'boolean' },
         help: { type: 'boolean' },
       },

@@ -25,7 +25,7 @@ const REFERENCE_TOLERANCE = 1e-4
 /**
  * Every check that the portfolio allows.
  *
- * @param prices what the leased workers returned, in the order of the portfolio
+ * @param prices what came back from the workers, in the order of the portfolio
  * @param localPrices what this process computed
  */
 export function checkPrices(portfolio: Portfolio, prices: Float64Array, localPrices: Float64Array): Check[] {
@@ -36,6 +36,14 @@ export function checkPrices(portfolio: Portfolio, prices: Float64Array, localPri
   }
   if (portfolio.paired) checks.push(checkParity(portfolio.rows, prices))
   return checks
+}
+
+/** The larger deviation of each check; `before` is empty at first. */
+export function worstOf(before: readonly Check[], now: readonly Check[]): Check[] {
+  return now.map((check, index) => {
+    const earlier = before[index]
+    return earlier === undefined || check.deviationMax > earlier.deviationMax ? check : earlier
+  })
 }
 
 /** @throws {RfaasError} `internal` that names the first option that is out of a check's tolerance */

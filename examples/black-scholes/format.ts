@@ -12,8 +12,9 @@ export function whole(value: number): string {
   return Math.round(value).toLocaleString('en')
 }
 
-/** Microseconds, or from one on milliseconds: `0.512 µs`, `231 ms`. */
+/** Microseconds, milliseconds from one on, seconds from ten on: `0.512 µs`, `1,230 ms`, `12.3 s`. */
 export function duration(ns: number): string {
+  if (ns >= 1e10) return `${short(ns / 1e9)} s`
   return ns < 1e6 ? `${short(ns / 1e3)} µs` : `${short(ns / 1e6)} ms`
 }
 

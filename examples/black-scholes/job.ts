@@ -1,13 +1,16 @@
 import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { priceAlone, type Priced } from './alone.ts'
-import { assertPassed, checkPrices } from './checks.ts'
+import { measureBare } from './bare.ts'
+import { chunksOf } from './chunks.ts'
 import { startClusterProcesses, type NodeOptions } from './cluster-processes.ts'
+import { whole } from './format.ts'
+import { costOfAnOption } from './here.ts'
 import { priceOnLeases, type OnLeases } from './on-leases.ts'
 import { readParsecFile } from './parsec-file.ts'
 import { makePortfolio } from './portfolio.ts'
-import type { Progress } from './progress.ts'
-import type { JobResult, Speed } from './result.ts'
+import { Phases, type Progress } from './progress.ts'
+import type { JobResult } from './result.ts'
 
 export interface JobOptions {
   /** A file in PARSEC's format; null for a portfolio of our own. */
@@ -17,16 +20,12 @@ export interface JobOptions {
   seed: number
 }
 
+/** One core for this thread, one for the node that is reached over the network, the others for the one that is near. */
+const NEAR_CORES = Math.max(1, availableParallelism() - 2)
 const NODES: readonly NodeOptions[] = [
-  { name: 'near', cores: 1, fabric: 'local' },
+  { name: 'near', cores: NEAR_CORES, fabric: 'local' },
   { name: 'far', cores: 1, fabric: 'tcp' },
 ]
-/**
- * A small portfolio is priced in several passes, of this many options in all: a thousand options take 60 µs, too short
- * to time.
- */
-const OPTIONS_PRICED_MIN = 1_000_000
-const PASSES_MAX = 1_000
 /** How long each process may take to stop in good order; after a failure there is little to wait for. */
 const STOP_GRACE_MS = 3_000
 const STOP_GRACE_AFTER_FAILURE_MS = 1_000
@@ -37,33 +36,37 @@ const STOP_GRACE_AFTER_FAILURE_MS = 1_000
 const EXPLANATION_MS_MAX = 250
 
 /**
- * Prices a portfolio alone and on leased workers of a cluster that it starts, and checks every price. Leaves nothing
- * running, whatever happens.
+ * Prices a portfolio alone and on leased workers of a cluster that it starts, and checks every price. One thing is
+ * measured at a time. Leaves nothing running, whatever happens.
  *
  * @param signal stops it; its reason is thrown
  * @throws {RfaasError}
  */
-export async function runJob(options: JobOptions, progress: Progress, signal: AbortSignal): Promise<JobResult> {
+export async function runJob(options: JobOptions, shown: Progress, signal: AbortSignal): Promise<JobResult> {
   const { input, seed } = options
+  const progress = new Phases(shown)
+  progress.step(input === null ? `Making ${whole(options.options)} options` : `Reading ${input}`)
   const portfolio = input === null ? makePortfolio(options.options, seed) : await readParsecFile(input)
-  const { source, count } = portfolio
-  const passes = Math.min(PASSES_MAX, Math.ceil(OPTIONS_PRICED_MIN / count))
-
-  progress.step(`Pricing ${count.toLocaleString('en')} options alone (${source})`)
-  progress.bar(count * passes)
-  const alone = await priceAlone(portfolio, passes, signal, (priced) => progress.update(priced))
-  const { offloaded, leases } = await withCluster(progress, signal, (managerUrl, stop) =>
-    priceOnLeases(managerUrl, NODES, portfolio, passes, progress, stop),
+  progress.step('Timing round trips without rfaas, and the price of an option')
+  progress.bar(1)
+  const bare = await measureBare(signal, (part) => progress.update(part))
+  const msPerOption = costOfAnOption(portfolio)
+  const workers = NODES.reduce((sum, { cores }) => sum + cores, 0)
+  const work = { portfolio, msPerOption, chunkOptionsMax: chunksOf(portfolio.count, workers, msPerOption).options }
+  const { compared, leases } = await withCluster(progress, signal, (managerUrl, stop) =>
+    priceOnLeases(managerUrl, NODES, work, progress, stop),
   )
-  const checks = checkPrices(portfolio, offloaded.prices, alone.prices)
-  assertPassed(checks, portfolio, offloaded.prices)
+  const { speeds, speedup, worthwhileOptions, checks } = compared
   return {
-    portfolio: { source, options: count, passes, seed: input === null ? seed : null },
+    portfolio: { source: portfolio.source, options: portfolio.count, seed: input === null ? seed : null },
+    bare,
     leases,
-    alone: speedOf(alone, passes),
-    offloaded: speedOf(offloaded, passes),
+    speeds,
+    speedup,
+    worthwhileOptions,
     checks,
     cost: leases.reduce((sum, lease) => sum + lease.cost, 0),
+    phases: progress.phases(),
   }
 }
 
@@ -92,8 +95,4 @@ async function withCluster(
 async function aborted(signal: AbortSignal): Promise<never> {
   if (!signal.aborted) await once(signal, 'abort')
   throw signal.reason
-}
-
-function speedOf({ prices, elapsedMs }: Priced, passes: number): Speed {
-  return { elapsedMs, optionsPerS: (prices.length * passes * 1000) / elapsedMs }
 }

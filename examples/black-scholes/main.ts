@@ -6,6 +6,7 @@ import { Interrupted, onInterrupt } from './interrupt.ts'
 import { runJob } from './job.ts'
 import { silent, TextProgress } from './progress.ts'
 import { renderReport } from './report.ts'
+import { assertWritable, writePage } from './page/write-page.ts'
 
 async function main(): Promise<void> {
   const options = readArguments(process.argv.slice(2))
@@ -13,6 +14,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP)
     return
   }
+  if (options.report !== null) await assertWritable(options.report)
   // Killing npm must end the job, too.
   if (process.env['npm_lifecycle_event'] !== undefined) dieWithParent(constants.signals.SIGTERM)
   const signal = onInterrupt()
@@ -21,6 +23,10 @@ async function main(): Promise<void> {
     const result = await runJob(options, progress, signal)
     progress.end()
     process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : renderReport(result, process.stdout))
+    if (options.report !== null) {
+      await writePage(options.report, result)
+      if (!options.json) process.stdout.write(`With pictures: ${options.report}\n`)
+    }
   } finally {
     progress.end()
   }

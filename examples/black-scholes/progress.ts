@@ -1,5 +1,6 @@
 import { SingleBar } from 'cli-progress'
 import { styleText } from 'node:util'
+import type { Phase } from './result.ts'
 
 /** Shows a person how far the job is. */
 export interface Progress {
@@ -53,3 +54,45 @@ export class TextProgress implements Progress {
 
 /** For `--json`: nothing but the result is printed. */
 export const silent: Progress = { step() {}, bar() {}, update() {}, end() {} }
+
+/** Passes progress on, and records how long each step took. */
+export class Phases implements Progress {
+  readonly #shown: Progress
+  readonly #phases: Phase[] = []
+  #startMs = 0
+
+  constructor(shown: Progress) {
+    this.#shown = shown
+  }
+
+  step(text: string): void {
+    this.#close()
+    this.#phases.push({ name: text, ms: 0 })
+    this.#shown.step(text)
+  }
+
+  bar(total: number): void {
+    this.#shown.bar(total)
+  }
+
+  update(done: number): void {
+    this.#shown.update(done)
+  }
+
+  end(): void {
+    this.#shown.end()
+  }
+
+  /** All steps so far; the last one has lasted until now. */
+  phases(): Phase[] {
+    this.#close()
+    return this.#phases.map((phase) => ({ ...phase }))
+  }
+
+  #close(): void {
+    const nowMs = performance.now()
+    const last = this.#phases.at(-1)
+    if (last !== undefined) last.ms += nowMs - this.#startMs
+    this.#startMs = nowMs
+  }
+}

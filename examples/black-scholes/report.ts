@@ -18,16 +18,15 @@ export function renderReport(result: JobResult, stream: NodeJS.WritableStream): 
   const title = (text: string): string => paint('bold', text)
   const strong = (text: string): string => paint('cyan', text)
   const faint = (text: string): string => paint('dim', text)
-  const { portfolio, leases, alone, offloaded, checks } = result
+  const { portfolio, bare, leases, speeds, speedup, checks } = result
   const workers = leases.reduce((sum, lease) => sum + lease.workers, 0)
   const row = (name: string, show: (lease: LeaseResult) => string): string[] => [name, ...leases.map(show)]
-  const passes = portfolio.passes === 1 ? '' : `, ${portfolio.passes} times over`
   const perS = ({ optionsPerS }: Speed): string => strong(`${short(optionsPerS / 1e6)} million/s`)
 
   const rows = [
     row(title(`${leases.length} leases`), (lease) => title(`node ${lease.nodeId}`)),
     row('  reached over', (lease) => FABRICS[lease.fabric] ?? lease.fabric),
-    row('  lease', (lease) => `${lease.leaseId}, ${lease.workers} ${lease.workers === 1 ? 'worker' : 'workers'}`),
+    row('  lease', (lease) => `${lease.leaseId}, ${count(lease.workers, 'worker')}`),
     row('  request to first result', (lease) => strong(duration(lease.firstResultMs * 1e6))),
     row(faint('    bundle, grant beside; upload '), ({ timings: { bundleMs, grantMs, uploadMs } }) =>
       faint(`${short(bundleMs)}, ${short(grantMs)} ms; ${short(uploadMs)} ms`),
@@ -40,6 +39,13 @@ export function renderReport(result: JobResult, stream: NodeJS.WritableStream): 
     ),
     row(`  hot no-op, ${leases[0]!.roundTrips.bytes} B, median`, (l) => strong(duration(l.roundTrips.medianNs))),
     row('    99th percentile', (lease) => duration(lease.roundTrips.p99Ns)),
+    row(faint('    the same without rfaas, median'), ({ fabric }) =>
+      faint(
+        fabric === 'local'
+          ? `${duration(bare.memory.medianNs)} (shared memory)`
+          : `${duration(bare.socket.medianNs)} (node:net)`,
+      ),
+    ),
     row('  options priced', (lease) => whole(lease.options)),
     row('  cost', (lease) => strong(scientific(lease.cost))),
     row(faint('    allocated; polling, executing'), ({ usage }) =>
@@ -49,13 +55,14 @@ export function renderReport(result: JobResult, stream: NodeJS.WritableStream): 
       ),
     ),
     [],
-    [title(`${whole(portfolio.options)} options`), portfolio.source + passes],
-    ['  alone, 1 thread', perS(alone)],
-    [
-      `  offloaded, ${workers} ${workers === 1 ? 'worker' : 'workers'}`,
-      perS(offloaded),
-      `${short(offloaded.optionsPerS / alone.optionsPerS)} × as fast`,
-    ],
+    [title(`${whole(portfolio.options)} options`), portfolio.source],
+    ['  this thread alone', perS(speeds.alone)],
+    ...(speedup === null
+      ? []
+      : [
+          [`  ${count(workers, 'leased worker')}`, perS(speeds.leased), `${short(speedup.leased)} × as fast`],
+          ['  both together', perS(speeds.both), strong(`${short(speedup.both)} × as fast`)],
+        ]),
     [],
     [title('Every price checked'), title('largest deviation')],
     ...checks.map((check) => [
@@ -66,5 +73,16 @@ export function renderReport(result: JobResult, stream: NodeJS.WritableStream): 
     [],
     [title('The leases cost'), strong(scientific(result.cost)), faint('at the prices of the resource manager')],
   ]
-  return `\n${table(rows)}\n`
+  return `\n${table(rows)}${speedup === null ? `\n${tooFew(result)}\n` : ''}\n`
 }
+
+/** Why there is no comparison. */
+export function tooFew({ portfolio, speeds, worthwhileOptions }: JobResult): string {
+  const time = duration(speeds.alone.elapsedMs * 1e6)
+  return (
+    `One thread prices ${whole(portfolio.options)} options in ${time}: too little work to share out. ` +
+    `From about ${whole(Number(worthwhileOptions.toPrecision(1)))} options on it is worthwhile here.`
+  )
+}
+
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtempDisposable, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -11,10 +11,10 @@ import { MainJob } from './main-job-process.ts'
 import type { MarkedProcess } from '../marked-processes.ts'
 
 const PARSEC = fileURLToPath(new URL('../../../shared/data/blackscholes-options.txt', import.meta.url))
-/** Nothing is left by then, counted from the end of the job. */
-const CLEAN_MS_MAX = 1_000
+/** Longest wait until nothing is left after the end of the job. An executor in a pool gets little time on a busy machine. */
+const CLEAN_MS_MAX = 20_000
 /** From a kill until the job has ended. */
-const END_MS_MAX = 5_000
+const END_MS_MAX = 20_000
 /** Enough options that there is time to kill somebody while they are priced. */
 const LONG = ['--options', '4000000']
 
@@ -29,8 +29,11 @@ test('the main job prints its table and leaves nothing behind', async () => {
     /^  hot no-op, 64 B, median +[\d,.]+ [µm]?s +[\d,.]+ [µm]?s$/m,
     /^    99th percentile +[\d,.]+ [µm]?s +[\d,.]+ [µm]?s$/m,
     /^2,000,000 options +own portfolio, seed 20231107$/m,
-    /^  alone, 1 thread +[\d,.]+ million\/s$/m,
-    /^  offloaded, 2 workers +[\d,.]+ million\/s +[\d,.]+ × as fast$/m,
+    /^    the same without rfaas, median +[\d,.]+ [µm]?s \(shared memory\) +[\d,.]+ [µm]?s \(node:net\)$/m,
+    /^  this thread alone +[\d,.]+ million\/s$/m,
+    /^  \d+ leased workers +[\d,.]+ million\/s +[\d,.]+ × as fast$/m,
+    /^  both together +[\d,.]+ million\/s +[\d,.]+ × as fast$/m,
+    /^With pictures: .*report\.html$/m,
     /^  ✔ against a local run +0 +allowed 1e-9$/m,
     /^  ✔ against put–call parity +[\d.]+e-1\d +allowed 1e-9$/m,
     /^The leases cost +[\d.]+e-\d+ /m,
@@ -45,16 +48,15 @@ test('the main job prints one JSON object with --json, and both leases did their
   await using job = new MainJob(['--json', '--options', '200000'])
   const { code, stdout, stderr } = await job.ended
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
-  const { portfolio, leases, alone, offloaded, checks, cost } = JSON.parse(stdout) as JobResult
+  const { portfolio, leases, speeds, speedup, checks, phases, cost } = JSON.parse(stdout) as JobResult
   assert.equal(portfolio.options, 200_000)
   assert.deepEqual(
     leases.map(({ nodeId, fabric, workers }) => ({ nodeId, fabric, workers })),
     [
-      { nodeId: 'near', fabric: 'local', workers: 1 },
+      { nodeId: 'near', fabric: 'local', workers: Math.max(1, availableParallelism() - 2) },
       { nodeId: 'far', fabric: 'tcp', workers: 1 },
     ],
   )
-  assert.equal(leases[0]!.options + leases[1]!.options, 200_000 * portfolio.passes)
   for (const lease of leases) {
     assert.ok(lease.options > 0)
     assert.ok(lease.roundTrips.medianNs > 0 && lease.roundTrips.medianNs <= lease.roundTrips.p99Ns)
@@ -62,7 +64,9 @@ test('the main job prints one JSON object with --json, and both leases did their
     assert.ok(lease.usage.executionNs > 0 && lease.usage.hotPollingNs > 0 && lease.usage.allocationCoreS > 0)
     assert.ok(lease.cost > 0)
   }
-  assert.ok(alone.optionsPerS > 0 && offloaded.optionsPerS > 0 && cost > 0)
+  for (const way of ['alone', 'leased', 'both'] as const) assert.ok(speeds[way].optionsPerS > 0, way)
+  assert.ok(speedup !== null && speedup.leased > 0 && speedup.both > 0 && cost > 0)
+  assert.ok(phases.length > 8 && phases.every(({ ms }) => ms > 0))
   assert.deepEqual(
     checks.map(({ against, passed }) => [against, passed]),
     [
@@ -84,8 +88,9 @@ test(
     await using job = new MainJob(['--json', '--input', file])
     const { code, stdout, stderr } = await job.ended
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
-    const { portfolio, checks } = JSON.parse(stdout) as JobResult
-    assert.deepEqual(portfolio, { source: file, options: 1_000, passes: 1_000, seed: null })
+    const { portfolio, checks, speedup } = JSON.parse(stdout) as JobResult
+    assert.deepEqual(portfolio, { source: file, options: 1_000, seed: null })
+    assert.equal(speedup, null, 'a thousand options are too few to be shared out')
     const reference = checks.find((check) => check.against === 'the reference column')!
     assert.equal(reference.compared, 1_000)
     assert.ok(reference.passed && reference.deviationMax < 1e-4, String(reference.deviationMax))
@@ -130,6 +135,7 @@ test('the main job refuses a missing file and wrong arguments before it starts a
     [['--input', '/nowhere/options.txt'], /Cannot read options from \/nowhere\/options\.txt: there is no such file$/],
     [['--options', 'many'], /--options is "many", must be a whole number; --help tells more$/],
     [['--options', '3'], /the number of options is 3, must be an even number/],
+    [['--report', '/proc/report.html'], /^Cannot write the report to \/proc\/report\.html: ENOENT/],
   ] as const) {
     await using job = new MainJob(args)
     const { code, stderr } = await job.ended
@@ -154,7 +160,7 @@ const executorOf =
 const STARTED = 'Starting a resource manager'
 const LEASING = 'Leasing a core of node near'
 const TIMING = 'Timing round trips of a no-op over local'
-const PRICING = 'Pricing the same options'
+const PRICING = 'Pricing in this thread'
 
 for (const { victim, find, stage, says } of [
   {

@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync, constants } from 'node:zlib'
 
 import { cacheFolder } from './folders.ts'
-import { mustRun, run } from './machine.ts'
+import { mustRun, run } from '../../scripts/debian-packages.ts'
 
 export interface Image {
   readonly kernel: string

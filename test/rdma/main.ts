@@ -6,10 +6,11 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
+import { installPackages, missingPackages } from '../../scripts/debian-packages.ts'
 import { compiledSources } from './compiled.ts'
 import { runGuest } from './guest.ts'
 import { prepareImage } from './image.ts'
-import { installPackages, missingPackages, reasonAgainst } from './machine.ts'
+import { PACKAGES, reasonAgainst } from './machine.ts'
 import { runTwoHosts } from './two-hosts.ts'
 
 const GUEST = { cores: 2, memoryMib: 3072, limitMs: 20 * 60_000 }
@@ -76,8 +77,8 @@ async function everything(): Promise<boolean> {
 
 const against = reasonAgainst()
 if (against !== null) giveUp(against)
-if (missingPackages().length > 0) {
-  const failed = await timed(`installed ${missingPackages().join(', ')}`, installPackages)
+if (missingPackages(PACKAGES).length > 0) {
+  const failed = await timed(`installed ${missingPackages(PACKAGES).join(', ')}`, () => installPackages(PACKAGES))
   if (failed !== null) giveUp(failed)
 }
 // The floors are C, and the guest's files cannot be written to.

@@ -121,3 +121,16 @@ test('async-waiting gives the processor time of a client that waits', async () =
   const { values } = await runTrial(nodeTrial('async-waiting', 100), 30_000)
   assert.ok(values.cpuMsPerSecond! >= 0)
 })
+
+for (const way of ['local', 'tcp']) {
+  test(`background over ${way} gives samples, and tells how far the pool of the other node is`, async () => {
+    const { samplesNs, values } = await runTrial(nodeTrial('background', way, 1, 50), 30_000)
+    assert.ok(samplesNs.length >= 1_000)
+    assert.ok(values['poolReady']! <= 1)
+  })
+}
+
+test('background offload gives a rate', async () => {
+  const { values } = await runTrial(nodeTrial('background', 'offload', 1, 50), 30_000)
+  assert.ok(values['callsPerSecond']! > 0 && values['poolReady']! <= 1)
+})

@@ -17,7 +17,7 @@ export function testViewing(harness: Harness): void {
   for (const use of VIEW_USES) {
     if (use === 'moved to another thread' && !separate) continue
     it(`close: harms nobody who uses a view: ${use}`, async () => {
-      const spec: ViewSpec = { fabric: fabric.name, host: hosts?.near ?? '127.0.0.1', use, rounds: emulated ? 1 : 12 }
+      const spec: ViewSpec = { fabric: fabric.name, host: hosts?.near ?? '127.0.0.1', use, rounds: emulated ? 1 : 4 }
       const child = fork(viewProgram, [JSON.stringify(spec)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
       const [exitCode, signal] = (await once(child, 'exit')) as [number | null, string | null]
       assert.equal(signal ?? exitCode, 0)
