@@ -5,38 +5,18 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { delimiter, join, sep } from 'node:path'
+import { join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { compilerFinds, isBuilt, nodeHeaders } from '../packages/fabric/bin/native-build.mjs'
+import { npm } from './setup/npm.mjs'
+import { mayWrite, root, run } from './setup/run.mjs'
 
 const NODE_MAJOR = 24
-const root = fileURLToPath(new URL('..', import.meta.url))
 const modules = join(root, 'node_modules')
 const ownNode = join(modules, '.bin/node')
 const npmStamp = join(modules, '.rfaas-setup')
 const builder = fileURLToPath(new URL('../packages/fabric/bin/rfaas-build-native.mjs', import.meta.url))
-
-// npm puts the checkout's own `node` first on the path; npm itself must run on the system's, because `npm ci` removes
-// ours.
-const systemPath = (process.env.PATH ?? '')
-  .split(delimiter)
-  .filter((folder) => !folder.endsWith(join('node_modules', '.bin')))
-  .join(delimiter)
-
-/** @returns {{ ok: boolean, output: string }} */
-function run(command, args, options = {}) {
-  const env = { ...process.env, PATH: systemPath, ...options.env }
-  const result = spawnSync(command, args, {
-    cwd: root,
-    encoding: 'utf8',
-    stdio: ['pipe', 'pipe', 'pipe'],
-    ...options,
-    env,
-  })
-  const output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error ? `${result.error.message}\n` : ''}`
-  return { ok: result.status === 0, output }
-}
 
 function fail(sentence) {
   process.stdout.write(`set-up: ${sentence}\n`)
@@ -44,16 +24,18 @@ function fail(sentence) {
 }
 
 /**
- * Runs the commands in turn until one fails. Prints one line with the step and its time, and the output only of a
- * failed command.
+ * Runs the commands in turn until one fails. Prints one line with the step and its time. Of a failed command it prints the
+ * `reason` that it returned, or else its output.
  */
 function step(what, commands) {
   process.stdout.write(`set-up: ${what} … `)
   const startMs = Date.now()
   for (const command of commands) {
-    const { ok, output } = command()
+    const { ok, output, reason } = command()
     if (ok) continue
-    process.stdout.write(`failed\n${output}`)
+    process.stdout.write('failed\n')
+    if (reason) fail(reason)
+    process.stdout.write(output)
     fail(`Cannot go on: ${what} failed, see above`)
   }
   process.stdout.write(`${((Date.now() - startMs) / 1000).toFixed(1)} s\n`)
@@ -101,9 +83,11 @@ function installSystemPackages({ needed, useful }) {
   if (needed.length + useful.length === 0) return
   if (process.getuid?.() !== 0 || !run('apt-get', ['--version']).ok) {
     if (needed.length === 0) return
+    // A fresh Debian has no package lists; there apt-get would know no gcc.
+    const update = run('apt-cache', ['show', ...needed]).ok ? '' : 'sudo apt-get update && '
     fail(
       'Cannot build the addons: this machine lacks a C compiler; install one ' +
-        `(Debian, Ubuntu: sudo apt-get install ${needed.join(' ')}) and start again.`,
+        `(Debian, Ubuntu: ${update}sudo apt-get install ${needed.join(' ')}) and start again.`,
     )
   }
   const options = { env: { DEBIAN_FRONTEND: 'noninteractive' } }
@@ -119,23 +103,24 @@ function installSystemPackages({ needed, useful }) {
 }
 
 function setUp() {
+  if (!mayWrite(root)) {
+    const user = `user ${process.getuid?.()}`
+    fail(`Cannot set up ${root}: ${user} may not write there; start it as the owner, or clone it into another folder.`)
+  }
   // System packages first, because they may need the user.
   if (addonsMissing()) installSystemPackages(systemPackagesMissing())
 
   if (packagesMissing()) {
     // The version of Node.js is checked below; none of the packages needs its install scripts.
-    const ci = () =>
-      run('npm', ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
-    step('installing npm packages (npm ci)', [ci])
+    step('installing npm packages (npm ci)', [() => npm('ci', '--include=dev')])
     writeFileSync(npmStamp, lockHash())
   }
 
   if (nodeMissing() || headersMissing()) {
     const name = `node-linux-${process.arch}@${NODE_MAJOR}`
-    const flags = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
     const why = nodeMissing() ? `beside the system's ${process.version}` : 'for its headers'
     const what = `bringing Node.js ${NODE_MAJOR} from npm, ${why}`
-    step(what, [() => run('npm', ['install', name, ...flags])])
+    step(what, [() => npm('install', name, '--no-save')])
     if (nodeMissing() || headersMissing())
       fail(`Cannot bring Node.js ${NODE_MAJOR}: ${name} holds none; install Node.js ${NODE_MAJOR} or newer.`)
   }

@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 
+import { packedInto } from '../packed.ts'
 import { shellEnvironment } from '../shell.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -104,7 +105,7 @@ function assertRuns(command: string, ...args: string[]): string {
 }
 
 describe('the published packages', { timeout: 280_000 }, () => {
-  before(() => {
+  before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'rfaas-packaging-'))
     user = join(folder, 'user')
     mkdirSync(user)
@@ -114,16 +115,7 @@ describe('the published packages', { timeout: 280_000 }, () => {
     writeFileSync(join(user, 'tsconfig.json'), JSON.stringify(TSCONFIG))
     bin = join(folder, 'bin')
     linkCommands()
-    const env = shellEnvironment()
-    const packed = spawnSync(process.execPath, [join(root, 'scripts/pack.ts'), folder], { env, encoding: 'utf8' })
-    assert.equal(packed.status, 0, packed.stdout + packed.stderr)
-    const names = globSync('*.tgz', { cwd: folder }).map((name) => name.replace(/-\d+\.\d+\.\d+\.tgz$/, ''))
-    for (const name of ['rfaas', 'rfaas-fabric', `rfaas-fabric-${PLATFORM}`])
-      assert.ok(names.includes(name), `${names}`)
-    // npm refuses another platform's package when it is asked for by name.
-    const fitting = ['rfaas-[0-9]*.tgz', 'rfaas-fabric-[0-9]*.tgz', `rfaas-fabric-${PLATFORM}-*.tgz`]
-    tarballs = fitting.flatMap((pattern) => globSync(join(folder, pattern)))
-    assert.equal(tarballs.length, 3)
+    tarballs = await packedInto(folder)
     assert.notEqual(run('sh', '-c', 'command -v cc || command -v gcc || command -v make').status, 0)
     assertRuns('npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', '@types/node@24', ...tarballs)
   })

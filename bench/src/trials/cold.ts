@@ -1,7 +1,8 @@
 // cold worker SAMPLES: times `new Worker(file)` until its first answer.
-// cold kept|pooled|unpooled|first FABRIC SAMPLES: times `cluster.lease()` until the first result of an invocation.
-// Manager and node run in another process. The program leases some times before the samples; `first` times its very
-// first lease, and `kept` a lease that gets the executor of the lease before.
+// cold kept|pooled|unpooled|refilling|first FABRIC SAMPLES: times `cluster.lease()` until the first result of an
+// invocation. Manager and node run in another process. The program leases some times before the samples; `first` times
+// its very first lease, `kept` a lease that gets the executor of the lease before, and `refilling` one that comes while
+// the node prepares an executor for its pool.
 import { fork, type ChildProcess } from 'node:child_process'
 import { on, once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -16,7 +17,12 @@ const PAYLOAD_BYTES = 64
 /** Pause between two samples, so that everything of the last one has ended. */
 const PAUSE_MS = 100
 const WARMUP = 8
-const mode = process.argv[2] as 'worker' | 'kept' | 'pooled' | 'unpooled' | 'first'
+/** From a lease until its node has begun to refill its pool, which takes some 150 ms. */
+const REFILLING_MS = 250
+const mode = process.argv[2] as 'worker' | 'kept' | 'pooled' | 'unpooled' | 'refilling' | 'first'
+
+/** What the lease must have got; null where it may be either. */
+const STARTS = { kept: 'kept', pooled: 'pooled', first: 'pooled', unpooled: 'cold', refilling: null } as const
 
 async function timeWorker(): Promise<number> {
   const startMs = performance.now()
@@ -100,13 +106,17 @@ if (mode === 'worker') {
   printSamples(Float64Array.from(samplesNs))
 } else {
   const samples = mode === 'first' ? 1 : numberArgument(2, 'SAMPLES')
-  const start = mode === 'kept' ? 'kept' : mode === 'unpooled' ? 'cold' : 'pooled'
+  const start = STARTS[mode]
   const host = await startHost(mode === 'unpooled' ? 0 : 1)
   const cluster = await connect(host.url)
   const leases: Phases[] = []
   for (let index = mode === 'first' ? 0 : -WARMUP; index < samples; index++) {
     await host.refilled()
     await delay(PAUSE_MS)
+    if (mode === 'refilling') {
+      await timeLease(cluster, 'pooled')
+      await delay(REFILLING_MS)
+    }
     // The very first lease cannot find a kept executor.
     const lease = await timeLease(cluster, mode === 'kept' && index === -WARMUP ? null : start)
     if (index >= 0) leases.push(lease)

@@ -68,16 +68,14 @@ export function compilerFinds(header) {
 /**
  * Builds both addons; leaves rfaas_verbs out where libfabric's headers are absent. Takes about 2 s.
  *
- * @returns {Promise<{ ok: boolean, output: string }>} `output` says what went wrong
+ * @returns {Promise<{ ok: boolean, output: string, reason?: string }>} `output` is the compiler's; `reason` a sentence
+ * that says what is missing, or that the compiler has failed
  */
 export async function build() {
   const state = stateOfBuild()
   const headers = nodeHeaders()
-  if (headers === null) {
-    const name = `node-linux-${process.arch}`
-    const reason = `${process.execPath} came without its headers (include/node/node_api.h and uv.h)`
-    return { ok: false, output: `Cannot build the addons: ${reason}; \`npm install --no-save ${name}\` brings them.\n` }
-  }
+  const missing = missingFor(headers)
+  if (missing !== null) return { ok: false, output: '', reason: `Cannot build the addons: ${missing}` }
   // A build that fails leaves no stamp.
   rmSync(stamp, { force: true })
   rmSync(join(built, 'rfaas_verbs.node'), { force: true })
@@ -88,6 +86,23 @@ export async function build() {
     ),
   )
   const ok = results.every((result) => result.ok)
-  if (ok) writeFileSync(stamp, state)
-  return { ok, output: results.map((result) => result.output).join('') }
+  const output = results.map((result) => result.output).join('')
+  if (!ok) return { ok, output, reason: 'Cannot build the addons: the compiler has failed, see above' }
+  writeFileSync(stamp, state)
+  return { ok, output }
+}
+
+/** @returns {string | null} all that a build lacks, with what to do */
+function missingFor(headers) {
+  const missing = []
+  if (!compilerFinds('stdio.h')) {
+    const name = compiler().join(' ')
+    missing.push(`there is no C compiler that works as \`${name}\` (Debian, Ubuntu: apt-get install gcc libc6-dev)`)
+  }
+  if (headers === null) {
+    const name = `node-linux-${process.arch}`
+    const reason = `${process.execPath} came without its headers (include/node/node_api.h and uv.h)`
+    missing.push(`${reason}; \`npm install --no-save ${name}\` brings them`)
+  }
+  return missing.length === 0 ? null : missing.join(', and ')
 }

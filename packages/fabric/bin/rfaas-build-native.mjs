@@ -17,12 +17,10 @@ if (args.includes('--help') || args.includes('-h')) {
 } else if (isBuilt() && !args.includes('--force')) {
   console.log('The addons of @rfaas/fabric are built already.')
 } else {
-  const { ok, output } = await build()
+  const { ok, output, reason } = await build()
   process.stderr.write(output)
   if (!ok) {
-    console.error(
-      'rfaas-build-native: Cannot build the addons, see above; a C compiler is needed (Debian: apt-get install gcc libc6-dev).',
-    )
+    console.error(`rfaas-build-native: ${reason}.`)
     process.exitCode = 1
   } else if (hasAddon('rfaas_verbs')) {
     console.log('Built both addons of @rfaas/fabric.')
