@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 
 import { RfaasError, toRfaasError } from '../errors.ts'
 import { LOCAL_HALT_MS_MAX } from './limits.ts'
+import { bundledAdvice } from './bundle/bundled-advice.ts'
 import { connectWith, type Cluster } from './cluster.ts'
 import { clientEvents, type ClientEvent } from './events.ts'
 import type { FromLocalThread, ToLocalThread } from './local-messages.ts'
@@ -118,9 +119,8 @@ function isThreadMissing(error: unknown): boolean {
 }
 
 function bundledError(cause: unknown): RfaasError {
-  const reason = 'rfaas was bundled into another file'
-  const todo = 'it must stay outside of your bundle (esbuild: --packages=external)'
-  return new RfaasError('unsupported', `Cannot start a local cluster: ${reason}; ${todo}`, { cause })
+  const reason = `rfaas was bundled into another file; ${bundledAdvice()}`
+  return new RfaasError('unsupported', `Cannot start a local cluster: ${reason}`, { cause })
 }
 
 function startThread(options: LocalOptions): Worker {

@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setImmediate as turn } from 'node:timers/promises'
 import { RfaasError } from '../../errors.ts'
 import { isErrorLike, isInstance, readSafely, reasonOf } from '../../thrown.ts'
+import { bundledAdvice } from './bundled-advice.ts'
 
 /** Node.js publishes every child process here before it starts it. */
 const CHANNEL = 'child_process'
@@ -49,8 +50,8 @@ export async function withBundler<T>(build: () => Promise<T>): Promise<T> {
 function startFailed(error: unknown): RfaasError {
   const action = 'Cannot bundle functions'
   if (isBundled(error)) {
-    const todo = 'rfaas must stay outside of your own bundle (esbuild: --packages=external, or --external:rfaas)'
-    return new RfaasError('unsupported', `${action}: the bundler has itself been bundled; ${todo}`, { cause: error })
+    const reason = `the bundler has itself been bundled; ${bundledAdvice()}`
+    return new RfaasError('unsupported', `${action}: ${reason}`, { cause: error })
   }
   const code = isErrorLike(error) ? readSafely(error, 'code') : undefined
   const advice = typeof code === 'string' ? (ADVICE[code] ?? '') : ''
