@@ -8,6 +8,7 @@ import { bundledAdvice } from './bundle/bundled-advice.ts'
 import { connectWith, type Cluster } from './cluster.ts'
 import { clientEvents, type ClientEvent } from './events.ts'
 import type { FromLocalThread, ToLocalThread } from './local-messages.ts'
+import { callerOf } from './unreleased/caller.ts'
 
 /** The thread program, in the same form as this file: TypeScript from src/, JavaScript from dist/. */
 const THREAD_FILE = new URL(`./local-thread${extname(import.meta.filename)}`, import.meta.url)
@@ -37,10 +38,20 @@ export interface LocalOptions {
  * @throws {RfaasError} `invalid_argument`, `unsupported`
  */
 export async function local(options: LocalOptions = {}): Promise<Cluster> {
+  const place = callerOf(local)
   const thread = new LocalThread(options)
   try {
     const url = await thread.up
-    return await connectWith(url, {}, () => thread.close())
+    return await connectWith(
+      url,
+      {},
+      {
+        place,
+        close: () => thread.close(),
+        ref: () => thread.ref(),
+        unref: () => thread.unref(),
+      },
+    )
   } catch (error) {
     await thread.close().catch(() => {})
     throw error
@@ -101,6 +112,15 @@ class LocalThread {
     } finally {
       await this.#worker.terminate()
     }
+  }
+
+  /** Keeps the process alive again; see {@link unref}. */
+  ref(): void {
+    this.#worker.ref()
+  }
+
+  unref(): void {
+    this.#worker.unref()
   }
 
   /** Prepares the thread for the exit of the process: see `readNothing` in local-thread.ts. */
