@@ -10,7 +10,7 @@ export interface CodeBlock {
   readonly file: string
 }
 
-const FENCE = /^```(\w*)\n(.*?)^```$/gms
+const FENCE = /^ *```(\w*)\n(.*?)^ *```$/gms
 
 /** The fenced blocks of a page of this repository, in order. */
 export function codeBlocksOf(page: string): CodeBlock[] {
