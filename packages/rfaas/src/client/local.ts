@@ -4,9 +4,11 @@ import { Worker } from 'node:worker_threads'
 
 import { RfaasError, toRfaasError } from '../errors.ts'
 import { LOCAL_HALT_MS_MAX } from './limits.ts'
+import { bundledAdvice } from './bundle/bundled-advice.ts'
 import { connectWith, type Cluster } from './cluster.ts'
 import { clientEvents, type ClientEvent } from './events.ts'
 import type { FromLocalThread, ToLocalThread } from './local-messages.ts'
+import { callerOf } from './unreleased/caller.ts'
 
 /** The thread program, in the same form as this file: TypeScript from src/, JavaScript from dist/. */
 const THREAD_FILE = new URL(`./local-thread${extname(import.meta.filename)}`, import.meta.url)
@@ -36,10 +38,20 @@ export interface LocalOptions {
  * @throws {RfaasError} `invalid_argument`, `unsupported`
  */
 export async function local(options: LocalOptions = {}): Promise<Cluster> {
+  const place = callerOf(local)
   const thread = new LocalThread(options)
   try {
     const url = await thread.up
-    return await connectWith(url, {}, () => thread.close())
+    return await connectWith(
+      url,
+      {},
+      {
+        place,
+        close: () => thread.close(),
+        ref: () => thread.ref(),
+        unref: () => thread.unref(),
+      },
+    )
   } catch (error) {
     await thread.close().catch(() => {})
     throw error
@@ -102,6 +114,15 @@ class LocalThread {
     }
   }
 
+  /** Keeps the process alive again; see {@link unref}. */
+  ref(): void {
+    this.#worker.ref()
+  }
+
+  unref(): void {
+    this.#worker.unref()
+  }
+
   /** Prepares the thread for the exit of the process: see `readNothing` in local-thread.ts. */
   #halt(): void {
     if (!this.#isUp) return
@@ -118,9 +139,8 @@ function isThreadMissing(error: unknown): boolean {
 }
 
 function bundledError(cause: unknown): RfaasError {
-  const reason = 'rfaas was bundled into another file'
-  const todo = 'it must stay outside of your bundle (esbuild: --packages=external)'
-  return new RfaasError('unsupported', `Cannot start a local cluster: ${reason}; ${todo}`, { cause })
+  const reason = `rfaas was bundled into another file; ${bundledAdvice()}`
+  return new RfaasError('unsupported', `Cannot start a local cluster: ${reason}`, { cause })
 }
 
 function startThread(options: LocalOptions): Worker {

@@ -1,5 +1,7 @@
-import { toRfaasError } from '../../errors.ts'
-import { hostIdentity, isNeighbour, linkAddresses, rdmaDevices, reasonAgainstVerbs } from '@rfaas/fabric'
+import { RfaasError } from '../../errors.ts'
+import { shortageAdvice } from '../../shortage.ts'
+import { reasonOf } from '../../thrown.ts'
+import { hostIdentity, isNeighbour, likelyFabrics, linkAddresses, rdmaDevices, reasonAgainstVerbs } from '@rfaas/fabric'
 import type { LinkAddress } from '@rfaas/fabric'
 
 import type { NodeInfo } from '../../control/gen/rfaas_pb.ts'
@@ -25,13 +27,31 @@ export interface ChosenOffer {
   readonly passedOver: readonly { readonly fabric: FabricChoice; readonly reason: string }[]
 }
 
+/**
+ * The fabrics that this program may use, best first.
+ *
+ * @throws {RfaasError} `unsupported` when the system does not tell, as without a free file descriptor
+ */
+export function usableFabrics(): FabricChoice[] {
+  try {
+    return likelyFabrics()
+  } catch (error) {
+    throw cannotLook(error)
+  }
+}
+
+function cannotLook(error: unknown): RfaasError {
+  const reason = `${reasonOf(error)}${shortageAdvice(error)}`
+  return new RfaasError('unsupported', `Cannot read the network addresses of this machine: ${reason}`, { cause: error })
+}
+
 /** @throws {RfaasError} `unsupported` when the system does not tell, as without a free file descriptor */
 export function standpoint(): Standpoint {
   let links: ReturnType<typeof linkAddresses>
   try {
     links = linkAddresses()
   } catch (error) {
-    throw toRfaasError(error, 'unsupported', 'Cannot read the network addresses of this machine')
+    throw cannotLook(error)
   }
   const rdma = new Set(rdmaDevices().map(({ address }) => address))
   const rdmaLinks = links.filter(({ address }) => rdma.has(address))

@@ -1,13 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 
-import {
-  likelyFabrics,
-  hostIdentity,
-  openFabric,
-  prepareFabric,
-  reasonAgainstVerbs,
-  type Connection,
-} from '@rfaas/fabric'
+import { hostIdentity, openFabric, prepareFabric, reasonAgainstVerbs, type Connection } from '@rfaas/fabric'
 
 import { systemClock } from '../../clock.ts'
 import type { ExecutorManagerClient, ManagerClient } from '../../control/client.ts'
@@ -19,7 +12,7 @@ import { bundle, type Bundle } from '../bundle/bundle.ts'
 import { Channel } from '../calls/channel.ts'
 import type { RemoteFunction } from '../calls/wire.ts'
 import { checkAllocated } from './check-answers.ts'
-import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from './choose-offer.ts'
+import { chooseOffer, standpoint, usableFabrics, type ChosenOffer, type Standpoint } from './choose-offer.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
 import { keepAside, prepareKeeper } from './keep-aside.ts'
 import type { LeaseKeeper } from './keeper.ts'
@@ -66,7 +59,7 @@ interface Plan {
 export async function openLease(context: LeaseContext, options: LeaseOptions): Promise<OpenedLease> {
   const checked = checkLeaseOptions(options)
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
-  const fabrics = checked.fabric === undefined ? likelyFabrics() : [checked.fabric]
+  const fabrics = checked.fabric === undefined ? usableFabrics() : [checked.fabric]
   const plan: Plan = { context, checked, layout, fabrics }
   const { queueMax, spinUs, replace, isIdempotent, cores, coresMin, nodeId } = checked
   const all = { cores, coresMin, avoidNodeIds: [] }
