@@ -34,16 +34,18 @@ function copy(from: string, to: string, paths: readonly string[]): void {
   }
 }
 
-function packStage(stage: string, manifest: object): void {
+/** @returns the tarball's path */
+function packStage(stage: string, manifest: object): string {
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
   const args = ['pack', '--json', '--loglevel=error', `--pack-destination=${out}`]
   const said = execFileSync('npm', args, { cwd: stage, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' })
   const [{ filename }] = JSON.parse(said) as [{ filename: string }]
   const tarball = join(out, filename)
   console.log(`${tarball} ${Math.ceil(statSync(tarball).size / 1024)} KiB`)
+  return tarball
 }
 
-async function packPackage(folder: string, manifest: Manifest, platforms: readonly Platform[]): Promise<void> {
+async function packPackage(folder: string, manifest: Manifest, platforms: readonly Platform[]): Promise<string> {
   const stage = stageFor(manifest.name)
   const dist = join(folder, 'dist')
   const exported = Object.values(manifest.exports).map(builtPath)
@@ -58,13 +60,13 @@ async function packPackage(folder: string, manifest: Manifest, platforms: readon
   )
   copy(folder, stage, globSync(PLAIN, { cwd: folder }))
   if (!existsSync(join(stage, 'README.md'))) cpSync(join(root, 'README.md'), join(stage, 'README.md'))
-  packStage(stage, publishedManifest(manifest, platforms))
+  return packStage(stage, publishedManifest(manifest, platforms))
 }
 
-function packPlatform(manifest: Manifest, platform: Platform): void {
+function packPlatform(manifest: Manifest, platform: Platform): string {
   const stage = stageFor(`${manifest.name}-${platform.name}`)
   copy(join(prebuilt, platform.name), stage, ['rfaas_host.node', 'rfaas_verbs.node'])
-  packStage(stage, platformManifest(manifest, platform))
+  return packStage(stage, platformManifest(manifest, platform))
 }
 
 const manifestOf = (name: string): Manifest =>
@@ -77,9 +79,16 @@ const own = ownPlatform()
 if (!isPrebuilt(join(prebuilt, own.name))) await prebuild(own, join(prebuilt, own.name))
 const platforms = PLATFORMS.filter(({ name }) => isPrebuilt(join(prebuilt, name)))
 const fabric = manifestOf('fabric')
-await packPackage(join(root, 'packages/fabric'), fabric, platforms)
-await packPackage(join(root, 'packages/rfaas'), manifestOf('rfaas'), [])
-for (const platform of platforms) packPlatform(fabric, platform)
+const tarballs = [
+  await packPackage(join(root, 'packages/rfaas'), manifestOf('rfaas'), []),
+  await packPackage(join(root, 'packages/fabric'), fabric, platforms),
+]
+for (const platform of platforms) {
+  const tarball = packPlatform(fabric, platform)
+  // npm refuses to install another platform's package by name.
+  if (platform.name === own.name) tarballs.push(tarball)
+}
+console.log(`To install them on a machine like this one: npm install ${tarballs.join(' ')}`)
 const missing = PLATFORMS.filter((platform) => !platforms.includes(platform))
 if (missing.length > 0) {
   console.log(

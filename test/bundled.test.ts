@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { Scene } from './harness/scene.ts'
+import { UserFolder } from './user-folder.ts'
 
 const functions = new URL('./harness/functions.ts', import.meta.url).href
 const index = fileURLToPath(import.meta.resolve('rfaas'))
@@ -42,8 +43,22 @@ for (const [what, banner] of [
     for (const message of refusals) {
       assert.match(
         message,
-        /^unsupported: Cannot [^\n]* must stay outside of your (own )?bundle \(esbuild: --packages=external/,
+        /^unsupported: Cannot [^\n]* rfaas must stay outside of your own bundle \(esbuild: --packages=external/,
       )
     }
   })
 }
+
+test('a module that leases while it is loaded as functions is told about import.meta.main', async () => {
+  await using _ = new Scene()
+  using user = new UserFolder()
+  user.write(
+    'program.mts',
+    `import { local } from 'rfaas'
+     export const one = (): number => 1
+     await using cluster = await local({ cores: 1, pool: 0 })
+     await cluster.lease({ functions: import.meta.url }).catch((error) => console.log(error.message))`,
+  )
+  const { stdout, stderr } = user.node('program.mts')
+  assert.match(stdout, /^module_failed: .*put that into `if \(import\.meta\.main\) { … }`/, stderr)
+})

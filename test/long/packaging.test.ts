@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 
+import { codeBlock } from '../code-blocks.ts'
 import { packedInto } from '../packed.ts'
 import { shellEnvironment } from '../shell.ts'
 
@@ -61,6 +62,9 @@ using slot = lease.reserve(64)
 slot.input[0] = 1
 export const sum: number = await lease.call.add(2, 3).catch((error) => (error instanceof RfaasError ? 0 : 1))
 `
+
+/** The programs of README.md; they are checked with all other types. */
+const README_FILES = ['first.mts', 'second.mts', 'ways.mts']
 
 const PLATFORM = `linux-${process.arch}-gnu`
 /** All that a user's shell finds. */
@@ -112,6 +116,7 @@ describe('the published packages', { timeout: 280_000 }, () => {
     writeFileSync(join(user, 'package.json'), '{ "type": "module" }')
     writeFileSync(join(user, 'functions.ts'), FUNCTIONS)
     writeFileSync(join(user, 'program.ts'), PROGRAM)
+    for (const file of README_FILES) writeFileSync(join(user, file), codeBlock('README.md', { file }).code)
     writeFileSync(join(user, 'tsconfig.json'), JSON.stringify(TSCONFIG))
     bin = join(folder, 'bin')
     linkCommands()
@@ -138,6 +143,15 @@ describe('the published packages', { timeout: 280_000 }, () => {
   it('run a program with an embedded cluster, and have compiled nothing', () => {
     assert.equal(assertRuns('node', 'program.ts'), 'sum 5\n')
     assert.ok(!existsSync(join(user, 'node_modules/@rfaas/fabric/native/build')))
+  })
+
+  it('run the first program of the README, which prints what the page shows', () => {
+    const shown = codeBlock('README.md', { text: '$ node first.mts' }).code
+    assert.equal(`$ node first.mts\n${assertRuns('node', 'first.mts')}`, shown)
+    assert.equal(
+      assertRuns('npx', '--no-install', 'rfaas', 'invoke', 'first.mts', 'square', '--data', '12', '--local'),
+      '144\n',
+    )
   })
 
   it('depend on the addons of each platform at their own version, and on nothing else', () => {

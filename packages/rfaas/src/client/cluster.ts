@@ -1,9 +1,4 @@
-import {
-  executorManagerClient,
-  managerClient,
-  type ExecutorManagerClient,
-  type ManagerClient,
-} from '../control/client.ts'
+import { executorManagerClient, managerClient } from '../control/client.ts'
 import type { LeaseInfo, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
 import { NODE_CLIENTS_IDLE_MAX } from './limits.ts'
@@ -11,28 +6,47 @@ import { Lease } from './lease.ts'
 import { openLease } from './leases/open-lease.ts'
 import { SharedClients } from './leases/shared-clients.ts'
 import type { AnyModule, LeaseOptions } from './types.ts'
+import { callerOf } from './unreleased/caller.ts'
+import { LeaseUse } from './unreleased/lease-use.ts'
+import { unreleasedWatch } from './unreleased/unreleased.ts'
+import type { Holder, Unreleased } from './unreleased/unreleased-watch.ts'
 
 export interface ConnectOptions {
   /** The tenant that leases are accounted to. Default `default`. */
   tenant?: string
 }
 
+/** What a cluster has besides its connections: the manager and the node of `local()`. @internal */
+export interface ClusterOwner {
+  /** Where the program has called `local()`. */
+  readonly place: string
+  close(): Promise<void>
+  ref(): void
+  unref(): void
+}
+
 /** A resource manager, and the leases that this program has from it. */
 export class Cluster implements AsyncDisposable {
   readonly url: string
-  readonly #manager: ManagerClient
-  readonly #nodes = new SharedClients<ExecutorManagerClient>(executorManagerClient, NODE_CLIENTS_IDLE_MAX)
+  readonly #manager: ReturnType<typeof managerClient>
+  readonly #nodes = new SharedClients(executorManagerClient, NODE_CLIENTS_IDLE_MAX)
   readonly #tenant: string
-  readonly #leases = new Set<Lease<never>>()
-  readonly #onClose: () => Promise<void>
+  readonly #leases = new Map<Lease<never>, LeaseUse>()
+  readonly #owner: ClusterOwner | null
+  readonly #holder: Holder
+  /** Calls that were made, and those that are under way. */
+  #calls = 0
+  #pending = 0
   #closed: Promise<void> | null = null
 
   /** @internal */
-  constructor(url: string, manager: ManagerClient, tenant: string, onClose: () => Promise<void>) {
+  constructor(url: string, manager: ReturnType<typeof managerClient>, tenant: string, owner: ClusterOwner | null) {
     this.url = url
     this.#manager = manager
     this.#tenant = tenant
-    this.#onClose = onClose
+    this.#owner = owner
+    this.#holder = this.#asHolder()
+    unreleasedWatch.add(this.#holder)
   }
 
   /**
@@ -45,26 +59,28 @@ export class Cluster implements AsyncDisposable {
   async lease<M = AnyModule>(options: LeaseOptions): Promise<Lease<M>> {
     this.#refuseClosed()
     const context = { manager: this.#manager, managerUrl: this.url, nodes: this.#nodes, tenant: this.#tenant }
-    const lease = new Lease<M>(await openLease(context, options))
+    const use = new LeaseUse(callerOf(this.lease))
+    const opened = await this.#during(openLease(context, options))
+    const lease: Lease<M> = new Lease<M>(opened, use, () => this.#leases.delete(lease as Lease<never>))
     if (this.#closed) {
       await lease.release()
       this.#refuseClosed()
     }
-    this.#leases.add(lease as Lease<never>)
-    void lease.closed.then(() => this.#leases.delete(lease as Lease<never>))
+    this.#leases.set(lease as Lease<never>, use)
     return lease
   }
 
   /** All nodes that the resource manager knows. @throws {RfaasError} `manager_unreachable`, `closed` */
   async nodes(): Promise<NodeInfo[]> {
     this.#refuseClosed()
-    return (await this.#manager.rpc.listNodes({})).nodes
+    return (await this.#during(this.#manager.rpc.listNodes({}))).nodes
   }
 
   /** All leases of all tenants, open ones by default. @throws {RfaasError} `manager_unreachable`, `closed` */
   async leases(options: { includeClosed?: boolean } = {}): Promise<LeaseInfo[]> {
     this.#refuseClosed()
-    return (await this.#manager.rpc.listLeases({ includeClosed: options.includeClosed ?? false })).leases
+    const { includeClosed = false } = options
+    return (await this.#during(this.#manager.rpc.listLeases({ includeClosed }))).leases
   }
 
   /** Releases all leases of this program, then lets go of the resource manager. Closing twice is fine. */
@@ -78,11 +94,45 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    unreleasedWatch.delete(this.#holder)
     // A lease whose manager is gone ends by itself, so a failed release must not fail `close`.
-    await Promise.allSettled([...this.#leases].map((lease) => lease.release()))
+    await Promise.allSettled([...this.#leases.keys()].map((lease) => lease.release()))
     this.#manager.close()
     this.#nodes.close()
-    await this.#onClose()
+    await this.#owner?.close()
+  }
+
+  async #during<T>(call: Promise<T>): Promise<T> {
+    this.#calls++
+    this.#pending++
+    try {
+      return await call
+    } finally {
+      this.#pending--
+    }
+  }
+
+  #asHolder(): Holder {
+    const uses = this.#leases
+    return {
+      unreleased: () => this.#unreleased(),
+      activity: () => [...uses.values()].reduce((sum, { calls }) => sum + calls.activity, this.#calls),
+      isInUse: () => this.#pending > 0 || [...uses.values()].some(({ isInUse }) => isInUse),
+      ref: () => this.#setRef('ref'),
+      unref: () => this.#setRef('unref'),
+    }
+  }
+
+  #unreleased(): Unreleased | null {
+    for (const [{ id }, { place }] of this.#leases) return { name: `Lease ${id}`, place, remedy: 'lease.release()' }
+    if (this.#owner === null) return null
+    return { name: 'The cluster of local()', place: this.#owner.place, remedy: 'cluster.close()' }
+  }
+
+  #setRef(how: 'ref' | 'unref'): void {
+    this.#manager[how]()
+    this.#nodes.each((client) => client[how]())
+    this.#owner?.[how]()
   }
 
   #refuseClosed(): void {
@@ -97,15 +147,11 @@ export class Cluster implements AsyncDisposable {
  * @throws {RfaasError} `invalid_argument`, `manager_unreachable`
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<Cluster> {
-  return connectWith(url, options, () => Promise.resolve())
+  return connectWith(url, options, null)
 }
 
 /** @internal */
-export async function connectWith(
-  url: string,
-  options: ConnectOptions,
-  onClose: () => Promise<void>,
-): Promise<Cluster> {
+export async function connectWith(url: string, options: ConnectOptions, owner: ClusterOwner | null): Promise<Cluster> {
   const manager = managerClient(url)
   try {
     await manager.rpc.listNodes({})
@@ -113,5 +159,5 @@ export async function connectWith(
     manager.close()
     throw error
   }
-  return new Cluster(url, manager, options.tenant ?? 'default', onClose)
+  return new Cluster(url, manager, options.tenant ?? 'default', owner)
 }

@@ -18,6 +18,7 @@ import type { RemoteFunction } from './calls/wire.ts'
 import { Dispatcher } from './calls/dispatcher.ts'
 import { FunctionTable, Invoker, type InvokeOptions } from './calls/invoker.ts'
 import type { Slot } from './calls/slot.ts'
+import type { LeaseUse } from './unreleased/lease-use.ts'
 import { LeaseReplacer, type OpenReplacement } from './leases/lease-replacer.ts'
 import { coresOf, type LeasedPart } from './leases/leased-part.ts'
 
@@ -56,29 +57,40 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
    * Resolves once, when all parts of the lease are over: with the reason when something ended it (`lease_expired`,
    * `lease_retrieved`, `executor_lost`, `node_lost`), with null when it was released. Never rejects.
    */
-  readonly closed: Promise<RfaasError | null>
+  get closed(): Promise<RfaasError | null> {
+    this.#use.isAwaited = true
+    return this.#closed.promise
+  }
+
   /**
    * Resolves once, with a notice when the lease or the first of its parts is retrieved (an operator or a higher
    * priority wants it, or its node is drained). The notice says how long invocations in flight may take; from then on
    * new invocations fail with `lease_retrieved` unless another part takes them. Resolves with null when the lease ends
    * without a retrieval. Never rejects.
    */
-  readonly retrieved: Promise<RetrievalNotice | null>
+  get retrieved(): Promise<RetrievalNotice | null> {
+    this.#use.isAwaited = true
+    return this.#retrieved.promise
+  }
+
   readonly #closed = Promise.withResolvers<RfaasError | null>()
   readonly #retrieved = Promise.withResolvers<RetrievalNotice | null>()
   readonly #replacer: LeaseReplacer
   readonly #functions: FunctionTable
   readonly #dispatcher: Dispatcher
   readonly #invoker: Invoker<M>
+  readonly #use: LeaseUse
   #released: Promise<Bill> | null = null
 
   /** @internal */
-  constructor({ parts, openReplacement, isIdempotent, functions, queueMax, spinMs }: OpenedLease) {
-    this.closed = this.#closed.promise
-    this.retrieved = this.#retrieved.promise
+  constructor(opened: OpenedLease, use: LeaseUse, onOver: () => void) {
+    const { parts, openReplacement, isIdempotent, functions, queueMax, spinMs } = opened
     this.#functions = new FunctionTable(functions)
     const channels = parts.flatMap(({ channels }) => channels)
     this.#dispatcher = new Dispatcher(channels, queueMax, spinMs, isIdempotent)
+    use.calls = this.#dispatcher
+    this.#use = use
+    void this.#closed.promise.then(onOver)
     this.#invoker = this.with({})
     this.call = this.#invoker.call
     this.map = this.#invoker.map
@@ -204,6 +216,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
       const range = `a number from 0 to ${RETRIEVAL_GRACE_MS_MAX}`
       throw new RfaasError('invalid_argument', `Cannot release: graceMs must be ${range}, not ${inspect(graceMs)}`)
     }
+    this.#use.isReleased = true
     if (this.#released === null) this.#released = this.#release(graceMs)
     else this.#replacer.hastenRelease(graceMs)
     return this.#released

@@ -65,6 +65,15 @@ export const RESERVED_PATIENCE_MS = 1_000
 /** Invocations that may wait for a slot, unless the lease says otherwise. */
 export const QUEUE_MAX_DEFAULT = 1024
 
+/** How often a client looks whether its program is over but for what it has not released… */
+export const UNRELEASED_LOOK_MS = 2_500
+
+/** …after how many looks without a call it asks whether the process has other work… */
+export const UNRELEASED_QUIET_LOOKS = 2
+
+/** …and after how many more, at most, it asks again. */
+export const UNRELEASED_PROBE_LOOKS_MAX = 12
+
 /** How long an exiting program waits for the thread of its local cluster to stop reading requests. */
 export const LOCAL_HALT_MS_MAX = 500
 

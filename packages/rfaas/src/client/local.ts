@@ -6,9 +6,11 @@ import { reasonAgainst } from '@rfaas/fabric'
 
 import { RfaasError, toRfaasError } from '../errors.ts'
 import { LOCAL_HALT_MS_MAX } from './limits.ts'
+import { bundledAdvice } from './bundle/bundled-advice.ts'
 import { connectWith, type Cluster } from './cluster.ts'
 import { clientEvents, type ClientEvent } from './events.ts'
 import type { FromLocalThread, ToLocalThread } from './local-messages.ts'
+import { callerOf } from './unreleased/caller.ts'
 
 /** The thread program, in the same form as this file: TypeScript from src/, JavaScript from dist/. */
 const THREAD_FILE = new URL(`./local-thread${extname(import.meta.filename)}`, import.meta.url)
@@ -45,13 +47,23 @@ export async function local(options: LocalOptions = {}): Promise<Cluster> {
     const sentence = `Cannot start a local cluster: rfaas needs Node.js 24 or newer, this is ${process.version}`
     throw new RfaasError('unsupported', sentence)
   }
+  const place = callerOf(local)
   const thread = new LocalThread(options)
   // Loads the addon, while the thread starts.
   const reason = reasonAgainst('local')
   try {
     const url = await thread.up
     if (reason !== '') warnOfThreads(reason)
-    return await connectWith(url, {}, () => thread.close())
+    return await connectWith(
+      url,
+      {},
+      {
+        place,
+        close: () => thread.close(),
+        ref: () => thread.ref(),
+        unref: () => thread.unref(),
+      },
+    )
   } catch (error) {
     await thread.close().catch(() => {})
     throw error
@@ -124,6 +136,15 @@ class LocalThread {
     }
   }
 
+  /** Keeps the process alive again; see {@link unref}. */
+  ref(): void {
+    this.#worker.ref()
+  }
+
+  unref(): void {
+    this.#worker.unref()
+  }
+
   /** Prepares the thread for the exit of the process: see `readNothing` in local-thread.ts. */
   #halt(): void {
     if (!this.#isUp) return
@@ -140,9 +161,8 @@ function isThreadMissing(error: unknown): boolean {
 }
 
 function bundledError(cause: unknown): RfaasError {
-  const reason = 'rfaas was bundled into another file'
-  const todo = 'it must stay outside of your bundle (esbuild: --packages=external)'
-  return new RfaasError('unsupported', `Cannot start a local cluster: ${reason}; ${todo}`, { cause })
+  const reason = `rfaas was bundled into another file; ${bundledAdvice()}`
+  return new RfaasError('unsupported', `Cannot start a local cluster: ${reason}`, { cause })
 }
 
 function startThread(options: LocalOptions): Worker {

@@ -24,16 +24,22 @@ export interface ControlClient<T extends DescService> {
   close(): void
 }
 
+/** A client of which one can say, as of a socket, whether its open calls keep the process alive. They do by default. */
+export interface ReferencedClient<T extends DescService> extends ControlClient<T> {
+  ref(): void
+  unref(): void
+}
+
 export type ManagerClient = ControlClient<typeof ResourceManagerService>
 export type ExecutorManagerClient = ControlClient<typeof ExecutorManagerService>
 
 /** @throws {RfaasError} `invalid_argument` when `url` is not an http URL */
-export function managerClient(url: string): ManagerClient {
+export function managerClient(url: string): ReferencedClient<typeof ResourceManagerService> {
   return controlClient(ResourceManagerService, url, 'manager_unreachable', 'the resource manager')
 }
 
 /** @throws {RfaasError} `invalid_argument` when `url` is not an http URL */
-export function executorManagerClient(url: string): ExecutorManagerClient {
+export function executorManagerClient(url: string): ReferencedClient<typeof ExecutorManagerService> {
   return controlClient(ExecutorManagerService, url, 'node_unreachable', 'the node')
 }
 
@@ -42,7 +48,7 @@ function controlClient<T extends DescService>(
   url: string,
   unreachable: ErrorCode,
   name: string,
-): ControlClient<T> {
+): ReferencedClient<T> {
   const { origin } = checkUrl(url, name)
   const session = new ControlSession(origin)
   const transport = createConnectTransport({
@@ -107,6 +113,8 @@ function controlClient<T extends DescService>(
   }
   return {
     rpc: rpc as Client<T>,
+    ref: () => session.ref(),
+    unref: () => session.unref(),
     close: () => {
       if (closed) return
       closed = true

@@ -8,6 +8,7 @@ import { compressionGzip, universalResponseToNodeResponse } from '@connectrpc/co
 import { CONTROL_BODIES_BYTES_MAX, CONTROL_TIMEOUT_MS_MAX } from './limits.ts'
 import { BodyBudget } from './body-budget.ts'
 import { toConnectError } from './errors.ts'
+import type { HealthAnswer } from './health.ts'
 import { READ_OPTIONS, requestBytesMax } from './message-limits.ts'
 import { answerUnary, isPlainUnary, type UnaryHandler } from './unary-answer.ts'
 import { pathOf } from './unary-message.ts'
@@ -19,7 +20,11 @@ type Listener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags:
  * neither the listener nor anything that it starts throws: a request that cannot be served is answered with an HTTP
  * status or its stream is reset.
  */
-export function requestListener(routes: (router: ConnectRouter) => void, shutdownSignal: AbortSignal): Listener {
+export function requestListener(
+  routes: (router: ConnectRouter) => void,
+  shutdownSignal: AbortSignal,
+  health: (path: string) => Promise<HealthAnswer | null>,
+): Listener {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip],
     binaryOptions: READ_OPTIONS,
@@ -38,7 +43,10 @@ export function requestListener(routes: (router: ConnectRouter) => void, shutdow
     if (plain !== undefined && isPlainUnary(headers)) return answerUnary(stream, plain, bodies.of(stream))
     const handler = handlers.get(path)
     if (handler !== undefined) return answerByLibrary(handler, stream, headers, raw, bodies.of(stream))
-    stream.respond({ ':status': 404 }, { endStream: true })
+    const answer = await health(path)
+    if (answer === null) return stream.respond({ ':status': 404 }, { endStream: true })
+    stream.respond({ ':status': answer.status, 'content-type': 'text/plain; charset=utf-8' })
+    stream.end(answer.body)
   }
 
   return (stream, headers, _flags, raw) => {

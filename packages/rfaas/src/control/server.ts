@@ -5,7 +5,9 @@ import type { ConnectRouter } from '@connectrpc/connect'
 import { RfaasError } from '../errors.ts'
 import { CONTROL_CLOSE_GRACE_MS, CONTROL_KEEP_ALIVE_MS } from './limits.ts'
 import { toConnectError } from './errors.ts'
-import { refuseHttp1 } from './http1-refusal.ts'
+import { answerHealth } from './health.ts'
+import type { HealthAnswer, NotReady } from './health.ts'
+import { answerHttp1 } from './http1.ts'
 import { formatAddress, originOf } from './origin.ts'
 import { requestListener } from './request-listener.ts'
 
@@ -14,6 +16,8 @@ export interface ControlServerOptions {
   /** 0 picks a free port. */
   port: number
   routes: (router: ConnectRouter) => void
+  /** For `/readyz`. Default: always ready. */
+  notReady?: NotReady
 }
 
 export interface ControlServer {
@@ -28,7 +32,7 @@ export interface ControlServer {
 }
 
 /**
- * Serves Connect RPC over HTTP/2 without TLS. What a handler throws reaches the caller as the same RfaasError. A
+ * Serves Connect RPC over HTTP/2 without TLS; `/healthz` and `/readyz` over HTTP/1, too. What a handler throws reaches the caller as the same RfaasError. A
  * handler that streams must watch `context.signal`: it aborts when the caller goes away and when the server closes.
  *
  * @throws {RfaasError} `invalid_argument` when the server cannot listen at this host and port
@@ -36,7 +40,8 @@ export interface ControlServer {
 export async function serveControl(options: ControlServerOptions): Promise<ControlServer> {
   const shutdown = new AbortController()
   const http = http2.createServer()
-  http.on('stream', requestListener(options.routes, shutdown.signal))
+  const health = (path: string): Promise<HealthAnswer | null> => answerHealth(path, options.notReady ?? (() => null))
+  http.on('stream', requestListener(options.routes, shutdown.signal, health))
   const server = createServer()
   // Probes end the streams of a client whose machine is gone; without them these streams would stay for ever.
   const sockets = new Set<Socket>()
@@ -46,7 +51,7 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
     // An error of any socket, session or server without a listener would be an uncaught exception and end the service.
     socket.on('error', () => {})
     socket.once('close', () => sockets.delete(socket))
-    refuseHttp1(socket, () => http.emit('connection', socket))
+    answerHttp1(socket, health, () => http.emit('connection', socket))
   })
   const sessions = new Set<http2.ServerHttp2Session>()
   http.on('session', (session) => {

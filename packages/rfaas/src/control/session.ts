@@ -19,6 +19,7 @@ export class ControlSession {
   /** Host and port. Node.js would leave out the brackets of an IPv6 address, and not every server accepts that. */
   readonly #host: string
   #session: Session | null = null
+  #holds = true
 
   /** @param authority origin of the server, such as `http://127.0.0.1:7070` */
   constructor(authority: string) {
@@ -35,12 +36,24 @@ export class ControlSession {
     if (this.#session === null || this.#session.isOver) this.#session = new Session(this.authority)
     const session = this.#session
     await session.connected
+    session.hold(this.#holds)
     return session.request({ ...headers, ':method': method, ':path': path, ':authority': this.#host }, options)
   }
 
   /** Whether the server of the current session has ever answered in HTTP/2. */
   get isHttp2(): boolean {
     return this.#session?.isHttp2 ?? false
+  }
+
+  /** Open requests keep the process alive: the default. */
+  ref(): void {
+    this.#holds = true
+    this.#session?.hold(true)
+  }
+
+  unref(): void {
+    this.#holds = false
+    this.#session?.hold(false)
   }
 
   notifyResponseByteRead(): void {
@@ -59,6 +72,7 @@ class Session {
   readonly #http2: http2.ClientHttp2Session
   isHttp2 = false
   #requestsOpen = 0
+  #holds = true
   #nextPing: NodeJS.Timeout | undefined
 
   constructor(authority: string) {
@@ -80,15 +94,29 @@ class Session {
   request(headers: http2.OutgoingHttpHeaders, options: http2.ClientSessionRequestOptions): http2.ClientHttp2Stream {
     const stream = this.#http2.request(headers, options)
     if (this.#requestsOpen++ === 0) {
-      this.#http2.ref()
-      this.#nextPing = setInterval(() => this.#ping(), CONTROL_PING_INTERVAL_MS)
+      this.#setRef()
+      // The session keeps the process alive, not its timers.
+      this.#nextPing = setInterval(() => this.#ping(), CONTROL_PING_INTERVAL_MS).unref()
     }
     stream.once('close', () => {
       if (--this.#requestsOpen > 0) return
-      this.#http2.unref()
+      this.#setRef()
       clearInterval(this.#nextPing)
     })
     return stream
+  }
+
+  /** Whether open requests keep the process alive. */
+  hold(holds: boolean): void {
+    if (holds === this.#holds) return
+    this.#holds = holds
+    this.#setRef()
+  }
+
+  #setRef(): void {
+    if (this.#http2.destroyed) return
+    if (this.#holds && this.#requestsOpen > 0) this.#http2.ref()
+    else this.#http2.unref()
   }
 
   destroy(error?: Error): void {
@@ -105,7 +133,7 @@ class Session {
       clearInterval(waiting)
       const reason = `no answer to a ping within ${CONTROL_PING_TIMEOUT_MS} ms`
       this.destroy(new ConnectError(reason, Code.Unavailable))
-    }, CONTROL_PING_TIMEOUT_MS / PING_TICKS)
+    }, CONTROL_PING_TIMEOUT_MS / PING_TICKS).unref()
     // Also called, with an error, when the session ends first.
     this.#http2.ping(() => clearInterval(waiting))
   }

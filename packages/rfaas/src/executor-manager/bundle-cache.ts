@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RfaasError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { reasonOf } from '../thrown.ts'
 import { BUNDLE_BYTES_MAX } from '../control/limits.ts'
 import { BUNDLE_CACHE_BYTES_MAX, BUNDLE_SPARE_MS, BUNDLE_TOUCH_INTERVAL_MS } from './limits.ts'
@@ -47,7 +48,7 @@ export class BundleCache {
   static async open(options: BundleCacheOptions): Promise<BundleCache> {
     try {
       // Readable and writable by this user alone, because executors run these files.
-      await mkdir(options.folder, { recursive: true, mode: 0o700 })
+      makeFolder(options.folder)
     } catch (cause) {
       throw new RfaasError('invalid_argument', `Cannot keep bundles in ${options.folder}: ${reasonOf(cause)}`, {
         cause,

@@ -37,7 +37,7 @@ test('without a home that can be written, bundles are kept among the temporary f
   await writeFile(file, '')
   const TMPDIR = folder.path
   const temporary = join(folder.path, `rfaas-${process.getuid!()}`)
-  for (const HOME of [join(folder.path, 'absent'), file, '']) {
+  for (const HOME of [join(folder.path, 'absent'), file, '', '/proc', '/dev/null', '/sys']) {
     assert.equal(await within({ HOME, TMPDIR, XDG_CACHE_HOME: undefined }, defaultCacheDir), temporary, HOME)
   }
   await assert.rejects(stat(join(folder.path, 'absent')), { code: 'ENOENT' })

@@ -1,7 +1,8 @@
-import { access, constants, lstat, mkdir } from 'node:fs/promises'
-import { homedir, tmpdir, userInfo } from 'node:os'
+import { access, constants, lstat } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { RfaasError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { reasonOf } from '../thrown.ts'
 
 /**
@@ -11,6 +12,26 @@ import { reasonOf } from '../thrown.ts'
  * @throws {RfaasError} `invalid_argument` when neither can be written; the sentence names the option
  */
 export async function defaultCacheDir(): Promise<string> {
+  const reasons: string[] = []
+  try {
+    return await ownCache()
+  } catch (error) {
+    reasons.push(reasonOf(error))
+  }
+  const temporary = join(tmpdir(), `rfaas-${process.getuid!()}`)
+  try {
+    await makeWritable(temporary)
+    await checkOwner(temporary)
+    return temporary
+  } catch (error) {
+    reasons.push(`${temporary}: ${reasonOf(error)}`)
+    const todo = 'give the node a folder with `cacheDir` (--cache)'
+    throw new RfaasError('invalid_argument', `Cannot keep bundles: ${reasons.join('; ')}; ${todo}`, { cause: error })
+  }
+}
+
+async function ownCache(): Promise<string> {
+  // A user without HOME and without an account, as in a container, has no home: `homedir` throws.
   const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
   const own = join(cache, 'rfaas', 'bundles')
   try {
@@ -20,26 +41,17 @@ export async function defaultCacheDir(): Promise<string> {
     await makeWritable(own)
     return own
   } catch (error) {
-    const temporary = join(tmpdir(), `rfaas-${userInfo().uid}`)
-    try {
-      await makeWritable(temporary)
-      await checkOwner(temporary)
-      return temporary
-    } catch (second) {
-      const reasons = `${own}: ${reasonOf(error)}; ${temporary}: ${reasonOf(second)}`
-      const todo = 'give the node a folder with `cacheDir` (--cache)'
-      throw new RfaasError('invalid_argument', `Cannot keep bundles: ${reasons}; ${todo}`, { cause: second })
-    }
+    throw new Error(`${own}: ${reasonOf(error)}`, { cause: error })
   }
 }
 
 async function makeWritable(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder)
   await access(folder, constants.W_OK)
 }
 
 /** Executors run the files of this folder, and anybody may make one of this name among the temporary files. */
 async function checkOwner(folder: string): Promise<void> {
   const { uid, mode } = await lstat(folder)
-  if (uid !== userInfo().uid || (mode & 0o077) !== 0) throw new Error('others can write to it')
+  if (uid !== process.getuid!() || (mode & 0o077) !== 0) throw new Error('others can write to it')
 }

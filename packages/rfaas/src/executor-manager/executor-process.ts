@@ -14,6 +14,7 @@ import type {
   ToExecutor,
 } from '../executor/messages.ts'
 import { encodeMessage, MessageReader } from '../executor/pipe.ts'
+import { shortageAdvice } from '../shortage.ts'
 import { toBackground, toForeground } from './background.ts'
 import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from './limits.ts'
 import { executorEnvironment } from './executor-environment.ts'
@@ -278,7 +279,8 @@ export class ExecutorProcess implements Executor {
     this.#child.once('close', () => closed.resolve(undefined))
     this.#child.on('error', (error) => {
       // `error` also comes when a kill failed; it means the end only when there is no process.
-      if (this.pid === undefined) resolve({ code: null, how: `could not be started: ${error.message}` })
+      if (this.pid === undefined)
+        resolve({ code: null, how: `could not be started: ${error.message}${shortageAdvice(error)}` })
     })
     // Usually the pipe ends because the process has ended; its `exit` event then follows.
     let closing: NodeJS.Timeout | undefined

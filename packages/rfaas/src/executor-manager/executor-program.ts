@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -31,6 +31,8 @@ async function builtProgram(): Promise<string> {
     await mkdir(cache, { recursive: true })
     const made = await mkdtemp(join(cache, 'making-'))
     await build(join(made, 'executor'))
+    // Root may have made it, for everybody who runs the checkout.
+    await chmod(made, 0o755)
     // Another process may have made the same meanwhile.
     await rename(made, folder).catch(() => rm(made, { recursive: true }))
   }

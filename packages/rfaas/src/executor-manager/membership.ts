@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ManagerClient } from '../control/client.ts'
 import type { FabricOfferSchema, NodeInfo } from '../control/gen/rfaas_pb.ts'
-import { toRfaasError } from '../errors.ts'
+import { toRfaasError, type RfaasError } from '../errors.ts'
 import { HEARTBEAT_TIMEOUT_MS } from './limits.ts'
 import { HEARTBEAT_INTERVAL_MS, LEASE_REPORTS_MAX } from '../lease/limits.ts'
 import { publish } from './events.ts'
@@ -9,6 +9,8 @@ import type { PoolState } from './executors.ts'
 import type { ManagerClock } from './manager-clock.ts'
 import type { NodeLeases } from './node-leases.ts'
 import { reportToProto } from './wire.ts'
+
+export const NOT_REGISTERED = 'the node has not registered at its resource manager yet'
 
 export interface MembershipOptions {
   manager: Pick<ManagerClient, 'rpc'>
@@ -35,7 +37,9 @@ export class Membership {
   #intervalMs = HEARTBEAT_INTERVAL_MS
   /** Number of the last registration; the manager recognizes late messages of an earlier run by it. */
   #run = 0
-  #isAway = false
+  /** Why the manager cannot be reached: the first failed heartbeat since it could; null: it can be. */
+  #away: RfaasError | null = null
+  #isRegistered = false
   #isListening = false
   readonly #left = new AbortController()
   /** Set by `leave`: later changes are not reported any more. */
@@ -46,6 +50,13 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options
+  }
+
+  /** Why nobody can lease on this node now; null: they can. Leases that it has go on while its manager is away. */
+  get notReady(): string | null {
+    if (this.#lastBeat !== null) return 'the node is leaving'
+    if (this.#away !== null) return this.#away.sentence
+    return this.#isRegistered ? null : NOT_REGISTERED
   }
 
   /**
@@ -99,13 +110,13 @@ export class Membership {
     const { node } = this.#options
     try {
       if (!(await this.#heartbeat())) await this.#register()
-      if (this.#isAway) publish({ kind: 'manager-back', nodeId: node.nodeId })
-      this.#isAway = false
+      if (this.#away !== null) publish({ kind: 'manager-back', nodeId: node.nodeId })
+      this.#away = null
       return true
     } catch (error) {
       const ours = toRfaasError(error)
-      if (!this.#isAway) publish({ kind: 'manager-away', nodeId: node.nodeId, error: ours })
-      this.#isAway = true
+      if (this.#away === null) publish({ kind: 'manager-away', nodeId: node.nodeId, error: ours })
+      this.#away ??= ours
       return false
     } finally {
       this.#schedule()
@@ -162,6 +173,7 @@ export class Membership {
     leases.confirm(reports)
     if (heartbeatIntervalMs > 0) this.#intervalMs = heartbeatIntervalMs
     this.#listen()
+    this.#isRegistered = true
     publish({ kind: 'registered', nodeId: node.nodeId })
   }
 

@@ -101,7 +101,12 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   undo.defer(() => pool.close())
   const randomness = systemRandomness
   const wired = wireNode({ manager, machine, clock, randomness, importPublicKey, bundles, pool })
-  const server = await serveControl({ host: address, port: options.port ?? 0, routes: wired.routes })
+  const server = await serveControl({
+    host: address,
+    port: options.port ?? 0,
+    routes: wired.routes,
+    notReady: wired.notReady,
+  })
   undo.defer(() => server.close())
   await wired.join(server.url)
 

@@ -12,7 +12,7 @@ import type { Executors } from './executors.ts'
 import type { Machine } from './machine.ts'
 import { KeptExecutors } from './kept-executors.ts'
 import { ManagerClock } from './manager-clock.ts'
-import { Membership } from './membership.ts'
+import { Membership, NOT_REGISTERED } from './membership.ts'
 import { NodeLeases } from './node-leases.ts'
 import { executorManagerRoutes } from './service.ts'
 import { TokenGate } from './token-gate.ts'
@@ -40,6 +40,8 @@ export interface WiredNode {
    * @throws {RfaasError} `manager_unreachable` and what the manager says
    */
   join(controlUrl: string): Promise<void>
+  /** Why the node can take no leases now; null: it can. */
+  notReady(): string | null
   /** Stops all executors, reports their usage to the manager, and deregisters. Also works before `join`. */
   leave(): Promise<void>
 }
@@ -86,6 +88,7 @@ export function wireNode(parts: NodeParts): WiredNode {
       })
       await membership.join()
     },
+    notReady: () => (membership === null ? NOT_REGISTERED : membership.notReady),
     // Executors first: the manager and watching clients can still be told of their end.
     leave: async () => {
       await leases.stopAll()

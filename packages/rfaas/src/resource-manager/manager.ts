@@ -62,7 +62,7 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
   const parts = { store, clock, keys, randomness: systemRandomness, prices, ...intervals }
   const wired = wireManager(parts)
   undo.defer(() => wired.close())
-  const server = await serveControl({ host, port, routes: wired.routes })
+  const server = await serveControl({ host, port, routes: wired.routes, notReady: wired.notReady })
   undo.defer(() => server.close())
   const running = undo.move()
   const close = async (): Promise<void> => {

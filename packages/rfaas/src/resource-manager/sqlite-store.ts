@@ -1,9 +1,10 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 // Importing node:sqlite prints an ExperimentalWarning: import this module only when a file is needed.
 import { DatabaseSync } from 'node:sqlite'
 import type { StatementSync } from 'node:sqlite'
 import { RfaasError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import type { Commit, Entry, Store } from './store.ts'
 
 /** `application_id` of our files, "rFaa": keeps another program's database from being taken for one of ours. */
@@ -100,7 +101,7 @@ export class SqliteStore implements Store {
 function open(path: string): DatabaseSync {
   let database: DatabaseSync | null = null
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     // SQLite gives its additional files the mode of this one.
     closeSync(openSync(path, 'a', 0o600))
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })

@@ -11,6 +11,7 @@ import { giveBack, grant } from './leases.ts'
 import type { Granted } from './leases.ts'
 import { Nudges } from './nudges.ts'
 import { makeRoom } from './preemption.ts'
+import { SIGNING_KEY } from './records.ts'
 import { resourceManagerRoutes } from './service.ts'
 import type { Store } from './store.ts'
 import { sweep } from './sweep.ts'
@@ -30,6 +31,8 @@ export interface ManagerParts extends Pick<
 export interface WiredManager {
   /** The manager's RPC service. */
   readonly routes: (router: ConnectRouter) => void
+  /** Reads from the store; what that throws is the reason not to be ready. */
+  notReady(): Promise<string | null>
   /** Rejects all waiting requests and stops the timers. */
   close(): Promise<void>
 }
@@ -43,6 +46,7 @@ export function wireManager(parts: ManagerParts): WiredManager {
   const store = new IndexedStore(parts.store)
   let awakeUnixMs = clock.nowUnixMs()
   let closedLeases = 0
+  let isClosing = false
   const nudges = new Nudges()
   const queue = new LeaseQueue<Granted[]>({
     clock,
@@ -78,7 +82,13 @@ export function wireManager(parts: ManagerParts): WiredManager {
   alarm.at(awakeUnixMs)
   return {
     routes: resourceManagerRoutes(context, nudges, queue),
+    notReady: async () => {
+      if (isClosing) return 'the resource manager is stopping'
+      await parts.store.get(SIGNING_KEY)
+      return null
+    },
     close: async () => {
+      isClosing = true
       queue.close()
       await alarm.close()
     },

@@ -117,6 +117,23 @@ export function fail(): never {
     assert.ok(stdout.includes(`${path}:4:9`), stdout)
   })
 
+  it('leaves out what the module does as a program, and rfaas, which only that needs', async () => {
+    await mkdir(join(folder, 'both/node_modules'), { recursive: true })
+    await symlink(resolve(import.meta.dirname, '../../..'), join(folder, 'both/node_modules/rfaas'))
+    const path = await file(
+      'both/program.ts',
+      `import { local } from 'rfaas'
+       export const one = () => 1
+       if (import.meta.main) {
+         await using cluster = await local()
+         console.log(cluster.url)
+       }`,
+    )
+    assert.equal((await load(path))['one']?.(), 1)
+    const { code } = await bundle(path)
+    assert.ok(code.byteLength < 4096, `${code.byteLength} bytes`)
+  })
+
   it('throws module_failed with file, line and column for a syntax error', async () => {
     const path = await file('e/bad.ts', 'export const one = 1\nexport const two = = 2\n')
     await assert.rejects(bundle(path), (error) => {

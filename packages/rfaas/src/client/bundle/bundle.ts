@@ -90,6 +90,9 @@ async function runEsbuild(entry: string): Promise<{ code: Uint8Array; modules: s
     // Stack traces name the caller's own files although the bundle runs out of a node's cache.
     sourceRoot: `${pathToFileURL(folder).href}/`,
     banner: { js: COMMONJS_BANNER },
+    // A worker never runs the module as the program. So `if (import.meta.main)` and what only it needs are left out, and
+    // one file can hold the functions and the program that leases them.
+    define: { 'import.meta.main': 'false' },
     metafile: true,
     write: false,
     logLevel: 'silent',

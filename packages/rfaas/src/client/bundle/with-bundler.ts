@@ -2,17 +2,12 @@ import type { ChildProcess } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setImmediate as turn } from 'node:timers/promises'
 import { RfaasError } from '../../errors.ts'
-import { isErrorLike, isInstance, readSafely, reasonOf } from '../../thrown.ts'
+import { shortageAdvice } from '../../shortage.ts'
+import { isInstance, reasonOf } from '../../thrown.ts'
+import { bundledAdvice } from './bundled-advice.ts'
 
 /** Node.js publishes every child process here before it starts it. */
 const CHANNEL = 'child_process'
-
-/** What the user can do about a bundler that cannot be started, by the code of the system. Node.js itself names the flag. */
-const ADVICE: Partial<Record<string, string>> = {
-  EMFILE: '; this process has no file descriptor left: close some files or connections, or raise the limit (ulimit -n)',
-  ENFILE: '; this machine has no file descriptor left',
-  EAGAIN: '; this user or machine may have no more processes (ulimit -u)',
-}
 
 /**
  * Runs a build with esbuild, which starts a child process at its first build. When that cannot be started, the child
@@ -49,12 +44,12 @@ export async function withBundler<T>(build: () => Promise<T>): Promise<T> {
 function startFailed(error: unknown): RfaasError {
   const action = 'Cannot bundle functions'
   if (isBundled(error)) {
-    const todo = 'rfaas must stay outside of your own bundle (esbuild: --packages=external, or --external:rfaas)'
-    return new RfaasError('unsupported', `${action}: the bundler has itself been bundled; ${todo}`, { cause: error })
+    const reason = `the bundler has itself been bundled; ${bundledAdvice()}`
+    return new RfaasError('unsupported', `${action}: ${reason}`, { cause: error })
   }
-  const code = isErrorLike(error) ? readSafely(error, 'code') : undefined
-  const advice = typeof code === 'string' ? (ADVICE[code] ?? '') : ''
-  return new RfaasError('unsupported', `${action}: cannot start esbuild: ${reasonOf(error)}${advice}`, { cause: error })
+  return new RfaasError('unsupported', `${action}: cannot start esbuild: ${reasonOf(error)}${shortageAdvice(error)}`, {
+    cause: error,
+  })
 }
 
 /** esbuild refuses to run from inside a bundle; as an ECMAScript module it misses `__filename` before it can say so. */

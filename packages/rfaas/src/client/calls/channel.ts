@@ -93,6 +93,11 @@ export class Channel {
     return this.#waiting
   }
 
+  /** Number of the last invocation that was sent; it wraps. */
+  get lastId(): number {
+    return this.#wire.lastId
+  }
+
   /** Whether the worker still takes invocations, as far as we know. */
   get isOpen(): boolean {
     return this.#connection.state === 'open' && !this.#isDrained && !this.#isBroken && !this.#isClosed

@@ -53,6 +53,16 @@ export class Dispatcher {
     return this.#width
   }
 
+  /** Changes with every invocation that is sent. */
+  get activity(): number {
+    return this.#open.reduce((sum, { lastId }) => sum + lastId, 0)
+  }
+
+  /** Whether an asynchronous invocation waits or is in flight. */
+  get isBusy(): boolean {
+    return this.#queue.length > 0 || this.#open.some(({ waiting }) => waiting > 0)
+  }
+
   /** Adds workers. Waiting invocations are sent to them first. */
   add(channels: readonly Channel[]): void {
     this.#use([...this.#channels, ...channels])

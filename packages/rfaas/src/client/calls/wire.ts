@@ -37,6 +37,11 @@ export class Wire {
     this.#ids = new Int32Array(layout.slots)
   }
 
+  /** Number of the last invocation; it wraps. */
+  get lastId(): number {
+    return this.#id
+  }
+
   /** The memory for a slot's input, in full length. */
   input(slot: number): Uint8Array {
     return this.#inputs.whole(slot)

@@ -1,4 +1,6 @@
-import { toRfaasError } from '../../errors.ts'
+import { RfaasError } from '../../errors.ts'
+import { shortageAdvice } from '../../shortage.ts'
+import { reasonOf } from '../../thrown.ts'
 import { hostIdentity, isNeighbour, linkAddresses, rdmaDevices, reasonAgainstVerbs } from '@rfaas/fabric'
 import type { LinkAddress } from '@rfaas/fabric'
 
@@ -25,13 +27,19 @@ export interface ChosenOffer {
   readonly passedOver: readonly { readonly fabric: FabricChoice; readonly reason: string }[]
 }
 
+/** The error for a system that does not tell which networks there are. */
+export function cannotLook(error: unknown): RfaasError {
+  const reason = `${reasonOf(error)}${shortageAdvice(error)}`
+  return new RfaasError('unsupported', `Cannot read the network addresses of this machine: ${reason}`, { cause: error })
+}
+
 /** @throws {RfaasError} `unsupported` when the system does not tell, as without a free file descriptor */
 export function standpoint(): Standpoint {
   let links: ReturnType<typeof linkAddresses>
   try {
     links = linkAddresses()
   } catch (error) {
-    throw toRfaasError(error, 'unsupported', 'Cannot read the network addresses of this machine')
+    throw cannotLook(error)
   }
   const rdma = new Set(rdmaDevices().map(({ address }) => address))
   const rdmaLinks = links.filter(({ address }) => rdma.has(address))

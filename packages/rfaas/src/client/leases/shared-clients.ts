@@ -47,6 +47,11 @@ export class SharedClients<C extends SharedClient> {
     return { rpc: known.client.rpc, close }
   }
 
+  /** Calls `f` with each client that is open. */
+  each(f: (client: C) => void): void {
+    for (const { client } of this.#known.values()) f(client)
+  }
+
   /** Closes the connections without a user; those in use close when their last user does. */
   close(): void {
     this.#closed = true

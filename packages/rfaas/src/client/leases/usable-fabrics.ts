@@ -2,18 +2,28 @@ import { likelyFabrics, reasonAgainst } from '@rfaas/fabric'
 
 import { RfaasError } from '../../errors.ts'
 import type { FabricChoice } from '../types.ts'
+import { cannotLook } from './choose-offer.ts'
 
 /**
  * The fabrics that a lease may use, best first: the one asked for, or all that this program has.
  *
- * @throws {RfaasError} `unsupported` when the one asked for needs the addon, and it cannot be loaded
+ * @throws {RfaasError} `unsupported` when the one asked for needs the addon, and it cannot be loaded; when the system does
+ * not tell, as without a free file descriptor
  */
 export function usableFabrics(asked: FabricChoice | undefined): FabricChoice[] {
-  if (asked === undefined) return likelyFabrics()
+  if (asked === undefined) return allFabrics()
   if (asked !== 'local' && asked !== 'tcp') return [asked]
   const reason = reasonAgainst(asked)
   if (reason === '') return [asked]
   throw new RfaasError('unsupported', `Cannot lease over fabric ${asked}: ${reason}; over threads, local() works`)
+}
+
+function allFabrics(): FabricChoice[] {
+  try {
+    return likelyFabrics()
+  } catch (error) {
+    throw cannotLook(error)
+  }
 }
 
 /** Adds to a denial why this program asked for `threads` only. Only a cluster of local() offers that. */

@@ -4,7 +4,7 @@ import process from 'node:process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-const PROGRAM = fileURLToPath(new URL('rfaas-build-native.mjs', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('../bin/rfaas-build-native.mjs', import.meta.url))
 
 test('without a compiler it says so in one sentence, and leaves what is built as it is', () => {
   const env = { ...process.env, CC: 'no-such-compiler -O2' }
