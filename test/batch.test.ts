@@ -5,6 +5,7 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Cluster, Lease, LeaseOptions, Slot } from 'rfaas'
 
+import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
 import type * as Functions from './harness/functions.ts'
 import { Scene } from './harness/scene.ts'
@@ -42,7 +43,7 @@ describe('many invocations at once', () => {
     }
   }
 
-  for (const fabric of ['local', 'tcp'] as const) {
+  for (const fabric of FABRICS) {
     test(`over ${fabric}: every result is in its slot, again and again, awaited and spun for`, async () => {
       await using workers = await lease({ fabric })
       const slots = reserveAll(workers)

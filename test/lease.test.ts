@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { systemClock } from '../packages/rfaas/src/clock.ts'
 import { type Cluster, type Lease, type LeaseOptions } from 'rfaas'
 
+import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
 import type * as Functions from './harness/functions.ts'
 import { Scene } from './harness/scene.ts'
@@ -28,7 +29,7 @@ describe('a lease', () => {
   const lease = (options: Partial<LeaseOptions> = {}): Promise<Lease<typeof Functions>> =>
     cluster.lease<typeof Functions>({ functions, ...options })
 
-  for (const fabric of ['local', 'tcp'] as const) {
+  for (const fabric of FABRICS) {
     test(`over ${fabric}: call, map, and in place, by spinning or on the event loop`, async () => {
       await using workers = await lease({ fabric, cores: 2 })
       assert.equal(workers.fabric, fabric)
@@ -86,7 +87,7 @@ describe('a lease', () => {
     assert.equal((await released).usage.invocations, 2)
   })
 
-  for (const fabric of ['local', 'tcp'] as const) {
+  for (const fabric of FABRICS) {
     test(`over ${fabric}: a release waits for what is in flight as long as it was told, and cuts off the rest`, async () => {
       // Far longer than the lease: it is renewed while it waits.
       const durationMs = 2000
@@ -229,7 +230,7 @@ describe('a lease', () => {
     assert.equal(await workers.call.add(1, 2), 3)
   })
 
-  for (const fabric of ['local', 'tcp'] as const) {
+  for (const fabric of FABRICS) {
     test(`over ${fabric}: what a client writes late, after it stood still, reaches nobody who has its cores now`, async () => {
       const client = await scene.client(cluster.url)
       await client.lease({ functions: fileURLToPath(functions), cores: 2, durationMs: 2000, fabric })

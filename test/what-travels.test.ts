@@ -9,6 +9,7 @@ import type { Cluster, RfaasError } from 'rfaas'
 
 import { VALUE_DEPTH_MAX } from '../packages/rfaas/src/protocol/limits.ts'
 import { NASTY } from '../packages/rfaas/src/test-thrown.ts'
+import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
 import { Scene } from './harness/scene.ts'
 import type * as Functions from './harness/what-travels.ts'
@@ -32,7 +33,7 @@ describe('what travels', () => {
       (thrown: RfaasError) => thrown,
     )
 
-  for (const fabric of ['local', 'tcp'] as const) {
+  for (const fabric of FABRICS) {
     test(`over ${fabric}: whatever is thrown, the worker and the calls beside it live on`, async () => {
       await using workers = await cluster.lease<typeof Functions>({ functions: MODULE, fabric, slots: 3 })
       const before = await workers.call.whoAmI()

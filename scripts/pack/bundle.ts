@@ -10,6 +10,7 @@ const GROUPS: Readonly<Record<string, readonly Readonly<Record<string, string>>[
   '@rfaas/fabric': [
     { index: 'index', compliance: 'compliance' },
     { 'verbs/connect-thread': 'verbs/connect-thread' },
+    { 'threads/guard-thread': 'threads/guard-thread' },
     Object.fromEntries(
       ['peer', 'thread', 'race-thread', 'view-program', 'scarce-program'].map((name) => [
         `compliance/${name}`,
@@ -26,6 +27,7 @@ const GROUPS: Readonly<Record<string, readonly Readonly<Record<string, string>>[
     },
     {
       'executor/main': 'executor/main',
+      'executor/thread': 'executor/thread',
       'executor/worker': 'executor/worker',
       'executor/rehearsal-functions': 'executor/rehearsal-functions',
     },

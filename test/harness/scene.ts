@@ -12,6 +12,7 @@ import {
 } from 'rfaas'
 
 import { Service } from '../cli-process.ts'
+import { FABRICS } from './fabrics.ts'
 import { processesOf, type MarkedProcess } from '../marked-processes.ts'
 import { ClientProcess } from './client-process.ts'
 import { leftSince, lookForTraces, type Traces } from './traces.ts'
@@ -58,6 +59,7 @@ export class Scene implements AsyncDisposable {
         memoryMib: MEMORY_MIB,
         cacheDir: join(this.folder, 'bundles'),
         pool: 0,
+        ...(FABRICS.includes('threads') ? { fabrics: FABRICS } : {}),
         ...options.node,
       }),
     )

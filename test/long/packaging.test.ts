@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
+  cpSync,
   existsSync,
   globSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -71,9 +73,19 @@ const COMMANDS = ['node', 'npm', 'npx', 'sh']
 let folder = ''
 let user = ''
 let bin = ''
+/** Those of rfaas, of @rfaas/fabric, and of this platform's addons. */
+let tarballs: string[] = []
 
-function run(command: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(command, args, { cwd: user, env: { ...shellEnvironment(), PATH: bin }, encoding: 'utf8' })
+interface Ran {
+  status: number | null
+  stdout: string
+  stderr: string
+}
+
+const run = (command: string, ...args: string[]): Ran => runIn(user, command, ...args)
+
+function runIn(cwd: string, command: string, ...args: string[]): Ran {
+  return spawnSync(command, args, { cwd, env: { ...shellEnvironment(), PATH: bin }, encoding: 'utf8' })
 }
 
 /** Makes a folder with the commands of a user who has no compiler. */
@@ -108,7 +120,7 @@ describe('the published packages', { timeout: 280_000 }, () => {
     writeFileSync(join(user, 'tsconfig.json'), JSON.stringify(TSCONFIG))
     bin = join(folder, 'bin')
     linkCommands()
-    const tarballs = await packedInto(folder)
+    tarballs = await packedInto(folder)
     assert.notEqual(run('sh', '-c', 'command -v cc || command -v gcc || command -v make').status, 0)
     assertRuns('npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', '@types/node@24', ...tarballs)
   })
@@ -152,12 +164,27 @@ describe('the published packages', { timeout: 280_000 }, () => {
     assert.deepEqual([os, cpu, libc, platform['version']], [['linux'], [process.arch], ['glibc'], version])
   })
 
-  it('say what to do where the addons are not installed, and build them with one command, once', () => {
+  it('run the same program over threads where npm left the addons out, and say so once', () => {
+    const lean = join(folder, 'lean')
+    mkdirSync(lean)
+    writeFileSync(join(lean, 'package.json'), '{ "type": "module" }')
+    for (const name of ['functions.ts', 'program.ts']) cpSync(join(user, name), join(lean, name))
+    const args = ['--no-audit', '--no-fund', '--loglevel=error', '--omit=optional']
+    assert.equal(runIn(lean, 'npm', 'install', ...args, ...tarballs.slice(0, 2)).status, 0)
+    assert.deepEqual(readdirSync(join(lean, 'node_modules/@rfaas')), ['fabric'])
+    const { status, stdout, stderr } = runIn(lean, 'node', 'program.ts')
+    assert.deepEqual([status, stdout], [0, 'sum 5\n'], stderr)
+    const reason = `@rfaas/fabric-${PLATFORM}, is not installed; .* or run \`npx rfaas-build-native\``
+    assert.match(
+      stderr,
+      new RegExp(`\\[RFAAS_THREADS\\] RfaasWarning: local\\(\\) runs functions in threads .*${reason}`),
+    )
+    assert.equal(stderr.match(/RFAAS_THREADS/g)?.length, 1)
+  })
+
+  it('build their addons with one command, once, where they are not installed', () => {
     const addons = join(user, `node_modules/@rfaas/fabric-${PLATFORM}`)
     renameSync(addons, join(folder, 'addons'))
-    const { status, stderr } = run('node', 'program.ts')
-    assert.notEqual(status, 0)
-    assert.match(stderr, new RegExp(`@rfaas/fabric-${PLATFORM}, is not installed.*npx rfaas-build-native`))
     const build = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
       spawnSync('npx', ['--no-install', 'rfaas-build-native', ...args], {
         cwd: user,
@@ -167,7 +194,8 @@ describe('the published packages', { timeout: 280_000 }, () => {
     assert.match(build().stdout, /^Built /)
     assert.match(build().stdout, /built already/)
     assert.equal(build('--wrong').status, 2)
-    assert.equal(assertRuns('node', 'program.ts'), 'sum 5\n')
+    const { stdout, stderr } = run('node', 'program.ts')
+    assert.deepEqual([stdout, stderr], ['sum 5\n', ''])
     rmSync(join(user, 'node_modules/@rfaas/fabric/native/build'), { recursive: true })
     renameSync(join(folder, 'addons'), addons)
   })

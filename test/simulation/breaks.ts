@@ -186,6 +186,7 @@ function onExecutors(change: (executor: Executor) => Partial<Executor>): Break {
       const taken = pool.take(...asked)
       const { process } = taken
       const changed: Executor = {
+        kind: process.kind,
         exited: process.exited,
         lastOutput: process.lastOutput,
         onExit: (listener) => process.onExit(listener),

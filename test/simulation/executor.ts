@@ -24,6 +24,7 @@ export interface ExecutorEvents {
 
 /** An executor that runs no code: invocations only take time; it drains, and may crash. It dies with its node. */
 export class SimulatedExecutor implements Executor {
+  readonly kind = 'process'
   readonly exited: Promise<ProcessExit>
   readonly lastOutput = ''
   readonly address: string

@@ -10,11 +10,16 @@ const PREBUILT = ['linux-x64-gnu', 'linux-x64-musl', 'linux-arm64-gnu', 'linux-a
 const require = createRequire(import.meta.url)
 const found = new Map<AddonName, string>()
 
+/** RFAAS_ADDONS=none: as on a machine without addons, to try there what happens then. */
+const areHidden = (): boolean => process.env['RFAAS_ADDONS'] === 'none'
+
 /**
  * Finds the file of an addon: first the one that was compiled here (`rfaas-build-native`, or the set-up of a checkout),
- * else that of the platform's package. Reads files only. Returns null when there is none; then the next call looks again.
+ * else that of the platform's package. Reads files only. Returns null when there is none, or when RFAAS_ADDONS hides it;
+ * then the next call looks again.
  */
 export function addonPath(name: AddonName): string | null {
+  if (areHidden()) return null
   const known = found.get(name)
   if (known !== undefined) return known
   const path = compiledPath(name) ?? prebuiltPath(name)
@@ -24,6 +29,7 @@ export function addonPath(name: AddonName): string | null {
 
 /** Why {@link addonPath} has found none, and what to do about it. */
 export function addonMissing(name: AddonName): string {
+  if (areHidden()) return 'the environment variable RFAAS_ADDONS is none'
   // A package without its C sources is not our package: its code was copied into a bundle.
   if (!existsSync(new URL('../native/host.c', import.meta.url)))
     return 'rfaas was bundled into another file; it must stay outside of your bundle (esbuild: --packages=external)'
@@ -53,14 +59,23 @@ function prebuiltPath(name: AddonName): string | null {
 const platformPackage = (platform: string): string => `@rfaas/fabric-${platform}`
 
 function platformName(): string {
-  return `${process.platform}-${process.arch}-${usesMusl() ? 'musl' : 'gnu'}`
+  const { platform, arch } = process
+  return platform === 'linux' ? `${platform}-${arch}-${usesMusl() ? 'musl' : 'gnu'}` : `${platform}-${arch}`
 }
 
 const PROGRAM_HEADERS_BYTES = 4096
 
-/** Whether this Node.js runs on musl: the beginning of its file names the loader that the kernel starts it with. */
+/**
+ * Whether this Node.js runs on musl: the beginning of its file names the loader that the kernel starts it with. Where
+ * that file may not be read (`node --permission`), it is taken for one of glibc.
+ */
 function usesMusl(): boolean {
-  const file = openSync(process.execPath, 'r')
+  let file: number
+  try {
+    file = openSync(process.execPath, 'r')
+  } catch {
+    return false
+  }
   try {
     const head = Buffer.alloc(PROGRAM_HEADERS_BYTES)
     readSync(file, head)

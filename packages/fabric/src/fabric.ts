@@ -1,5 +1,8 @@
-/** `local` shares memory on one host; `tcp` and `verbs` (RDMA) go between hosts; `memory` stays in this process. */
-export type FabricName = 'local' | 'tcp' | 'verbs' | 'memory'
+/**
+ * `local` shares memory on one host; `tcp` and `verbs` (RDMA) go between hosts; `threads` shares memory between threads
+ * of this process, without an addon; `memory` stays in one thread.
+ */
+export type FabricName = 'local' | 'tcp' | 'verbs' | 'threads' | 'memory'
 
 /** The largest immediate. It has 31 bits because shared memory uses the 32nd as a phase bit (local/layout.ts). */
 export const IMMEDIATE_MAX = 0x7fff_ffff
@@ -203,7 +206,8 @@ export interface Connection {
   /**
    * Frees all resources; the windows become empty (`byteLength` 0). Work in Node's thread pool (zlib, fs, crypto) that
    * is using a view of a window stays harmless, and so does memory that was moved out of a window
-   * (`ArrayBuffer.prototype.transfer`): both see other bytes from then on. What the peer has not received yet may be
+   * (`ArrayBuffer.prototype.transfer`): both see other bytes from then on. Over `threads`, nothing can detach a
+   * SharedArrayBuffer: views of a window keep their bytes and their memory. What the peer has not received yet may be
    * lost. Idempotent.
    */
   close(): void

@@ -32,7 +32,8 @@ export function fabricFacts(): FabricFacts {
  * Why a fabric cannot be used on this machine, in a few words; empty when it can. Loads what the fabric needs, and
  * tries more than {@link likelyFabrics}. Never throws.
  */
-export function reasonAgainst(name: FabricFact['name']): string {
+export function reasonAgainst(name: FabricFact['name'] | 'threads'): string {
+  if (name === 'threads') return ''
   if (name !== 'verbs') return reasonOf(() => hostNative())
   return reasonOf(() => {
     const probed = verbsNative().ofiProbe()
@@ -76,10 +77,11 @@ function reasonAgainstLibfabric(): string {
 }
 
 /**
- * The fabrics that this machine seems to have, best first. Reads files only: loading libfabric takes a quarter of a
- * second because its drivers look for their hardware, so callers that may not need it check here first.
+ * The fabrics that this machine seems to have, best first; `threads` alone where the addon cannot be loaded. Loads the
+ * addon, but not libfabric, which takes a quarter of a second because its drivers look for their hardware: callers that
+ * may not need it check here first.
  */
-export function likelyFabrics(): ('local' | 'verbs' | 'tcp')[] {
-  if (addonPath('rfaas_host') === null) return []
+export function likelyFabrics(): ('local' | 'verbs' | 'tcp' | 'threads')[] {
+  if (reasonAgainst('local') !== '') return ['threads']
   return reasonAgainstVerbs() === '' ? ['local', 'verbs', 'tcp'] : ['local', 'tcp']
 }

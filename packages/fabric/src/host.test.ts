@@ -24,6 +24,20 @@ describe('hostIdentity', () => {
     assert.match(other, /^[0-9a-f]{32}$/)
     assert.equal(hostIdentity(), other)
   })
+
+  it('without the addon: another in each process, the same in all of its threads', () => {
+    const say = `import { hostIdentity } from ${host}; console.log(hostIdentity())`
+    const thread = JSON.stringify(`data:text/javascript,${encodeURIComponent(say)}`)
+    const program = `import { Worker } from 'node:worker_threads'; ${say}; new Worker(new URL(${thread}))`
+    const identities = (): string[] => {
+      const env = { ...process.env, RFAAS_ADDONS: 'none' }
+      const args = ['--input-type=module', '-e', program]
+      return execFileSync(process.execPath, args, { encoding: 'utf8', env }).trim().split('\n')
+    }
+    const [mine, others] = [identities(), identities()]
+    assert.deepEqual([mine.length, new Set(mine).size], [2, 1])
+    assert.notEqual(mine[0], others[0])
+  })
 })
 
 describe('dieWithParent', () => {

@@ -1,16 +1,22 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
 
+import { reasonAgainst } from './facts.ts'
 import { hostNative } from './native.ts'
 
 const SIGKILL = 9
 
 /**
  * Equal for two processes exactly when the `local` fabric reaches from one to the other: same boot of the same kernel,
- * same network namespace (Unix sockets of the abstract namespace live in it). 32 hex digits that reveal nothing else.
+ * same network namespace (Unix sockets of the abstract namespace live in it). Without the addon there is only `threads`,
+ * which reaches no further than this process: then it names the process. 32 hex digits that reveal nothing else.
  */
 export function hostIdentity(): string {
-  return (identity ??= identify())
+  if (identity !== null) return identity
+  // Not cached: the addon may be missing for a moment only, such as when there is no file descriptor left.
+  if (!hasAddon()) return shortHash(`${hostname()} ${process.pid} ${process.ppid}`)
+  return (identity = identify())
 }
 
 /** Cached: a process stays on its kernel and in its network namespace. */
@@ -19,15 +25,30 @@ let identity: string | null = null
 function identify(): string {
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   const network = readlinkSync('/proc/self/ns/net')
-  return createHash('sha256').update(`${boot} ${network}`).digest('hex').slice(0, 32)
+  return shortHash(`${boot} ${network}`)
 }
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+}
+
+const hasAddon = (): boolean => reasonAgainst('local') === ''
+
+/** Whether `yieldProcessor` has the addon. Cached, also without it: a polling loop must not look for it at every pass. */
+let yieldsNatively: boolean | null = null
+
+/** No thread ever notifies this word. */
+const unnotified = new Int32Array(new SharedArrayBuffer(4))
+const NAP_MS = 0.01
 
 /**
  * Yields this processor to threads that wait for it; returns at once when there are none (sched_yield(2)). For polling
- * loops: the kernel may have queued the very thread whose data is awaited behind the polling one.
+ * loops: the kernel may have queued the very thread whose data is awaited behind the polling one. Without the addon it
+ * sleeps for the shortest time that the system knows.
  */
 export function yieldProcessor(): void {
-  hostNative().processorYield()
+  if ((yieldsNatively ??= hasAddon())) hostNative().processorYield()
+  else Atomics.wait(unnotified, 0, 0, NAP_MS)
 }
 
 /**

@@ -4,6 +4,9 @@ import { attachMemory, interruptMemory, MemoryFabric } from './memory/memory.ts'
 import { verbsNative, hostNative } from './native.ts'
 import { attachTcp, TcpFabric } from './tcp/tcp.ts'
 import { attachVerbs, VerbsFabric } from './verbs/verbs.ts'
+import { attachThreads, interruptThreads, type ThreadsHandle } from './threads/handle.ts'
+import { guardOfThread, watchChildren } from './threads/guard.ts'
+import { ThreadsFabric } from './threads/threads.ts'
 import type { Connection, ConnectionHandle, Fabric, FabricName } from './fabric.ts'
 
 export { isNeighbour, linkAddresses, rdmaDevices, type LinkAddress, type RdmaDevice } from './addresses.ts'
@@ -32,6 +35,8 @@ export function openFabric(name: FabricName): Fabric {
       return new TcpFabric()
     case 'verbs':
       return new VerbsFabric()
+    case 'threads':
+      return new ThreadsFabric()
     case 'memory':
       return new MemoryFabric()
   }
@@ -39,13 +44,18 @@ export function openFabric(name: FabricName): Fabric {
 
 /**
  * Loads what a fabric needs now instead of at its first use. For `verbs` this blocks the thread for a quarter of a
- * second, because libfabric's drivers look for their hardware.
+ * second, because libfabric's drivers look for their hardware. For `threads`, the end of threads that this thread starts
+ * from now on is noticed.
  *
  * @throws {FabricError} `unsupported`
  */
 export function prepareFabric(name: FabricName): void {
   if (name === 'local' || name === 'tcp') hostNative()
   if (name === 'verbs') verbsNative().ofiProbe()
+  if (name !== 'threads') return
+  watchChildren()
+  // `listen` and `connect` report a failure.
+  guardOfThread().catch(() => {})
 }
 
 /**
@@ -61,6 +71,8 @@ export function attach(handle: ConnectionHandle): Connection {
       return attachTcp(handle)
     case 'verbs':
       return attachVerbs(handle)
+    case 'threads':
+      return attachThreads(handle as ThreadsHandle)
     case 'memory':
       return attachMemory(handle)
   }
@@ -80,6 +92,9 @@ export function interrupt(handle: ConnectionHandle): void {
       return
     case 'verbs':
       verbsNative().ofiInterrupt(handle.id)
+      return
+    case 'threads':
+      interruptThreads(handle as ThreadsHandle)
       return
     case 'memory':
       interruptMemory(handle)

@@ -1,4 +1,5 @@
 import type { ConnectionHandle } from './fabric.ts'
+import { watchThreadsPeer, type ThreadsHandle } from './threads/handle.ts'
 import { checked, verbsNative, hostNative } from './native.ts'
 
 /**
@@ -17,7 +18,8 @@ const ASK_MS = 250
  * @returns a function that stops watching; call it once the connection is closed. Calling it twice is fine.
  * @throws {FabricError} `closed` when the connection is closed or, over `verbs`, attached; `system`
  */
-export function watchPeer({ fabric, id }: ConnectionHandle, onGone: () => void): () => void {
+export function watchPeer(handle: ConnectionHandle, onGone: () => void): () => void {
+  const { fabric, id } = handle
   const action = `Cannot watch the peer of connection ${id}`
   switch (fabric) {
     case 'local':
@@ -27,6 +29,8 @@ export function watchPeer({ fabric, id }: ConnectionHandle, onGone: () => void):
     case 'tcp':
       checked(hostNative().tcpEnded(id), action, 'closed')
       return askForEnd(id, onGone)
+    case 'threads':
+      return watchThreadsPeer(handle as ThreadsHandle, onGone)
     case 'memory':
       return () => {}
   }

@@ -90,7 +90,7 @@ export function testDying(harness: Harness): void {
     await using peer = await startPeer(harness, { role: 'echo', modes: ['wait'], slotBytes: 64 })
     peer.end.write(0, 16, 3)
     assert.equal(await next(peer.end, 'poll'), 3)
-    peer.process.kill('SIGKILL')
+    peer.kill()
     assert.deepEqual(await pollUntilLost(peer.end, NOTICE_MS), [])
     assertLost(peer.end)
   })

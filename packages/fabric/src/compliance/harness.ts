@@ -8,6 +8,10 @@ export interface Harness {
   readonly fabric: Fabric
   /** Whether the two ends can live in two threads or processes. */
   readonly separate: boolean
+  /** Where the other ends of the tests live. Default: in processes. A fabric of one process has them in threads. */
+  readonly peers?: 'processes' | 'threads'
+  /** Whether closing empties views of a window and gives its memory back. Default true. */
+  readonly detaches?: boolean
   /** Whether `write` knows what the peer has not polled yet, and gives false beyond `depth`. */
   readonly countsDepth: boolean
   /** The IP addresses that this process and the peer processes listen on. Default 127.0.0.1 for both. */

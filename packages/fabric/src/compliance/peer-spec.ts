@@ -2,7 +2,7 @@ import type { FabricName, Geometry } from '../fabric.ts'
 import type { Mode } from './drive.ts'
 import { PATIENCE } from './patience.ts'
 
-/** What a peer process does with its connections. */
+/** What a peer, a process or a thread, does with its connections. */
 export type PeerRole =
   /** Echoes on one connection per mode, one after the other, each until the other end is gone; then exits with 0. */
   | { role: 'echo'; modes: Mode[]; slotBytes: number }
@@ -30,6 +30,8 @@ export interface PeerSpec {
 
 export const WOKEN = 42
 export const EXITED = 43
+/** The exit code of a thread that has killed itself: what a shell says of a process that SIGKILL ended. */
+export const KILLED = 137
 
 /** Longest life of a peer, whatever happens to its parent. */
 export const LIFE_MS: number = 60_000 * PATIENCE

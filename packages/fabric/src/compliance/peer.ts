@@ -1,7 +1,7 @@
-/** The peer program: the other end of the tests that need another process. */
+/** The peer program: the other end of the tests that need another process, or another thread. */
 import { once } from 'node:events'
 import process from 'node:process'
-import { Worker } from 'node:worker_threads'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 import { FabricError } from '../errors.ts'
 import type { Connection } from '../fabric.ts'
@@ -9,17 +9,24 @@ import { dieWithParent } from '../host.ts'
 import { next } from './drive.ts'
 import { Echo } from './echo.ts'
 import { openPeer } from './open-peer.ts'
-import { EXITED, LIFE_MS, WOKEN, type PeerSpec } from './peer-spec.ts'
+import { EXITED, KILLED, LIFE_MS, WOKEN, type PeerSpec } from './peer-spec.ts'
 import { answerStress } from './stress.ts'
 import { threadProgram } from './programs.ts'
 
 const untilMs = performance.now() + LIFE_MS
 setTimeout(() => process.exit(70), LIFE_MS).unref()
-const spec = JSON.parse(process.argv[2]!) as PeerSpec
+const spec = isMainThread ? (JSON.parse(process.argv[2]!) as PeerSpec) : (workerData as PeerSpec)
 const { does } = spec
 
 function killSelf(): void {
-  process.kill(process.pid, 'SIGKILL')
+  // In a thread, process.exit ends only the thread. The connection is not closed.
+  if (isMainThread) process.kill(process.pid, 'SIGKILL')
+  else process.exit(KILLED)
+}
+
+function tell(address: string): void {
+  if (isMainThread) process.send?.({ address })
+  else parentPort!.postMessage({ address })
 }
 
 async function play(ends: Connection[]): Promise<void> {
@@ -44,7 +51,7 @@ async function play(ends: Connection[]): Promise<void> {
       }
       if (does.referenced) first.ref()
       first.arm()
-      process.disconnect()
+      if (isMainThread) process.disconnect()
       break
     case 'stress':
       await answerStress(first, does.seed, untilMs)
@@ -66,16 +73,16 @@ try {
   if (does.role === 'exit-while-blocked') {
     await exitWhileBlocked()
   } else {
-    dieWithParent()
-    const ends = await openPeer(spec, (address) => process.send?.({ address }))
+    if (isMainThread) dieWithParent()
+    const ends = await openPeer(spec, tell)
     await play(ends)
     if (does.role !== 'armed' && does.role !== 'die') {
       for (const end of ends) end.close()
-      process.disconnect?.()
+      if (isMainThread) process.disconnect?.()
     }
   }
 } catch (error) {
   // The test has closed its side; where the exit code matters, the test checks it.
   if (!(error instanceof FabricError && error.code === 'lost')) throw error
-  process.disconnect?.()
+  if (isMainThread) process.disconnect?.()
 }

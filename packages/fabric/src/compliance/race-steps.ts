@@ -59,6 +59,8 @@ export class Steps {
   readonly #line: Int32Array
   readonly #load = Atomics.load.bind(Atomics)
   readonly #store = Atomics.store.bind(Atomics)
+  readonly #wait = Atomics.wait.bind(Atomics)
+  readonly #notify = Atomics.notify.bind(Atomics)
   #racing = false
   #reached = 0
   /** Sleeps that ended only by their timeout. */
@@ -66,16 +68,32 @@ export class Steps {
 
   constructor(line: Int32Array) {
     this.#line = line
-    for (const name of ['load', 'store', 'exchange'] as const) {
+    for (const name of ['load', 'store', 'exchange', 'add', 'compareExchange'] as const) {
       const operation = Atomics[name].bind(Atomics) as (...args: unknown[]) => number
       const stepped = (words: Int32Array, ...rest: number[]): number => {
-        // Node's own memory and the line of the scheduler are SharedArrayBuffers; these are not steps.
-        if (words.buffer instanceof ArrayBuffer) this.step(MEMORY)
+        if (this.#isShared(words)) this.step(MEMORY)
         return operation(words, ...rest)
       }
       Object.assign(Atomics, { [name]: stepped })
     }
+    // Over `threads` these wake and sleep, instead of the native calls above.
+    const wait = (words: Int32Array, index: number, value: number, timeoutMs?: number): string => {
+      if (this.#isShared(words)) this.step(SLEEP)
+      const result = this.#wait(words, index, value, timeoutMs)
+      if (this.#racing && result === 'timed-out') this.timeouts++
+      return result
+    }
+    const notify = (words: Int32Array, index: number, count?: number): number => {
+      if (this.#isShared(words)) this.step(WAKE)
+      return this.#notify(words, index, count)
+    }
+    Object.assign(Atomics, { wait, notify })
     for (const addon of ['rfaas_host', 'rfaas_verbs'] as const) this.#stepThrough(addon, NATIVE[addon])
+  }
+
+  /** Whether the racers share this memory; the line of the scheduler is not theirs. */
+  #isShared(words: Int32Array): boolean {
+    return words.buffer !== this.#line.buffer
   }
 
   begin(): void {
@@ -96,7 +114,7 @@ export class Steps {
     for (;;) {
       const granted = this.#load(this.#line, GRANTED)
       if (granted >= this.#reached) return
-      Atomics.wait(this.#line, GRANTED, granted)
+      this.#wait(this.#line, GRANTED, granted)
     }
   }
 
@@ -112,7 +130,7 @@ export class Steps {
     this.#reached++
     this.#store(this.#line, NEXT, kind)
     this.#store(this.#line, REACHED, this.#reached)
-    Atomics.notify(this.#line, REACHED)
+    this.#notify(this.#line, REACHED)
   }
 
   #stepThrough(addon: AddonName, functions: Record<string, number>): void {

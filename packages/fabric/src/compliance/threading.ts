@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -11,8 +10,9 @@ import { code } from './connecting.ts'
 import { next, pattern, pollUntilLost, type Mode } from './drive.ts'
 import { fillSlot, slotPayload } from './echo.ts'
 import { listen, NOTICE_MS, SECRET, SMALL, type Harness } from './harness.ts'
+import { launchPeer } from './peer-process.ts'
 import { EXITED, type PeerSpec, type ThreadRole } from './peer-spec.ts'
-import { peerProgram, threadProgram } from './programs.ts'
+import { threadProgram } from './programs.ts'
 import { standsStill } from './standstill.ts'
 
 /** Far longer than an interrupted thread takes to sleep again, far shorter than it then sleeps. */
@@ -124,13 +124,11 @@ export function testThreading(harness: Harness): void {
       connections: 1,
       does: { role: 'exit-while-blocked' },
     }
-    const peer = fork(peerProgram, [JSON.stringify(spec)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-    const exited = once(peer, 'exit')
+    const { exited } = launchPeer(harness, spec)
     const first = attach(await listener.accept())
     await assertLost(first)
     const second = attach(await listener.accept())
-    const [exitCode] = (await exited) as [number]
-    assert.equal(exitCode, EXITED)
+    assert.equal(await exited, EXITED)
     await assertLost(second)
     first.close()
     second.close()

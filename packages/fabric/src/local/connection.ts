@@ -1,11 +1,9 @@
 import { FabricError } from '../errors.ts'
-import { MESSAGE_WORDS, type Connection, type ConnectionState, type WaitResult } from '../fabric.ts'
+import { MESSAGE_WORDS, type Connection, type ConnectionState, type FabricName, type WaitResult } from '../fabric.ts'
 import { checkSend, checkWrite, slotsOf, type Slots } from '../geometry.ts'
-import { checked, type HostNative } from '../native.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
 import { copyMessage, putMessage } from '../message.ts'
-import { Waker } from '../waker.ts'
-import { watchedDescriptor } from '../watched.ts'
+import { Waker, type Source } from '../waker.ts'
 import { orderedLoad, publish } from './ordered.ts'
 import { freeCells, immediateIn, isAsleep } from './peer-memory.ts'
 import {
@@ -13,7 +11,6 @@ import {
   BLOCKED,
   CELL_WORDS,
   CONSUMED,
-  FLAG_WORDS,
   INTERRUPTED,
   LOST,
   ON_LOOP,
@@ -22,32 +19,50 @@ import {
   type Side,
 } from './layout.ts'
 
-/** What a connection is made of after the handshake. The channel owns the descriptors. */
-export interface LocalParts {
-  native: HostNative
-  channel: number
+/** How an end sleeps and how it wakes the other. What a sleeper publishes is in the shared memory (layout.ts). */
+export interface Bell {
+  /** Wakes the peer, which sleeps. */
+  ring(): void
+  /** Takes one ring of the peer. @returns above 0 when there was one, below 0 when the peer is gone */
+  hear(): number
+  /** Blocks this thread while our SLEEP is BLOCKED; may return early. */
+  wait(timeoutMs: number): void
+  /** Calls `onWoken` on the event loop for every ring of the peer or of another thread. @throws {FabricError} `system` */
+  watch(onWoken: () => void): Source
+  /** Tells the peer that this end is gone, and frees the memory where it can be freed. */
+  close(): void
+}
+
+/** What a connection is made of after the handshake. */
+export interface RingParts {
+  fabric: FabricName
+  bell: Bell
   side: Side
   layout: Layout
   depth: number
   slotBytes: number
-  flags: ArrayBuffer
-  control: ArrayBuffer
-  outbound: ArrayBuffer
-  inbound: ArrayBuffer
+  /** LOST and INTERRUPTED. */
+  flags: Int32Array
+  control: ArrayBufferLike
+  outbound: ArrayBufferLike
+  inbound: ArrayBufferLike
 }
 
-/** Shared memory between two processes of one host. Nothing is copied: the peer's `inbound` is our `outbound`. */
-export class LocalConnection implements Connection {
-  readonly fabric = 'local'
-  readonly outbound: ArrayBuffer
-  readonly inbound: ArrayBuffer
+const EMPTY = new SharedArrayBuffer(0)
+
+/**
+ * One end of a connection over memory that both ends share: of two processes (`local`) or of two threads (`threads`).
+ * Nothing is copied: the peer's `inbound` is our `outbound`.
+ */
+export class RingConnection implements Connection {
+  readonly fabric: FabricName
+  outbound: ArrayBufferLike
+  inbound: ArrayBufferLike
   readonly received: Int32Array = new Int32Array(MESSAGE_WORDS)
   wakes = 0
   onReady: (() => void) | null = null
 
-  readonly #native: HostNative
-  readonly #channel: number
-  readonly #control: ArrayBuffer
+  readonly #bell: Bell
   readonly #words: Int32Array
   /** LOST and INTERRUPTED, which other threads of this process set. */
   readonly #flags: Int32Array
@@ -65,16 +80,15 @@ export class LocalConnection implements Connection {
   #closed = false
   readonly #waker = new Waker()
 
-  constructor(parts: LocalParts) {
+  constructor(parts: RingParts) {
     const { layout, side } = parts
     const peer = side === 0 ? 1 : 0
+    this.fabric = parts.fabric
     this.outbound = parts.outbound
     this.inbound = parts.inbound
-    this.#native = parts.native
-    this.#channel = parts.channel
-    this.#control = parts.control
+    this.#bell = parts.bell
     this.#words = new Int32Array(parts.control)
-    this.#flags = new Int32Array(parts.flags, 0, FLAG_WORDS)
+    this.#flags = parts.flags
     this.#own = layout.lineWord[side]
     this.#peer = layout.lineWord[peer]
     this.#writeRing = layout.ringWord[side]
@@ -151,7 +165,7 @@ export class LocalConnection implements Connection {
       let result = this.#glance()
       if (result === 'timeout' && leftMs > 0) {
         // May return early: spuriously (futex(2)), or for an immediate that we have polled meanwhile.
-        this.#native.channelWait(this.#channel, Math.min(leftMs, SLEEP_MS_MAX))
+        this.#bell.wait(Math.min(leftMs, SLEEP_MS_MAX))
         result = this.#glance()
       }
       Atomics.store(words, sleep, AWAKE)
@@ -165,8 +179,7 @@ export class LocalConnection implements Connection {
     // Watch before the check below, because an interrupt wakes only a connection that is watched. A lost one is not
     // watched: its ended socket would be readable for ever.
     if (!this.#waker.isWatching && orderedLoad(this.#flags, LOST) === 0) {
-      const watch = this.#native.channelWatch(this.#channel, () => this.#woken())
-      this.#waker.watch(watchedDescriptor(this.#native, checked(watch, 'Cannot watch a connection')))
+      this.#waker.watch(this.#bell.watch(() => this.#woken()))
     }
     Atomics.store(this.#words, this.#own + SLEEP, ON_LOOP)
     if (this.#glance() === 'timeout') {
@@ -198,10 +211,9 @@ export class LocalConnection implements Connection {
     this.#closed = true
     this.#waker.disarm()
     this.#waker.stop()
-    this.#native.channelClose(this.#channel)
-    for (const buffer of [this.outbound, this.inbound, this.#control, this.#flags.buffer as ArrayBuffer]) {
-      this.#native.memoryDetach(buffer)
-    }
+    this.#bell.close()
+    // Where windows cannot be detached, at least this connection no longer shows them.
+    if (this.outbound.byteLength > 0) this.outbound = this.inbound = EMPTY
   }
 
   /** Puts the immediate into the cell, which must be free, and wakes a peer that sleeps. */
@@ -212,7 +224,7 @@ export class LocalConnection implements Connection {
     this.#written = (this.#written + 1) | 0
     if (isAsleep(words, this.#peer)) {
       this.wakes++
-      this.#native.channelRing(this.#channel)
+      this.#bell.ring()
     }
   }
 
@@ -248,7 +260,7 @@ export class LocalConnection implements Connection {
 
   /** The ring may be stale, for something polled since, or come from a peer that rings for no reason. */
   #woken(): void {
-    const heard = this.#native.channelHear(this.#channel)
+    const heard = this.#bell.hear()
     // An ended socket, or rings while we are not armed, would only spin the event loop.
     if (heard < 0 || (heard > 0 && !this.#waker.isArmed)) this.#waker.stop()
     if (this.#waker.isArmed && !this.arm()) this.onReady?.()

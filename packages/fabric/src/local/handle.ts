@@ -2,8 +2,9 @@ import { FabricError } from '../errors.ts'
 import type { ConnectionHandle, Geometry } from '../fabric.ts'
 import { shapeOf } from '../geometry.ts'
 import { checked, hostNative } from '../native.ts'
-import { LocalConnection } from './connection.ts'
-import { layoutOf, type Side } from './layout.ts'
+import { LocalBell } from './bell.ts'
+import { RingConnection } from './connection.ts'
+import { FLAG_WORDS, layoutOf, type Side } from './layout.ts'
 
 /** The descriptors that a handshake yields. `openLocal` takes ownership of them. */
 export interface LocalDescriptors {
@@ -31,7 +32,7 @@ export function abandonLocal(handle: LocalHandle): void {
 }
 
 /** Maps the segment into the calling thread. @throws {FabricError} `closed`, `system` */
-export function attachLocal(handle: LocalHandle): LocalConnection {
+export function attachLocal(handle: LocalHandle): RingConnection {
   const native = hostNative()
   const { id, side } = handle
   const layout = layoutOf(handle, side)
@@ -49,14 +50,14 @@ export function attachLocal(handle: LocalHandle): LocalConnection {
     native.channelClose(id)
     throw new FabricError('system', `Cannot map ${layout.totalBytes} bytes of shared memory: the mapping was refused`)
   }
-  return new LocalConnection({
-    native,
-    channel: id,
+  return new RingConnection({
+    fabric: 'local',
+    bell: new LocalBell(native, id, [outbound, inbound, control, flags]),
     side,
     layout,
     depth: handle.depth,
     slotBytes: handle.slotBytes ?? 0,
-    flags,
+    flags: new Int32Array(flags, 0, FLAG_WORDS),
     control,
     outbound,
     inbound,

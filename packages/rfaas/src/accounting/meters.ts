@@ -19,7 +19,7 @@ export class Meters {
   readonly #cells: Float64Array
 
   /** @param page the whole meter page, one line of METER_BYTES per worker */
-  constructor(page: ArrayBuffer, workerIndex: number) {
+  constructor(page: ArrayBufferLike, workerIndex: number) {
     assert(page.byteLength >= (workerIndex + 1) * METER_BYTES, 'the meter page has no line for this worker')
     this.#cells = new Float64Array(page, workerIndex * METER_BYTES, 3)
   }

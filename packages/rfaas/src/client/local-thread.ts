@@ -3,6 +3,8 @@ import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 
+import { likelyFabrics } from '@rfaas/fabric'
+
 import { toRfaasError } from '../errors.ts'
 import { startNode } from '../executor-manager/node.ts'
 import { startResourceManager } from '../resource-manager/manager.ts'
@@ -46,7 +48,8 @@ try {
   const manager = await startResourceManager({ port: 0, clock })
   stack.defer(() => manager.close())
   // The node is closed first, because it reports the end of its leases to the manager.
-  stack.use(await startNode({ ...(workerData as LocalOptions), managerUrl: manager.url, clock }))
+  const fabrics = likelyFabrics().includes('threads') ? { fabrics: ['threads'] as const } : {}
+  stack.use(await startNode({ ...(workerData as LocalOptions), ...fabrics, managerUrl: manager.url, clock }))
   say({ kind: 'up', url: manager.url })
   await toldToClose.promise
   await stack.disposeAsync()
@@ -55,4 +58,5 @@ try {
   const { code, sentence } = toRfaasError(error)
   say({ kind: 'failed', code, sentence })
 }
-parentPort!.close()
+// Deno's has no close; there the caller ends the thread.
+parentPort!.close?.()

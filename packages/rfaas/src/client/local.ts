@@ -2,6 +2,8 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 
+import { reasonAgainst } from '@rfaas/fabric'
+
 import { RfaasError, toRfaasError } from '../errors.ts'
 import { LOCAL_HALT_MS_MAX } from './limits.ts'
 import { bundledAdvice } from './bundle/bundled-advice.ts'
@@ -35,13 +37,23 @@ export interface LocalOptions {
  * process, on loopback. Both keep running while the caller's thread computes. Executors are processes of their own and
  * end with this one, however it ends. While the whole process is stopped, its leases do not expire.
  *
+ * Where the addon cannot be loaded (no Linux, `node --permission`), executors are threads of this process, reached over
+ * the fabric `threads`; a warning with the code `RFAAS_THREADS` says so once. What differs then: docs/runtimes.md.
+ *
  * @throws {RfaasError} `invalid_argument`, `unsupported`
  */
 export async function local(options: LocalOptions = {}): Promise<Cluster> {
+  if (typeof AsyncDisposableStack === 'undefined') {
+    const sentence = `Cannot start a local cluster: rfaas needs Node.js 24 or newer, this is ${process.version}`
+    throw new RfaasError('unsupported', sentence)
+  }
   const place = callerOf(local)
   const thread = new LocalThread(options)
+  // Loads the addon, while the thread starts.
+  const reason = reasonAgainst('local')
   try {
     const url = await thread.up
+    if (reason !== '') warnOfThreads(reason)
     return await connectWith(
       url,
       {},
@@ -56,6 +68,16 @@ export async function local(options: LocalOptions = {}): Promise<Cluster> {
     await thread.close().catch(() => {})
     throw error
   }
+}
+
+let isWarned = false
+
+/** Says once that executors are threads of this process, and why. */
+function warnOfThreads(reason: string): void {
+  if (isWarned) return
+  isWarned = true
+  const meaning = 'local() runs functions in threads of this process, without memory limits and without isolation'
+  process.emitWarning(`${meaning}: ${reason}`, { type: 'RfaasWarning', code: 'RFAAS_THREADS' })
 }
 
 /** The thread with manager and node. Like a server, it keeps the process alive until it is closed. */

@@ -32,7 +32,7 @@ export type Maps<M> = {
 /** A module whose types are not known. */
 export type AnyModule = Record<string, AnyFunction>
 
-export type FabricChoice = 'local' | 'verbs' | 'tcp'
+export type FabricChoice = 'local' | 'verbs' | 'tcp' | 'threads'
 
 export interface LeaseOptions {
   /**

@@ -319,7 +319,8 @@ export class Allocation {
     if (this.#retrieval !== null && code === 0) {
       return { reason: 'retrieved', message: this.#retrieval.message }
     }
-    const message = `The executor of lease ${leaseId} crashed: the process ${how}${this.#executor?.lastOutput ?? ''}`
+    const { kind, lastOutput } = this.#executor!
+    const message = `The executor of lease ${leaseId} crashed: the ${kind} ${how}${lastOutput}`
     return { reason: 'executor_crashed', message }
   }
 

@@ -17,9 +17,10 @@ import { encodeMessage, MessageReader } from '../executor/pipe.ts'
 import { shortageAdvice } from '../shortage.ts'
 import { toBackground, toForeground } from './background.ts'
 import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from './limits.ts'
+import { executorEnvironment } from './executor-environment.ts'
 import { readMessage } from './executor-message.ts'
 import type { Executor } from './executors.ts'
-import { continueMarked, endMarked, EXECUTOR_MARK, stopMarked } from './marked-processes.ts'
+import { continueMarked, endMarked, stopMarked } from './marked-processes.ts'
 import { OutputRing } from './output-ring.ts'
 
 /**
@@ -54,6 +55,7 @@ export interface ProcessExit {
  * `park` and to `start` again. It answers each message once; anything else on the pipe was written by a function.
  */
 export class ExecutorProcess implements Executor {
+  readonly kind = 'process'
   /** Absent when the process could not be started. */
   readonly pid: number | undefined
   /** Settles when the process is gone and its output is read completely. Never rejects. */
@@ -155,7 +157,7 @@ export class ExecutorProcess implements Executor {
    */
   async prepared(timeoutMs: number): Promise<void> {
     const failed = await this.#within(timeoutMs, this.#preparation.promise)
-    if (failed !== null) throw startFailed(failed.code, failed.reason + frames(failed.stack))
+    if (failed !== null) throw startRefused(failed)
   }
 
   /**
@@ -165,7 +167,7 @@ export class ExecutorProcess implements Executor {
    */
   async ready(timeoutMs: number): Promise<ReadyMessage> {
     const answer = await this.#within(timeoutMs, this.#answer.promise)
-    if (answer.kind === 'failed') throw startFailed(answer.code, answer.reason + frames(answer.stack))
+    if (answer.kind === 'failed') throw startRefused(answer)
     return answer
   }
 
@@ -349,18 +351,13 @@ export class ExecutorProcess implements Executor {
   }
 }
 
-function startFailed(code: ErrorCode, reason: string): RfaasError {
-  return new RfaasError(code, `Cannot start executor: ${reason}`)
+/** The error for an executor that says that it cannot start. */
+export function startRefused({ code, reason, stack }: FailedMessage): RfaasError {
+  return startFailed(code, reason + frames(stack))
 }
 
-/**
- * The environment of an executor. Tenants' functions run there, so only listed variables of this process are passed on.
- */
-function executorEnvironment(own: NodeJS.ProcessEnv, mark: string): NodeJS.ProcessEnv {
-  const passed = /^(PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|NODE_V8_COVERAGE|NODE_COMPILE_CACHE|FI_\w+)$/
-  // A node may itself run in an executor: then both marks apply, so that ending the outer executor also ends this one.
-  const marks = [own[EXECUTOR_MARK], mark].filter(Boolean).join()
-  return { ...Object.fromEntries(Object.entries(own).filter(([name]) => passed.test(name))), [EXECUTOR_MARK]: marks }
+export function startFailed(code: ErrorCode, reason: string): RfaasError {
+  return new RfaasError(code, `Cannot start executor: ${reason}`)
 }
 
 /** The lines of a stack that name source positions; the sentence before them is already in the reason. */

@@ -3,8 +3,10 @@ import type { ReadyMessage } from '../executor/messages.ts'
 import type { ProcessExit, StartOrder } from './executor-process.ts'
 import type { ExecutorShape } from './pool-plan.ts'
 
-/** What an allocation does with its executor; an ExecutorProcess is one. */
+/** What an allocation does with its executor. */
 export interface Executor {
+  /** What it is; names it in a sentence. */
+  readonly kind: 'process' | 'thread'
   /** Settles when neither the executor nor anything it started runs any more. Never rejects. */
   readonly exited: Promise<ProcessExit>
   /** The last lines of its output, for a message; empty when there was none. */

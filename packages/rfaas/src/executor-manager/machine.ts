@@ -105,12 +105,17 @@ function usableFabrics(asked: readonly WorkerFabric[] | undefined, address: stri
     throw new RfaasError('unsupported', `Cannot offer fabric verbs: ${reason}`)
   }
   if (asked) return checkFabrics([...new Set(asked)])
-  // likelyFabrics only looks at files: a node that never uses verbs need not load libfabric at its start.
-  const likely = likelyFabrics().filter((name) => name !== 'verbs' || !isLoopback(address))
+  // Without loading libfabric, which a node that never uses verbs does not need. `threads` must be asked for, because
+  // only this process reaches such a node.
+  const likely = likelyFabrics().filter((name) => name !== 'threads' && (name !== 'verbs' || !isLoopback(address)))
   return likely.length > 0 ? likely : checkFabrics(['local'])
 }
 
 function checkFabrics(asked: WorkerFabric[]): WorkerFabric[] {
+  if (asked.includes('threads') && asked.length > 1) {
+    const reason = `threads needs executors that are threads of this process, ${asked.find((each) => each !== 'threads')} processes`
+    throw new RfaasError('invalid_argument', `Cannot start node with fabrics ${asked.join(', ')}: ${reason}`)
+  }
   if (asked.length === 0) {
     throw new RfaasError('invalid_argument', 'Cannot start node without a fabric: none was asked for')
   }

@@ -3,16 +3,21 @@ import type { SharedMemory } from '@rfaas/fabric'
 import { METER_BYTES, Meters } from '../accounting/meters.ts'
 import type { MeterReading } from '../accounting/meters.ts'
 
+/** Memory between processes, or, without a descriptor, between threads. */
+export interface PageMemory extends Pick<SharedMemory, 'fd' | 'close'> {
+  readonly buffer: ArrayBufferLike
+}
+
 /**
  * The meters of all workers of one executor, in memory that the node owns: they outlive the executor, however it ends.
  */
 export class MeterPage {
-  readonly #memory: SharedMemory
+  readonly #memory: PageMemory
   readonly #last: MeterReading[] = []
   readonly #meters: Meters[] = []
   #closed = false
 
-  constructor(workerCount: number, memory: SharedMemory = createSharedMemory(workerCount * METER_BYTES)) {
+  constructor(workerCount: number, memory: PageMemory = createSharedMemory(workerCount * METER_BYTES)) {
     this.#memory = memory
     for (let worker = 0; worker < workerCount; worker++) {
       this.#meters.push(new Meters(this.#memory.buffer, worker))

@@ -5,11 +5,12 @@ import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { publish } from './events.ts'
 import { ExecutorPool } from './executor-pool.ts'
+import { ExecutorThreads } from './executor-thread.ts'
 import { executorProgram } from './executor-program.ts'
 import type { PoolState } from './executors.ts'
 import { defaultCacheDir } from './default-cache.ts'
 import { describeMachine } from './machine.ts'
-import type { WorkerFabric } from './machine.ts'
+import type { Machine, WorkerFabric } from './machine.ts'
 import { IdleCores } from './idle-cores.ts'
 import { importPublicKey } from '../lease/ed25519.ts'
 import { POOL_IDLE_CORES_MIN } from './limits.ts'
@@ -40,7 +41,8 @@ export interface NodeOptions {
   labels?: Readonly<Record<string, string>>
   /**
    * Fabrics over which workers can be reached. Default: `local`, `tcp` and `verbs`, as far as the machine has them; no
-   * `verbs` when `host` is a loopback address.
+   * `verbs` when `host` is a loopback address. `threads` only alone: executors are then threads of this process, and
+   * only this process reaches them.
    */
   fabrics?: readonly WorkerFabric[]
   /** Folder for bundles of functions; several nodes of one user may share it. Default: a folder in the user's cache,
@@ -86,27 +88,16 @@ export interface Node extends AsyncDisposable {
  * @throws {RfaasError} `invalid_argument`, `unsupported`, `manager_unreachable`
  */
 export async function startNode(options: NodeOptions): Promise<Node> {
-  const executorPath = options.executorPath ?? (await executorProgram())
   const clock = options.clock ?? systemClock
   const machine = await describeMachine(options)
-  const { nodeId, address, cores, memoryMib, resources, labels, offers, poolSize } = machine
+  const { nodeId, address, cores, memoryMib, resources, labels, offers } = machine
   await using undo = new AsyncDisposableStack()
   const manager = managerClient(options.managerUrl)
   undo.defer(() => manager.close())
   const bundles = await BundleCache.open({ folder: options.cacheDir ?? (await defaultCacheDir()), clock })
   undo.defer(() => bundles.close())
 
-  const idleCores = new IdleCores()
-  const pool = new ExecutorPool({
-    size: poolSize,
-    firstShape: { workers: 1, heapMib: LEASE_MEMORY_MIB_DEFAULT },
-    clock,
-    executorPath,
-    fabrics: offers.map(({ fabric, address }) => ({ fabric, listenAddress: address })),
-    hasIdleCore: () => idleCores.sinceLastLook() >= POOL_IDLE_CORES_MIN,
-    onChange: (state) => publish({ kind: 'pool-changed', nodeId, ...state }),
-    onFailure: (error) => publish({ kind: 'pool-failure', nodeId, error }),
-  })
+  const pool = await openExecutors(options, machine, clock)
   undo.defer(() => pool.close())
   const randomness = systemRandomness
   const wired = wireNode({ manager, machine, clock, randomness, importPublicKey, bundles, pool })
@@ -138,4 +129,25 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   }
+}
+
+/** Threads where nothing else is offered, else processes. */
+async function openExecutors(
+  options: NodeOptions,
+  { nodeId, offers, poolSize }: Machine,
+  clock: Clock,
+): Promise<ExecutorPool | ExecutorThreads> {
+  if (offers.some(({ fabric }) => fabric === 'threads')) return new ExecutorThreads()
+  const executorPath = options.executorPath ?? (await executorProgram())
+  const idleCores = new IdleCores()
+  return new ExecutorPool({
+    size: poolSize,
+    firstShape: { workers: 1, heapMib: LEASE_MEMORY_MIB_DEFAULT },
+    clock,
+    executorPath,
+    fabrics: offers.map(({ fabric, address }) => ({ fabric, listenAddress: address })),
+    hasIdleCore: () => idleCores.sinceLastLook() >= POOL_IDLE_CORES_MIN,
+    onChange: (state) => publish({ kind: 'pool-changed', nodeId, ...state }),
+    onFailure: (error) => publish({ kind: 'pool-failure', nodeId, error }),
+  })
 }

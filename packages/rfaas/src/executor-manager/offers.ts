@@ -2,14 +2,14 @@ import { hostIdentity, linkAddresses, rdmaDevices } from '@rfaas/fabric'
 import type { LinkAddress, RdmaDevice } from '@rfaas/fabric'
 import { FABRICS_MAX } from '../lease/limits.ts'
 
-export type WorkerFabric = 'local' | 'tcp' | 'verbs'
+export type WorkerFabric = 'local' | 'tcp' | 'verbs' | 'threads'
 
 /** One way in which workers can be reached. */
 export interface Offer {
   readonly fabric: WorkerFabric
-  /** Identifies the host for `local`; else empty. */
+  /** Identifies the host for `local`, the process for `threads`; else empty. */
   readonly hostId: string
-  /** IP address that workers listen on; empty for `local`. */
+  /** IP address that workers listen on; empty for `local` and `threads`. */
   readonly address: string
 }
 
@@ -37,7 +37,7 @@ export function offersOf(
   const usable = devices.filter(({ reason }) => reason === '')
   return fabrics
     .flatMap((fabric): Offer[] => {
-      if (fabric === 'local') return [{ fabric, hostId: hostIdentity(), address: '' }]
+      if (fabric === 'local' || fabric === 'threads') return [{ fabric, hostId: hostIdentity(), address: '' }]
       const at = (each: string): Offer => ({ fabric, hostId: '', address: each })
       if (isLoopback(address)) return [at(address)]
       if (fabric === 'verbs') return ownFirst(usable.map((device) => device.address)).map(at)

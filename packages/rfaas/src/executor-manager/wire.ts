@@ -67,7 +67,7 @@ export function allocationRequest(
 }
 
 function isWorkerFabric(fabric: string): fabric is AllocationRequest['fabric'] {
-  return fabric === 'local' || fabric === 'tcp' || fabric === 'verbs'
+  return fabric === 'local' || fabric === 'tcp' || fabric === 'verbs' || fabric === 'threads'
 }
 
 export function startedToProto(started: StartedExecutor): AllocateResponse {

@@ -29,9 +29,8 @@ export interface StartMessage {
   kind: 'start'
   /** Absolute path of the bundle, one ECMAScript module. */
   bundlePath: string
-  /** 'local', 'tcp' or 'verbs'. */
-  fabric: 'local' | 'tcp' | 'verbs'
-  /** IP address to listen on; empty for `local`. */
+  fabric: 'local' | 'tcp' | 'verbs' | 'threads'
+  /** IP address to listen on; empty for `local` and `threads`. */
   listenAddress: string
   /** One secret of 32 bytes per worker; their number is the number of workers. */
   secrets: Uint8Array[]

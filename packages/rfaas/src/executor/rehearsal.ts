@@ -37,6 +37,7 @@ export async function rehearse(
       environment: {},
       isRehearsal: true,
       serves,
+      meterPage: null,
       ...{ workerIndex: 0, workers: 1, slots, payloadBytesMax, hotTimeoutMs: 0 },
     })
     const [connection, handle] = await Promise.all([

@@ -8,6 +8,15 @@ import type { PrepareMessage, ReadyMessage, StartMessage } from './messages.ts'
 import { rehearse } from './rehearsal.ts'
 import { WorkerThread } from './worker-thread.ts'
 
+/** What differs between an executor that is a process and one that is a thread. */
+export interface ExecutorHome {
+  /** As in LoadMessage. */
+  readonly meterPage: SharedArrayBuffer | null
+  startWorker(): WorkerThread
+}
+
+const PROCESS: ExecutorHome = { meterPage: null, startWorker: () => new WorkerThread() }
+
 /** Why an executor ends: it was told to drain, or no worker has a client any more. */
 export type ExecutorEnd = 'stopped' | 'clients_gone'
 
@@ -18,6 +27,7 @@ export type ExecutorEnd = 'stopped' | 'clients_gone'
 export class Supervisor {
   readonly #ended = Promise.withResolvers<ExecutorEnd>()
   readonly #clients: ClientWatch
+  readonly #home: ExecutorHome
   /** Workers that were started before there is a lease, or parked after one. */
   #prepared: WorkerThread[]
   /** The workers of the lease, in the order of its secrets. */
@@ -37,7 +47,8 @@ export class Supervisor {
    * @param first a worker that is starting
    * @param onOrphaned called when the clients of all workers are gone but a worker does not end, because it computes
    */
-  constructor(first: WorkerThread, onOrphaned: () => void) {
+  constructor(first: WorkerThread, onOrphaned: () => void, home: ExecutorHome = PROCESS) {
+    this.#home = home
     this.#prepared = [this.#watched(first)]
     this.#clients = new ClientWatch(onOrphaned)
     // Not an unhandled rejection while nothing awaits it yet.
@@ -51,7 +62,7 @@ export class Supervisor {
    * @throws {RfaasError} `executor_start_failed`
    */
   async prepare({ workers, fabrics }: PrepareMessage, isAwaited: () => boolean): Promise<void> {
-    while (this.#prepared.length < workers) this.#prepared.push(this.#watched(new WorkerThread()))
+    while (this.#prepared.length < workers) this.#prepared.push(this.#watched(this.#home.startWorker()))
     await Promise.all(this.#prepared.map((worker) => worker.prepared))
     for (const [index, { fabric, listenAddress }] of fabrics.entries()) {
       // Lets the event loop read messages that arrived meanwhile.
@@ -77,7 +88,7 @@ export class Supervisor {
     const workers = message.secrets.length
     // Terminate workers that are not needed: their memory would be on this lease's account.
     for (const spare of prepared.splice(workers)) void spare.terminate()
-    this.#workers = message.secrets.map((_, index) => prepared[index] ?? this.#watched(new WorkerThread()))
+    this.#workers = message.secrets.map((_, index) => prepared[index] ?? this.#watched(this.#home.startWorker()))
     const starting = message.secrets.map(async (secret, workerIndex) => {
       // Start the load first: the worker loads the functions while this thread loads the fabric.
       const worker = this.#workers[workerIndex]!
@@ -88,12 +99,15 @@ export class Supervisor {
         serves: true,
         environment,
         bundlePath,
+        meterPage: this.#home.meterPage,
         workerIndex,
         workers,
         slots,
         payloadBytesMax,
         hotTimeoutMs,
       })
+      // It may fail before the listener is there; then it is awaited below, and is no unhandled rejection here.
+      loading.catch(() => {})
       const listener = await openFabric(message.fabric).listen({
         secret,
         ...geometryOf(layout),

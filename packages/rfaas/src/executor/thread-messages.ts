@@ -18,6 +18,8 @@ export interface LoadMessage {
   /** Variables to set before the bundle is loaded: each thread has an environment of its own. */
   environment: Readonly<Record<string, string>>
   bundlePath: string
+  /** The meters, where the executor is a thread of its node's process; null: they are descriptor METER_PAGE_FD. */
+  meterPage: SharedArrayBuffer | null
   workerIndex: number
   workers: number
   slots: number

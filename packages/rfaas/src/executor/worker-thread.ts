@@ -24,10 +24,11 @@ export class WorkerThread {
   #isOver = false
   #hasExited = false
 
-  /** Its heap has the size that the process's flag --max-old-space-size says. */
-  constructor() {
+  /** @param heapMib default: what the process's flag --max-old-space-size says */
+  constructor(heapMib?: number) {
     threadStarts()
-    this.#worker = new Worker(WORKER_FILE)
+    const resourceLimits = heapMib === undefined ? {} : { maxOldGenerationSizeMb: heapMib }
+    this.#worker = new Worker(WORKER_FILE, { resourceLimits })
     this.#worker.on('message', (message: FromWorker) => this.#hear(message))
     // The functions' module threw outside of any invocation, or the heap is full: the thread can no longer be trusted.
     this.#worker.on('error', (error) => this.#failed.reject(error))

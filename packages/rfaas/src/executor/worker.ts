@@ -27,7 +27,8 @@ try {
   say({ kind: 'prepared' })
   for (;;) {
     const message = await told
-    const { isRehearsal, serves, bundlePath, workerIndex, workers, slots, payloadBytesMax, hotTimeoutMs } = message
+    const { isRehearsal, serves, meterPage, bundlePath, workerIndex, workers, slots, payloadBytesMax, hotTimeoutMs } =
+      message
     Object.assign(process.env, message.environment)
 
     const startMs = performance.now()
@@ -42,7 +43,7 @@ try {
     // Without this a sleeping thread with nothing else to wait for would end.
     connection.ref()
     const pageBytes = workers * METER_BYTES
-    const page = isRehearsal ? new ArrayBuffer(pageBytes) : mapSharedMemory(METER_PAGE_FD, pageBytes)
+    const page = isRehearsal ? new ArrayBuffer(pageBytes) : (meterPage ?? mapSharedMemory(METER_PAGE_FD, pageBytes))
     const server = new InvocationServer(connection, slotLayout(slots, payloadBytesMax), functions)
 
     const loop = new WorkerLoop(connection, server, new Meters(page, workerIndex), hotTimeoutMs)

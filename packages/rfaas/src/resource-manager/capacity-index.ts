@@ -2,7 +2,7 @@ import type { Labels } from '../lease/labels.ts'
 import { amountOf } from '../lease/resources.ts'
 import type { Resources } from '../lease/resources.ts'
 import { CapacityTree } from './capacity-tree.ts'
-import { canServe } from './fit.ts'
+import { canServe, isOfHost } from './fit.ts'
 import type { Capacity, Demand } from './fit.ts'
 import { denialOf, isBetter } from './placement.ts'
 import type { Placement } from './placement.ts'
@@ -95,7 +95,7 @@ export class CapacityIndex {
   #groupsOf(node: Capacity): Group[] {
     const groups: Group[] = []
     for (const fabric of new Set(node.fabrics.map(({ fabric }) => fabric))) {
-      if (fabric === 'local') continue
+      if (isOfHost(fabric)) continue
       this.#fabrics.add(fabric)
       groups.push(this.#group(keyOf(fabric)))
       for (const name in node.labels) groups.push(this.#group(keyOf(fabric, 'label', name, node.labels[name]!)))
@@ -132,7 +132,7 @@ export class CapacityIndex {
       const least = { cores, memoryMib, amount }
       propose(policy === 'pack' ? tree.tightest(least, fits) : tree.roomiest(least, fits))
     }
-    if (fabrics.length > 0 && !fabrics.includes('local')) return best
+    if (fabrics.length > 0 && !fabrics.some(isOfHost)) return best
     for (const node of this.#neighbours.get(hostId)?.values() ?? []) if (fits(node)) propose(node)
     return best
   }
@@ -165,7 +165,7 @@ function keyOf(...parts: string[]): string {
 }
 
 function* hostsOf({ fabrics }: Capacity): Iterable<string> {
-  for (const { fabric, hostId } of fabrics) if (fabric === 'local' && hostId !== '') yield hostId
+  for (const { fabric, hostId } of fabrics) if (isOfHost(fabric) && hostId !== '') yield hostId
 }
 
 /** Whether two descriptions of a node belong to the same groups and the same `local` hosts. */

@@ -55,11 +55,16 @@ export function hasLabels({ labels }: Capacity, demand: Demand): boolean {
   return true
 }
 
+/** Whether a fabric reaches only nodes whose `host_id` is the client's: of the same host, or of the same process. */
+export function isOfHost(fabric: string): boolean {
+  return fabric === 'local' || fabric === 'threads'
+}
+
 /** Whether the client can reach the node over a fabric that it accepts. */
 export function isReachable({ fabrics }: Capacity, demand: Demand): boolean {
   return fabrics.some(({ fabric, hostId }) => {
     if (demand.fabrics.length > 0 && !demand.fabrics.includes(fabric)) return false
-    return fabric !== 'local' || (hostId !== '' && hostId === demand.hostId)
+    return !isOfHost(fabric) || (hostId !== '' && hostId === demand.hostId)
   })
 }
 

@@ -28,7 +28,7 @@ import {
 } from '../lease/limits.ts'
 import { REASON_CHARS_MAX, TENANT_CHARS_MAX, TEXT_CHARS_MAX } from './limits.ts'
 import type { LeaseReport, NodeDescription } from './nodes.ts'
-import type { Demand } from './fit.ts'
+import { isOfHost, type Demand } from './fit.ts'
 import { leaseEndFromProto } from './proto.ts'
 import type { PoolRecord } from './records.ts'
 import type { Notice } from './retrieval.ts'
@@ -38,7 +38,7 @@ import type { Notice } from './retrieval.ts'
  * RfaasError `invalid_argument` with the value that was given.
  */
 
-const FABRICS = ['local', 'tcp', 'verbs']
+const FABRICS = ['local', 'tcp', 'verbs', 'threads']
 const DEFAULT_TENANT = 'default'
 
 /** A checked lease request: what is asked for, by which tenant and for how long. */
@@ -131,8 +131,8 @@ export function checkNode(node: NodeInfo | undefined, run: number): NodeDescript
   for (const { fabric, hostId, address } of fabrics) {
     checkLength(action, 'host_id', hostId, TEXT_CHARS_MAX)
     checkLength(action, 'address', address, TEXT_CHARS_MAX)
-    if (fabric === 'local' && hostId === '') throw refused(action, 'its offer of local has no host_id')
-    if (fabric !== 'local' && address === '') throw refused(action, `its offer of ${fabric} has no address`)
+    if (isOfHost(fabric) && hostId === '') throw refused(action, `its offer of ${fabric} has no host_id`)
+    if (!isOfHost(fabric) && address === '') throw refused(action, `its offer of ${fabric} has no address`)
   }
   const offers = fabrics.map(({ fabric, hostId, address }) => ({ fabric, hostId, address }))
   checkTraits(action, labels, resources)

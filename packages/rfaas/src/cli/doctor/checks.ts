@@ -52,7 +52,7 @@ function addonCheck({ addon }: Facts): Check {
   if (addon.ok) {
     return { name, status: 'ok', found: 'loads', meaning: '@rfaas/fabric can reach into native code.', todo: '' }
   }
-  const meaning = 'Without it this machine can run neither a node nor a client.'
+  const meaning = 'Without it this machine can run neither a node nor a client; local() runs functions in threads.'
   return {
     name,
     status: 'missing',

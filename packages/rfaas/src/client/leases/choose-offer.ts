@@ -1,14 +1,14 @@
 import { RfaasError } from '../../errors.ts'
 import { shortageAdvice } from '../../shortage.ts'
 import { reasonOf } from '../../thrown.ts'
-import { hostIdentity, isNeighbour, likelyFabrics, linkAddresses, rdmaDevices, reasonAgainstVerbs } from '@rfaas/fabric'
+import { hostIdentity, isNeighbour, linkAddresses, rdmaDevices, reasonAgainstVerbs } from '@rfaas/fabric'
 import type { LinkAddress } from '@rfaas/fabric'
 
 import type { NodeInfo } from '../../control/gen/rfaas_pb.ts'
 import type { FabricChoice } from '../types.ts'
 
-/** Best first: over `local` nothing is copied, over `verbs` nothing but the network card copies. */
-const BEST_FIRST: readonly FabricChoice[] = ['local', 'verbs', 'tcp']
+/** Best first: over `local` and `threads` nothing is copied, over `verbs` nothing but the network card copies. */
+const BEST_FIRST: readonly FabricChoice[] = ['local', 'threads', 'verbs', 'tcp']
 
 /** Facts of this machine that decide how the program reaches a node. */
 export interface Standpoint {
@@ -27,20 +27,8 @@ export interface ChosenOffer {
   readonly passedOver: readonly { readonly fabric: FabricChoice; readonly reason: string }[]
 }
 
-/**
- * The fabrics that this program may use, best first.
- *
- * @throws {RfaasError} `unsupported` when the system does not tell, as without a free file descriptor
- */
-export function usableFabrics(): FabricChoice[] {
-  try {
-    return likelyFabrics()
-  } catch (error) {
-    throw cannotLook(error)
-  }
-}
-
-function cannotLook(error: unknown): RfaasError {
+/** The error for a system that does not tell which networks there are. */
+export function cannotLook(error: unknown): RfaasError {
   const reason = `${reasonOf(error)}${shortageAdvice(error)}`
   return new RfaasError('unsupported', `Cannot read the network addresses of this machine: ${reason}`, { cause: error })
 }
@@ -72,6 +60,8 @@ export function chooseOffer(
     if (offered.length === 0) return 'the node does not offer it'
     if (fabric === 'local' && offered.every(({ hostId }) => hostId !== from.hostId))
       return 'the node is on another host'
+    if (fabric === 'threads' && offered.every(({ hostId }) => hostId !== from.hostId))
+      return 'the node is in another process'
     return fabrics.includes(fabric) ? '' : 'another was asked for'
   }
   const passedOver: { fabric: FabricChoice; reason: string }[] = []
@@ -79,7 +69,8 @@ export function chooseOffer(
     const offered = offers.filter((offer) => offer.fabric === fabric)
     const reason = reasonAgainst(fabric, offered)
     if (reason !== '') {
-      passedOver.push({ fabric, reason })
+      // Not reported for `threads`: where the addon can be loaded, no node offers it.
+      if (fabric !== 'threads') passedOver.push({ fabric, reason })
       continue
     }
     const near = fabric === 'verbs' ? from.rdmaLinks : from.links

@@ -64,7 +64,7 @@ const KNOWN = new Set([
   'fabric',
 ])
 const POLICIES: unknown[] = ['pack', 'spread']
-const FABRICS: unknown[] = ['local', 'verbs', 'tcp', undefined]
+const FABRICS: unknown[] = ['local', 'verbs', 'tcp', 'threads', undefined]
 
 /** @throws {RfaasError} `invalid_argument`, also for names that are not options */
 export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {

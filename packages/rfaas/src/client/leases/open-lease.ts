@@ -12,7 +12,7 @@ import { bundle, type Bundle } from '../bundle/bundle.ts'
 import { Channel } from '../calls/channel.ts'
 import type { RemoteFunction } from '../calls/wire.ts'
 import { checkAllocated } from './check-answers.ts'
-import { chooseOffer, standpoint, usableFabrics, type ChosenOffer, type Standpoint } from './choose-offer.ts'
+import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from './choose-offer.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
 import { keepAside, prepareKeeper } from './keep-aside.ts'
 import type { LeaseKeeper } from './keeper.ts'
@@ -23,6 +23,7 @@ import type { SharedClients } from './shared-clients.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
 import { reasonOf } from '../../thrown.ts'
 import type { FabricChoice, LeaseOptions, LeaseTimings } from '../types.ts'
+import { explainDenial, usableFabrics } from './usable-fabrics.ts'
 
 const POLICIES = { pack: PlacementPolicy.PACK, spread: PlacementPolicy.SPREAD }
 
@@ -59,7 +60,7 @@ interface Plan {
 export async function openLease(context: LeaseContext, options: LeaseOptions): Promise<OpenedLease> {
   const checked = checkLeaseOptions(options)
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
-  const fabrics = checked.fabric === undefined ? usableFabrics() : [checked.fabric]
+  const fabrics = usableFabrics(checked.fabric)
   const plan: Plan = { context, checked, layout, fabrics }
   const { queueMax, spinUs, replace, isIdempotent, cores, coresMin, nodeId } = checked
   const all = { cores, coresMin, avoidNodeIds: [] }
@@ -90,7 +91,8 @@ async function openParts(
   const from = standpoint()
   // When both fail, the error of the functions is thrown, not that of the grant.
   const [bundled, granted] = await Promise.allSettled([bundling, granting])
-  if (granted.status === 'rejected') throw bundled.status === 'rejected' ? bundled.reason : granted.reason
+  if (granted.status === 'rejected')
+    throw bundled.status === 'rejected' ? bundled.reason : explainDenial(granted.reason, plan.fabrics)
   const [grants, grantMs] = granted.value
   if (bundled.status === 'rejected') {
     await Promise.allSettled(grants.map(({ keeper }) => keeper.release()))
