@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Lease } from 'rfaas'
 import { assertPassed, checkPrices, worstOf, type Check } from './checks.ts'
 import { chunksOf } from './chunks.ts'
@@ -11,7 +13,13 @@ import type { Portfolio } from './rows.ts'
 const ROUNDS_MIN = 3
 const ROUNDS_MAX = 9
 /** Enough rounds that this thread alone works about as long. */
-const ALONE_MS = 1_500
+const ALONE_MS = 800
+
+/**
+ * Longer than a worker polls after its last invocation: a worker that polls takes the processor from what is measured
+ * next.
+ */
+const COOL_MS = 50
 
 export interface Compared {
   speeds: Record<Way, Speed>
@@ -19,6 +27,8 @@ export interface Compared {
   speedup: Speedup | null
   /** The smallest portfolio that is worth sharing out, in options. */
   worthwhileOptions: number
+  /** Workers that take part beside this thread: no more than leave it a processor. */
+  workersBeside: number
   /** Options that each lease priced, in the order of the leases, over all rounds. */
   byLease: number[]
   /** The largest deviation of any pricing. */
@@ -26,8 +36,8 @@ export interface Compared {
 }
 
 /**
- * Prices the portfolio in three ways: in this thread alone, on the leased workers, and on both. Checks every price of
- * each.
+ * Prices the portfolio in three ways: in this thread alone, on the leased workers, and on both, with no more threads than
+ * processors. Checks every price of each.
  *
  * @param signal ends it within a chunk; its reason is thrown
  * @param onProgress called with the part that is done, up to 1
@@ -45,6 +55,8 @@ export async function comparePricing(
   const isWorthwhile = portfolio.count >= chunks.worthwhileOptions
   const aloneMs = msPerOption * portfolio.count
   const rounds = isWorthwhile ? Math.max(ROUNDS_MIN, Math.min(ROUNDS_MAX, Math.round(ALONE_MS / aloneMs))) : 1
+  const beside = leasesBeside(leases.map(({ cores }) => cores))
+  const participants = { leased: { leases: leases.length, here: false }, both: { leases: beside, here: true } }
   const alonePrices = new Float64Array(portfolio.count)
   const prices = new Float64Array(portfolio.count)
   const byLease = leases.map(() => 0)
@@ -54,11 +66,13 @@ export async function comparePricing(
   using offload = new Offload(portfolio, leases, chunks.options)
   await offload.warmUp(signal)
   for (let round = 0; round < rounds; round++) {
+    await delay(COOL_MS, undefined, { signal })
     elapsedMs.alone.push(await priceAlone(portfolio, alonePrices, signal))
     for (const way of ['leased', 'both'] as const) {
       // Not a number until it is priced, so that a missing price is found.
       prices.fill(NaN)
-      const shared = await offload.price(prices, way === 'both', signal)
+      await delay(COOL_MS, undefined, { signal })
+      const shared = await offload.price(prices, participants[way], signal)
       elapsedMs[way].push(shared.elapsedMs)
       shared.byLease.forEach((options, index) => (byLease[index]! += options))
       const found = checkPrices(portfolio, prices, alonePrices)
@@ -77,9 +91,17 @@ export async function comparePricing(
     speeds: { alone: speed('alone'), leased: speed('leased'), both: speed('both') },
     speedup: isWorthwhile ? { leased: against('leased'), both: against('both') } : null,
     worthwhileOptions: chunks.worthwhileOptions,
+    workersBeside: leases.slice(0, beside).reduce((sum, { cores }) => sum + cores, 0),
     byLease,
     checks,
   }
+}
+
+/** How many of the leases, in their order, have workers that fit on this machine beside this thread; at least one. */
+function leasesBeside(workers: readonly number[]): number {
+  let free = availableParallelism() - 1
+  const tooMany = workers.findIndex((count) => (free -= count) < 0)
+  return tooMany === -1 ? workers.length : Math.max(1, tooMany)
 }
 
 function median(values: readonly number[]): number {

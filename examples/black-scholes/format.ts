@@ -12,6 +12,11 @@ export function whole(value: number): string {
   return Math.round(value).toLocaleString('en')
 }
 
+/** `1 worker`, `2 workers`. */
+export function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`
+}
+
 /** Microseconds, milliseconds from one on, seconds from ten on: `0.512 µs`, `1,230 ms`, `12.3 s`. */
 export function duration(ns: number): string {
   if (ns >= 1e10) return `${short(ns / 1e9)} s`

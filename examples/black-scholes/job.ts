@@ -56,13 +56,14 @@ export async function runJob(options: JobOptions, shown: Progress, signal: Abort
   const { compared, leases } = await withCluster(progress, signal, (managerUrl, stop) =>
     priceOnLeases(managerUrl, NODES, work, progress, stop),
   )
-  const { speeds, speedup, worthwhileOptions, checks } = compared
+  const { speeds, speedup, workersBeside, worthwhileOptions, checks } = compared
   return {
     portfolio: { source: portfolio.source, options: portfolio.count, seed: input === null ? seed : null },
     bare,
     leases,
     speeds,
     speedup,
+    workersBeside,
     worthwhileOptions,
     checks,
     cost: leases.reduce((sum, lease) => sum + lease.cost, 0),

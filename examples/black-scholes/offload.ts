@@ -16,6 +16,11 @@ export interface Shared {
   here: number
 }
 
+export interface Participants {
+  leases: number
+  here: boolean
+}
+
 interface Lane {
   lease: Lease<typeof Functions>
   leaseIndex: number
@@ -62,11 +67,11 @@ export class Offload implements Disposable {
    * Prices all options, each to its place in `prices`. Whoever is free takes the next chunk, so that a fast worker does
    * more.
    *
-   * @param takesPart whether this thread prices chunks, too
+   * @param by who takes part: so many of the leases, in their order, and this thread, too, or not
    * @param signal ends it within a chunk; its reason is thrown
    * @throws {RfaasError} what the invocations throw
    */
-  async price(prices: Float64Array, takesPart: boolean, signal: AbortSignal): Promise<Shared> {
+  async price(prices: Float64Array, by: Participants, signal: AbortSignal): Promise<Shared> {
     const { count } = this.#portfolio
     const output = new Uint8Array(prices.buffer, prices.byteOffset, prices.byteLength)
     const byLease = this.#leases.map(() => 0)
@@ -100,7 +105,8 @@ export class Offload implements Disposable {
       }
     }
     const startMs = performance.now()
-    await Promise.all([...this.#lanes.map(feed), ...(takesPart ? [priceSome()] : [])])
+    const lanes = this.#lanes.filter(({ leaseIndex }) => leaseIndex < by.leases)
+    await Promise.all([...lanes.map(feed), ...(by.here ? [priceSome()] : [])])
     return { elapsedMs: performance.now() - startMs, byLease, here }
   }
 

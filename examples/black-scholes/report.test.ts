@@ -30,7 +30,7 @@ test('renderReport shows every number of the result at a place of its own', () =
 1,000,000 options                   own portfolio, seed 123
   this thread alone                 15.9 million/s
   2 leased workers                  23.8 million/s                         1.5 × as fast
-  both together                     28.6 million/s                         1.81 × as fast
+  this thread and 1 worker          28.6 million/s                         1.81 × as fast
 
 Every price checked                 largest deviation
   ✔ against a local run             0                                      allowed 1e-9

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { duration, scientific, short, table, whole } from './format.ts'
+import { counted, duration, scientific, short, table, whole } from './format.ts'
 import type { JobResult, LeaseResult, Speed } from './result.ts'
 
 type Format = Parameters<typeof styleText>[0]
@@ -18,7 +18,7 @@ export function renderReport(result: JobResult, stream: NodeJS.WritableStream): 
   const title = (text: string): string => paint('bold', text)
   const strong = (text: string): string => paint('cyan', text)
   const faint = (text: string): string => paint('dim', text)
-  const { portfolio, bare, leases, speeds, speedup, checks } = result
+  const { portfolio, bare, leases, speeds, speedup, workersBeside, checks } = result
   const workers = leases.reduce((sum, lease) => sum + lease.workers, 0)
   const row = (name: string, show: (lease: LeaseResult) => string): string[] => [name, ...leases.map(show)]
   const perS = ({ optionsPerS }: Speed): string => strong(`${short(optionsPerS / 1e6)} million/s`)
@@ -26,7 +26,7 @@ export function renderReport(result: JobResult, stream: NodeJS.WritableStream): 
   const rows = [
     row(title(`${leases.length} leases`), (lease) => title(`node ${lease.nodeId}`)),
     row('  reached over', (lease) => FABRICS[lease.fabric] ?? lease.fabric),
-    row('  lease', (lease) => `${lease.leaseId}, ${count(lease.workers, 'worker')}`),
+    row('  lease', (lease) => `${lease.leaseId}, ${counted(lease.workers, 'worker')}`),
     row('  request to first result', (lease) => strong(duration(lease.firstResultMs * 1e6))),
     row(faint('    bundle, grant beside; upload '), ({ timings: { bundleMs, grantMs, uploadMs } }) =>
       faint(`${short(bundleMs)}, ${short(grantMs)} ms; ${short(uploadMs)} ms`),
@@ -60,8 +60,12 @@ export function renderReport(result: JobResult, stream: NodeJS.WritableStream): 
     ...(speedup === null
       ? []
       : [
-          [`  ${count(workers, 'leased worker')}`, perS(speeds.leased), `${short(speedup.leased)} × as fast`],
-          ['  both together', perS(speeds.both), strong(`${short(speedup.both)} × as fast`)],
+          [`  ${counted(workers, 'leased worker')}`, perS(speeds.leased), `${short(speedup.leased)} × as fast`],
+          [
+            `  this thread and ${counted(workersBeside, 'worker')}`,
+            perS(speeds.both),
+            strong(`${short(speedup.both)} × as fast`),
+          ],
         ]),
     [],
     [title('Every price checked'), title('largest deviation')],
@@ -84,5 +88,3 @@ export function tooFew({ portfolio, speeds, worthwhileOptions }: JobResult): str
     `From about ${whole(Number(worthwhileOptions.toPrecision(1)))} options on it is worthwhile here.`
   )
 }
-
-const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`

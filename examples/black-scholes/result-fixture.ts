@@ -36,6 +36,7 @@ export const result: JobResult = {
     both: { elapsedMs: 35, optionsPerS: 28.6e6 },
   },
   speedup: { leased: 1.5, both: 1.81 },
+  workersBeside: 1,
   worthwhileOptions: 31_234,
   checks: [
     { against: 'a local run', compared: 1e6, deviationMax: 0, deviationAt: -1, tolerance: 1e-9, passed: true },

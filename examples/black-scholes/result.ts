@@ -18,6 +18,8 @@ export interface JobResult {
   speeds: Record<Way, Speed>
   /** Null where the portfolio is too small to be worth sharing out. */
   speedup: Speedup | null
+  /** Workers that take part where this thread does, too: no more than leave it a processor. */
+  workersBeside: number
   /** The smallest portfolio that is worth sharing out among these workers, in options. */
   worthwhileOptions: number
   checks: Check[]

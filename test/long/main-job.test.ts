@@ -32,7 +32,7 @@ test('the main job prints its table and leaves nothing behind', async () => {
     /^    the same without rfaas, median +[\d,.]+ [µm]?s \(shared memory\) +[\d,.]+ [µm]?s \(node:net\)$/m,
     /^  this thread alone +[\d,.]+ million\/s$/m,
     /^  \d+ leased workers +[\d,.]+ million\/s +[\d,.]+ × as fast$/m,
-    /^  both together +[\d,.]+ million\/s +[\d,.]+ × as fast$/m,
+    /^  this thread and \d+ workers? +[\d,.]+ million\/s +[\d,.]+ × as fast$/m,
     /^With pictures: .*report\.html$/m,
     /^  ✔ against a local run +0 +allowed 1e-9$/m,
     /^  ✔ against put–call parity +[\d.]+e-1\d +allowed 1e-9$/m,

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
-import { duration, short } from '../format.ts'
+import { counted, duration, short } from '../format.ts'
 import type { JobResult, Phase } from '../result.ts'
 import type { RoundTrips } from '../round-trips.ts'
 
@@ -56,18 +56,23 @@ export function latencyFigure(lines: readonly Line[]): string {
 }
 
 /** How fast the portfolio was priced in each way, with what that is against this thread alone. */
-export function speedFigure({ speeds, speedup, leases }: JobResult): string {
+export function speedFigure({ speeds, speedup, workersBeside, leases }: JobResult): string {
   const workers = leases.reduce((sum, lease) => sum + lease.workers, 0)
   const times = (value: number | undefined): string => (value === undefined ? '' : `, ${short(value)} × as fast`)
   const bars = [
     { name: 'this thread alone', speed: speeds.alone, color: COLORS.bareLocal, against: undefined },
     {
-      name: `${workers} leased ${workers === 1 ? 'worker' : 'workers'}`,
+      name: counted(workers, 'leased worker'),
       speed: speeds.leased,
       color: COLORS.local,
       against: speedup?.leased,
     },
-    { name: 'both together', speed: speeds.both, color: COLORS.both, against: speedup?.both },
+    {
+      name: `this thread and ${counted(workersBeside, 'worker')}`,
+      speed: speeds.both,
+      color: COLORS.both,
+      against: speedup?.both,
+    },
   ]
   return barFigure(
     'Options priced in a second',

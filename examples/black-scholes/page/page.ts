@@ -1,4 +1,4 @@
-import { duration, scientific, short, whole } from '../format.ts'
+import { counted, duration, scientific, short, whole } from '../format.ts'
 import { tooFew } from '../report.ts'
 import type { JobResult, LeaseResult } from '../result.ts'
 import { latencyFigure, latencyLines, phaseFigure, speedFigure, type Line } from './figures.ts'
@@ -19,12 +19,11 @@ const STYLE = `
 
 /** The result as one HTML file, which needs nothing else: no script, no other file, no network. */
 export function renderPage(result: JobResult): string {
-  const { portfolio, speedup, leases, checks, phases, cost } = result
-  const workers = leases.reduce((sum, lease) => sum + lease.workers, 0)
+  const { portfolio, speedup, workersBeside, leases, checks, phases, cost } = result
   const title =
     speedup === null
       ? `${whole(portfolio.options)} options priced on leased workers`
-      : `${whole(portfolio.options)} options priced ${short(speedup.both)} × as fast with ${workers} leased ${workers === 1 ? 'worker' : 'workers'}`
+      : `${whole(portfolio.options)} options priced ${short(speedup.both)} × as fast with ${counted(workersBeside, 'leased worker')}`
   const lines = latencyLines(result)
   return `<!doctype html>
 <html lang="en">
@@ -77,7 +76,7 @@ function legendOf(lines: readonly Line[]): string {
 }
 
 function sentenceOf({ nodeId, fabric, workers, firstResultMs }: LeaseResult): string {
-  const what = `${workers} ${workers === 1 ? 'worker' : 'workers'} of node ${nodeId} over ${fabric}`
+  const what = `${counted(workers, 'worker')} of node ${nodeId} over ${fabric}`
   return `${what}: first result ${duration(firstResultMs * 1e6)} after the request.`
 }
 
