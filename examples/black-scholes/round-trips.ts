@@ -9,7 +9,7 @@ export const TRIP_BYTES = 64
 const WARM_UP_MS = 50
 /** The measurement ends with whichever comes first. */
 const TRIPS_MAX = 50_000
-const MEASURE_MS_MAX = 400
+const MEASURE_MS_MAX = 250
 /** Longest time between two turns of the event loop, which may report the end of a process. */
 const BATCH_MS_MAX = 10
 
