@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -48,4 +48,20 @@ test('the launcher runs what was built where the sources are absent', async (t) 
   writeFileSync(join(folder, 'dist/cli/main.js'), 'console.log("built", process.argv.slice(2))')
   const stdout = execFileSync(process.execPath, [join(folder, 'bin/rfaas.mjs'), 'nodes'], { encoding: 'utf8' })
   assert.equal(stdout, "built [ 'nodes' ]\n")
+})
+
+test('the launcher keeps what was compiled in the cache of the user, where there is one', (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'rfaas-launcher-'))
+  t.after(() => rmSync(home, { recursive: true }))
+  const start = (env: NodeJS.ProcessEnv): string =>
+    execFileSync(process.execPath, [LAUNCHER, '--version'], {
+      env: { PATH: process.env['PATH'], ...env },
+      encoding: 'utf8',
+    })
+  const version = start({ HOME: home })
+  assert.ok(readdirSync(join(home, '.cache/rfaas/compiled')).length > 0)
+  assert.equal(start({ HOME: home }), version)
+  for (const env of [{ HOME: '/proc' }, { HOME: join(home, 'absent') }, { XDG_CACHE_HOME: 'relative', HOME: home }]) {
+    assert.equal(start(env), version)
+  }
 })

@@ -3,12 +3,12 @@ import { setImmediate as turn } from 'node:timers/promises'
 /** Payload of a round trip, both ways. */
 export const TRIP_BYTES = 64
 /**
- * Longer than a worker stays hot after its last invocation, so that no worker of another lease polls during the
- * measurement.
+ * Both engines compile what they run. Also longer than a worker stays hot after its last invocation, so that no worker
+ * of another lease polls during the measurement.
  */
-const WARM_UP_MS = 50
+const WARM_UP_MS = 150
 /** The measurement ends with whichever comes first. */
-const TRIPS_MAX = 50_000
+const TRIPS_MAX = 500_000
 const MEASURE_MS_MAX = 250
 /** Longest time between two turns of the event loop, which may report the end of a process. */
 const BATCH_MS_MAX = 10

@@ -85,8 +85,11 @@ export const LEASE_REMEMBERED_MS = 60_000
 /** How long a node prefers an earlier reading of the manager's clock to a newer one with a longer round trip. */
 export const MANAGER_CLOCK_KEPT_MS: number = 60_000
 
-/** How long a node delays reporting a new lease as active, so as not to disturb its first invocations. */
-export const ACTIVE_REPORT_DELAY_MS = 25
+/**
+ * How long a node delays the report of what is not urgent, such as a new lease that is active, so as not to disturb its
+ * first invocations.
+ */
+export const REPORT_DELAY_MS = 25
 
 /** How long a node waits for the answer to a heartbeat; then the resource manager counts as away. */
 export const HEARTBEAT_TIMEOUT_MS = 2_000

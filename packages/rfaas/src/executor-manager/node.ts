@@ -16,7 +16,7 @@ import { importPublicKey } from '../lease/ed25519.ts'
 import { POOL_IDLE_CORES_MIN } from './limits.ts'
 import { LEASE_MEMORY_MIB_DEFAULT } from '../lease/limits.ts'
 import { systemRandomness } from '../randomness.ts'
-import { wireNode } from './wiring.ts'
+import { wireNode, type WiredNode } from './wiring.ts'
 
 export interface NodeOptions {
   /** URL of the resource manager, for example `http://127.0.0.1:7070`. */
@@ -97,10 +97,12 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const bundles = await BundleCache.open({ folder: options.cacheDir ?? (await defaultCacheDir()), clock })
   undo.defer(() => bundles.close())
 
-  const pool = await openExecutors(options, machine, clock)
+  let wired: WiredNode | null = null
+  // Whoever waits for a full pool, as programs that measure do, need not wait for the next heartbeat.
+  const pool = await openExecutors(options, machine, clock, () => wired?.reportSoon())
   undo.defer(() => pool.close())
   const randomness = systemRandomness
-  const wired = wireNode({ manager, machine, clock, randomness, importPublicKey, bundles, pool })
+  wired = wireNode({ manager, machine, clock, randomness, importPublicKey, bundles, pool })
   const server = await serveControl({
     host: address,
     port: options.port ?? 0,
@@ -110,7 +112,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   undo.defer(() => server.close())
   await wired.join(server.url)
 
-  undo.defer(() => wired.leave())
+  undo.defer(wired.leave)
   undo.defer(() => pool.close())
   const running = undo.move()
   const close = (): Promise<void> => running.disposeAsync()
@@ -136,6 +138,7 @@ async function openExecutors(
   options: NodeOptions,
   { nodeId, offers, poolSize }: Machine,
   clock: Clock,
+  onPoolFull: () => void,
 ): Promise<ExecutorPool | ExecutorThreads> {
   if (offers.some(({ fabric }) => fabric === 'threads')) return new ExecutorThreads()
   const executorPath = options.executorPath ?? (await executorProgram())
@@ -147,7 +150,10 @@ async function openExecutors(
     executorPath,
     fabrics: offers.map(({ fabric, address }) => ({ fabric, listenAddress: address })),
     hasIdleCore: () => idleCores.sinceLastLook() >= POOL_IDLE_CORES_MIN,
-    onChange: (state) => publish({ kind: 'pool-changed', nodeId, ...state }),
+    onChange: (state) => {
+      publish({ kind: 'pool-changed', nodeId, ...state })
+      if (state.ready === state.size) onPoolFull()
+    },
     onFailure: (error) => publish({ kind: 'pool-failure', nodeId, error }),
   })
 }

@@ -2,7 +2,7 @@ import type { ConnectRouter } from '@connectrpc/connect'
 import type { Clock } from '../clock.ts'
 import type { ManagerClient } from '../control/client.ts'
 import type { VerifyingKey } from '../lease/token.ts'
-import { ACTIVE_REPORT_DELAY_MS } from './limits.ts'
+import { REPORT_DELAY_MS } from './limits.ts'
 import type { Randomness } from '../randomness.ts'
 import type { Allocation } from './allocation.ts'
 import type { BundleCache } from './bundle-cache.ts'
@@ -40,6 +40,8 @@ export interface WiredNode {
    * @throws {RfaasError} `manager_unreachable` and what the manager says
    */
   join(controlUrl: string): Promise<void>
+  /** Tells the manager soon what has changed and is not urgent. Does nothing before `join`. */
+  reportSoon(): void
   /** Why the node can take no leases now; null: it can. */
   notReady(): string | null
   /** Stops all executors, reports their usage to the manager, and deregisters. Also works before `join`. */
@@ -70,7 +72,7 @@ export function wireNode(parts: NodeParts): WiredNode {
     kept,
     onChange: (allocation) => {
       publishChange(nodeId, allocation)
-      if (allocation.end === null) membership?.beatIn(ACTIVE_REPORT_DELAY_MS)
+      if (allocation.end === null) membership?.beatIn(REPORT_DELAY_MS)
       else void membership?.beat()
     },
   })
@@ -88,6 +90,7 @@ export function wireNode(parts: NodeParts): WiredNode {
       })
       await membership.join()
     },
+    reportSoon: () => membership?.beatIn(REPORT_DELAY_MS),
     notReady: () => (membership === null ? NOT_REGISTERED : membership.notReady),
     // Executors first: the manager and watching clients can still be told of their end.
     leave: async () => {
