@@ -15,6 +15,8 @@ const hellos = fc.record<Hello>({
   secret: fc.uint8Array({ minLength: SECRET_BYTES, maxLength: SECRET_BYTES }),
 })
 
+const NO_SLOTS = { outboundBytes: 1, inboundBytes: 1, depth: 1, slotBytes: 0 }
+
 describe('acceptsHello', () => {
   it('takes the greeting of the mirrored geometry with the secret', () => {
     fc.assert(
@@ -33,6 +35,8 @@ describe('acceptsHello', () => {
         bytes[bit >> 3]! ^= 1 << (bit & 7)
         assert.equal(acceptsHello(bytes, mirrored(hello)), false)
       }),
+      // The sign of a zero.
+      { examples: [[{ ...NO_SLOTS, secret: new Uint8Array(SECRET_BYTES) }, HELLO_BYTES * 8 - 1]] },
     )
   })
 

@@ -37,9 +37,10 @@ export function acceptsHello(bytes: Uint8Array, expected: Hello): boolean {
     secretIsRight &&
     view.getUint32(0, true) === MAGIC &&
     view.getUint32(4, true) === VERSION &&
-    view.getFloat64(8 + SECRET_BYTES, true) === expected.inboundBytes &&
-    view.getFloat64(16 + SECRET_BYTES, true) === expected.outboundBytes &&
-    view.getFloat64(24 + SECRET_BYTES, true) === expected.depth &&
-    view.getFloat64(32 + SECRET_BYTES, true) === (expected.slotBytes ?? 0)
+    // Object.is, because −0 is not what a client sends for 0.
+    Object.is(view.getFloat64(8 + SECRET_BYTES, true), expected.inboundBytes) &&
+    Object.is(view.getFloat64(16 + SECRET_BYTES, true), expected.outboundBytes) &&
+    Object.is(view.getFloat64(24 + SECRET_BYTES, true), expected.depth) &&
+    Object.is(view.getFloat64(32 + SECRET_BYTES, true), expected.slotBytes ?? 0)
   )
 }
