@@ -5,8 +5,8 @@ import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
-import { rfaas } from './cli-process.ts'
-import { UserFolder } from './user-folder.ts'
+import { rfaas } from '../cli-process.ts'
+import { UserFolder } from '../user-folder.ts'
 
 const PROGRAM = `
 import { local } from 'rfaas'

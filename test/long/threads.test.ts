@@ -2,10 +2,10 @@
 import { strict as assert } from 'node:assert'
 import { describe, test } from 'node:test'
 
-import { runNode as run } from './harness/run-node.ts'
+import { runNode as run } from '../harness/run-node.ts'
 
 const rfaas = JSON.stringify(import.meta.resolve('rfaas'))
-const functions = JSON.stringify(import.meta.resolve('./harness/functions.ts'))
+const functions = JSON.stringify(import.meta.resolve('../harness/functions.ts'))
 
 const program = (body: string): string[] => ['--input-type=module', '-e', `import { local } from ${rfaas}\n${body}`]
 const HIDDEN = { RFAAS_ADDONS: 'none' }
