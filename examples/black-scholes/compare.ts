@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Lease } from 'rfaas'
 import { assertPassed, checkPrices, worstOf, type Check } from './checks.ts'
-import { chunksOf } from './chunks.ts'
+import type { Chunks } from './chunks.ts'
 import { priceAlone } from './here.ts'
 import { Offload } from './offload.ts'
 import type * as Functions from './pricing.ts'
@@ -20,6 +20,15 @@ const ALONE_MS = 800
  * next.
  */
 const COOL_MS = 50
+
+/** What is priced, and what is known of it. */
+export interface Work {
+  portfolio: Portfolio
+  /** What one option costs this thread. */
+  msPerOption: number
+  /** How the portfolio is shared out among all workers. */
+  chunks: Chunks
+}
 
 export interface Compared {
   speeds: Record<Way, Speed>
@@ -44,14 +53,11 @@ export interface Compared {
  * @throws {RfaasError} what the invocations throw; `internal` when a price is wrong
  */
 export async function comparePricing(
-  portfolio: Portfolio,
+  { portfolio, msPerOption, chunks }: Work,
   leases: readonly Lease<typeof Functions>[],
-  msPerOption: number,
   signal: AbortSignal,
   onProgress: (part: number) => void,
 ): Promise<Compared> {
-  const workers = leases.reduce((sum, lease) => sum + lease.cores, 0)
-  const chunks = chunksOf(portfolio.count, workers, msPerOption)
   const isWorthwhile = portfolio.count >= chunks.worthwhileOptions
   const aloneMs = msPerOption * portfolio.count
   const rounds = isWorthwhile ? Math.max(ROUNDS_MIN, Math.min(ROUNDS_MAX, Math.round(ALONE_MS / aloneMs))) : 1

@@ -52,7 +52,7 @@ export async function runJob(options: JobOptions, shown: Progress, signal: Abort
   const bare = await measureBare(signal, (part) => progress.update(part))
   const msPerOption = costOfAnOption(portfolio)
   const workers = NODES.reduce((sum, { cores }) => sum + cores, 0)
-  const work = { portfolio, msPerOption, chunkOptionsMax: chunksOf(portfolio.count, workers, msPerOption).options }
+  const work = { portfolio, msPerOption, chunks: chunksOf(portfolio.count, workers, msPerOption) }
   const { compared, leases } = await withCluster(progress, signal, (managerUrl, stop) =>
     priceOnLeases(managerUrl, NODES, work, progress, stop),
   )

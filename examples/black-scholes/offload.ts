@@ -35,12 +35,12 @@ export class Offload implements Disposable {
   readonly #leases: readonly Lease<typeof Functions>[]
   readonly #lanes: Lane[] = []
 
-  /** @param chunkOptions options of one invocation */
+  /** @param chunkOptions options of one invocation; no more than the portfolio has */
   constructor(portfolio: Portfolio, leases: readonly Lease<typeof Functions>[], chunkOptions: number) {
     const { rows, count } = portfolio
     this.#portfolio = portfolio
     this.#input = new Uint8Array(rows.buffer, rows.byteOffset, count * ROW_BYTES)
-    this.#chunkOptions = Math.min(chunkOptions, count)
+    this.#chunkOptions = chunkOptions
     this.#leases = leases
     for (const [leaseIndex, lease] of leases.entries()) {
       for (let lane = 0; lane < lease.cores * IN_FLIGHT_PER_WORKER; lane++) {

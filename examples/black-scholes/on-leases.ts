@@ -2,23 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { RfaasError, connect, type Cluster, type Lease, type Slot } from 'rfaas'
 import { IN_FLIGHT_PER_WORKER } from './chunks.ts'
 import type { NodeOptions } from './cluster-processes.ts'
-import { comparePricing, type Compared } from './compare.ts'
+import { comparePricing, type Compared, type Work } from './compare.ts'
 import type * as Functions from './pricing.ts'
 import type { Progress } from './progress.ts'
 import type { LeaseResult } from './result.ts'
 import { measureRoundTrips, TRIP_BYTES, type Trip } from './round-trips.ts'
-import { ROW_BYTES, readRow, type Portfolio } from './rows.ts'
+import { ROW_BYTES, readRow } from './rows.ts'
 
 type Measured = Omit<LeaseResult, 'options' | 'usage' | 'cost'>
-
-/** What is priced, and what is known of it. */
-export interface Work {
-  portfolio: Portfolio
-  /** What one option costs this thread. */
-  msPerOption: number
-  /** Options of the largest chunk. */
-  chunkOptionsMax: number
-}
 
 export interface OnLeases {
   compared: Compared
@@ -64,7 +55,7 @@ export async function priceOnLeases(
 
   progress.step('Pricing in this thread, on the leased workers, and on both')
   progress.bar(1)
-  const compared = await comparePricing(work.portfolio, leases, work.msPerOption, stop, (part) => progress.update(part))
+  const compared = await comparePricing(work, leases, stop, (part) => progress.update(part))
 
   progress.step('Releasing the leases')
   const bills = await Promise.all(leases.map((lease) => lease.release()))
@@ -81,7 +72,7 @@ const OPTION_BYTES_MAX = 4_096
 async function leaseAndCall(
   cluster: Cluster,
   node: NodeOptions,
-  { portfolio, chunkOptionsMax }: Work,
+  { portfolio, chunks }: Work,
 ): Promise<{ lease: Lease<typeof Functions>; firstResultMs: number }> {
   const startMs = performance.now()
   const lease = await cluster.lease<typeof Functions>({
@@ -90,7 +81,7 @@ async function leaseAndCall(
     fabric: node.fabric,
     cores: node.cores,
     slots: IN_FLIGHT_PER_WORKER,
-    payloadBytesMax: Math.max(OPTION_BYTES_MAX, chunkOptionsMax * ROW_BYTES),
+    payloadBytesMax: Math.max(OPTION_BYTES_MAX, chunks.options * ROW_BYTES),
   })
   try {
     await lease.call.price(readRow(portfolio.rows, 0))

@@ -1,7 +1,8 @@
 import { existsSync, globSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { run, succeeds } from './run.ts'
+import { installPackages } from '../debian-packages.ts'
+import { run, succeeds } from '../run.ts'
 
 /**
  * Installs Debian's packages whose command is missing.
@@ -18,8 +19,8 @@ export function installCommands(commands: Readonly<Record<string, string>>): voi
       `Cannot prebuild: install ${names.join(' ')} (Debian, Ubuntu: sudo apt-get install) and start again`,
     )
   }
-  run('apt-get', ['-q', 'update'])
-  run('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', 'install', '--no-install-recommends', ...names])
+  const failed = installPackages(names)
+  if (failed !== null) throw new Error(failed)
 }
 
 /**

@@ -6,7 +6,7 @@ import { compileAddon } from '../../packages/fabric/bin/compile-addon.mjs'
 import { nodeHeaders, sourcesHash } from '../../packages/fabric/bin/native-build.mjs'
 import { DebianFiles, installCommands } from './debian.ts'
 import type { Platform } from './platforms.ts'
-import { run } from './run.ts'
+import { run } from '../run.ts'
 import { smokeTest } from './smoke.ts'
 import { toolchain } from './toolchain.ts'
 

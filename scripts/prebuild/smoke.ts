@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 import { installCommands, type DebianFiles } from './debian.ts'
 import { ownPlatform, type Platform } from './platforms.ts'
-import { run } from './run.ts'
+import { run } from '../run.ts'
 import type { Toolchain } from './toolchain.ts'
 
 const SCRIPT = fileURLToPath(new URL('./smoke.mjs', import.meta.url))

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import type { DebianFiles } from './debian.ts'
 import { ownPlatform, type Platform } from './platforms.ts'
-import { run } from './run.ts'
+import { run } from '../run.ts'
 
 /** How to compile for a platform. */
 export interface Toolchain {

@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync, constants } from 'node:zlib'
 
 import { cacheFolder } from './folders.ts'
-import { mustRun, run } from '../../scripts/debian-packages.ts'
+import { attempt, run } from '../../scripts/run.ts'
 
 export interface Image {
   readonly kernel: string
@@ -51,7 +51,7 @@ export function prepareImage(say: (what: string) => void): Image {
   try {
     for (const path of [unpacked, building]) rmSync(path, { recursive: true, force: true })
     mkdirSync(building)
-    mustRun('dpkg-deb', ['-x', downloadKernel(), unpacked])
+    run('dpkg-deb', ['-x', downloadKernel(), unpacked])
     say('making the guest')
     const release = readdirSync(join(unpacked, 'lib/modules'))[0]!
     writeFileSync(join(building, 'kernel'), unpackKernel(readFileSync(join(unpacked, `boot/vmlinuz-${release}`))))
@@ -66,14 +66,14 @@ export function prepareImage(say: (what: string) => void): Image {
 
 /** @returns the path of the package */
 function downloadKernel(): string {
-  const name = (): string | undefined => /Depends: (\S+)/.exec(run('apt-cache', ['depends', KERNEL]).output)?.[1]
-  if (name() === undefined) mustRun('apt-get', ['-q', 'update'])
+  const name = (): string | undefined => /Depends: (\S+)/.exec(attempt('apt-cache', ['depends', KERNEL]).output)?.[1]
+  if (name() === undefined) run('apt-get', ['-q', 'update'])
   const found = name()
   if (found === undefined) throw new Error(`Cannot get a kernel: apt-cache knows no ${KERNEL}`)
   const cached = (): string | undefined => readdirSync(cacheFolder).find((file) => file.startsWith(`${found}_`))
   // Downloads as this user, because apt's own user could not write to this folder.
   if (cached() === undefined)
-    mustRun('apt-get', ['-q', '-o', 'APT::Sandbox::User=root', 'download', found], { cwd: cacheFolder })
+    run('apt-get', ['-q', '-o', 'APT::Sandbox::User=root', 'download', found], { cwd: cacheFolder })
   return join(cacheFolder, cached()!)
 }
 
@@ -89,7 +89,7 @@ function unpackKernel(bzImage: Buffer): Buffer {
   try {
     writeFileSync(packed, bzImage.subarray(start))
     // xz fails after unpacking because other data follows the packed kernel; that error is ignored.
-    run('sh', ['-c', 'exec xz -dcq "$0" >"$1"', packed, kernel])
+    attempt('sh', ['-c', 'exec xz -dcq "$0" >"$1"', packed, kernel])
     const elf = readFileSync(kernel)
     return elf.subarray(0, 4).toString('latin1') === '\x7fELF' ? elf : bzImage
   } finally {
@@ -102,16 +102,16 @@ function packInitramfs(unpacked: string, release: string): Buffer {
   for (const folder of ['bin', 'modules', 'proc', 'sys', 'dev', 'host', 'layer', 'root']) {
     mkdirSync(join(files, folder), { recursive: true })
   }
-  cpSync(mustRun('sh', ['-c', 'command -v busybox']).trim(), join(files, 'bin/busybox'))
+  cpSync(run('sh', ['-c', 'command -v busybox']).trim(), join(files, 'bin/busybox'))
   cpSync(INIT, join(files, 'init'))
   chmodSync(join(files, 'init'), 0o755)
-  mustRun('busybox', ['depmod', '-b', unpacked, release])
+  run('busybox', ['depmod', '-b', unpacked, release])
   const modules = join(unpacked, 'lib/modules', release)
   const paths = inOrder(readFileSync(join(modules, 'modules.dep'), 'utf8'))
   for (const path of paths) cpSync(join(modules, path), join(files, 'modules', basename(path)))
   writeFileSync(join(files, 'modules/order'), paths.map((path) => `${basename(path)}\n`).join(''))
   const archive = join(unpacked, 'initramfs.cpio')
-  mustRun('sh', ['-c', 'cd "$0" && find . | busybox cpio -o -H newc >"$1"', files, archive])
+  run('sh', ['-c', 'cd "$0" && find . | busybox cpio -o -H newc >"$1"', files, archive])
   return gzipSync(readFileSync(archive), { level: constants.Z_BEST_SPEED })
 }
 

@@ -2,49 +2,24 @@
 // of POOL, prepares its executors. local and tcp: invokeSync of a raw no-op, as in hot.ts; offload: computes on as many
 // workers as there are cores. Prints how many executors were ready at the end: fewer than POOL means that one was being
 // prepared, or waited for an idle core, all the time.
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import { ratePerSecond, WARMUP_MS, type Rate } from './rate.ts'
+import { leaseBusyWorkers } from './busy-workers.ts'
+import { startHost } from './host.ts'
+import { ratePerSecond, WARMUP_MS } from './rate.ts'
 import { beginTrial, numberArgument, printSamples, printValue, timeTrips } from './samples.ts'
 import { leaseWorkers } from './workers.ts'
 import type * as Functions from './functions.ts'
-import type * as Work from './work.ts'
 
 const PAYLOAD_BYTES = 64
 const WARMUP_TRIPS = 20_000
 /** Of a turn of trips, as many are kept: a hot no-op makes a million in a second. */
 const TRIPS_KEPT = 1_000
 const TRIPS_PER_TURN = 10_000
-const IN_FLIGHT_PER_WORKER = 4
 
 beginTrial()
 const way = process.argv[2] as 'local' | 'tcp' | 'offload'
 const poolSize = numberArgument(1, 'POOL')
 const measureMs = numberArgument(2, 'MEASURE_MS')
-
-/** Starts the other node, and returns once it prepares its pool. */
-async function startOther(): Promise<AsyncDisposable & { ready: number }> {
-  const child = fork(fileURLToPath(new URL('cold-host.ts', import.meta.url)), [String(poolSize)])
-  const other = {
-    ready: 0,
-    [Symbol.asyncDispose]: async () => {
-      const exited = once(child, 'exit')
-      child.disconnect()
-      await exited
-    },
-  }
-  const started = new Promise<void>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`The other node ended with ${code}`)))
-    child.on('message', (message: { ready?: number; url?: string }) => {
-      if (message.ready !== undefined) other.ready = message.ready
-      if (message.url !== undefined) resolve()
-    })
-  })
-  await started
-  return other
-}
 
 async function hot(fabric: 'local' | 'tcp'): Promise<void> {
   await using leased = await leaseWorkers<typeof Functions>({
@@ -59,7 +34,7 @@ async function hot(fabric: 'local' | 'tcp'): Promise<void> {
       throw new Error('The result has another length')
   }
   await timeTrips(trip, 1, WARMUP_TRIPS)
-  await using other = await startOther()
+  await using other = await startHost(poolSize)
   const kept: Float64Array[] = []
   for (const endMs = performance.now() + measureMs; performance.now() < endMs;) {
     kept.push((await timeTrips(trip, TRIPS_PER_TURN, 0)).subarray(0, TRIPS_KEPT))
@@ -69,24 +44,10 @@ async function hot(fabric: 'local' | 'tcp'): Promise<void> {
 }
 
 async function offload(): Promise<void> {
-  const cores = availableParallelism()
-  await using leased = await leaseWorkers<typeof Work>({
-    functions: new URL('work.ts', import.meta.url),
-    fabric: 'local',
-    cores,
-    slots: IN_FLIGHT_PER_WORKER,
-    payloadBytesMax: 4096,
-  })
-  const { lease } = leased
-  const lanes = Array.from({ length: cores * IN_FLIGHT_PER_WORKER }, (_, index) => {
-    const slot = lease.reserve(64, index % cores)
-    return async (rate: Rate): Promise<void> => {
-      for (; !rate.isOver; rate.done()) await lease.invoke('compute', slot)
-    }
-  })
-  await ratePerSecond(lanes, WARMUP_MS, WARMUP_MS)
-  await using other = await startOther()
-  printValue('callsPerSecond', await ratePerSecond(lanes, 0, measureMs))
+  await using busy = await leaseBusyWorkers('compute', availableParallelism())
+  await ratePerSecond(busy.lanes, WARMUP_MS, WARMUP_MS)
+  await using other = await startHost(poolSize)
+  printValue('callsPerSecond', await ratePerSecond(busy.lanes, 0, measureMs))
   printValue('poolReady', other.ready)
 }
 

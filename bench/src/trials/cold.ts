@@ -3,13 +3,12 @@
 // invocation. Manager and node run in another process. The program leases some times before the samples; `first` times
 // its very first lease, `kept` a lease that gets the executor of the lease before, and `refilling` one that comes while
 // the node prepares an executor for its pool.
-import { fork, type ChildProcess } from 'node:child_process'
-import { on, once } from 'node:events'
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { connect, type Cluster, type LeaseTimings } from 'rfaas'
 import type * as Functions from './functions.ts'
+import { startHost } from './host.ts'
 import { beginTrial, numberArgument, printSamples } from './samples.ts'
 
 beginTrial()
@@ -64,30 +63,6 @@ async function timeLease(cluster: Cluster, start: LeaseTimings['start'] | null):
   return { ...lease.timings, totalMs: endMs - startMs, firstCallMs: endMs - leasedMs }
 }
 
-interface Host {
-  process: ChildProcess
-  url: string
-  /** Resolves when an executor is ready. */
-  refilled(): Promise<void>
-}
-
-async function startHost(pool: number): Promise<Host> {
-  const file = fileURLToPath(new URL('cold-host.ts', import.meta.url))
-  const host = fork(file, [`${pool}`], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  let ready = 0
-  host.on('message', (message: { ready?: number }) => (ready = message.ready ?? ready))
-  let url = ''
-  for await (const [message] of on(host, 'message', { close: ['exit'] }) as AsyncIterable<[{ url?: string }]>) {
-    if (message.url === undefined) continue
-    url = message.url
-    break
-  }
-  const refilled = async (): Promise<void> => {
-    while (ready < pool) await once(host, 'message')
-  }
-  return { process: host, url, refilled }
-}
-
 function printPhases(leases: readonly Phases[]): void {
   for (const name of PHASES) {
     const sorted = leases.map((phases) => phases[name]).sort((a, b) => a - b)
@@ -107,7 +82,7 @@ if (mode === 'worker') {
 } else {
   const samples = mode === 'first' ? 1 : numberArgument(2, 'SAMPLES')
   const start = STARTS[mode]
-  const host = await startHost(mode === 'unpooled' ? 0 : 1)
+  await using host = await startHost(mode === 'unpooled' ? 0 : 1)
   const cluster = await connect(host.url)
   const leases: Phases[] = []
   for (let index = mode === 'first' ? 0 : -WARMUP; index < samples; index++) {
@@ -124,6 +99,4 @@ if (mode === 'worker') {
   printSamples(Float64Array.from(leases, ({ totalMs }) => totalMs * 1e6))
   printPhases(leases)
   await cluster.close()
-  host.process.disconnect()
-  await once(host.process, 'exit')
 }

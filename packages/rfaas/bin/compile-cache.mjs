@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import module from 'node:module'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
@@ -15,11 +15,10 @@ export function keepCompiled() {
   try {
     const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
     if (!isAbsolute(cache)) return
-    const folder = [cache, join(cache, 'rfaas'), join(cache, 'rfaas', 'compiled')]
-    // One by one: with `recursive` a folder in /proc is never refused.
-    for (const path of folder) makeOne(path)
-    accessSync(folder.at(-1), constants.W_OK)
-    module.enableCompileCache(folder.at(-1))
+    const folder = join(cache, 'rfaas', 'compiled')
+    // One by one, because mkdir with `recursive` never ends in /proc.
+    for (const path of [cache, join(cache, 'rfaas'), folder]) makeOne(path)
+    module.enableCompileCache(folder)
   } catch {
     // The command starts without.
   }

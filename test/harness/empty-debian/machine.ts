@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 
-import { run } from '../../../scripts/prebuild/run.ts'
+import { run } from '../../../scripts/run.ts'
 import { NAMESPACES, USER_ID, type EmptyDebian } from './root.ts'
 
 /** What a program needs to reach the registries as this machine does, and what shows whose processes these are. */

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { run, succeeds } from '../../../scripts/prebuild/run.ts'
+import { run, succeeds } from '../../../scripts/run.ts'
 
 const DEBIAN = 'http://deb.debian.org/debian'
 /** Signs Debian's package lists; part of every Debian. */

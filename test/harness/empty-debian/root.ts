@@ -3,7 +3,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, syml
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { run, succeeds } from '../../../scripts/prebuild/run.ts'
+import { run, succeeds } from '../../../scripts/run.ts'
 import { KEYRING, makeMirror, reachable } from './mirror.ts'
 
 const SUITE = 'bookworm'
@@ -15,7 +15,7 @@ const PACKAGES = [
 /** The system's Node.js, older than what a checkout runs on. Debian 12 has 18, which nobody supports any more. */
 const NODE = [`node-linux-${process.arch}@20`, 'npm@10']
 /** Where a machine has the mirror. */
-export const MIRROR = '/srv/debian'
+const MIRROR = '/srv/debian'
 /** Of `ada`, the ordinary user. */
 export const USER_ID = 1000
 

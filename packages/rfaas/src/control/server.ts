@@ -32,7 +32,8 @@ export interface ControlServer {
 }
 
 /**
- * Serves Connect RPC over HTTP/2 without TLS; `/healthz` and `/readyz` over HTTP/1, too. What a handler throws reaches the caller as the same RfaasError. A
+ * Serves Connect RPC over HTTP/2 without TLS; `/healthz` and `/readyz` over HTTP/1, too. What a handler throws reaches
+ * the caller as the same RfaasError. A
  * handler that streams must watch `context.signal`: it aborts when the caller goes away and when the server closes.
  *
  * @throws {RfaasError} `invalid_argument` when the server cannot listen at this host and port

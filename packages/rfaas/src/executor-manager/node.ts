@@ -45,8 +45,9 @@ export interface NodeOptions {
    * only this process reaches them.
    */
   fabrics?: readonly WorkerFabric[]
-  /** Folder for bundles of functions; several nodes of one user may share it. Default: a folder in the user's cache,
-   * or among the temporary files where that cannot be written. */
+  /**
+   * Folder for bundles of functions; several nodes of one user may share it. Default: a folder in the user's cache, or
+   * among the temporary files where that cannot be written. */
   cacheDir?: string
   /**
    * Number of executors to keep ready, so that a lease need not wait for the start of a process. They use memory in
@@ -98,7 +99,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   undo.defer(() => bundles.close())
 
   let wired: WiredNode | null = null
-  // Whoever waits for a full pool, as programs that measure do, need not wait for the next heartbeat.
+  // Programs that measure wait for a full pool; they need not wait for the next heartbeat, too.
   const pool = await openExecutors(options, machine, clock, () => wired?.reportSoon())
   undo.defer(() => pool.close())
   const randomness = systemRandomness

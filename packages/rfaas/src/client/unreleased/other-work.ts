@@ -23,7 +23,7 @@ export function hasOtherWork(): boolean {
 }
 
 /**
- * Calls `f` once nothing that is referenced is left in the event loop, in which case the process would end. That also sees what
+ * Calls `f` once nothing that is referenced is left in the event loop: the process would end then. That also sees what
  * {@link hasOtherWork} does not: worker threads without a listener, and what native addons wait for. Where others listen
  * for that moment, or in a worker thread, it calls `f` at once: they must not be told that the process ends.
  *
