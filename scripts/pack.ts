@@ -1,6 +1,8 @@
-// Makes what is published: `node scripts/pack.ts [FOLDER]` leaves a tarball of each package in FOLDER, out/ by default.
+// Makes what is published: `node scripts/pack.ts [FOLDER]` writes a tarball of each package to FOLDER, by default out/.
 // In the repository the packages' exports are their TypeScript sources; in the tarballs they are what `tsc -b` made, each
-// entry one file. Packs the platforms that `npm run prebuild` has left in out/prebuilt/; prebuilds this machine's own.
+// entry one file. Packs the platforms that `npm run prebuild` has left in out/prebuilt/; prebuilds this machine's own. The
+// tarballs of other platforms go to FOLDER/other-platforms, so that `npm install FOLDER/*.tgz` works: npm refuses to install
+// a package of another platform by name.
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -15,6 +17,7 @@ import { isPrebuilt, prebuild } from './prebuild/prebuild.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const prebuilt = join(root, 'out/prebuilt')
 const out = resolve(process.argv[2] ?? join(root, 'out'))
+const otherPlatforms = join(out, 'other-platforms')
 /** Files that are published as they are. */
 const PLAIN = ['bin/*.mjs', 'native/*.{c,h}', 'proto/**/*.proto', 'README.md']
 
@@ -34,13 +37,17 @@ function copy(from: string, to: string, paths: readonly string[]): void {
   }
 }
 
-/** @returns the tarball's path */
-function packStage(stage: string, manifest: object): string {
+/**
+ * @param destination the folder for the tarball
+ * @returns the tarball's path
+ */
+function packStage(stage: string, manifest: object, destination = out): string {
+  mkdirSync(destination, { recursive: true })
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  const args = ['pack', '--json', '--loglevel=error', `--pack-destination=${out}`]
+  const args = ['pack', '--json', '--loglevel=error', `--pack-destination=${destination}`]
   const said = execFileSync('npm', args, { cwd: stage, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' })
   const [{ filename }] = JSON.parse(said) as [{ filename: string }]
-  const tarball = join(out, filename)
+  const tarball = join(destination, filename)
   console.log(`${tarball} ${Math.ceil(statSync(tarball).size / 1024)} KiB`)
   return tarball
 }
@@ -66,7 +73,7 @@ async function packPackage(folder: string, manifest: Manifest, platforms: readon
 function packPlatform(manifest: Manifest, platform: Platform): string {
   const stage = stageFor(`${manifest.name}-${platform.name}`)
   copy(join(prebuilt, platform.name), stage, ['rfaas_host.node', 'rfaas_verbs.node'])
-  return packStage(stage, platformManifest(manifest, platform))
+  return packStage(stage, platformManifest(manifest, platform), platform.name === own.name ? out : otherPlatforms)
 }
 
 const manifestOf = (name: string): Manifest =>
@@ -75,6 +82,7 @@ const manifestOf = (name: string): Manifest =>
 execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', join(root, 'packages/rfaas')], {
   stdio: 'inherit',
 })
+for (const stale of globSync(['*.tgz', 'other-platforms/*.tgz'], { cwd: out })) rmSync(join(out, stale))
 const own = ownPlatform()
 if (!isPrebuilt(join(prebuilt, own.name))) await prebuild(own, join(prebuilt, own.name))
 const platforms = PLATFORMS.filter(({ name }) => isPrebuilt(join(prebuilt, name)))
@@ -85,7 +93,6 @@ const tarballs = [
 ]
 for (const platform of platforms) {
   const tarball = packPlatform(fabric, platform)
-  // npm refuses to install another platform's package by name.
   if (platform.name === own.name) tarballs.push(tarball)
 }
 console.log(`To install them on a machine like this one: npm install ${tarballs.join(' ')}`)

@@ -17,11 +17,5 @@ const SCRIPT = join(import.meta.dirname, '../scripts/pack.ts')
  */
 export async function packedInto(folder: string): Promise<string[]> {
   await promisify(execFile)('flock', [SCRIPT, process.execPath, SCRIPT, folder], { env: shellEnvironment() })
-  // npm refuses another platform's package when it is asked for by name.
-  const names = ['rfaas', 'rfaas-fabric', `rfaas-fabric-linux-${process.arch}-gnu`]
-  return names.map((name) => {
-    const [tarball] = globSync(`${name}-[0-9]*.tgz`, { cwd: folder })
-    if (tarball === undefined) throw new Error(`Cannot find a tarball of ${name} in ${folder}`)
-    return join(folder, tarball)
-  })
+  return globSync('*.tgz', { cwd: folder }).map((name) => join(folder, name))
 }
