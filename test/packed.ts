@@ -17,5 +17,7 @@ const SCRIPT = join(import.meta.dirname, '../scripts/pack.ts')
  */
 export async function packedInto(folder: string): Promise<string[]> {
   await promisify(execFile)('flock', [SCRIPT, process.execPath, SCRIPT, folder], { env: shellEnvironment() })
-  return globSync('*.tgz', { cwd: folder }).map((name) => join(folder, name))
+  return globSync('*.tgz', { cwd: folder })
+    .sort()
+    .map((name) => join(folder, name))
 }

@@ -3,9 +3,9 @@ import { strict as assert } from 'node:assert'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Cluster, RfaasError } from 'rfaas'
+import type { Cluster, Lease, RfaasError } from 'rfaas'
 
 import { VALUE_DEPTH_MAX } from '../packages/rfaas/src/protocol/limits.ts'
 import { NASTY } from '../packages/rfaas/src/test-thrown.ts'
@@ -24,7 +24,6 @@ describe('what travels', () => {
     scene = new Scene()
     cluster = await scene.embedded()
   })
-  afterEach(() => scene.idle(cluster))
   after(() => scene[Symbol.asyncDispose]())
 
   const failureOf = (call: Promise<unknown>, what: string): Promise<RfaasError> =>
@@ -34,72 +33,79 @@ describe('what travels', () => {
     )
 
   for (const fabric of FABRICS) {
-    test(`over ${fabric}: whatever is thrown, the worker and the calls beside it live on`, async () => {
-      await using workers = await cluster.lease<typeof Functions>({ functions: MODULE, fabric, slots: 3 })
-      const before = await workers.call.whoAmI()
-      const held = workers.call.held()
-      for (const [index, [what]] of NASTY.entries()) {
-        for (const name of ['throws', 'rejects'] as const) {
-          const failure = await failureOf(workers.call[name](index), what)
-          assert.equal(failure.code, 'function_failed', `${what}: ${failure.message}`)
-          assert.match(failure.message, new RegExp(`^function_failed: ${name} threw `), what)
+    describe(`over ${fabric}`, () => {
+      let workers: Lease<typeof Functions>
+
+      before(async () => {
+        workers = await cluster.lease<typeof Functions>({ functions: MODULE, fabric, slots: 3 })
+      })
+      after(async () => {
+        await workers.release()
+        await scene.idle(cluster)
+      })
+
+      test('whatever is thrown, the worker and the calls beside it live on', async () => {
+        const before = await workers.call.whoAmI()
+        const held = workers.call.held()
+        for (const [index, [what]] of NASTY.entries()) {
+          for (const name of ['throws', 'rejects'] as const) {
+            const failure = await failureOf(workers.call[name](index), what)
+            assert.equal(failure.code, 'function_failed', `${what}: ${failure.message}`)
+            assert.match(failure.message, new RegExp(`^function_failed: ${name} threw `), what)
+          }
+          {
+            using slot = workers.reserve(1)
+            slot.input[0] = index
+            assert.throws(() => workers.invokeSync('throwsRaw', slot), { code: 'function_failed' }, what)
+            const failure = await failureOf(workers.invoke('throwsRaw', slot), what)
+            assert.equal(failure.code, 'function_failed', what)
+          }
+          await workers.call.returns(index).catch((thrown: RfaasError) => {
+            assert.match(thrown.code, /^(function_failed|result_too_large)$/, `${what}: ${thrown.message}`)
+          })
         }
-        {
-          using slot = workers.reserve(1)
-          slot.input[0] = index
-          assert.throws(() => workers.invokeSync('throwsRaw', slot), { code: 'function_failed' }, what)
-          const failure = await failureOf(workers.invoke('throwsRaw', slot), what)
-          assert.equal(failure.code, 'function_failed', what)
+        await workers.call.open()
+        assert.equal(await held, 'whole')
+        assert.deepEqual(await workers.call.whoAmI(), before)
+      })
+
+      test('an error arrives with its class, fields and cause', async () => {
+        const { cause } = await failureOf(workers.call.notFound(), 'notFound')
+        const { status, details, cause: inner } = cause as Error & { status: number; details: unknown }
+        assert.deepEqual([status, details], [404, { id: 7 }])
+        assert.ok(inner instanceof TypeError)
+        assert.match(inner.stack!, /what-travels\.ts/)
+      })
+
+      test('what cannot be sent is refused in both directions, the deepest that is sent arrives', async () => {
+        const url = /value\.items\[1\]\.url is a URL, which cannot be cloned/
+        await assert.rejects(workers.call.link(), error('function_failed', url))
+        const link = { items: [1, { url: new URL('http://example.org') }] }
+        await assert.rejects(workers.call.same(link), error('invalid_argument', url))
+        const deepest = await workers.call.nested(VALUE_DEPTH_MAX)
+        assert.deepEqual(await workers.call.same(deepest), deepest)
+        await assert.rejects(
+          workers.call.nested(VALUE_DEPTH_MAX + 1),
+          error('function_failed', /nested deeper than 1000/),
+        )
+        const deeper = { inner: deepest }
+        await assert.rejects(workers.call.same(deeper), error('invalid_argument', /nested deeper than 1000/))
+      })
+
+      test('a typed array in a value has a buffer of its own, in both directions', async () => {
+        const samples = Float32Array.of(0.5, 0.25)
+        assert.deepEqual(await workers.call.bytesOf({ samples }), new Uint8Array(samples.buffer))
+        const back = (await workers.call.same({ samples, text: 'x'.repeat(100) })) as { samples: Float32Array }
+        assert.deepEqual(back.samples, samples)
+        assert.deepEqual([back.samples.byteOffset, back.samples.buffer.byteLength], [0, 8])
+      })
+
+      test('a thenable that settles twice is answered once', async () => {
+        for (let call = 0; call < 100; call++) {
+          assert.equal(await workers.call.twice(), 1)
+          assert.equal(await workers.call.count(), NASTY.length)
         }
-        await workers.call.returns(index).catch((thrown: RfaasError) => {
-          assert.match(thrown.code, /^(function_failed|result_too_large)$/, `${what}: ${thrown.message}`)
-        })
-      }
-      await workers.call.open()
-      assert.equal(await held, 'whole')
-      assert.deepEqual(await workers.call.whoAmI(), before)
-    })
-
-    test(`over ${fabric}: an error arrives with its class, fields and cause`, async () => {
-      await using workers = await cluster.lease<typeof Functions>({ functions: MODULE, fabric })
-      const { cause } = await failureOf(workers.call.notFound(), 'notFound')
-      const { status, details, cause: inner } = cause as Error & { status: number; details: unknown }
-      assert.deepEqual([status, details], [404, { id: 7 }])
-      assert.ok(inner instanceof TypeError)
-      assert.match(inner.stack!, /what-travels\.ts/)
-    })
-
-    test(`over ${fabric}: what cannot be sent is refused in both directions, the deepest that is sent arrives`, async () => {
-      await using workers = await cluster.lease<typeof Functions>({ functions: MODULE, fabric })
-      const url = /value\.items\[1\]\.url is a URL, which cannot be cloned/
-      await assert.rejects(workers.call.link(), error('function_failed', url))
-      const link = { items: [1, { url: new URL('http://example.org') }] }
-      await assert.rejects(workers.call.same(link), error('invalid_argument', url))
-      const deepest = await workers.call.nested(VALUE_DEPTH_MAX)
-      assert.deepEqual(await workers.call.same(deepest), deepest)
-      await assert.rejects(
-        workers.call.nested(VALUE_DEPTH_MAX + 1),
-        error('function_failed', /nested deeper than 1000/),
-      )
-      const deeper = { inner: deepest }
-      await assert.rejects(workers.call.same(deeper), error('invalid_argument', /nested deeper than 1000/))
-    })
-
-    test(`over ${fabric}: a typed array in a value has a buffer of its own, in both directions`, async () => {
-      await using workers = await cluster.lease<typeof Functions>({ functions: MODULE, fabric })
-      const samples = Float32Array.of(0.5, 0.25)
-      assert.deepEqual(await workers.call.bytesOf({ samples }), new Uint8Array(samples.buffer))
-      const back = (await workers.call.same({ samples, text: 'x'.repeat(100) })) as { samples: Float32Array }
-      assert.deepEqual(back.samples, samples)
-      assert.deepEqual([back.samples.byteOffset, back.samples.buffer.byteLength], [0, 8])
-    })
-
-    test(`over ${fabric}: a thenable that settles twice is answered once`, async () => {
-      await using workers = await cluster.lease<typeof Functions>({ functions: MODULE, fabric })
-      for (let call = 0; call < 100; call++) {
-        assert.equal(await workers.call.twice(), 1)
-        assert.equal(await workers.call.count(), NASTY.length)
-      }
+      })
     })
   }
 

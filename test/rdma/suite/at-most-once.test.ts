@@ -7,8 +7,8 @@ import { Random } from '../../harness/chaos/random.ts'
 import { Scene } from '../../harness/scene.ts'
 import { NEAR } from './devices.ts'
 
-const INVOCATIONS = 600
-const PER_ROUND = 200
+const INVOCATIONS = 300
+const PER_ROUND = 100
 const seed = Number(process.env['RFAAS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
 test(

@@ -13,7 +13,7 @@ const MODES: Mode[] = ['poll', 'wait', 'arm']
 const DEPTH = 16
 const SLOT_BYTES = 4096
 const SLOTS: Geometry = { outboundBytes: DEPTH * SLOT_BYTES, inboundBytes: DEPTH * SLOT_BYTES, depth: DEPTH }
-const STRESS_MS = 2000
+const STRESS_MS = 500
 
 /** Does one round trip of a payload in a slot, and checks it. */
 async function roundTrip(end: Connection, mode: Mode, slot: number, payload: Buffer, flags: number, turn: boolean) {

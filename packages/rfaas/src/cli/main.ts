@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { CommanderError } from 'commander'
-import type { Command } from 'commander'
-import { EXIT, exitCodeOf, firstOf, sentenceOf, stackOf, UsageError } from './exit.ts'
+import { EXIT, exitCodeOf, firstOf, sentenceOf, stackOf } from './exit.ts'
 import { createProgram } from './program.ts'
+import { withUsageError } from './usage.ts'
 
 /* The entry of the command line, started by bin/rfaas.mjs. */
 
@@ -45,18 +45,6 @@ function fail(error: unknown): Promise<never> {
   return exit(exitCodeOf(first))
 }
 
-/** Turns an error of commander into a usage error of ours: one sentence, exit code 2. */
-function translate(error: unknown, program: Command): unknown {
-  if (!(error instanceof CommanderError)) return error
-  const sentence = error.message
-    .replace(/^error: /, '')
-    .replace(/\s*\n\s*/g, ' ')
-    .replace(/\.$/, '')
-  const command = program.commands.find((candidate) => candidate.name() === process.argv[2])
-  const help = `rfaas ${command ? `${command.name()} ` : ''}--help`
-  return new UsageError(`${sentence}; ${help} tells more`, { cause: error })
-}
-
 process.on('uncaughtException', (error) => void fail(error))
 // Hides Node's warnings about experimental features, such as node:sqlite, except for debugging: a user can do nothing
 // about them.
@@ -74,6 +62,6 @@ try {
   const isAskedFor = error instanceof CommanderError && error.exitCode === 0
   const isHelp = error instanceof CommanderError && error.code === 'commander.help'
   if (isHelp && !isAskedFor) await exit(EXIT.usage)
-  if (!isAskedFor) await fail(translate(error, program))
+  if (!isAskedFor) await fail(withUsageError(error, program, process.argv[2]))
 }
 await exit(Number(process.exitCode ?? EXIT.ok))
