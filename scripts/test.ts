@@ -43,7 +43,7 @@ const SYSTEM_LIMITS = { timeoutMs: 120_000, idleMs: 300_000 }
 const SHORT: Group[] = [
   { patterns: UNITS, except: LONG_UNITS, concurrency: 2, ...UNIT_LIMITS },
   { patterns: ['test/**/*.test.ts'], except: ['test/long/**', ...MEASURING], concurrency: 3, ...SYSTEM_LIMITS },
-  { patterns: MEASURING, concurrency: 1, ...SYSTEM_LIMITS },
+  { patterns: MEASURING, concurrency: 2, ...SYSTEM_LIMITS },
 ]
 /** What takes minutes: `npm run test:all`. */
 const LONG: Group[] = [

@@ -15,7 +15,7 @@ import { becomes } from './harness/waiting.ts'
 
 const LARGE_BYTES = 32 * 2 ** 20
 
-testAttacks(800, 300)
+testAttacks(300, 150)
 
 describe('taken back while a large answer is under way', () => {
   let scene: Scene

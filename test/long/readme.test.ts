@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 
-import { rfaas, Service } from './cli-process.ts'
-import { codeBlock, codeBlocksOf, type CodeBlock } from './code-blocks.ts'
-import { UserFolder } from './user-folder.ts'
+import { rfaas, Service } from '../cli-process.ts'
+import { codeBlock, codeBlocksOf, type CodeBlock } from '../code-blocks.ts'
+import { UserFolder } from '../user-folder.ts'
 
 const PAGE = 'README.md'
-const ROOT = join(import.meta.dirname, '..')
+const ROOT = join(import.meta.dirname, '../..')
 const MANAGER = 'http://10.0.0.1:7070'
 
 describe('README', () => {

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { LAUNCHER, rfaas } from './cli-process.ts'
+import { LAUNCHER, rfaas } from '../cli-process.ts'
 
 const { refusalOf } = (await import(join(dirname(LAUNCHER), 'node-version.mjs'))) as {
   refusalOf: (version: string) => string | null

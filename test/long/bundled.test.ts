@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { Scene } from './harness/scene.ts'
-import { UserFolder } from './user-folder.ts'
+import { Scene } from '../harness/scene.ts'
+import { UserFolder } from '../user-folder.ts'
 
-const functions = new URL('./harness/functions.ts', import.meta.url).href
+const functions = new URL('../harness/functions.ts', import.meta.url).href
 const index = fileURLToPath(import.meta.resolve('rfaas'))
 
 const PROGRAM = `

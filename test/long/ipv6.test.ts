@@ -4,11 +4,11 @@ import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { rfaas } from './cli-process.ts'
-import type * as Functions from './harness/functions.ts'
-import { Scene } from './harness/scene.ts'
+import { rfaas } from '../cli-process.ts'
+import type * as Functions from '../harness/functions.ts'
+import { Scene } from '../harness/scene.ts'
 
-const functions = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
+const functions = fileURLToPath(new URL('../harness/functions.ts', import.meta.url))
 const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
   addresses?.some(({ address }) => address === '::1'),
 )

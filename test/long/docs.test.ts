@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { Command } from 'commander'
 
-import { createProgram } from '../packages/rfaas/src/cli/program.ts'
-import { codeBlocksOf } from './code-blocks.ts'
-import { UserFolder } from './user-folder.ts'
+import { createProgram } from '../../packages/rfaas/src/cli/program.ts'
+import { codeBlocksOf } from '../code-blocks.ts'
+import { UserFolder } from '../user-folder.ts'
 
-const ROOT = join(import.meta.dirname, '..')
+const ROOT = join(import.meta.dirname, '../..')
 const PAGES = ['README.md', ...globSync('docs/*.md', { cwd: ROOT })]
 
 /** A user's folder with the files of a page. */

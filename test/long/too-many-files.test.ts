@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 
-const functions = new URL('./harness/functions.ts', import.meta.url).href
+const functions = new URL('../harness/functions.ts', import.meta.url).href
 const index = import.meta.resolve('rfaas')
 
 const PROGRAM = `
