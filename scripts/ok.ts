@@ -10,23 +10,28 @@ interface Step {
   readonly command: readonly string[]
 }
 
-const steps: Step[] = [
-  { name: 'lint', command: ['npm', 'run', '--silent', 'lint'] },
-  { name: 'typecheck', command: ['npm', 'run', '--silent', 'typecheck'] },
-  { name: 'tests', command: ['node', 'scripts/test.ts', '--retry'] },
-  { name: 'long tests', command: ['node', 'scripts/test.ts', '--long', '--retry'] },
-  // Skipped, with the reason, on a machine that cannot run its guests.
-  { name: 'tests over RDMA', command: ['node', 'test/rdma/main.ts', '--or-skip'] },
-  { name: 'packages', command: ['node', 'scripts/pack.ts'] },
-  ...globSync(['examples/*.ts', 'examples/*/main.ts'], { cwd: root })
-    .filter((path) => !path.endsWith('.test.ts'))
-    .sort()
-    .map((path) => ({ name: path, command: ['node', path] })),
-]
+/** Steps of one phase run at the same time; what they say is shown when they end. */
+type Phase = readonly Step[]
+
+const examples = globSync(['examples/*.ts', 'examples/*/main.ts'], { cwd: root })
+  .filter((path) => !path.endsWith('.test.ts'))
+  .sort()
 // Only the benches that take seconds; `npm run bench -- all` runs every one.
-for (const bench of ['floor', 'hot', 'async']) {
-  steps.push({ name: `bench ${bench}`, command: ['node', 'bench/src/main.ts', bench, '--quick'] })
-}
+const benches = ['floor', 'hot', 'async']
+const phases: Phase[] = [
+  [
+    { name: 'lint', command: ['npx', '--no-install', 'eslint', '.'] },
+    { name: 'format', command: ['npx', '--no-install', 'prettier', '--check', '--log-level', 'warn', '.'] },
+    { name: 'typecheck', command: ['npm', 'run', '--silent', 'typecheck'] },
+  ],
+  [{ name: 'tests', command: ['node', 'scripts/test.ts', '--retry'] }],
+  [{ name: 'long tests', command: ['node', 'scripts/test.ts', '--long', '--retry'] }],
+  // Skipped, with the reason, on a machine that cannot run its guests.
+  [{ name: 'tests over RDMA', command: ['node', 'test/rdma/main.ts', '--or-skip'] }],
+  [{ name: 'packages', command: ['node', 'scripts/pack.ts'] }],
+  ...examples.map((path) => [{ name: path, command: ['node', path] }]),
+  ...benches.map((bench) => [{ name: `bench ${bench}`, command: ['node', 'bench/src/main.ts', bench, '--quick'] }]),
+]
 
 /**
  * Characters of a failed step's last output that are repeated at the end, where one looks first, and where some see
@@ -34,40 +39,48 @@ for (const bench of ['floor', 'hot', 'async']) {
  */
 const SAID_AGAIN = 4_000
 
-/** Runs a command and shows its output as it comes. */
-async function run([program = '', ...args]: readonly string[]): Promise<{ ok: boolean; said: string }> {
+interface Outcome {
+  readonly ok: boolean
+  readonly said: string
+  readonly tookS: number
+}
+
+/** @param isShown whether to show the output as it comes; else it is shown when the command has ended */
+async function run({ name, command }: Step, isShown: boolean): Promise<Outcome> {
+  const title = `\n── ${name}: ${command.join(' ')}\n`
+  const startMs = performance.now()
+  const [program = '', ...args] = command
   const child = spawn(program, args, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}) },
   })
   let said = ''
-  for (const [from, to] of [
-    [child.stdout, process.stdout],
-    [child.stderr, process.stderr],
-  ] as const) {
-    from.setEncoding('utf8').on('data', (text: string) => {
-      to.write(text)
-      said = (said + text).slice(-SAID_AGAIN)
+  if (isShown) process.stdout.write(title)
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      if (isShown) process.stdout.write(text)
+      said += text
     })
   }
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
-  return { ok: code === 0, said: said.trimEnd() }
+  if (!isShown) process.stdout.write(title + said)
+  return { ok: code === 0, said: said.slice(-SAID_AGAIN).trimEnd(), tookS: (performance.now() - startMs) / 1000 }
 }
 
 const report: string[] = []
 const failures: string[] = []
 const counts: string[] = []
-for (const { name, command } of steps) {
-  console.log(`\n── ${name}: ${command.join(' ')}`)
-  const startMs = performance.now()
-  const { ok, said } = await run(command)
-  const tookS = ((performance.now() - startMs) / 1000).toFixed(1)
-  report.push(`${ok ? '✔' : '✖'} ${name.padEnd(32)}${tookS.padStart(7)} s`)
-  if (name.endsWith('tests')) counts.push(`${name}: ${said.split('\n').at(-1)}`)
-  if (ok) continue
-  failures.push(`\n── ${name} failed; it said last:\n${said}`)
-  process.exitCode = 1
+for (const phase of phases) {
+  const outcomes = await Promise.all(phase.map((step) => run(step, phase.length === 1)))
+  for (const [index, { ok, said, tookS }] of outcomes.entries()) {
+    const { name } = phase[index]!
+    report.push(`${ok ? '✔' : '✖'} ${name.padEnd(32)}${tookS.toFixed(1).padStart(7)} s`)
+    if (name.endsWith('tests')) counts.push(`${name}: ${said.split('\n').at(-1)}`)
+    if (ok) continue
+    failures.push(`\n── ${name} failed; it said last:\n${said}`)
+    process.exitCode = 1
+  }
 }
 console.log(failures.join('\n'))
 console.log(`\n${report.join('\n')}\n\n${counts.join('\n')}`)
