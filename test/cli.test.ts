@@ -225,7 +225,7 @@ test('a wrong command line is one sentence and exit code 2, and starts nothing',
     [['manager', '--node-lost-after', '3'], /--node-lost-after: "3" has no unit/],
     [['manager', '--prices', 'perCore=1'], /--prices: the key "perCore" is unknown/],
     [['node', '--label', 'zone'], /Cannot read --label: "zone" is not NAME=VALUE/],
-    [['node', '--resource', 'gpu=1', '--resource', 'gpu=2'], /Cannot read --resource: gpu stands there twice/],
+    [['node', '--resource', 'gpu=1', '--resource', 'gpu=2'], /Cannot read --resource: gpu is given twice/],
     [['invoke', MODULE], /missing required argument 'function'/],
     [
       ['invoke', MODULE, 'add', '--data', '1', '--file', 'x'],
@@ -249,7 +249,7 @@ test('help is on standard output and fine where it was asked for, and says what 
     assert.match(stdout, /^Usage: rfaas .*\n(.*\n)*Examples:\n/)
     assert.doesNotMatch(stdout, /die-with-parent/)
   }
-  assert.match((await rfaas(['--help'])).stdout, /Exit codes:\n +0 +fine.*\n +1 +.*\n +2 +.*\n +130 +/)
+  assert.match((await rfaas(['--help'])).stdout, /Exit codes:\n +0 +success.*\n +1 +.*\n +2 +.*\n +130 +/)
   const none = await rfaas([])
   assert.deepEqual([none.code, none.stdout], [2, ''])
   assert.match(none.stderr, /^Usage: rfaas /)
