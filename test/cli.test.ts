@@ -248,7 +248,7 @@ test('help is on standard output and fine where it was asked for, and says what 
     assert.match(stdout, /^Usage: rfaas .*\n(.*\n)*Examples:\n/)
     assert.doesNotMatch(stdout, /die-with-parent/)
   }
-  assert.match((await rfaas(['--help'])).stdout, /Exit codes:\n +0 +fine.*\n +1 +.*\n +2 +.*\n +130 +/)
+  assert.match((await rfaas(['--help'])).stdout, /Exit codes:\n +0 +success.*\n +1 +.*\n +2 +.*\n +130 +/)
   const none = await rfaas([])
   assert.deepEqual([none.code, none.stdout], [2, ''])
   assert.match(none.stderr, /^Usage: rfaas /)

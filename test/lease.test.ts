@@ -147,7 +147,7 @@ describe('a lease', () => {
     const first = await lease({ cores: 2 })
     const waiting = lease({ cores: 2, waitMs: 60_000 })
     const denied = async (): Promise<string> => lease({ memoryMib: 20 }).then(() => '', String)
-    await until('waiting', denied, (sentence) => /1 of this priority or a higher one wait for theirs/.test(sentence))
+    await until('waiting', denied, (sentence) => /requests of the same or a higher priority wait: 1/.test(sentence))
     await first.release()
     await using second = await waiting
     assert.equal(await second.call.add(1, 2), 3)

@@ -37,7 +37,7 @@ for (const [what, server] of [
     try {
       await assert.rejects(connect(url), {
         code: 'manager_unreachable',
-        message: `manager_unreachable: Cannot reach the resource manager at ${url}: what answers there does not speak HTTP/2 without TLS, as rfaas does; it is another service, or a proxy for HTTP/1`,
+        message: `manager_unreachable: Cannot reach the resource manager at ${url}: the server there does not speak HTTP/2 without TLS, which rfaas requires; it is another service, or a proxy for HTTP/1`,
       })
     } finally {
       server.close()

@@ -200,7 +200,7 @@ test('memory is not enforced, in the original: here that of a lease is its limit
     const pooledMib = await eaten(pooled)
     assert.ok(coldMib <= 96 && pooledMib <= 96, `${coldMib} MiB cold, ${pooledMib} MiB from the pool`)
     assert.ok(Math.abs(coldMib - pooledMib) <= 16, `${coldMib} MiB cold, ${pooledMib} MiB from the pool`)
-    assert.deepEqual(reasons, ['96 MiB a worker asked, ready are some with 512 MiB', null])
+    assert.deepEqual(reasons, ['96 MiB per worker asked, the ready ones have 512 MiB', null])
     await Promise.all([cold.release(), pooled.release()])
   } finally {
     unsubscribe('rfaas.executor-manager', onEvent)

@@ -107,7 +107,7 @@ describe('replaced', () => {
     const inFlight = workers.call.whileShut(gate.path, 'done')
     await retrieve(workers.id, '1m')
     const waiting = workers.call.add(1, 2)
-    const reasons = /retrieved: no reason was given.*there is none in its place: .*largest free 0/
+    const reasons = /retrieved: no reason was given.*it could not be replaced: .*largest free 0/
     await assert.rejects(within(NOTICED_MS_MAX, 'refused', waiting), error('lease_retrieved', reasons))
     gate.open()
     assert.equal(await inFlight, 'done')

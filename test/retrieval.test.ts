@@ -61,7 +61,7 @@ describe('taken back', () => {
       await waiting
       await assert.rejects(
         workers.call.add(1, 2),
-        error('lease_retrieved', /kernel update; what is in flight may finish/),
+        error('lease_retrieved', /kernel update; invocations in flight may finish/),
       )
       assert.throws(() => workers.reserve(1), error('lease_retrieved'))
       gate.open()

@@ -58,7 +58,7 @@ describe('checkPrices', () => {
   test('fills in defaults and refuses what is no price', () => {
     assert.deepEqual(checkPrices({ perGibS: 0 }), { ...DEFAULT_PRICES, perGibS: 0 })
     for (const bad of [-1, NaN, Infinity]) assert.throws(() => checkPrices({ perCoreS: bad }), /perCoreS: (-1|NaN|Inf)/)
-    assert.throws(() => checkPrices({ perCore: 1 } as object), /perCore: there is no such price/)
+    assert.throws(() => checkPrices({ perCore: 1 } as object), /perCore: it is unknown; known are perCoreS/)
   })
 })
 

@@ -89,7 +89,9 @@ export function cost(usage: Usage, prices: Prices): number {
  */
 export function checkPrices(prices: Partial<Prices>): Prices {
   for (const [name, price] of Object.entries(prices)) {
-    const reason = !Object.hasOwn(DEFAULT_PRICES, name) ? 'there is no such price' : badNumber(price)
+    const reason = !Object.hasOwn(DEFAULT_PRICES, name)
+      ? `it is unknown; known are ${Object.keys(DEFAULT_PRICES).join(', ')}`
+      : badNumber(price)
     if (reason !== null) throw new RfaasError('invalid_argument', `Cannot use the price ${name}: ${reason}`)
   }
   return { ...DEFAULT_PRICES, ...prices }

@@ -21,13 +21,13 @@ interface DrainFlags {
 export function addDrain(program: Command): void {
   program
     .command('drain')
-    .description('take no new leases on a node, and take back those that it has')
+    .description('place no new leases on a node, and retrieve those that it has')
     .argument('<node>', 'its name')
     .addOption(managerOption())
     .addOption(graceOption())
     .addOption(reasonOption())
-    .option('--undo', 'take new leases there again')
-    .addOption(jsonOption('print a JSON array of the leases that are taken back'))
+    .option('--undo', 'place new leases on the node again')
+    .addOption(jsonOption('print a JSON array of the leases that are retrieved'))
     .addHelpText('after', EXAMPLES)
     .action(async (nodeId: string, { manager, grace, reason, undo = false, json }: DrainFlags) => {
       const request = { nodeId, graceMs: grace, reason, undo }

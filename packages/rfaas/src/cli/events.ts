@@ -54,7 +54,7 @@ export function logNodeEvents(log: Logger): void {
         log.info({ nodeId: event.nodeId }, 'registered')
         return
       case 'manager-away':
-        log.warn({ nodeId: event.nodeId }, `leases run on, but: ${sentenceOf(event.error)}`)
+        log.warn({ nodeId: event.nodeId }, `leases go on, but the resource manager is away: ${sentenceOf(event.error)}`)
         return
       case 'manager-back':
         log.info({ nodeId: event.nodeId }, 'the resource manager is back')
@@ -72,7 +72,7 @@ export function logNodeEvents(log: Logger): void {
         log.debug({ kept: event.kept, memoryMib: event.keptMemoryMib }, 'kept executors changed')
         return
       case 'pool-failure':
-        log.warn(`the pool lacks an executor: ${sentenceOf(event.error)}`)
+        log.warn(`no executor for the pool: ${sentenceOf(event.error)}`)
         return
       case 'lease-closed': {
         const { leaseId, usage } = event

@@ -45,7 +45,7 @@ export function exitCodeOf(error: unknown): number {
 
 /** What the user of a command can do about some errors, as the end of their sentence. */
 const ADVICE: Partial<Record<string, string>> = {
-  manager_unreachable: '; start one with rfaas up, or say with --manager where it is',
+  manager_unreachable: '; start one with rfaas up, or give its URL with --manager',
 }
 
 /**

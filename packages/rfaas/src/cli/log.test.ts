@@ -29,10 +29,10 @@ test('logManagerEvents writes what a resource manager publishes, with levels', (
   const { log, lines } = collectingLog()
   logManagerEvents(log)
   publish({ kind: 'node-lost', nodeId: 'n-1' })
-  publish({ kind: 'failure', error: new RfaasError('internal', 'Cannot do what is due: disk full') })
+  publish({ kind: 'failure', error: new RfaasError('internal', 'Cannot end expired leases and lost nodes: disk full') })
   assert.deepEqual(lines, [
     { level: 40, nodeId: 'n-1', msg: 'node lost: no heartbeat' },
-    { level: 50, msg: 'Cannot do what is due: disk full [internal]' },
+    { level: 50, msg: 'Cannot end expired leases and lost nodes: disk full [internal]' },
   ])
 })
 
@@ -54,7 +54,7 @@ test('logNodeEvents writes what a node publishes, with levels', () => {
   }
   assert.deepEqual([lines[0]?.level, lines[0]?.['nodeId']], [40, 'n-1'])
   const sentence = 'Cannot reach the resource manager at http://m:1 [manager_unreachable]'
-  assert.equal(lines[0]?.msg, `leases run on, but: ${sentence}`)
+  assert.equal(lines[0]?.msg, `leases go on, but the resource manager is away: ${sentence}`)
   assert.deepEqual(lines[1], {
     level: 30,
     leaseId: 'l-1',

@@ -41,20 +41,20 @@ export function addManager(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--heartbeat-interval <time>', 'how often nodes say that they live (default: 1s)').argParser(
+      new Option('--heartbeat-interval <time>', 'how often nodes send a heartbeat (default: 1s)').argParser(
         fromText(parseDurationMs, '--heartbeat-interval'),
       ),
     )
     .addOption(
       new Option(
         '--node-lost-after <time>',
-        'how long a node may be silent before it is lost (default: 3.5s)',
+        'how long a node may be silent before it counts as lost (default: 3.5s)',
       ).argParser(fromText(parseDurationMs, '--node-lost-after')),
     )
     .addOption(
       new Option(
         '--preemption-grace <time>',
-        'how long a lease may still run that makes room for one of a higher priority (default: 5s)',
+        'how long a lease that is preempted may still run (default: 5s)',
       ).argParser(fromText(parseDurationMs, '--preemption-grace')),
     )
     .addOption(logLevelOption())
@@ -85,7 +85,7 @@ async function run(flags: ManagerFlags): Promise<void> {
       forPrograms: { kind: 'manager', url, pid: process.pid },
       forPeople: [
         `The resource manager is ready: ${url}`,
-        data === undefined ? 'It keeps its data in memory; --data PATH keeps it over a restart.' : `Its data: ${data}`,
+        data === undefined ? 'It keeps its data in memory; --data PATH keeps it across restarts.' : `Its data: ${data}`,
         `Add nodes with: rfaas node --manager ${url}`,
       ],
     }),

@@ -56,7 +56,7 @@ function gathered<T>(
 ): (text: string, before?: Record<string, T>) => Record<string, T> {
   return (text, before = {}) => {
     const [name, value] = fromText(parse, what)(text)
-    if (Object.hasOwn(before, name)) throw new UsageError(`Cannot read ${what}: ${name} stands there twice`)
+    if (Object.hasOwn(before, name)) throw new UsageError(`Cannot read ${what}: ${name} is given twice`)
     return { ...before, [name]: value }
   }
 }
@@ -64,21 +64,21 @@ function gathered<T>(
 export function poolOption(): Option {
   return new Option(
     '--pool <n>',
-    'executors to keep ready for leases to come (default: 1, or 0 where little memory is left)',
+    'executors to keep ready for future leases (default: 1, or 0 if little memory is left)',
   ).argParser(fromText(parsePool, '--pool'))
 }
 
 export function keepWarmMaxOption(): Option {
   return new Option(
     '--keep-warm-max <time>',
-    'how long executors of ended leases may be kept for the next one, where leases ask for it; 0s keeps none (default: 1m)',
+    'how long executors of ended leases may be kept for the next lease, if leases ask for it; 0s keeps none (default: 1m)',
   ).argParser(fromText(parseDurationMs, '--keep-warm-max'))
 }
 
 export function fabricsOption(): Option {
   return new Option(
     '--fabrics <names>',
-    `how to be reached: ${FABRICS.join(', ')} (default: what the machine has)`,
+    `fabrics to offer: ${FABRICS.join(', ')} (default: those that the machine has)`,
   ).argParser(fromText((text, what) => parseNames(text, what, FABRICS), '--fabrics'))
 }
 
@@ -96,13 +96,13 @@ export function hotTimeoutOption(): Option {
 }
 
 export function graceOption(): Option {
-  return new Option('--grace <time>', 'how long what runs there may still run')
+  return new Option('--grace <time>', 'how long running invocations may still take')
     .default(10_000, '10s')
     .argParser(fromText(parseDurationMs, '--grace'))
 }
 
 export function reasonOption(): Option {
-  return new Option('--reason <text>', 'why, for the people whose leases they are').default('', 'none')
+  return new Option('--reason <text>', 'the reason, shown to the clients of the leases').default('', 'none')
 }
 
 export function jsonOption(description: string): Option {

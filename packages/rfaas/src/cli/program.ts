@@ -13,14 +13,14 @@ import { addUp } from './up.ts'
 
 const EXIT_CODES = `
 Exit codes:
-  0    fine; also a manager, a node or 'up' that was told to stop and has drained
+  0    success; also a manager, a node or 'up' that was told to stop and has drained
   1    the command failed; doctor: something necessary is missing
   2    the command line is wrong
   130  interrupted by Ctrl-C
 
 Environment:
-  RFAAS_MANAGER  URL of the resource manager, where --manager does not say it
-  RFAAS_DEBUG=1  errors with their stack and causes
+  RFAAS_MANAGER  URL of the resource manager for commands without --manager
+  RFAAS_DEBUG=1  print errors with their stack and causes
   NO_COLOR=1     no colours, also on a terminal
 `
 

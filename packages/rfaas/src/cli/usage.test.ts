@@ -26,7 +26,7 @@ test('a wrong command line is a UsageError of one sentence, and starts nothing',
     [['manager', '--node-lost-after', '3'], /--node-lost-after: "3" has no unit/],
     [['manager', '--prices', 'perCore=1'], /--prices: the key "perCore" is unknown/],
     [['node', '--label', 'zone'], /Cannot read --label: "zone" is not NAME=VALUE/],
-    [['node', '--resource', 'gpu=1', '--resource', 'gpu=2'], /Cannot read --resource: gpu stands there twice/],
+    [['node', '--resource', 'gpu=1', '--resource', 'gpu=2'], /Cannot read --resource: gpu is given twice/],
     [['invoke', MODULE], /missing required argument 'function'/],
     [
       ['invoke', MODULE, 'add', '--data', '1', '--file', 'x'],

@@ -22,7 +22,7 @@ export function parsePairs<Key extends string>(
     const key =
       keys.find((known) => known === name) ??
       refuse(`the key ${JSON.stringify(name)} is unknown; known are ${keys.join(', ')}`)
-    if (key in result) refuse(`${key} stands there twice`)
+    if (key in result) refuse(`${key} is given twice`)
     // Number() would also take '', '0x10' and 'Infinity'.
     if (!/^\d+(\.\d+)?(e-?\d+)?$/.test(value!)) refuse(`${key} is ${JSON.stringify(value)}, not a number from 0`)
     const number = Number(value)

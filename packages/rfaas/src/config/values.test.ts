@@ -50,7 +50,7 @@ test('parsePairs takes known keys, each once, with numbers from 0', () => {
     'perCoreS=-1': 'Cannot read --prices: perCoreS is "-1", not a number from 0',
     'perCoreS=NaN': 'Cannot read --prices: perCoreS is "NaN", not a number from 0',
     'perCoreS=1e999': 'Cannot read --prices: perCoreS is "1e999", which is too large',
-    'perCoreS=1,perCoreS=2': 'Cannot read --prices: perCoreS stands there twice',
+    'perCoreS=1,perCoreS=2': 'Cannot read --prices: perCoreS is given twice',
     perCoreS: 'Cannot read --prices: "perCoreS" is not KEY=NUMBER',
     '': 'Cannot read --prices: "" is not KEY=NUMBER',
     '__proto__=1': 'Cannot read --prices: the key "__proto__" is unknown; known are perCoreS, perGibS',

@@ -71,7 +71,7 @@ function controlClient<T extends DescService>(
     const action = `Cannot reach ${name} at ${origin}`
     // The first bytes of a server that speaks something else are no frame of HTTP/2.
     if (!session.isHttp2 && /Protocol error|HTTP\/2 error/.test(reasonOf(error))) {
-      const reason = 'what answers there does not speak HTTP/2 without TLS, as rfaas does'
+      const reason = 'the server there does not speak HTTP/2 without TLS, which rfaas requires'
       const guess = 'it is another service, or a proxy for HTTP/1'
       return new RfaasError(unreachable, `${action}: ${reason}; ${guess}`, { cause: error })
     }

@@ -109,7 +109,7 @@ export class ExecutorPool implements Executors {
     if (this.#held.length === 0) return 'all that were ready are in use'
     if (this.#held.some((held) => held.heapMib === heapMib)) return null
     const ready = [...new Set(this.#held.map((held) => held.heapMib))].join(', ')
-    return `${heapMib} MiB a worker asked, ready are some with ${ready} MiB`
+    return `${heapMib} MiB per worker asked, the ready ones have ${ready} MiB`
   }
 
   async #prepare(shape: ExecutorShape): Promise<void> {

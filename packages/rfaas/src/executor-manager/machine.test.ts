@@ -39,6 +39,6 @@ describe('describeMachine', () => {
     await refused({ resources: { gpu: 0 } }, /resource gpu is 0, must be a whole number from 1 to 4096/)
     await refused({ resources: { 'a.b': 1, 'a-b': 1 } }, /resources a.b and a-b would both be RFAAS_RESOURCE_A_B/)
     await refused({ labels: { 'zone=': 'a' } }, /a label is "zone=", must be 1 to 64 letters/)
-    await refused({ fabrics: [] }, /none was asked for/)
+    await refused({ fabrics: [] }, /the list of fabrics is empty/)
   })
 })

@@ -113,11 +113,11 @@ function usableFabrics(asked: readonly WorkerFabric[] | undefined, address: stri
 
 function checkFabrics(asked: WorkerFabric[]): WorkerFabric[] {
   if (asked.includes('threads') && asked.length > 1) {
-    const reason = `threads needs executors that are threads of this process, ${asked.find((each) => each !== 'threads')} processes`
+    const reason = `over threads executors are threads of this process, over ${asked.find((each) => each !== 'threads')} they are processes`
     throw new RfaasError('invalid_argument', `Cannot start node with fabrics ${asked.join(', ')}: ${reason}`)
   }
   if (asked.length === 0) {
-    throw new RfaasError('invalid_argument', 'Cannot start node without a fabric: none was asked for')
+    throw new RfaasError('invalid_argument', 'Cannot start node: the list of fabrics is empty')
   }
   for (const fabric of asked) {
     const reason = reasonAgainst(fabric)

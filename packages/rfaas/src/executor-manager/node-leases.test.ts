@@ -59,12 +59,13 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     await setup.leases.allocate(first, request)
     await assert.rejects(setup.leases.allocate(first, request), {
       code: 'token_refused',
-      message: 'token_refused: Cannot accept the lease token again: lease a has its executor already',
+      message: 'token_refused: Cannot accept the lease token again: lease a already has an executor',
     })
     setup.leases.extend(second)
     assert.throws(() => setup.leases.extend(first), {
       code: 'token_refused',
-      message: 'token_refused: Cannot accept the lease token: its fence is 1, a token with 2 has been seen',
+      message:
+        'token_refused: Cannot accept the lease token: its fencing number is 1, this node has seen a token with 2',
     })
     await assert.rejects(setup.leases.release(first), { code: 'token_refused' })
     await setup.leases.release(second)

@@ -86,7 +86,7 @@ export class NodeLeases {
     const entry = this.#entryOf(claims)
     if (entry.allocation?.end) throw over('start executor of lease', claims, entry.allocation.end)
     if (entry.allocation !== null) {
-      const reason = `lease ${claims.leaseId} has its executor already`
+      const reason = `lease ${claims.leaseId} already has an executor`
       throw new RfaasError('token_refused', `Cannot accept the lease token again: ${reason}`)
     }
     if (this.#stopped) throw new RfaasError('closed', 'Cannot start executor: the node shuts down')
@@ -217,7 +217,7 @@ export class NodeLeases {
       return entry
     }
     if (fence < known.fence) {
-      const reason = `its fence is ${fence}, a token with ${known.fence} has been seen`
+      const reason = `its fencing number is ${fence}, this node has seen a token with ${known.fence}`
       throw new RfaasError('token_refused', `Cannot accept the lease token: ${reason}`)
     }
     known.fence = fence

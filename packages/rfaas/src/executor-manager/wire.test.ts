@@ -40,7 +40,7 @@ describe('allocationRequest', () => {
       () => check({ fabric: 'verbs' }),
       new RfaasError(
         'unsupported',
-        'Cannot start executor: fabric "verbs" asked, local, tcp 10.0.0.2, tcp 10.1.0.2 here',
+        'Cannot start executor: fabric "verbs" asked, this node offers local, tcp 10.0.0.2, tcp 10.1.0.2',
       ),
     )
     assert.throws(() => check({ fabric: 'memory' }), { code: 'unsupported' })

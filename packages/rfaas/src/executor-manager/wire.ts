@@ -46,7 +46,7 @@ export function allocationRequest(
     const offered = offers.map((each) => [each.fabric, each.address].join(' ').trimEnd()).join(', ')
     throw new RfaasError(
       'unsupported',
-      `Cannot start executor: fabric ${JSON.stringify(fabric)}${address && ` at ${address}`} asked, ${offered} here`,
+      `Cannot start executor: fabric ${JSON.stringify(fabric)}${address && ` at ${address}`} asked, this node offers ${offered}`,
     )
   }
   if (!Number.isFinite(hotTimeoutMs) || (hotTimeoutMs < 0 && hotTimeoutMs !== -1)) {

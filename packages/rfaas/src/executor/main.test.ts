@@ -171,7 +171,7 @@ describe('an executor process', () => {
     ['breaks', `setTimeout(() => { throw new Error('it broke') }); await new Promise(() => {})`, /it broke/],
     ['has no function', `export const a = 1`, /only a/],
     ['throws at great length', `throw new Error('why '.repeat(1_000_000))`, /why why/],
-    ['has more functions than can be told', manyFunctions(40_000), /Cannot say ready: the message is \d+ bytes long/],
+    ['has more functions than can be told', manyFunctions(40_000), /Cannot send the message ready: it has \d+ bytes/],
   ]
   for (const [what, text, reason] of MODULES) {
     test(`a module that ${what} is refused with the reason`, async () => {

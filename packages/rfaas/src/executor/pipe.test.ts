@@ -154,7 +154,7 @@ describe('encodeMessage', () => {
     assert.deepEqual(read([encodeMessage(longest)]), [longest])
     assert.throws(() => encodeMessage({ ...message, reason: 'x'.repeat(room + 1) }), {
       code: 'executor_start_failed',
-      message: /Cannot say failed: the message is 1048577 bytes long, 1048576 are allowed/,
+      message: /Cannot send the message failed: it has 1048577 bytes, at most 1048576 are allowed/,
     })
   })
 })

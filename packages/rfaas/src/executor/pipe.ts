@@ -22,8 +22,8 @@ export function encodeMessage(message: ToExecutor | FromExecutor): Buffer {
   const line = message.kind === 'start' ? startLine(message) : message
   const bytes = Buffer.from(`${JSON.stringify(line)}\n`)
   if (bytes.length > EXECUTOR_MESSAGE_BYTES_MAX) {
-    const reason = `the message is ${bytes.length} bytes long, ${EXECUTOR_MESSAGE_BYTES_MAX} are allowed`
-    throw new RfaasError('executor_start_failed', `Cannot say ${message.kind}: ${reason}`)
+    const reason = `it has ${bytes.length} bytes, at most ${EXECUTOR_MESSAGE_BYTES_MAX} are allowed`
+    throw new RfaasError('executor_start_failed', `Cannot send the message ${message.kind}: ${reason}`)
   }
   return bytes
 }

@@ -89,7 +89,7 @@ export class WorkerThread {
   async #next<K extends FromWorker['kind']>(kind: K): Promise<Answer<K>> {
     const message = await Promise.race([this.#answer.promise, this.#failed.promise])
     if (message.kind === kind) return message as Answer<K>
-    throw new RfaasError('internal', `Cannot start a worker: it said ${message.kind}, not ${kind}`)
+    throw new RfaasError('internal', `Cannot start a worker: it sent ${message.kind} instead of ${kind}`)
   }
 }
 

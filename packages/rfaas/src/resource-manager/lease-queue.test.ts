@@ -172,7 +172,7 @@ describe('LeaseQueue', () => {
   test('is bounded; closing it tells those who wait', async () => {
     const room = new Room(0)
     const waiting = Array.from({ length: LEASE_QUEUE_MAX }, () => assert.rejects(room.wait(1), { code: 'closed' }))
-    await assert.rejects(room.wait(1), { code: 'queue_full', message: /4096 wait already/ })
+    await assert.rejects(room.wait(1), { code: 'queue_full', message: /4096 requests wait already/ })
     await settled()
     room.queue.close()
     await Promise.all(waiting)

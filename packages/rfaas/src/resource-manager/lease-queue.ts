@@ -57,7 +57,10 @@ export class LeaseQueue<Grant> {
    */
   async wait(demand: LeaseDemand, waitMs: number, denial: RfaasError, signal: AbortSignal): Promise<Grant> {
     if (this.#waiting.length >= LEASE_QUEUE_MAX) {
-      throw new RfaasError('queue_full', `Cannot wait for a lease: ${this.#waiting.length} wait already`)
+      throw new RfaasError(
+        'queue_full',
+        `Cannot wait for a lease: ${this.#waiting.length} requests wait already, which is the limit`,
+      )
     }
     const entry: Waiting<Grant> = {
       demand,

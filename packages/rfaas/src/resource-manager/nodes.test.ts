@@ -11,7 +11,7 @@ describe('RegisterNode', () => {
     [{ nodeId: '' }, /node_id is ""/],
     [{ cores: 0 }, /cores is 0/],
     [{ memoryMib: 0 }, /memory_mib is 0/],
-    [{ controlUrl: 'nowhere' }, /control_url is "nowhere", no http URL/],
+    [{ controlUrl: 'nowhere' }, /control_url is "nowhere", must be an http URL/],
     [{ fabrics: [] }, /it offers no fabric/],
     [{ fabrics: [{ fabric: 'local' }] }, /its offer of local has no host_id/],
     [{ labels: { '-zone': 'a' } }, /Cannot register node node-1: a label is "-zone", must be 1 to 64 letters/],
@@ -65,7 +65,10 @@ describe('RegisterNode', () => {
     await manager.rpc.registerNode({ node, run })
     const { leaseId } = await manager.lease()
     await manager.rpc.heartbeat({ nodeId: 'node-1', run, leases: [{ leaseId }] })
-    const refused = { code: 'invalid_argument', message: new RegExp(`it is of run ${older}, run ${run} has begun`) }
+    const refused = {
+      code: 'invalid_argument',
+      message: new RegExp(`the request is from its run ${older}, but its run ${run} has registered`),
+    }
     await assert.rejects(manager.rpc.registerNode({ node, run: older }), refused)
     await assert.rejects(manager.rpc.heartbeat({ nodeId: 'node-1', run: older }), refused)
     await manager.rpc.deregisterNode({ nodeId: 'node-1', run: older })

@@ -193,7 +193,7 @@ function checkRun(verb: string, { nodeId, run }: NodeRun, known: NodeRecord): vo
   if (!isOlder(run, known)) return
   throw new RfaasError(
     'invalid_argument',
-    `Cannot ${verb} node ${nodeId}: it is of run ${run}, run ${known.run} has begun`,
+    `Cannot ${verb} node ${nodeId}: the request is from its run ${run}, but its run ${known.run} has registered`,
   )
 }
 

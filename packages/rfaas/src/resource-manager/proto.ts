@@ -40,7 +40,7 @@ const ENDS: Record<LeaseEnd, ProtoLeaseEnd> = {
 export function leaseEndFromProto(proto: ProtoLeaseEnd): LeaseEnd | null {
   if (proto === ProtoLeaseEnd.UNSPECIFIED) return null
   const found = Object.entries(ENDS).find(([, value]) => value === proto)
-  if (found === undefined) throw new RfaasError('invalid_argument', `Cannot end a lease: ${proto} is no known end`)
+  if (found === undefined) throw new RfaasError('invalid_argument', `Cannot end a lease: unknown reason ${proto}`)
   return found[0] as LeaseEnd
 }
 

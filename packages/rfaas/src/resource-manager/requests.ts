@@ -53,7 +53,7 @@ export interface LeaseDemand extends Demand {
 
 export function checkLeaseRequest(request: RequestLeaseRequest | undefined): LeaseDemand {
   const action = 'Cannot grant lease'
-  if (request === undefined) throw refused(action, 'nothing is asked for')
+  if (request === undefined) throw refused(action, 'the request is empty')
   const { cores, memoryMib, resources, labels, durationMs, nodeId, fabrics, hostId, priority } = request
   const { avoidNodeIds, preempts } = request
   const coresMin = request.coresMin === 0 ? cores : request.coresMin
@@ -114,16 +114,16 @@ export function checkNodeId(action: string, nodeId: string): string {
 }
 
 export function checkNode(node: NodeInfo | undefined, run: number): NodeDescription {
-  if (node === undefined) throw refused('Cannot register node', 'the request describes none')
+  if (node === undefined) throw refused('Cannot register node', 'the request has no description of it')
   const { nodeId, controlUrl, cores, memoryMib, resources, labels, fabrics } = node
   checkNodeId('Cannot register node', nodeId)
   const action = `Cannot register node ${nodeId}`
   checkLength(action, 'control_url', controlUrl, TEXT_CHARS_MAX)
   if (URL.parse(controlUrl)?.protocol !== 'http:')
-    throw refused(action, `control_url is ${quote(controlUrl)}, no http URL`)
+    throw refused(action, `control_url is ${quote(controlUrl)}, must be an http URL`)
   checkRange(action, 'cores', cores, 1, NODE_CORES_MAX)
   checkRange(action, 'memory_mib', memoryMib, 1, NODE_MEMORY_MIB_MAX)
-  if (fabrics.length === 0) throw refused(action, 'it offers no fabric, so nobody could reach its workers')
+  if (fabrics.length === 0) throw refused(action, 'it offers no fabric, so no client could reach its workers')
   checkFabrics(
     action,
     fabrics.map(({ fabric }) => fabric),

@@ -34,7 +34,7 @@ export function resourceManagerRoutes(
     if (ahead === 0) return grant(context, demand)
     throw new RfaasError(
       'lease_denied',
-      `Cannot grant lease: ${ahead} of this priority or a higher one wait for theirs`,
+      `Cannot grant lease: requests of the same or a higher priority wait: ${ahead}; set waitMs to wait, too`,
     )
   }
   const grantedToProto = async (granted: readonly Granted[]) => {

@@ -93,5 +93,8 @@ export async function transact<T>(store: Store, body: (transaction: Transaction)
     const result = await body(transaction)
     if (await transaction.commit()) return result
   }
-  throw new RfaasError('internal', `Cannot commit: others were faster ${TRANSACTION_ATTEMPTS_MAX} times`)
+  throw new RfaasError(
+    'internal',
+    `Cannot commit: others changed the same records first, ${TRANSACTION_ATTEMPTS_MAX} times in a row`,
+  )
 }

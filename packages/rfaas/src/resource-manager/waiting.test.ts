@@ -12,7 +12,7 @@ describe('awaitLease', () => {
     const [first] = (await manager.rpc.awaitLease({ request: { ...REQUEST, cores: 2 }, waitMs: 5000 })).grants
     const waiting = manager.rpc.awaitLease({ request: REQUEST, waitMs: 5000 })
     // A later request does not overtake a waiting one, which also shows that the first one waits.
-    while (!(await refusal(manager)).includes('1 of this priority or a higher one wait'));
+    while (!(await refusal(manager)).includes('a higher priority wait: 1'));
     manager.clock.advance(1000)
     await manager.rpc.releaseLease({ leaseId: first!.lease!.leaseId, token: first!.token })
     const [second] = (await waiting).grants
@@ -37,7 +37,7 @@ describe('awaitLease', () => {
       code: 'lease_denied',
       message: /Cannot grant lease within 3000 ms: 1 core asked, largest free 0 on node-1; 2 in all/,
     })
-    while (!(await refusal(manager)).includes('wait for theirs'));
+    while (!(await refusal(manager)).includes('a higher priority wait'));
     await manager.advance(3000, 'node-1')
     await denied
   })
@@ -49,10 +49,10 @@ describe('awaitLease', () => {
     const gone = new AbortController()
     const waiting = manager.rpc.awaitLease({ request: REQUEST, waitMs: 60_000 }, { signal: gone.signal })
     const aborted = assert.rejects(waiting)
-    while (!(await refusal(manager)).includes('wait for theirs'));
+    while (!(await refusal(manager)).includes('a higher priority wait'));
     gone.abort()
     await aborted
-    while ((await refusal(manager)).includes('wait for theirs'));
+    while ((await refusal(manager)).includes('a higher priority wait'));
     await manager.rpc.releaseLease({ leaseId, token })
     await manager.lease()
   })
@@ -60,7 +60,7 @@ describe('awaitLease', () => {
   test('says what is wrong', async () => {
     await using manager = await TestManager.start()
     const code = 'invalid_argument'
-    await assert.rejects(manager.rpc.awaitLease({ waitMs: 1 }), { code, message: /nothing is asked for/ })
+    await assert.rejects(manager.rpc.awaitLease({ waitMs: 1 }), { code, message: /the request is empty/ })
     for (const waitMs of [-1, NaN, LEASE_WAIT_MS_MAX + 1]) {
       const request = manager.rpc.awaitLease({ request: REQUEST, waitMs })
       await assert.rejects(request, { code, message: new RegExp(`wait_ms is ${waitMs}`) })

@@ -77,7 +77,8 @@ export function wireManager(parts: ManagerParts): WiredManager {
       if (lateMs > parts.nodeLostAfterMs * BREAK_PART_MIN) awakeUnixMs = clock.nowUnixMs()
       return sweep(context)
     },
-    (error) => publish({ kind: 'failure', error: toRfaasError(error, 'internal', 'Cannot do what is due') }),
+    (error) =>
+      publish({ kind: 'failure', error: toRfaasError(error, 'internal', 'Cannot end expired leases and lost nodes') }),
   )
   alarm.at(awakeUnixMs)
   return {

@@ -2,7 +2,7 @@ import { formatBytes } from '../units.ts'
 import type { FabricFact } from '@rfaas/fabric'
 import type { Facts } from './facts.ts'
 
-/** `missing` ends the doctor with exit code 1; `note` is a limit that one can live with. */
+/** `missing` ends the doctor with exit code 1; `note` is a limitation with which rfaas works. */
 export type Status = 'ok' | 'note' | 'missing'
 
 /** One line of the doctor. */
@@ -50,7 +50,7 @@ function nodeCheck({ nodeVersion }: Facts): Check {
 function addonCheck({ addon }: Facts): Check {
   const name = 'native addon'
   if (addon.ok) {
-    return { name, status: 'ok', found: 'loads', meaning: '@rfaas/fabric can reach into native code.', todo: '' }
+    return { name, status: 'ok', found: 'loads', meaning: '@rfaas/fabric can use its native code.', todo: '' }
   }
   const meaning = 'Without it this machine can run neither a node nor a client; local() runs functions in threads.'
   return {
@@ -75,19 +75,19 @@ function bundlerCheck({ bundler }: Facts): Check {
 /** What it means that a fabric works or does not, and what to do then. */
 const FABRICS = {
   local: {
-    works: 'Clients and workers of this host share memory: about a microsecond a hot call.',
+    works: 'Clients and workers of this host share memory: less than a microsecond per hot call.',
     fails: 'Clients and workers of this host cannot share memory.',
-    todo: 'See that the sandbox or container allows memfd_create, futex and Unix sockets.',
+    todo: 'Make sure that the sandbox or container allows memfd_create, futex and Unix sockets.',
   },
   tcp: {
-    works: 'Works over any network: about ten microseconds a hot call, and what the network takes.',
-    fails: 'Without RDMA, nodes of this machine can be reached from itself only.',
-    todo: 'See that the sandbox or container allows TCP sockets.',
+    works: 'Works over any network: some ten microseconds per hot call, plus the time of the network.',
+    fails: 'Without RDMA, only this machine can reach its nodes.',
+    todo: 'Make sure that the sandbox or container allows TCP sockets.',
   },
   verbs: {
-    works: 'There is RDMA: a few microseconds a hot call between hosts.',
+    works: 'RDMA works: a few microseconds per hot call between hosts.',
     fails: 'Between hosts, calls go over tcp.',
-    todo: 'With an RDMA card: install its driver and rdma-core, see that ibv_devices lists it.',
+    todo: 'With an RDMA card: install its driver and rdma-core, and check that ibv_devices lists it.',
   },
 }
 
@@ -101,7 +101,7 @@ function fabricCheck({ name: fabric, ok, reason }: FabricFact): Check {
 function libfabricCheck({ libfabric }: Facts): Check {
   const name = 'libfabric'
   if (libfabric === 'not built') {
-    const meaning = 'Only RDMA needs it; libfabric is installed, the addon that uses it is not built.'
+    const meaning = 'Only RDMA needs it. libfabric is installed, but the addon that uses it is not built.'
     return { name, status: 'note', found: 'addon not built', meaning, todo: 'For RDMA: npx rfaas-build-native' }
   }
   if (libfabric !== null) {
@@ -109,7 +109,7 @@ function libfabricCheck({ libfabric }: Facts): Check {
   }
   const meaning = 'Only RDMA needs it; over any other network calls go over tcp.'
   const todo = 'For RDMA, on Debian or Ubuntu: apt-get install libfabric1'
-  return { name, status: 'note', found: 'not there', meaning, todo }
+  return { name, status: 'note', found: 'not installed', meaning, todo }
 }
 
 function deviceCheck({ name: device, link, address, reason }: Facts['rdmaDevices'][number]): Check {
@@ -119,19 +119,19 @@ function deviceCheck({ name: device, link, address, reason }: Facts['rdmaDevices
     return { name, status: 'ok', found: `${address} on ${link}`, meaning, todo: '' }
   }
   const meaning = 'No call goes over this device.'
-  const todo = 'Connect it, bring its interface up, and give that an IPv4 address: docs/operating.md'
+  const todo = 'Connect it, bring its interface up, and give the interface an IPv4 address: docs/operating.md'
   return { name, status: 'note', found: reason, meaning, todo }
 }
 
 function shmCheck({ shm }: Facts): Check {
   const name = '/dev/shm'
   if (shm === null) {
-    const meaning = 'rfaas itself does not need it; other programs may.'
+    const meaning = 'rfaas does not need it; other programs may.'
     return { name, status: 'note', found: 'not there', meaning, todo: 'Mount it: mount -t tmpfs tmpfs /dev/shm' }
   }
   const found = `${formatBytes(shm.freeBytes)} of ${formatBytes(shm.totalBytes)} free`
   if (shm.rfaasNames.length > 0) {
-    const meaning = `rfaas keeps its memory without a name, yet there is ${shm.rfaasNames.join(', ')}.`
+    const meaning = `rfaas's shared memory has no names, but there is ${shm.rfaasNames.join(', ')}.`
     return { name, status: 'note', found, meaning, todo: 'Remove it, and please report it: it is a defect.' }
   }
   const meaning = 'rfaas leaves nothing there: its shared memory has no name.'
@@ -142,9 +142,9 @@ function memlockCheck({ memlockBytes }: Facts): Check {
   const name = 'memlock'
   const found = memlockBytes === Infinity ? 'unlimited' : formatBytes(memlockBytes)
   if (memlockBytes >= MEMLOCK_BYTES_ENOUGH) {
-    return { name, status: 'ok', found, meaning: 'RDMA may lock the payload buffers that it needs.', todo: '' }
+    return { name, status: 'ok', found, meaning: 'RDMA can lock the payload buffers that it needs.', todo: '' }
   }
-  const meaning = 'RDMA locks payload buffers, at most this much a process; local and tcp lock nothing.'
+  const meaning = 'RDMA locks payload buffers, at most this much per process; local and tcp lock nothing.'
   return {
     name,
     status: 'note',
@@ -158,7 +158,7 @@ function coresCheck({ cores }: Facts): Check {
   const name = 'cores'
   const found = cores.usable === cores.present ? String(cores.usable) : `${cores.usable} of ${cores.present}`
   if (cores.usable > 1) {
-    const meaning = 'A node may lease them; a hot worker takes a whole one while it polls.'
+    const meaning = 'A node can offer them; a hot worker uses a whole core while it polls.'
     return { name, status: 'ok', found, meaning, todo: '' }
   }
   const meaning =
@@ -174,10 +174,10 @@ function memoryCheck({ memoryBytes }: Facts): Check {
       name,
       status: 'ok',
       found,
-      meaning: 'A node offers half of the machine’s unless told otherwise.',
+      meaning: 'A node offers half of the machine’s memory by default.',
       todo: '',
     }
   }
-  const meaning = 'A lease takes 512 MiB unless told otherwise, and a node offers half of the machine’s.'
+  const meaning = 'By default a lease takes 512 MiB, and a node offers half of the machine’s memory.'
   return { name, status: 'note', found, meaning, todo: 'Lease less, for example --memory-mib 128.' }
 }

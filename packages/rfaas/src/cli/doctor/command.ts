@@ -9,7 +9,7 @@ import { gatherFacts } from './facts.ts'
 const EXAMPLES = `
 Each line says what was found, what it means, and what to do about it:
   ok       as it should be
-  note     a limit that one can live with
+  note     a limitation; rfaas works all the same
   MISSING  necessary; the exit code is then 1
 
 Examples:
@@ -20,7 +20,7 @@ Examples:
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('look whether this machine has what rfaas needs')
+    .description('check whether this machine has what rfaas needs')
     .addOption(jsonOption('print one JSON object: {ok, checks: [{name, status, found, meaning, todo}]}'))
     .addHelpText('after', EXAMPLES)
     .action(async ({ json }: { json?: true }) => {

@@ -21,8 +21,8 @@ import type { Latencies } from './latencies.ts'
 import { jsonOf } from './result.ts'
 
 const EXAMPLES = `
-The module is bundled with all that it imports and travels to a leased core. A typed function takes and gives JSON;
-a function made by raw() takes the bytes of --data or --file as they are and gives bytes.
+The module is bundled with its imports and sent to a leased core. A typed function takes and returns JSON; a function
+made by raw() takes the bytes of --data or --file as they are and returns bytes.
 
 Examples:
   rfaas invoke square.ts square --data 12
@@ -39,11 +39,11 @@ export function addInvoke(program: Command): void {
     .argument('<module>', 'JavaScript or TypeScript file that exports the function')
     .argument('<function>', 'name of the exported function')
     .option('--data <text>', 'the input: JSON for a typed function, text for a raw one')
-    .addOption(new Option('--file <path>', 'the input from a file; - is standard input').conflicts('data'))
+    .addOption(new Option('--file <path>', 'read the input from a file; - is standard input').conflicts('data'))
     .option('--args', 'the input is a JSON array of arguments')
     .option('--out <path>', 'write the result to a file instead of standard output')
     .addOption(
-      new Option('--repeat <n>', 'call so often, one after another, and print how long the calls took')
+      new Option('--repeat <n>', 'make n calls, one after another, and print how long they took')
         .default(1)
         .argParser(fromText((text, what) => parseWhole(text, what, { min: 1, max: 10_000_000 }), '--repeat')),
     )
@@ -51,10 +51,10 @@ export function addInvoke(program: Command): void {
     .addOption(managerOption())
     .addOption(coresOption('cores to lease, one worker each').default(1))
     .addOption(
-      memoryOption('memory to lease: MiB, or a size such as 2GiB (default: 512, or more where the payload needs it)'),
+      memoryOption('memory to lease: MiB, or a size such as 2GiB (default: 512, or more if the payload needs it)'),
     )
-    .addOption(resourceOption('what else to lease, such as gpu=1; may be repeated').conflicts('local'))
-    .addOption(labelOption('lease only on a node that has it, such as zone=a; may be repeated').conflicts('local'))
+    .addOption(resourceOption('other resource to lease, such as gpu=1; may be repeated').conflicts('local'))
+    .addOption(labelOption('lease only on a node with this label, such as zone=a; may be repeated').conflicts('local'))
     .addOption(fabricOption())
     .addOption(new Option('--node <name>', 'lease on this node (default: any)').conflicts('local'))
     .addOption(hotTimeoutOption())

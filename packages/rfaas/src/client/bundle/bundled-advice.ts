@@ -5,5 +5,5 @@
 export function bundledAdvice(): string {
   return process.env['RFAAS_EXECUTOR'] === undefined
     ? 'rfaas must stay outside of your own bundle (esbuild: --packages=external, or --external:rfaas)'
-    : 'functions cannot lease in an executor; where their module is also the program, put that into `if (import.meta.main) { … }`'
+    : 'functions cannot lease in an executor; if their module is also the program, put the program into `if (import.meta.main) { … }`'
 }

@@ -88,7 +88,10 @@ describe('Dispatcher, of two workers with three slots each', () => {
     const slots = [0, 0, 1, 1, 1].map((worker) => dispatcher.reserve(1, worker))
     const inFlight = dispatcher.call(held, [])
     const waiting = [dispatcher.call(same, [1]), dispatcher.call(same, [2])]
-    await assert.rejects(dispatcher.call(same, [3]), { code: 'queue_full', message: /6 are in flight and 2 wait/ })
+    await assert.rejects(dispatcher.call(same, [3]), {
+      code: 'queue_full',
+      message: /6 calls are in flight and 2 wait/,
+    })
     slots[3]!.release()
     assert.deepEqual(await Promise.all(waiting), [1, 2])
     assert.deepEqual(free(), [0, 1])
@@ -309,7 +312,10 @@ describe('Dispatcher, of two workers with three slots each', () => {
       dispatcher.removeLost([channel(0), channel(1)], gone)
       const waiting = [dispatcher.call(same, [1]), dispatcher.call(same, [2])]
       await assert.rejects(dispatcher.call(same, [3]), { code: 'queue_full' })
-      assert.throws(() => dispatcher.reserve(1, undefined), { code: 'queue_full', message: /others not there yet/ })
+      assert.throws(() => dispatcher.reserve(1, undefined), {
+        code: 'queue_full',
+        message: /replacements are not ready yet/,
+      })
       assert.equal(dispatcher.width, 6, 'as it was')
       const other = await startTestWorker(MODULE, 1)
       workers.push(other)

@@ -138,7 +138,10 @@ export class Dispatcher {
     }
     const channel = worker === undefined ? this.#freest() : this.#channels[worker]!
     if (channel === undefined) {
-      throw new RfaasError('queue_full', 'Cannot reserve a slot: the workers are gone, and others not there yet')
+      throw new RfaasError(
+        'queue_full',
+        'Cannot reserve a slot: the workers are gone, and their replacements are not ready yet',
+      )
     }
     const { payloadBytesMax } = channel.layout
     if (!Number.isInteger(byteLength) || byteLength < 0 || byteLength > payloadBytesMax) {
@@ -239,7 +242,7 @@ export class Dispatcher {
 
   #refuse(): never {
     if (this.#ended) throw this.#ended.withOutcome('not_run')
-    throw new RfaasError('invalid_argument', 'Cannot invoke: the slot is of another lease', { outcome: 'not_run' })
+    throw new RfaasError('invalid_argument', 'Cannot invoke: the slot belongs to another lease', { outcome: 'not_run' })
   }
 
   #freest(): Channel | undefined {
@@ -345,7 +348,7 @@ export class Dispatcher {
   }
 
   #queueFull(f: RemoteFunction): RfaasError {
-    const reason = `${this.width} are in flight and ${this.#queue.length} wait, queueMax is ${this.#queueMax}`
+    const reason = `${this.width} calls are in flight and ${this.#queue.length} wait, queueMax is ${this.#queueMax}`
     const next = 'raise `queueMax` or await some calls first'
     return new RfaasError('queue_full', `Cannot invoke ${f.name}: ${reason}; ${next}`, { outcome: 'not_run' })
   }

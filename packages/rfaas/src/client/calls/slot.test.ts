@@ -55,7 +55,7 @@ describe('Slot', () => {
     const slot = elsewhere.reserve(8, undefined)
     await assert.rejects(dispatcher.invoke(remote(MODULE, 'size'), slot, 8), {
       code: 'invalid_argument',
-      message: /of another lease/,
+      message: /belongs to another lease/,
     })
     assert.throws(() => dispatcher.invokeSync(remote(MODULE, 'size'), slot, 8), { code: 'invalid_argument' })
     slot.release()

@@ -19,7 +19,7 @@ export function checkGrants({ grants, nowUnixMs }: RequestLeaseResponse): Checke
   const refuse = (reason: string): never => {
     throw new RfaasError('manager_unreachable', `Cannot use the answer of the resource manager: ${reason}`)
   }
-  if (grants.length === 0) refuse('it grants no lease and does not say why')
+  if (grants.length === 0) refuse('it grants no lease and gives no reason')
   if (!Number.isFinite(nowUnixMs)) refuse(`its time is ${nowUnixMs}`)
   return grants.map(({ lease, node, token }) => {
     if (lease === undefined || node === undefined) return refuse('a grant has no lease or no node')

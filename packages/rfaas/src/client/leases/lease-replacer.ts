@@ -123,7 +123,7 @@ export class LeaseReplacer {
     const { dispatcher, onRetrieved } = this.#options
     const { leaseId, nodeId } = part.keeper
     const { message, graceMs } = notice
-    const sentence = `${message}; what is in flight may finish within ${Math.round(graceMs)} ms`
+    const sentence = `${message}; invocations in flight may finish within ${Math.round(graceMs)} ms`
     dispatcher.retire(part.channels)
     // Lets the channels hear farewells, so that the workers need not wait for our confirmation.
     for (const channel of part.channels) channel.watchForLoss()
@@ -183,7 +183,7 @@ export class LeaseReplacer {
       const avoidNodeId = cause.code === 'lease_retrieved' ? formerNodeId : ''
       next = await openReplacement!(part.channels.length, avoidNodeId, this.#giveUp.signal)
     } catch (thrown) {
-      const sentence = `${cause.sentence}; there is none in its place: ${toRfaasError(thrown).sentence}`
+      const sentence = `${cause.sentence}; it could not be replaced: ${toRfaasError(thrown).sentence}`
       return this.#goOnWithout(part, new RfaasError(cause.code, sentence, { cause: thrown }))
     }
     if (this.#isReleasing || this.#isEnded) return void (await Promise.all(next.map((each) => discard(each, cause))))

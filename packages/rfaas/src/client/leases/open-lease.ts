@@ -191,7 +191,7 @@ function chooseFabric(node: NodeInfo, fabrics: FabricChoice[], from: Standpoint,
     return chosen
   }
   const offered = node.fabrics.map((offer) => offer.fabric).join(', ')
-  const sentence = `Cannot reach node ${node.nodeId}: it offers ${offered}, this client can use ${fabrics.join(', ')}${verbsNote(fabrics)}`
+  const sentence = `Cannot reach node ${node.nodeId}: it offers ${offered}; this client can use ${fabrics.join(', ')}${verbsNote(fabrics)}`
   throw new RfaasError('node_unreachable', sentence)
 }
 

@@ -28,14 +28,14 @@ export type FabricOffer = Message<"rfaas.v1.FabricOffer"> & {
   fabric: string;
 
   /**
-   * for "local": equal on both sides when shared memory reaches
+   * for "local": equal on both sides if they can share memory
    *
    * @generated from field: string host_id = 2;
    */
   hostId: string;
 
   /**
-   * for the others: the IP address that workers listen on
+   * for the other fabrics: the IP address on which workers listen
    *
    * @generated from field: string address = 3;
    */
@@ -111,7 +111,7 @@ export type NodeInfo = Message<"rfaas.v1.NodeInfo"> & {
   labels: { [key: string]: string };
 
   /**
-   * Countable things beside cores and memory, by name: "gpu" to 2. What is absent is 0.
+   * Countable resources besides cores and memory, by name, such as "gpu": 2. An absent name is 0.
    *
    * @generated from field: map<string, uint32> resources = 12;
    */
@@ -123,7 +123,7 @@ export type NodeInfo = Message<"rfaas.v1.NodeInfo"> & {
   resourcesFree: { [key: string]: number };
 
   /**
-   * why it takes no new leases; empty while it does
+   * why the node takes no new leases; empty while it takes them
    *
    * @generated from field: string drain_reason = 14;
    */
@@ -144,7 +144,7 @@ export const NodeInfoSchema: GenMessage<NodeInfo> = /*@__PURE__*/
  */
 export type PoolInfo = Message<"rfaas.v1.PoolInfo"> & {
   /**
-   * when nothing hinders it
+   * the number of executors that the node tries to keep ready
    *
    * @generated from field: uint32 size = 1;
    */
@@ -156,7 +156,7 @@ export type PoolInfo = Message<"rfaas.v1.PoolInfo"> & {
   ready: number;
 
   /**
-   * of those that are ready, besides the memory that is for leases
+   * used by the ready executors, in addition to the memory for leases
    *
    * @generated from field: uint32 memory_mib = 3;
    */
@@ -290,7 +290,7 @@ export type LeaseInfo = Message<"rfaas.v1.LeaseInfo"> & {
   resources: { [key: string]: number };
 
   /**
-   * why it was retrieved, for a person
+   * why the lease was retrieved, as text for people
    *
    * @generated from field: string end_message = 15;
    */
@@ -358,7 +358,7 @@ export type RegisterNodeRequest = Message<"rfaas.v1.RegisterNodeRequest"> & {
   leases: LeaseReport[];
 
   /**
-   * begun for this registration, and refused once a later one has registered; 0: not numbered
+   * begun for this registration; refused after a later run has registered; 0: no number
    *
    * @generated from field: uint32 run = 3;
    */
@@ -450,7 +450,7 @@ export type HeartbeatRequest = Message<"rfaas.v1.HeartbeatRequest"> & {
   pool?: PoolInfo | undefined;
 
   /**
-   * with which it has registered
+   * the run with which the node has registered
    *
    * @generated from field: uint32 run = 4;
    */
@@ -483,14 +483,14 @@ export type HeartbeatResponse = Message<"rfaas.v1.HeartbeatResponse"> & {
   closedLeaseIds: string[];
 
   /**
-   * Leases that the node reported as running and that are being taken back; said until they have ended.
+   * Leases that the node reported as running and that are being retrieved; repeated until they have ended.
    *
    * @generated from field: repeated rfaas.v1.Retrieval retrievals = 3;
    */
   retrievals: Retrieval[];
 
   /**
-   * by the manager's clock, as every time that it says
+   * by the manager's clock, like every time in its messages
    *
    * @generated from field: double now_unix_ms = 4;
    */
@@ -521,7 +521,7 @@ export type Retrieval = Message<"rfaas.v1.Retrieval"> & {
   graceMs: number;
 
   /**
-   * why, for a person
+   * the reason, as text for people
    *
    * @generated from field: string message = 3;
    */
@@ -545,7 +545,7 @@ export type DeregisterNodeRequest = Message<"rfaas.v1.DeregisterNodeRequest"> & 
   nodeId: string;
 
   /**
-   * with which it has registered
+   * the run with which the node has registered
    *
    * @generated from field: uint32 run = 2;
    */
@@ -619,7 +619,7 @@ export type RequestLeaseRequest = Message<"rfaas.v1.RequestLeaseRequest"> & {
   cores: number;
 
   /**
-   * on all nodes; each has of it as it has of the cores
+   * on all nodes; each node gets memory in proportion to its cores
    *
    * @generated from field: uint32 memory_mib = 3;
    */
@@ -645,21 +645,21 @@ export type RequestLeaseRequest = Message<"rfaas.v1.RequestLeaseRequest"> & {
   fabrics: string[];
 
   /**
-   * of the client: "local" counts only where it is equal
+   * of the client: "local" can be used only on nodes with the same one
    *
    * @generated from field: string host_id = 7;
    */
   hostId: string;
 
   /**
-   * the node has each of them, with this value
+   * the node must have each label, with this value
    *
    * @generated from field: map<string, string> labels = 8;
    */
   labels: { [key: string]: string };
 
   /**
-   * beside cores and memory, on each node
+   * besides cores and memory, on each node
    *
    * @generated from field: map<string, uint32> resources = 9;
    */
@@ -671,35 +671,35 @@ export type RequestLeaseRequest = Message<"rfaas.v1.RequestLeaseRequest"> & {
   policy: PlacementPolicy;
 
   /**
-   * of those that wait the highest is first; 0 is usual
+   * waiting requests with a higher priority are served first; usually 0
    *
    * @generated from field: uint32 priority = 11;
    */
   priority: number;
 
   /**
-   * not these nodes
+   * nodes that are not used
    *
    * @generated from field: repeated string avoid_node_ids = 12;
    */
   avoidNodeIds: string[];
 
   /**
-   * over so many nodes at most; 0 is 1
+   * largest number of nodes; 0 means 1
    *
    * @generated from field: uint32 nodes_max = 13;
    */
   nodesMax: number;
 
   /**
-   * when `cores` are not free, fewer will do, down to this many; 0: none fewer
+   * fewest cores to accept if `cores` are not free; 0 means `cores`
    *
    * @generated from field: uint32 cores_min = 14;
    */
   coresMin: number;
 
   /**
-   * While it waits, leases of a lower priority are taken back to make room for it.
+   * While the request waits, leases of lower priority are retrieved to make room for it.
    *
    * @generated from field: bool preempts = 15;
    */
@@ -736,7 +736,7 @@ export const AwaitLeaseRequestSchema: GenMessage<AwaitLeaseRequest> = /*@__PURE_
   messageDesc(file_rfaas, 18);
 
 /**
- * A lease is on one node: who asks for more than one node has gets several, all or none.
+ * Each lease is on one node. A request with `nodes_max` above 1 may get several leases, all or none.
  *
  * @generated from message rfaas.v1.LeaseGrant
  */
@@ -932,7 +932,7 @@ export type RetrieveLeaseRequest = Message<"rfaas.v1.RetrieveLeaseRequest"> & {
   graceMs: number;
 
   /**
-   * for a person; empty: none is given
+   * as text for people; may be empty
    *
    * @generated from field: string reason = 3;
    */
@@ -985,7 +985,7 @@ export type DrainNodeRequest = Message<"rfaas.v1.DrainNodeRequest"> & {
   reason: string;
 
   /**
-   * new leases again; those that are being retrieved stay so
+   * place new leases again; leases that are being retrieved still end
    *
    * @generated from field: bool undo = 4;
    */
@@ -1004,7 +1004,7 @@ export const DrainNodeRequestSchema: GenMessage<DrainNodeRequest> = /*@__PURE__*
  */
 export type DrainNodeResponse = Message<"rfaas.v1.DrainNodeResponse"> & {
   /**
-   * that are being retrieved
+   * the leases that are being retrieved
    *
    * @generated from field: repeated rfaas.v1.LeaseInfo leases = 1;
    */
@@ -1174,15 +1174,15 @@ export type AllocateRequest = Message<"rfaas.v1.AllocateRequest"> & {
   hotTimeoutMs: number;
 
   /**
-   * Of that offer, where the node has several of one fabric; empty: the first of them.
+   * The address of that offer, if the node has several offers of one fabric; empty: the first one.
    *
    * @generated from field: string address = 7;
    */
   address: string;
 
   /**
-   * How long the executor may be kept, after the lease was released, for the next one of the same tenant with the same
-   * bundle, fabric, cores and memory; the node may keep it for less. 0: not at all.
+   * How long the executor may be kept after the release, for the next lease of the same tenant with the same bundle,
+   * fabric, cores and memory; the node may keep it for a shorter time. 0: not at all.
    *
    * @generated from field: double keep_warm_ms = 8;
    */
@@ -1230,7 +1230,7 @@ export type FunctionInfo = Message<"rfaas.v1.FunctionInfo"> & {
   name: string;
 
   /**
-   * bytes in, bytes out; else typed values
+   * true: takes and returns bytes; false: typed values
    *
    * @generated from field: bool raw = 2;
    */
@@ -1266,7 +1266,7 @@ export type AllocateResponse = Message<"rfaas.v1.AllocateResponse"> & {
   functions: FunctionInfo[];
 
   /**
-   * from the start of the process, or since it was taken, until its workers could be reached
+   * from the start of the process, or from when it was taken from the pool, until its workers could be reached
    *
    * @generated from field: double start_ms = 4;
    */
@@ -1280,14 +1280,14 @@ export type AllocateResponse = Message<"rfaas.v1.AllocateResponse"> & {
   loadMs: number;
 
   /**
-   * the process had been started before anybody asked for it
+   * the process came from the pool
    *
    * @generated from field: bool pooled = 6;
    */
   pooled: boolean;
 
   /**
-   * the process was that of an earlier lease, and its workers have the bundle loaded
+   * the process was kept from an earlier lease, and its workers have loaded the bundle
    *
    * @generated from field: bool kept = 7;
    */
@@ -1341,7 +1341,7 @@ export type DeallocateRequest = Message<"rfaas.v1.DeallocateRequest"> & {
   token: string;
 
   /**
-   * how long what runs may still run; absent: the node's default, 0: killed at once
+   * how long running invocations may still take; absent: the node's default, 0: killed at once
    *
    * @generated from field: optional double grace_ms = 2;
    */
@@ -1404,14 +1404,14 @@ export type WatchLeaseResponse = Message<"rfaas.v1.WatchLeaseResponse"> & {
   end: LeaseEnd;
 
   /**
-   * one sentence for a person
+   * one sentence, as text for people
    *
    * @generated from field: string message = 3;
    */
   message: string;
 
   /**
-   * terminating: how long what runs may still run
+   * when terminating: how long running invocations may still take
    *
    * @generated from field: double grace_ms = 4;
    */
@@ -1445,7 +1445,7 @@ export const NodeState = {
   LOST: 2,
 
   /**
-   * It lives, and takes no new leases.
+   * The node lives, but takes no new leases.
    *
    * @generated from enum value: NODE_STATE_DRAINING = 3;
    */
@@ -1464,7 +1464,7 @@ export const NodeStateSchema: GenEnum<NodeState> = /*@__PURE__*/
   enumDesc(file_rfaas, 0);
 
 /**
- * Which node a lease gets of those on which it fits.
+ * Which node a lease gets, of those that have room for it.
  *
  * @generated from enum rfaas.v1.PlacementPolicy
  */
@@ -1477,14 +1477,14 @@ export const PlacementPolicy = {
   UNSPECIFIED: 0,
 
   /**
-   * the one with the fewest cores free
+   * the node with the fewest free cores
    *
    * @generated from enum value: PLACEMENT_POLICY_PACK = 1;
    */
   PACK: 1,
 
   /**
-   * the one with the most
+   * the node with the most free cores
    *
    * @generated from enum value: PLACEMENT_POLICY_SPREAD = 2;
    */
@@ -1492,7 +1492,7 @@ export const PlacementPolicy = {
 } as const;
 
 /**
- * Which node a lease gets of those on which it fits.
+ * Which node a lease gets, of those that have room for it.
  *
  * @generated from enum rfaas.v1.PlacementPolicy
  */
@@ -1608,7 +1608,7 @@ export const LeaseEndSchema: GenEnum<LeaseEnd> = /*@__PURE__*/
  */
 export const ResourceManagerService: GenService<{
   /**
-   * Numbers a run of a node: what is sent in one is told from what comes late from an older one, or twice.
+   * Gives a run of a node its number. By it the manager recognizes messages that come late, from an older run, or twice.
    *
    * @generated from rpc rfaas.v1.ResourceManagerService.BeginRun
    */
@@ -1618,7 +1618,7 @@ export const ResourceManagerService: GenService<{
     output: typeof BeginRunResponseSchema;
   },
   /**
-   * A node makes itself known, or comes back after a restart of either side.
+   * Registers a node, also again after a restart of either side.
    *
    * @generated from rpc rfaas.v1.ResourceManagerService.RegisterNode
    */
@@ -1628,7 +1628,7 @@ export const ResourceManagerService: GenService<{
     output: typeof RegisterNodeResponseSchema;
   },
   /**
-   * A node says that it lives, what its leases have used, and which of them have ended.
+   * Reports that a node lives, what its leases have used, and which of them have ended.
    *
    * @generated from rpc rfaas.v1.ResourceManagerService.Heartbeat
    */
@@ -1638,7 +1638,7 @@ export const ResourceManagerService: GenService<{
     output: typeof HeartbeatResponseSchema;
   },
   /**
-   * A node leaves in good order; its leases end.
+   * Removes a node that leaves in good order; its leases end.
    *
    * @generated from rpc rfaas.v1.ResourceManagerService.DeregisterNode
    */
@@ -1664,7 +1664,7 @@ export const ResourceManagerService: GenService<{
     output: typeof RequestLeaseResponseSchema;
   },
   /**
-   * The same, for who would rather wait than be denied: answers when it is granted, or when it has waited long enough.
+   * As RequestLease, but waits while nothing is free: answers when the lease is granted, or denies it after `wait_ms`.
    *
    * @generated from rpc rfaas.v1.ResourceManagerService.AwaitLease
    */
@@ -1698,8 +1698,8 @@ export const ResourceManagerService: GenService<{
     output: typeof ListLeasesResponseSchema;
   },
   /**
-   * Takes a lease back: its client is told at once, what runs may finish within the grace, then its executor is stopped.
-   * Again with a shorter grace hastens it.
+   * Takes a lease back: its client is told at once, running invocations may finish within the grace, then the executor is
+   * stopped. A second call with a shorter grace shortens the wait.
    *
    * @generated from rpc rfaas.v1.ResourceManagerService.RetrieveLease
    */
@@ -1709,7 +1709,7 @@ export const ResourceManagerService: GenService<{
     output: typeof RetrieveLeaseResponseSchema;
   },
   /**
-   * No new leases on a node, and those that it has are retrieved; or, undone, new ones again.
+   * Places no new leases on a node and retrieves those that it has; with `undo`, places new leases again.
    *
    * @generated from rpc rfaas.v1.ResourceManagerService.DrainNode
    */
@@ -1719,8 +1719,8 @@ export const ResourceManagerService: GenService<{
     output: typeof DrainNodeResponseSchema;
   },
   /**
-   * Says each time that there is something for the node to hear: it then sends a heartbeat at once. Nothing is lost
-   * without it but time.
+   * Sends a message whenever there is news for the node, which then sends a heartbeat at once. Without this stream the
+   * node gets the news with its next regular heartbeat.
    *
    * @generated from rpc rfaas.v1.ResourceManagerService.WatchNode
    */
@@ -1755,8 +1755,8 @@ export const ExecutorManagerService: GenService<{
     output: typeof PutBundleResponseSchema;
   },
   /**
-   * Starts one executor for the lease in the token, one worker per core. `not_found` when the node lacks the bundle: put
-   * it there and ask again.
+   * Starts one executor for the lease in the token, with one worker per core. `not_found` when the node does not have the
+   * bundle: upload it and ask again.
    *
    * @generated from rpc rfaas.v1.ExecutorManagerService.Allocate
    */
@@ -1766,7 +1766,7 @@ export const ExecutorManagerService: GenService<{
     output: typeof AllocateResponseSchema;
   },
   /**
-   * Takes a renewed token and moves the expiry.
+   * Accepts a renewed token and moves the expiry.
    *
    * @generated from rpc rfaas.v1.ExecutorManagerService.Extend
    */
@@ -1786,7 +1786,7 @@ export const ExecutorManagerService: GenService<{
     output: typeof DeallocateResponseSchema;
   },
   /**
-   * Tells what becomes of the lease: that it is active, that it is being retrieved, how it has ended. Then the stream ends.
+   * Reports the states of the lease: active, being retrieved, ended with its reason. Then the stream ends.
    *
    * @generated from rpc rfaas.v1.ExecutorManagerService.WatchLease
    */
