@@ -25,7 +25,7 @@ export async function runService<T extends { close(): Promise<void> }>(
   start: () => Promise<T>,
   announce: (service: T) => Announcement,
 ): Promise<void> {
-  // First of all, so that a parent that ends while we still start takes us with it, too.
+  // First, so that this process also ends with a parent that ends during our start.
   if (flags.dieWithParent !== undefined) {
     const { dieWithParent } = await import('@rfaas/fabric')
     dieWithParent(undefined, flags.dieWithParent === true ? undefined : flags.dieWithParent)

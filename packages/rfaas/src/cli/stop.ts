@@ -1,6 +1,6 @@
 import { EXIT } from './exit.ts'
 
-// npm passes a Ctrl-C on to a process that has already had it from the terminal: both are one key press.
+// npm passes a Ctrl-C on to a process that has already received it from the terminal; both count as one key press.
 const SAME_PRESS_MS = 250
 
 /** The signals that end a process, as an AbortSignal and as a promise. */

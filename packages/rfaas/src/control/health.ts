@@ -1,6 +1,6 @@
 import { reasonOf } from '../thrown.ts'
 
-/** Why a service can serve nobody now, in a sentence's end such as `the node has not registered yet`; null: it can. */
+/** Why a service cannot serve now, as the end of a sentence, such as `the node has not registered yet`; null: it can. */
 export type NotReady = () => string | null | Promise<string | null>
 
 export interface HealthAnswer {
@@ -11,8 +11,8 @@ export interface HealthAnswer {
 }
 
 /**
- * Answers what systemd, Kubernetes, Compose and load balancers ask: `/healthz`, whether the process answers at all, and
- * `/readyz`, whether it can serve now. Never throws.
+ * Answers the health checks of systemd, Kubernetes, Compose and load balancers: `/healthz`, whether the process answers at
+ * all, and `/readyz`, whether it can serve now. Never throws.
  *
  * @returns null for any other path
  */

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { HealthAnswer } from './health.ts'
 
 const REQUEST_LINE = /^(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|TRACE|CONNECT) /
-/** A question after the health, which is short and so comes in one piece. */
+/** A health request, which is short and so arrives in one piece. */
 const QUESTION = /^(GET|HEAD) (\/\S{0,256}) HTTP\/1\.[01]\r?\n/
 
 const REFUSAL = `This is a port of rfaas. It speaks HTTP/2 without TLS, and not HTTP/1.
@@ -13,8 +13,9 @@ From a shell: rfaas nodes --manager http://HOST:PORT, or curl --http2-prior-know
 const REASONS = { 200: 'OK', 503: 'Service Unavailable', 505: 'HTTP Version Not Supported' }
 
 /**
- * Looks at the first bytes that a peer sends: a request of HTTP/1 after the health is answered, any other one with what is
- * missing, and what is no HTTP/1 is passed on. An HTTP/2 server would answer with a frame, which no HTTP/1 client can read.
+ * Reads the first bytes that a peer sends. It answers health requests over HTTP/1, tells any other HTTP/1 request that
+ * HTTP/2 is needed, and passes everything else on. An HTTP/2 server would answer with a frame, which no HTTP/1 client can
+ * read.
  *
  * @param health answers a path; null: there is no such path. Never rejects
  * @param serve takes the socket with all its bytes unread

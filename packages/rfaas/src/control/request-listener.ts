@@ -92,7 +92,7 @@ async function* bounded(body: AsyncIterable<Buffer>, take: (bytes: number) => bo
   }
 }
 
-/** Why a stream has ended before its handler did: undefined when it has ended in good order. */
+/** Why a stream ended before its handler; undefined when it ended in good order. */
 function endOf({ rstCode }: ServerHttp2Stream): ConnectError | undefined {
   if (rstCode === http2.constants.NGHTTP2_NO_ERROR) return undefined
   return new ConnectError(`the caller ended the call with HTTP/2 error ${rstCode}`, Code.Canceled)
@@ -111,8 +111,8 @@ function webHeaders(headers: IncomingHttpHeaders): Headers {
 const GRPC_UNIT_MS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000 }
 
 /**
- * Drops a timeout that is longer than a timer of Node.js can be: the call then has none. The library would set the timer,
- * which fires at once and prints a warning, for as many requests as a peer likes to send.
+ * Drops a timeout that is longer than a timer of Node.js can be; the call then has no timeout. The library would set the
+ * timer, which fires at once and prints a warning, and a peer can send any number of such requests.
  */
 function withoutLongTimeouts(fields: Headers): Headers {
   const [, count, unit] = /^(\d+)([HMS])$/.exec(fields.get('grpc-timeout') ?? '') ?? []
@@ -132,7 +132,7 @@ function refuse(stream: ServerHttp2Stream): void {
   }
 }
 
-/** A router that also notes the unary methods whose handlers look at nothing but the message, and bounds each request. */
+/** A router that also records the unary methods whose handlers need only the message, and bounds each request. */
 function noting(router: ConnectRouter, unary: Map<string, UnaryHandler>): ConnectRouter {
   return {
     ...router,

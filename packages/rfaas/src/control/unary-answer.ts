@@ -7,7 +7,7 @@ import { CODE_HEADER, toConnectError } from './errors.ts'
 import { READ_OPTIONS, requestBytesMax } from './message-limits.ts'
 import { collect, PROTO } from './unary-message.ts'
 
-/** A unary method and its handler, which needs to know no more of a call than its message. */
+/** A unary method and its handler, which needs only the message of a call. */
 export interface UnaryHandler {
   readonly method: DescMethodUnary
   readonly answer: (input: never) => unknown

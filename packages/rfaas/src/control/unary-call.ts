@@ -55,7 +55,7 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
   const onTimeout = (): void => giveUp(`no answer within ${timeoutMs} ms`, Code.DeadlineExceeded)
   const timer = timeoutMs === undefined ? undefined : setTimeout(onTimeout, timeoutMs)
   signal?.addEventListener('abort', onAbort)
-  // With the length of the body, because Node.js also ends a stream in good order that is given up in the middle of it.
+  // With the length the server notices a body that was cut off: Node.js ends such a stream in good order, too.
   const headers = { 'content-type': PROTO, 'content-length': body.byteLength, 'connect-protocol-version': '1' }
   session.request('POST', pathOf(method), headers, {}).then(begin, answer.reject)
   try {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 
-/** The nice value of what gets a processor only when nobody else wants it, and that of everybody (sched(7)). */
+/** The nice value of a process that gets only idle processors, and the usual one (sched(7)). */
 const IDLE_NICE = 19
 const USUAL_NICE = 0
 /** Bit of CAP_SYS_NICE in the capability masks of proc_pid_status(5). */
@@ -13,16 +13,16 @@ const AUTOGROUP_RETRY_MS = 20
 const AUTOGROUP_TRIES_MAX = 25
 
 /**
- * Whether this process may give threads their usual priority back after it has lowered it. Without that right, which
- * root has, a lowered priority would be for ever.
+ * Whether this process may restore the usual priority of threads after it has lowered it. Without that right, which root
+ * has, a lowered priority would stay low.
  */
 let mayRaise: boolean | null = null
 
 /**
- * Lets a process use only processors that nobody else wants, until {@link toForeground}. Call it when the process has
- * just been started, as the leader of a session of its own. Two things decide who waits for whom, and both are set:
- * where the kernel groups processes by session (sched(7), autogroup), the nice value of the group; else the nice value
- * of each thread. Does nothing where neither can be set back.
+ * Lets a process use only idle processors, until {@link toForeground}. Call it when the process has just been started, as
+ * the leader of its own session. Sets two nice values: that of the session's group, which counts if the kernel groups
+ * processes by session (sched(7), autogroup), and that of each thread, which counts otherwise. Does nothing if this
+ * process may not restore them.
  */
 export function toBackground(pid: number): void {
   setAutogroup(pid, IDLE_NICE)
@@ -47,7 +47,7 @@ function mayRaisePriority(): boolean {
   }
 }
 
-/** Sets the nice value of every thread; a thread that is started later inherits that of the one that starts it. */
+/** Sets the nice value of every thread; a thread inherits the value of the thread that starts it. */
 function setNice(pid: number, nice: number): void {
   const done = new Set<string>()
   for (let found = true; found;) {

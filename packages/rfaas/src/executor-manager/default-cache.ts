@@ -6,8 +6,8 @@ import { makeFolder } from '../make-folder.ts'
 import { reasonOf } from '../thrown.ts'
 
 /**
- * The folder for bundles of a node that is told none: in the user's cache; where there is no home or it cannot be
- * written, in the folder for temporary files. The folder is there, and this user can write to it.
+ * The default folder for a node's bundles: in the user's cache, or, if the user has no home or cannot write to it, in the
+ * folder for temporary files. The folder exists, and this user can write to it.
  *
  * @throws {RfaasError} `invalid_argument` when neither can be written; the sentence names the option
  */
@@ -36,7 +36,7 @@ async function ownCache(): Promise<string> {
   const own = join(cache, 'rfaas', 'bundles')
   try {
     if (!isAbsolute(cache)) throw new Error('it is not an absolute path')
-    // A home that is not there is not made: accounts of services have one by name only.
+    // A missing home is not created: accounts of services often name one that does not exist.
     if (!process.env['XDG_CACHE_HOME']) await access(homedir())
     await makeWritable(own)
     return own
@@ -50,7 +50,7 @@ async function makeWritable(folder: string): Promise<void> {
   await access(folder, constants.W_OK)
 }
 
-/** Executors run the files of this folder, and anybody may make one of this name among the temporary files. */
+/** Executors run the files of this folder, and any user may create a temporary folder with this name. */
 async function checkOwner(folder: string): Promise<void> {
   const { uid, mode } = await lstat(folder)
   if (uid !== process.getuid!() || (mode & 0o077) !== 0) throw new Error('others can write to it')

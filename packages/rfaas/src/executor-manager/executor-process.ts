@@ -34,7 +34,7 @@ export interface ExecutorProcessOptions {
   meterPageFd: number
   /** Heap of each thread of the executor. */
   heapMib: number
-  /** Whether it gets only processors that nobody else wants, until `start`. Default false. */
+  /** Whether it gets only idle processors, until `start`. Default false. */
   inBackground?: boolean
 }
 
@@ -46,7 +46,7 @@ export type PrepareOrder = Omit<PrepareMessage, 'kind'>
 export interface ProcessExit {
   /** null when a signal or this node ended the process, or when it could not be started. */
   readonly code: number | null
-  /** "ended with code 1", "was killed: it closed …" and the like. */
+  /** How it ended, such as "ended with code 1" or "was killed: it closed …". */
   readonly how: string
 }
 

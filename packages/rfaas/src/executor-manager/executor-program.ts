@@ -7,15 +7,15 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const HERE = import.meta.filename
 const SOURCES = fileURLToPath(new URL('../executor/', import.meta.url))
 const CHECKOUT = fileURLToPath(new URL('../../../../', import.meta.url))
-/** What executors run besides their functions: the process, each of its threads, and what they are rehearsed with. */
+/** The programs of an executor: its process, each of its threads, and the functions of its rehearsal. */
 const PROGRAMS = ['main', 'worker', 'rehearsal-functions']
 
 let inCheckout: Promise<string> | null = null
 
 /**
- * The program that an executor process runs. A published package has each program in one file. In a checkout they are a
- * hundred TypeScript modules, and Node.js needs 0.3 s to find them and to strip their types; so each program is made into
- * one file here, once for every state of the sources.
+ * Returns the program that an executor process runs. In a published package each program is one file. In a checkout the
+ * programs are a hundred TypeScript modules, and Node.js needs 0.3 s to find them and to strip their types; so this
+ * function bundles each program into one file, once for every state of the sources.
  *
  * @returns the path of the program
  */
@@ -31,7 +31,7 @@ async function builtProgram(): Promise<string> {
     await mkdir(cache, { recursive: true })
     const made = await mkdtemp(join(cache, 'making-'))
     await build(join(made, 'executor'))
-    // Root may have made it, for everybody who runs the checkout.
+    // Root may have made the folder; other users of the checkout must be able to read it.
     await chmod(made, 0o755)
     // Another process may have made the same meanwhile.
     await rename(made, folder).catch(() => rm(made, { recursive: true }))

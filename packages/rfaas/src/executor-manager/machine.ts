@@ -87,7 +87,7 @@ function whole(name: string, value: number, min: number, max: number): number {
   throw new RfaasError('invalid_argument', `Cannot start node: ${name} must be ${min} to ${max}, not ${value}`)
 }
 
-/** Clients get this address, so it must be one that leads to this machine. */
+/** Clients connect to this address, so it must be an address of this machine. */
 async function addressOf(host: string): Promise<string> {
   const found = await lookup(host).catch((cause: unknown) => {
     throw new RfaasError('invalid_argument', `Cannot start node: no address for host ${JSON.stringify(host)}`, {

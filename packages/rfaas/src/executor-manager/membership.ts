@@ -52,7 +52,7 @@ export class Membership {
     this.#options = options
   }
 
-  /** Why nobody can lease on this node now; null: they can. Leases that it has go on while its manager is away. */
+  /** Why clients cannot lease on this node now; null: they can. Its leases go on while its manager is away. */
   get notReady(): string | null {
     if (this.#lastBeat !== null) return 'the node is leaving'
     if (this.#away !== null) return this.#away.sentence

@@ -31,15 +31,15 @@ export interface ManagerParts extends Pick<
 export interface WiredManager {
   /** The manager's RPC service. */
   readonly routes: (router: ConnectRouter) => void
-  /** Reads from the store; what that throws is the reason not to be ready. */
+  /** Reads from the store. Throws the reason when that fails: the manager is then not ready. */
   notReady(): Promise<string | null>
   /** Rejects all waiting requests and stops the timers. */
   close(): Promise<void>
 }
 
 /**
- * Connects the parts of a resource manager. It starts at once with what the last one on this store has left, and with
- * what came due since.
+ * Connects the parts of a resource manager. It starts at once, with the records of the previous manager on this store,
+ * and first does what has become due since then.
  */
 export function wireManager(parts: ManagerParts): WiredManager {
   const { clock } = parts

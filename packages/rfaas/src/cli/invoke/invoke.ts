@@ -26,7 +26,7 @@ export interface InvokeFlags extends InputFlags {
   json?: true
 }
 
-/** The result of an invocation, and what it took. */
+/** The result of an invocation, and how long it took. */
 export interface Outcome {
   /** Whether the result is bytes. */
   isRaw: boolean
