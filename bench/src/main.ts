@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { asyncCalls } from './benches/async.ts'
 import { background } from './benches/background.ts'
 import { cold } from './benches/cold.ts'
+import { control } from './benches/control.ts'
 import { floor } from './benches/floor.ts'
 import { full } from './benches/full.ts'
 import { hot } from './benches/hot.ts'
@@ -31,6 +32,7 @@ const BENCHES: readonly Bench[] = [
   cold,
   background,
   placement,
+  control,
   peers,
 ]
 
