@@ -1,8 +1,10 @@
 import { DEFAULT_PRICES } from '../../packages/rfaas/src/accounting/usage.ts'
+import { CLOSED_LEASE_KEPT_MS } from '../../packages/rfaas/src/resource-manager/limits.ts'
 import { wireManager } from '../../packages/rfaas/src/resource-manager/wiring.ts'
 import { Process } from './host.ts'
 import type { Host } from './host.ts'
 import { handlersOf } from './network.ts'
+import type { Handlers } from './network.ts'
 import type { Scene } from './scene.ts'
 
 /** A host with a resource manager: its process crashes and restarts, the store stays. */
@@ -32,9 +34,26 @@ export class SimulatedManager {
         randomness,
         prices: DEFAULT_PRICES,
         ...intervals,
+        closedLeaseKeptMs: CLOSED_LEASE_KEPT_MS,
       }),
     )
-    network.serve(this.url, process, handlersOf(routes))
+    network.serve(this.url, process, this.#watched(handlersOf(routes)))
+  }
+
+  /** Wraps the handlers to observe which nodes the manager hears of. */
+  #watched(handlers: Handlers): Handlers {
+    const { world, storeInvariants } = this.#scene
+    const watched: Handlers = { ...handlers }
+    for (const name of ['registerNode', 'heartbeat']) {
+      watched[name] = async (request, context) => {
+        const cameMs = world.nowMs
+        const answer = await handlers[name]!(request, context)
+        const { node, nodeId } = request as { node?: { nodeId: string }; nodeId: string }
+        if ((answer as { known?: boolean }).known !== false) storeInvariants.heard(node?.nodeId ?? nodeId, cameMs)
+        return answer
+      }
+    }
+    return watched
   }
 
   crash(): void {

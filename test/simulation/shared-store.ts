@@ -7,6 +7,7 @@ import type { World } from './world.ts'
 export class SharedStore {
   readonly #world: World
   readonly #store = new MemoryStore()
+  #commits = 0
   /** Largest latency of an answer. */
   readonly #latencyMsMax: number
   readonly #onCommit: (commit: Commit, by: Process) => void
@@ -26,6 +27,7 @@ export class SharedStore {
       }
       if (!process.isAlive) await new Promise(() => {})
     }
+    let ours = 0
     return {
       get: async (key) => {
         await wait()
@@ -35,12 +37,24 @@ export class SharedStore {
         await wait()
         return this.#store.list(prefix)
       },
+      page: async (prefix, after, limit) => {
+        await wait()
+        return this.#store.page(prefix, after, limit)
+      },
       commit: async (commit) => {
         await wait()
         const done = await this.#store.commit(commit)
-        if (done) this.#onCommit(commit, process)
+        if (done) {
+          this.#commits++
+          ours++
+          this.#onCommit(commit, process)
+        }
         await wait()
         return done
+      },
+      foreignCommits: async () => {
+        await wait()
+        return this.#commits - ours
       },
       close: async () => {},
     }

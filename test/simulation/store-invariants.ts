@@ -2,7 +2,6 @@ import type { LeaseEnd } from '../../packages/rfaas/src/lease/lease.ts'
 import { LEASE_TERMINATING_MS_MAX } from '../../packages/rfaas/src/resource-manager/limits.ts'
 import {
   CLOSED_LEASES,
-  HEARTBEATS,
   LAST_FENCE,
   NODES,
   OPEN_LEASES,
@@ -50,8 +49,7 @@ export class StoreInvariants {
 
   committed({ changes }: Commit): void {
     for (const [key, value] of changes) {
-      if (key.startsWith(HEARTBEATS) && value !== null) this.#heard(key.slice(HEARTBEATS.length))
-      else if (key === LAST_FENCE) this.#fence(Number(value))
+      if (key === LAST_FENCE) this.#fence(Number(value))
       else if (key.startsWith(NODES)) this.#node(key.slice(NODES.length), value)
     }
     for (const [key, value] of changes) {
@@ -64,9 +62,10 @@ export class StoreInvariants {
     this.#checkSums()
   }
 
-  #heard(nodeId: string): void {
+  /** A manager has taken a heartbeat or a registration of the node that came at this time. */
+  heard(nodeId: string, ms: number): void {
     const node = this.#facts.nodes.get(nodeId)
-    if (node) node.heardMs = this.#world.nowMs
+    if (node) node.heardMs = Math.max(node.heardMs, ms)
   }
 
   #fence(fence: number): void {

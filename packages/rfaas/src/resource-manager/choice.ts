@@ -7,7 +7,7 @@ import type { Share } from './division.ts'
 import { canServe } from './fit.ts'
 import type { Demand } from './fit.ts'
 import type { IndexedStore } from './indexed-store.ts'
-import { bestOf, denialOf } from './placement.ts'
+import { denialOf } from './placement.ts'
 import { capacityOf, isReady, NODES, parseNode } from './records.ts'
 import type { NodeRecord } from './records.ts'
 import type { Transaction } from './store.ts'
@@ -19,18 +19,14 @@ export interface ChosenNode {
 }
 
 /** Whether empty nodes could serve the demand, according to the index, which the preceding denial has refreshed. */
-export function isPossible({ capacity }: IndexedStore, demand: Demand): boolean {
-  const empty = Array.from(capacity.nodes(), (node) => {
-    const { cores, memoryMib, resources } = node
-    return { ...node, coresFree: cores, memoryMibFree: memoryMib, resourcesFree: resources }
-  })
-  return coresOf(divide(demand, (part) => bestOf(part, empty))) >= demand.coresMin
+export function isPossible({ emptyCapacity }: IndexedStore, demand: Demand): boolean {
+  return coresOf(divide(demand, (part) => emptyCapacity.find(part))) >= demand.coresMin
 }
 
 /**
  * Chooses the nodes for a lease by the index, then reads their records: the store decides, and the transaction fails if
  * one of them changes before the commit. The index may be out of date, because other managers use the same store.
- * Therefore all nodes are read before a lease is denied or gets less than it asks for, and after too many proposals of
+ * Therefore all nodes that others may have changed are read before a lease is denied or gets less than it asks for, and after too many proposals of
  * the index turned out to be taken.
  *
  * @throws {RfaasError} `lease_denied`
@@ -54,6 +50,8 @@ export async function chooseNodes(
       throw new RfaasError('lease_denied', `Cannot grant lease: ${whyNot(store.capacity, demand, shares)}`)
     } else {
       isCurrent = true
+      await store.refreshNodes()
+      continue
     }
     await store.list(NODES)
   }

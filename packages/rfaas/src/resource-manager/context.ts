@@ -2,8 +2,11 @@ import type { Prices } from '../accounting/usage.ts'
 import type { SigningKeys } from '../lease/token.ts'
 import type { Clock } from '../clock.ts'
 import type { Randomness } from '../randomness.ts'
+import type { DueIndex } from './due-index.ts'
 import type { IndexedStore } from './indexed-store.ts'
+import type { Liveness } from './liveness.ts'
 import type { LeaseRecord } from './records.ts'
+import type { UsageBook } from './usage-book.ts'
 
 /** State that the parts of one resource manager share. Everything else is in the store. */
 export interface Context {
@@ -21,8 +24,12 @@ export interface Context {
    * while it was stopped are still unread: no node is declared lost until `nodeLostAfterMs` from this time.
    */
   readonly awakeUnixMs: number
-  /** Schedules a sweep at this time at the latest. */
-  wakeAt(unixMs: number): void
+  /** How long closed leases can be looked up. */
+  readonly closedLeaseKeptMs: number
+  readonly liveness: Liveness
+  readonly usage: UsageBook
+  /** What must be looked at, and when; see sweep.ts. */
+  readonly dues: DueIndex
   /** Asks the node to send a heartbeat now, if it watches this manager. */
   nudge(nodeId: string): void
   /** Called once for every lease that this manager has closed, after the commit. */

@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts'
 import { RfaasError, toRfaasError } from '../errors.ts'
-import { LEASE_QUEUE_LOOK_MS, LEASE_QUEUE_MAX } from './limits.ts'
+import { LEASE_QUEUE_LOOK_MS, LEASE_QUEUE_MAX, PARKED_CHECKED_IN_ONE_TURN } from './limits.ts'
 import type { LeaseDemand } from './requests.ts'
+import { nextTurn } from './turns.ts'
 
 export interface LeaseQueueOptions<Grant> {
   readonly clock: Clock
@@ -18,8 +19,6 @@ export interface LeaseQueueOptions<Grant> {
 interface Waiting<Grant> {
   readonly demand: LeaseDemand
   readonly granted: PromiseWithResolvers<Grant>
-  /** False for a request that no nodes could serve: it does not block the requests behind it. */
-  isPossible: boolean
   denial: RfaasError
   /** When room was last made for the request, by the monotonic clock. */
   roomMadeMs: number
@@ -27,56 +26,58 @@ interface Waiting<Grant> {
 
 /**
  * Lease requests that wait for capacity: highest priority first, then in order of arrival. A request behind one that
- * does not fit yet also waits, so that large leases find room eventually. Bounded. Each manager has its own queue.
+ * does not fit yet also waits, so that large leases find room eventually. A request that the nodes could not serve even
+ * if they were empty is parked: it holds up no other, and is not looked at before the nodes change. Bounded. Each
+ * manager has its own queue.
  */
 export class LeaseQueue<Grant> {
   readonly #options: LeaseQueueOptions<Grant>
+  /** Requests that can be served, in the order in which they will be. */
   readonly #waiting: Waiting<Grant>[] = []
+  /** Requests that no nodes could serve, in order of arrival. */
+  readonly #parked = new Set<Waiting<Grant>>()
   #cancelTimer: (() => void) | null = null
   #isLooking = false
   #looksAgain = false
+  #nodesHaveChanged = false
 
   constructor(options: LeaseQueueOptions<Grant>) {
     this.#options = options
   }
 
   get length(): number {
-    return this.#waiting.length
+    return this.#waiting.length + this.#parked.size
   }
 
   /** How many waiting requests, of those that can be served, are ahead of a new request of this priority. */
   ahead(priority: number): number {
-    return this.#waiting.filter(({ demand, isPossible }) => isPossible && demand.priority >= priority).length
+    const at = this.#waiting.findLastIndex(({ demand }) => demand.priority >= priority)
+    return at + 1
   }
 
   /**
    * Waits until the request's turn comes and its capacity is free.
    *
+   * @param denial why it cannot be granted now
    * @param signal aborts when the requester has gone
    * @throws {RfaasError} `queue_full`; `lease_denied` after `waitMs`, with what was missing last; `aborted`; `closed`
    */
   async wait(demand: LeaseDemand, waitMs: number, denial: RfaasError, signal: AbortSignal): Promise<Grant> {
-    if (this.#waiting.length >= LEASE_QUEUE_MAX) {
+    if (this.length >= LEASE_QUEUE_MAX) {
       throw new RfaasError(
         'queue_full',
-        `Cannot wait for a lease: ${this.#waiting.length} requests wait already, which is the limit`,
+        `Cannot wait for a lease: ${this.length} requests wait already, which is the limit`,
       )
     }
-    const entry: Waiting<Grant> = {
-      demand,
-      granted: Promise.withResolvers(),
-      isPossible: true,
-      denial,
-      roomMadeMs: -Infinity,
-    }
-    const at = this.#waiting.findIndex((other) => other.demand.priority < demand.priority)
-    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, entry)
+    const entry: Waiting<Grant> = { demand, granted: Promise.withResolvers(), denial, roomMadeMs: -Infinity }
     const { granted } = entry
     const onAbort = (): void => this.#leave(entry, new RfaasError('aborted', 'Nobody waits for the lease any more'))
     const cancelTimer = this.#options.clock.after(waitMs, () => this.#leave(entry, late(entry.denial, waitMs)))
     signal.addEventListener('abort', onAbort)
+    if (!this.#options.isPossible(demand)) this.#parked.add(entry)
+    // Behind another one it has its turn later; the first may be able to make room at once.
+    else if (this.#enqueue(entry) === 0) this.look()
     if (signal.aborted) onAbort()
-    this.look()
     try {
       return await granted.promise
     } finally {
@@ -85,13 +86,13 @@ export class LeaseQueue<Grant> {
     }
   }
 
-  /** Checks the waiting requests now; call this when capacity may have become free. */
+  /** Checks the requests whose turn it is; call this when capacity may have become free. */
   look(): void {
     if (this.#isLooking) {
       this.#looksAgain = true
       return
     }
-    if (this.#waiting.length === 0) return
+    if (this.length === 0) return
     this.#cancelTimer?.()
     this.#cancelTimer = null
     this.#isLooking = true
@@ -107,17 +108,25 @@ export class LeaseQueue<Grant> {
     })
   }
 
+  /** Checks the parked requests, too; call this when nodes have come, gone or changed. */
+  nodesChanged(): void {
+    this.#nodesHaveChanged = true
+    this.look()
+  }
+
   /** Rejects all waiting requests and stops the timer. */
   close(): void {
     this.#cancelTimer?.()
-    for (const entry of [...this.#waiting]) {
+    for (const entry of [...this.#waiting, ...this.#parked]) {
       this.#leave(entry, new RfaasError('closed', 'Cannot wait for a lease: the resource manager shuts down'))
     }
   }
 
   async #lookThrough(): Promise<void> {
-    for (const entry of [...this.#waiting]) {
-      if (!this.#waiting.includes(entry)) continue
+    if (this.#nodesHaveChanged) await this.#lookAtParked()
+    for (;;) {
+      const entry = this.#waiting[0]
+      if (entry === undefined) return
       try {
         const grant = await this.#options.grant(entry.demand)
         if (this.#remove(entry)) entry.granted.resolve(grant)
@@ -129,16 +138,36 @@ export class LeaseQueue<Grant> {
           continue
         }
         entry.denial = error
-        entry.isPossible = this.#options.isPossible(entry.demand)
-        if (entry.isPossible) return this.#makeRoom(entry)
+        if (this.#options.isPossible(entry.demand)) return this.#makeRoom(entry)
+        // The nodes have changed.
+        if (this.#remove(entry)) this.#parked.add(entry)
       }
     }
+  }
+
+  /** Enqueues the parked requests that can be served now. */
+  async #lookAtParked(): Promise<void> {
+    this.#nodesHaveChanged = false
+    let count = 0
+    for (const entry of [...this.#parked]) {
+      if (++count % PARKED_CHECKED_IN_ONE_TURN === 0) await nextTurn()
+      if (!this.#parked.has(entry) || !this.#options.isPossible(entry.demand)) continue
+      this.#parked.delete(entry)
+      this.#enqueue(entry)
+    }
+  }
+
+  /** @returns the position */
+  #enqueue(entry: Waiting<Grant>): number {
+    const at = this.ahead(entry.demand.priority)
+    this.#waiting.splice(at, 0, entry)
+    return at
   }
 
   async #makeRoom(entry: Waiting<Grant>): Promise<void> {
     const { clock, makeRoom } = this.#options
     const nowMs = clock.nowMonotonicMs()
-    // Limited in frequency: making room reads all nodes and leases, and the leases taken back need time to end.
+    // Limited in frequency: making room examines all nodes and leases, and the leases taken back need time to end.
     if (!entry.demand.preempts || nowMs < entry.roomMadeMs + LEASE_QUEUE_LOOK_MS) return
     entry.roomMadeMs = nowMs
     try {
@@ -149,13 +178,15 @@ export class LeaseQueue<Grant> {
   }
 
   #leave(entry: Waiting<Grant>, error: RfaasError): void {
+    const wasFirst = this.#waiting[0] === entry
     if (!this.#remove(entry)) return
     entry.granted.reject(error)
-    // A request behind it may fit.
-    this.look()
+    // The request behind it may fit.
+    if (wasFirst) this.look()
   }
 
   #remove(entry: Waiting<Grant>): boolean {
+    if (this.#parked.delete(entry)) return true
     const at = this.#waiting.indexOf(entry)
     if (at < 0) return false
     this.#waiting.splice(at, 1)

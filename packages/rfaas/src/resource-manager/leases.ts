@@ -1,4 +1,4 @@
-import { NO_USAGE } from '../accounting/usage.ts'
+import { mergeReports, NO_USAGE } from '../accounting/usage.ts'
 import { RfaasError } from '../errors.ts'
 import { grantLease, renewLease, requestLease, terminateLease } from '../lease/lease.ts'
 import { signToken, verifyToken } from '../lease/token.ts'
@@ -8,10 +8,20 @@ import { closeOpenLease } from './closing.ts'
 import type { Context } from './context.ts'
 import type { Share } from './division.ts'
 import { publish } from './events.ts'
-import { CLOSED_LEASES, LAST_FENCE, NODES, OPEN_LEASES, parseLease, withTaken } from './records.ts'
+import {
+  CLOSED_LEASES,
+  LAST_FENCE,
+  leaseOfKey,
+  NODES,
+  OPEN_LEASES,
+  parseLease,
+  parseUsage,
+  USAGE,
+  withTaken,
+} from './records.ts'
 import type { LeaseRecord, NodeRecord } from './records.ts'
 import type { LeaseDemand } from './requests.ts'
-import { transact } from './store.ts'
+import { readSlowly, transact } from './store.ts'
 import type { Transaction } from './store.ts'
 
 export interface Granted {
@@ -34,7 +44,6 @@ export async function grant(context: Context, demand: LeaseDemand): Promise<Gran
   })
   return Promise.all(
     granted.map(async ({ lease, node }) => {
-      context.wakeAt(lease.expiresUnixMs)
       publish({ kind: 'lease-granted', lease })
       return { lease, node, token: await signToken(lease, context.keys.privateKey) }
     }),
@@ -58,6 +67,7 @@ async function grantShare(
   const granted = grantLease(requested, { nodeId, fence, durationMs }, nowUnixMs)
   const lease: LeaseRecord = { ...granted, usage: NO_USAGE }
   transaction.set(OPEN_LEASES + leaseId, JSON.stringify(lease))
+  transaction.set(leaseOfKey(lease), '')
   return { lease, node }
 }
 
@@ -106,6 +116,16 @@ export async function giveBack(context: Context, leaseId: string): Promise<Lease
   return lease
 }
 
+/**
+ * Gives back all parts of a grant that nobody got. A part that cannot be given back does not keep the others.
+ *
+ * @throws the first error, after all parts were tried
+ */
+export async function giveBackAll(context: Context, granted: readonly Granted[]): Promise<void> {
+  const results = await Promise.allSettled(granted.map(({ lease }) => giveBack(context, lease.leaseId)))
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+}
+
 /** Closes a lease that never began to run; marks a running one as terminating, so that its node ends it. */
 export async function endOpenLease(
   context: Context,
@@ -114,7 +134,7 @@ export async function endOpenLease(
   end: 'released' | 'expired',
 ): Promise<LeaseRecord> {
   const nowUnixMs = context.clock.nowUnixMs()
-  if (lease.state === 'granted') return closeOpenLease(transaction, lease, end, nowUnixMs)
+  if (lease.state === 'granted') return closeOpenLease(context, transaction, lease, end, nowUnixMs)
   const terminating: LeaseRecord = { ...lease, ...terminateLease(lease, end, nowUnixMs) }
   transaction.set(OPEN_LEASES + lease.leaseId, JSON.stringify(terminating))
   return terminating
@@ -123,10 +143,7 @@ export async function endOpenLease(
 /** Call this after the end of a lease is committed: it reports a closed lease, or wakes the lease's node. */
 export function afterEnd(context: Context, lease: LeaseRecord): void {
   if (lease.state === 'closed') context.leaseClosed(lease)
-  else {
-    context.wakeAt(givenUpUnixMs(lease))
-    context.nudge(lease.nodeId)
-  }
+  else context.nudge(lease.nodeId)
 }
 
 /** When a terminating lease is closed even if its node, though alive, never reports that its executor has stopped. */
@@ -136,12 +153,20 @@ export function givenUpUnixMs({ end, terminatingUnixMs, expiresUnixMs }: LeaseRe
 }
 
 /** Open leases first, then closed ones, each in the order in which they were granted. */
-export async function listLeases({ store }: Context, includeClosed: boolean): Promise<LeaseRecord[]> {
-  const lists = await Promise.all([store.list(OPEN_LEASES), includeClosed ? store.list(CLOSED_LEASES) : []])
-  return lists.flatMap((entries) =>
-    entries
-      .map(({ value }) => parseLease(value))
-      .sort((a, b) => a.grantedUnixMs - b.grantedUnixMs || a.fence - b.fence),
+export async function listLeases({ store, usage }: Context, includeClosed: boolean): Promise<LeaseRecord[]> {
+  const written = new Map<string, string>()
+  for await (const { key, value } of readSlowly(store, USAGE)) written.set(key.slice(USAGE.length), value)
+  const open: LeaseRecord[] = []
+  for await (const { value } of readSlowly(store, OPEN_LEASES)) {
+    const lease = parseLease(value)
+    const known = mergeReports(lease.usage, usage.of(lease.leaseId))
+    const stored = written.get(lease.leaseId)
+    open.push({ ...lease, usage: stored === undefined ? known : mergeReports(known, parseUsage(stored)) })
+  }
+  const closed: LeaseRecord[] = []
+  if (includeClosed) for await (const { value } of readSlowly(store, CLOSED_LEASES)) closed.push(parseLease(value))
+  return [open, closed].flatMap((leases) =>
+    leases.sort((a, b) => a.grantedUnixMs - b.grantedUnixMs || a.fence - b.fence),
   )
 }
 

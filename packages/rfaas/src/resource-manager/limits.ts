@@ -27,6 +27,9 @@ export const LEASE_QUEUE_MAX = 4_096
 /** How often the lease queue checks whether the first waiting request fits. */
 export const LEASE_QUEUE_LOOK_MS = 1_000
 
+/** Parked requests that are checked without a turn of the event loop in between. */
+export const PARKED_CHECKED_IN_ONE_TURN = 32
+
 /** Characters of a tenant's name. */
 export const TENANT_CHARS_MAX = 64
 
@@ -49,14 +52,35 @@ export const NODE_LOST_KEPT_MS: number = 10 * 60_000
  */
 export const LEASE_TERMINATING_MS_MAX = 15_000
 
-/** How long closed leases can be looked up, and their usage corrected by a late report… */
+/**
+ * How long closed leases can be looked up, and their usage corrected by a late report, unless the resource manager is
+ * told otherwise.
+ */
 export const CLOSED_LEASE_KEPT_MS: number = 24 * 60 * 60_000
 
-/** …and how many are kept; the earliest closed are forgotten first. */
-export const CLOSED_LEASES_MAX = 1_000
+/** Closed leases that are forgotten in one commit. */
+export const CLOSED_LEASES_FORGOTTEN_AT_ONCE = 64
 
-/** Closed leases are counted after this many have closed, or when the resource manager sweeps for another reason. */
-export const CLOSED_LEASES_SLACK = 100
+/** Entries of the store that are read without a turn of the event loop in between. */
+export const PAGE_ENTRIES = 256
+
+/** How long the manager waits after each page when it reads what other managers have written. */
+export const PAGE_PAUSE_MS = 50
+
+/** Things that are due and are done without a turn of the event loop in between. */
+export const SWEPT_IN_ONE_TURN = 16
+
+/** Heartbeats that are written in one commit. */
+export const HEARTBEATS_WRITTEN_AT_ONCE = 256
+
+/** How long the usage of an open lease may be in memory only… */
+export const USAGE_WRITE_DELAY_MS = 60_000
+
+/** …and of how many leases it is written in one commit. */
+export const USAGES_WRITTEN_AT_ONCE = 64
+
+/** When heartbeats or usage could not be written, they are written again after this. */
+export const WRITE_RETRY_MS = 500
 
 /** The resource manager reads the clock at least this often while it waits, because wall clocks may be set. */
 export const ALARM_SLEEP_MS_MAX = 60_000

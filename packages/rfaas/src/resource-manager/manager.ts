@@ -5,7 +5,7 @@ import { RfaasError } from '../errors.ts'
 import { exportKeys, generateKeys, importKeys } from '../lease/ed25519.ts'
 import type { SigningKeys } from '../lease/token.ts'
 import { HEARTBEAT_INTERVAL_MS, RETRIEVAL_GRACE_MS_MAX } from '../lease/limits.ts'
-import { NODE_LOST_AFTER_MS, PREEMPTION_GRACE_MS } from './limits.ts'
+import { CLOSED_LEASE_KEPT_MS, NODE_LOST_AFTER_MS, PREEMPTION_GRACE_MS } from './limits.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { systemRandomness } from '../randomness.ts'
@@ -34,6 +34,8 @@ export interface ResourceManagerOptions {
   nodeLostAfterMs?: number
   /** How long a lease that is taken back for one of a higher priority may still run. Default 5000, at most an hour. */
   preemptionGraceMs?: number
+  /** How long closed leases, and with them what they have cost, can be looked up. Default 86,400,000: one day. */
+  closedLeaseKeptMs?: number
   /** Default: the system's clock. */
   clock?: Clock
 }
@@ -76,9 +78,9 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
 
 function checkIntervals(
   options: ResourceManagerOptions,
-): Pick<ManagerParts, 'heartbeatIntervalMs' | 'nodeLostAfterMs' | 'preemptionGraceMs'> {
+): Pick<ManagerParts, 'heartbeatIntervalMs' | 'nodeLostAfterMs' | 'preemptionGraceMs' | 'closedLeaseKeptMs'> {
   const { heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS, nodeLostAfterMs = NODE_LOST_AFTER_MS } = options
-  const { preemptionGraceMs = PREEMPTION_GRACE_MS } = options
+  const { preemptionGraceMs = PREEMPTION_GRACE_MS, closedLeaseKeptMs = CLOSED_LEASE_KEPT_MS } = options
   const refuse = (reason: string): never => {
     throw new RfaasError('invalid_argument', `Cannot start the resource manager: ${reason}`)
   }
@@ -91,7 +93,10 @@ function checkIntervals(
   if (!(preemptionGraceMs >= 0 && preemptionGraceMs <= RETRIEVAL_GRACE_MS_MAX)) {
     refuse(`preemptionGraceMs is ${preemptionGraceMs}, must be from 0 to ${RETRIEVAL_GRACE_MS_MAX}`)
   }
-  return { heartbeatIntervalMs, nodeLostAfterMs, preemptionGraceMs }
+  if (!(closedLeaseKeptMs >= 0 && closedLeaseKeptMs < Infinity)) {
+    refuse(`closedLeaseKeptMs is ${closedLeaseKeptMs}, must be a number of milliseconds from 0`)
+  }
+  return { heartbeatIntervalMs, nodeLostAfterMs, preemptionGraceMs, closedLeaseKeptMs }
 }
 
 async function openStore(dataPath: string | undefined): Promise<Store> {

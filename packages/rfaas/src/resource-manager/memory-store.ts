@@ -1,9 +1,11 @@
 import { RfaasError } from '../errors.ts'
+import { SortedKeys } from './sorted-keys.ts'
 import type { Commit, Entry, Store } from './store.ts'
 
 /** A store that ends with the process. */
 export class MemoryStore implements Store {
   readonly #entries = new Map<string, Entry>()
+  readonly #keys = new SortedKeys()
   #revision = 0
   #closed = false
 
@@ -13,9 +15,11 @@ export class MemoryStore implements Store {
   }
 
   async list(prefix: string): Promise<Entry[]> {
-    this.#checkOpen()
-    const found = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix))
-    return found.sort((a, b) => (a.key < b.key ? -1 : 1))
+    return this.#read(prefix, '', Infinity)
+  }
+
+  async page(prefix: string, after: string, limit: number): Promise<Entry[]> {
+    return this.#read(prefix, after, limit)
   }
 
   async commit({ conditions, changes }: Commit): Promise<boolean> {
@@ -25,14 +29,34 @@ export class MemoryStore implements Store {
     }
     const revision = ++this.#revision
     for (const [key, value] of changes) {
-      if (value === null) this.#entries.delete(key)
-      else this.#entries.set(key, { key, value, revision })
+      if (value === null) {
+        if (this.#entries.delete(key)) this.#keys.delete(key)
+      } else {
+        if (!this.#entries.has(key)) this.#keys.add(key)
+        this.#entries.set(key, { key, value, revision })
+      }
     }
     return true
   }
 
+  /** Nobody else can open this store. */
+  async foreignCommits(): Promise<number> {
+    this.#checkOpen()
+    return 0
+  }
+
   async close(): Promise<void> {
     this.#closed = true
+  }
+
+  #read(prefix: string, after: string, limit: number): Entry[] {
+    this.#checkOpen()
+    const found: Entry[] = []
+    for (const key of this.#keys.from(after > prefix ? after : prefix)) {
+      if (!key.startsWith(prefix) || found.length >= limit) break
+      if (key !== after) found.push(this.#entries.get(key)!)
+    }
+    return found
   }
 
   #checkOpen(): void {

@@ -14,6 +14,7 @@ import {
   CLOSED_LEASES,
   HEARTBEATS,
   LAST_RUN,
+  LEASES_OF,
   NODES,
   OPEN_LEASES,
   parseLease,
@@ -84,48 +85,48 @@ export async function registerNode(
   pool: PoolRecord | null = null,
 ): Promise<void> {
   const { nodeId, run } = description
-  const { node, closed } = await transact(context.store, async (transaction) => {
+  const { node, closed, nowUnixMs } = await transact(context.store, async (transaction) => {
     const nowUnixMs = context.clock.nowUnixMs()
     const value = await transaction.get(NODES + nodeId)
-    if (value === null) await checkRoomForNode(transaction, nodeId)
+    if (value === null) await checkRoomForNode(context, nodeId)
     const known = value === null ? null : parseNode(value)
     if (known !== null) checkRun('register', description, known)
     const { coresLeased, memoryMibLeased, resourcesLeased, drainReason } = known ?? NOTHING_LEASED
     const leased = { coresLeased, memoryMibLeased, resourcesLeased }
     const node: NodeRecord = { ...description, ...leased, lostUnixMs: null, drainReason }
     transaction.set(NODES + nodeId, JSON.stringify(node))
-    transaction.set(HEARTBEATS + nodeId, String(nowUnixMs))
-    await notePool(transaction, nodeId, pool)
+    writeHeartbeat(transaction, nodeId, nowUnixMs, pool)
 
-    const { closed } = await applyReports(transaction, nodeId, reports, nowUnixMs)
+    const { closed } = await applyReports(context, transaction, nodeId, reports, nowUnixMs)
     // The same registration came a second time: leases that have begun since are not among its reports.
-    if (run !== 0 && run === known?.run) return { node, closed }
+    if (run !== 0 && run === known?.run) return { node, closed, nowUnixMs }
     const reported = new Set(reports.map(({ leaseId }) => leaseId))
     for (const lease of await openLeasesOf(transaction, nodeId)) {
       // A lease that was granted and never reported may be about to start.
       if (lease.state === 'granted' || reported.has(lease.leaseId)) continue
-      closed.push(await closeOpenLease(transaction, lease, 'executor_crashed', nowUnixMs))
+      closed.push(await closeOpenLease(context, transaction, lease, 'executor_crashed', nowUnixMs))
     }
-    return { node, closed }
+    return { node, closed, nowUnixMs }
   })
-  context.wakeAt(context.clock.nowUnixMs() + context.nodeLostAfterMs)
+  context.liveness.wrote(nodeId, nowUnixMs, pool)
   publish({ kind: 'node-registered', node })
   for (const lease of closed) context.leaseClosed(lease)
 }
 
-/** Records the state of a node's pool. `pool` is null for nodes of a version without pools. */
-async function notePool(transaction: Transaction, nodeId: string, pool: PoolRecord | null): Promise<void> {
-  const text = pool === null ? null : JSON.stringify(pool)
-  // The pool changes when a lease starts, not with every heartbeat, so most writes are skipped.
-  if (text !== (await transaction.get(POOLS + nodeId))) transaction.set(POOLS + nodeId, text)
+/** `pool` is null for nodes of a version without pools. */
+function writeHeartbeat(transaction: Transaction, nodeId: string, nowUnixMs: number, pool: PoolRecord | null): void {
+  transaction.set(HEARTBEATS + nodeId, String(nowUnixMs))
+  transaction.set(POOLS + nodeId, pool === null ? null : JSON.stringify(pool))
 }
 
 const NOTHING_LEASED = { coresLeased: 0, memoryMibLeased: 0, resourcesLeased: NO_RESOURCES, drainReason: null }
 
-async function checkRoomForNode(transaction: Transaction, nodeId: string): Promise<void> {
-  const { length } = await transaction.list(NODES)
-  if (length < NODES_MAX) return
-  throw new RfaasError('invalid_argument', `Cannot register node ${nodeId}: there are ${length} nodes already`)
+async function checkRoomForNode({ store }: Context, nodeId: string): Promise<void> {
+  // The index may lack nodes that have registered at another manager just now; a few nodes too many do no harm.
+  if (store.nodeCount >= NODES_MAX) await store.refreshNodes()
+  const { nodeCount } = store
+  if (nodeCount < NODES_MAX) return
+  throw new RfaasError('invalid_argument', `Cannot register node ${nodeId}: there are ${nodeCount} nodes already`)
 }
 
 /**
@@ -140,8 +141,10 @@ export async function heartbeat(
   reports: readonly LeaseReport[],
   pool: PoolRecord | null = null,
 ): Promise<NodeOrders | null> {
-  const result = await transact(context.store, async (transaction) => {
-    const nowUnixMs = context.clock.nowUnixMs()
+  if (await takeQuietly(context, { nodeId, run }, reports, pool)) return { toStop: [], retrievals: [] }
+  const { store, clock, liveness } = context
+  const result = await transact(store, async (transaction) => {
+    const suspicions = liveness.suspicions(nodeId)
     const value = await transaction.get(NODES + nodeId)
     if (value === null) return null
     const node = parseNode(value)
@@ -149,15 +152,53 @@ export async function heartbeat(
     if (run > node.run) return null
     if (node.lostUnixMs !== null) {
       transaction.set(NODES + nodeId, JSON.stringify({ ...node, lostUnixMs: null }))
-      context.wakeAt(nowUnixMs + context.nodeLostAfterMs)
     }
-    transaction.set(HEARTBEATS + nodeId, String(nowUnixMs))
-    await notePool(transaction, nodeId, pool)
-    return applyReports(transaction, nodeId, reports, nowUnixMs)
+    const applied = await applyReports(context, transaction, nodeId, reports, clock.nowUnixMs())
+    const nowUnixMs = clock.nowUnixMs()
+    const isFresh = node.lostUnixMs === null && suspicions === liveness.suspicions(nodeId)
+    if (isFresh && liveness.isFresh(nodeId, nowUnixMs)) {
+      liveness.hear(nodeId, nowUnixMs, pool)
+      return { ...applied, writtenUnixMs: null }
+    }
+    writeHeartbeat(transaction, nodeId, nowUnixMs, pool)
+    return { ...applied, writtenUnixMs: nowUnixMs }
   })
   if (result === null) return null
+  if (result.writtenUnixMs !== null) liveness.wrote(nodeId, result.writtenUnixMs, pool)
   for (const lease of result.closed) context.leaseClosed(lease)
   return result.orders
+}
+
+/**
+ * Takes a heartbeat that changes no record: one of a node that was heard of just now, all of whose leases run. It costs
+ * no commit, and reads nothing while nobody else changes the store.
+ *
+ * @returns false, with nothing done, when it may change a record
+ */
+async function takeQuietly(
+  context: Context,
+  { nodeId, run }: NodeRun,
+  reports: readonly LeaseReport[],
+  pool: PoolRecord | null,
+): Promise<boolean> {
+  const { store, liveness, clock } = context
+  await store.foreignCommits()
+  // No await from here on, so that the sweep cannot declare the node lost meanwhile.
+  const nowUnixMs = clock.nowUnixMs()
+  const node = store.currentNode(nodeId)
+  if (node === null || node.run !== run || node.lostUnixMs !== null) return false
+  if (!liveness.isFresh(nodeId, nowUnixMs)) return false
+  if (!reports.every((report) => isQuiet(context, nodeId, report))) return false
+  for (const { leaseId, usage } of reports) context.usage.note(leaseId, usage)
+  liveness.hear(nodeId, nowUnixMs, pool)
+  return true
+}
+
+/** Whether a report says no more than that the lease runs, as it should. */
+function isQuiet({ store }: Context, nodeId: string, { leaseId, end }: LeaseReport): boolean {
+  if (end !== null) return false
+  const lease = store.currentLease(leaseId)
+  return lease !== null && lease.nodeId === nodeId && lease.state === 'active'
 }
 
 /**
@@ -171,13 +212,15 @@ export async function deregisterNode(context: Context, { nodeId, run }: NodeRun)
     const closed: LeaseRecord[] = []
     if (known && isOlder(run, parseNode(value))) return { known: false, closed }
     for (const lease of await openLeasesOf(transaction, nodeId)) {
-      closed.push(await closeOpenLease(transaction, lease, 'retrieved', context.clock.nowUnixMs()))
+      closed.push(await closeOpenLease(context, transaction, lease, 'retrieved', context.clock.nowUnixMs()))
     }
     if (known) forgetNode(transaction, nodeId)
     return { known, closed }
   })
   for (const lease of closed) context.leaseClosed(lease)
-  if (known) publish({ kind: 'node-left', nodeId })
+  if (!known) return
+  context.liveness.forget(nodeId)
+  publish({ kind: 'node-left', nodeId })
 }
 
 /** Deletes all records of a node. */
@@ -198,7 +241,9 @@ function checkRun(verb: string, { nodeId, run }: NodeRun, known: NodeRecord): vo
 }
 
 /** The time of the node's last heartbeat or registration; 0 when it is unknown. */
-export async function lastHeartbeat({ store }: Context, nodeId: string): Promise<number> {
+export async function lastHeartbeat({ store, liveness }: Context, nodeId: string): Promise<number> {
+  const heardUnixMs = liveness.heardUnixMs(nodeId)
+  if (heardUnixMs > 0) return heardUnixMs
   return Number((await store.get(HEARTBEATS + nodeId))?.value ?? 0)
 }
 
@@ -209,14 +254,18 @@ export interface ListedNode {
 }
 
 /** Sorted by node id. */
-export async function listNodes({ store }: Context): Promise<ListedNode[]> {
+export async function listNodes({ store, liveness }: Context): Promise<ListedNode[]> {
   const [nodes, heartbeats, pools] = await Promise.all([store.list(NODES), store.list(HEARTBEATS), store.list(POOLS)])
   const poolOf = new Map(pools.map(({ key, value }) => [key.slice(POOLS.length), parsePool(value)]))
   const unixMs = new Map(heartbeats.map(({ key, value }) => [key.slice(HEARTBEATS.length), Number(value)]))
   return nodes.map(({ value }) => {
     const node = parseNode(value)
     const { nodeId } = node
-    return { node, heartbeatUnixMs: unixMs.get(nodeId) ?? 0, pool: poolOf.get(nodeId) ?? null }
+    const heardUnixMs = liveness.heardUnixMs(nodeId)
+    const writtenUnixMs = unixMs.get(nodeId) ?? 0
+    const isNewer = heardUnixMs >= writtenUnixMs && heardUnixMs > 0
+    const pool = (isNewer ? liveness.pool(nodeId) : null) ?? poolOf.get(nodeId) ?? null
+    return { node, heartbeatUnixMs: Math.max(heardUnixMs, writtenUnixMs), pool }
   })
 }
 
@@ -225,9 +274,9 @@ export async function listNodes({ store }: Context): Promise<ListedNode[]> {
  */
 export async function openLeasesOf(transaction: Transaction, nodeId: string): Promise<LeaseRecord[]> {
   const leases: LeaseRecord[] = []
-  for (const { key, value } of await transaction.list(OPEN_LEASES)) {
-    if (parseLease(value).nodeId !== nodeId) continue
-    const current = await transaction.get(key)
+  const prefix = `${LEASES_OF}${nodeId}/`
+  for (const key of await transaction.keys(prefix)) {
+    const current = await transaction.get(OPEN_LEASES + key.slice(prefix.length))
     if (current !== null) leases.push(parseLease(current))
   }
   return leases
@@ -235,6 +284,7 @@ export async function openLeasesOf(transaction: Transaction, nodeId: string): Pr
 
 /** Idempotent: applying the same reports twice changes nothing. */
 async function applyReports(
+  context: Context,
   transaction: Transaction,
   nodeId: string,
   reports: readonly LeaseReport[],
@@ -244,6 +294,10 @@ async function applyReports(
   const orders: NodeOrders = { toStop: [], retrievals: [] }
   for (const report of reports) {
     const { leaseId, usage, end } = report
+    if (isQuiet(context, nodeId, report)) {
+      context.usage.note(leaseId, usage)
+      continue
+    }
     const openValue = await transaction.get(OPEN_LEASES + leaseId)
     const closedValue = openValue === null ? await transaction.get(CLOSED_LEASES + leaseId) : null
     const value = openValue ?? closedValue
@@ -251,7 +305,7 @@ async function applyReports(
     const isOurs = lease !== null && lease.nodeId === nodeId
     if (isOurs && openValue !== null && end !== null) {
       const last = { ...lease, usage: mergeReports(lease.usage, usage) }
-      closed.push(await closeOpenLease(transaction, last, end, nowUnixMs))
+      closed.push(await closeOpenLease(context, transaction, last, end, nowUnixMs))
       continue
     }
     const shouldRun = isOurs && openValue !== null && lease.state !== 'terminating'
@@ -260,13 +314,15 @@ async function applyReports(
       else orders.toStop.push(leaseId)
     }
     if (!isOurs) continue
-    const counted: LeaseRecord = {
-      ...(shouldRun ? { ...lease, ...activateLease(lease, nowUnixMs) } : lease),
-      usage: mergeReports(lease.usage, usage),
+    if (openValue !== null) {
+      context.usage.note(leaseId, usage)
+      if (lease.state !== 'granted') continue
+      transaction.set(OPEN_LEASES + leaseId, JSON.stringify({ ...lease, ...activateLease(lease, nowUnixMs) }))
+      continue
     }
-    // The reports of an idle lease do not change; skip the write then.
-    const text = JSON.stringify(counted)
-    if (text !== value) transaction.set((openValue !== null ? OPEN_LEASES : CLOSED_LEASES) + leaseId, text)
+    // A report that came again changes nothing; skip the write then.
+    const text = JSON.stringify({ ...lease, usage: mergeReports(lease.usage, usage) })
+    if (text !== value) transaction.set(CLOSED_LEASES + leaseId, text)
   }
   return { closed, orders }
 }

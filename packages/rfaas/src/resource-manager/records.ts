@@ -16,6 +16,12 @@ export const HEARTBEATS = 'heartbeats/'
 export const POOLS = 'pools/'
 export const OPEN_LEASES = 'leases/open/'
 export const CLOSED_LEASES = 'leases/closed/'
+/** Empty records by which the open leases of a node are found; written and deleted together with the lease. */
+export const LEASES_OF = 'leases/of/'
+/** Empty records by which the leases that closed first are found. */
+export const CLOSED_AT = 'leases/closed-at/'
+/** The usage of open leases, written from time to time; see UsageBook. */
+export const USAGE = 'usage/'
 export const LAST_FENCE = 'last-fence'
 export const LAST_RUN = 'last-run'
 export const SIGNING_KEY = 'signing-key'
@@ -54,7 +60,26 @@ export interface NodeRecord {
 }
 
 export interface LeaseRecord extends Lease {
+  /** Complete when the lease is closed. The usage of an open lease is in USAGE and in the UsageBook. */
   readonly usage: Usage
+}
+
+/** Digits of a time in milliseconds, until the year 5138. */
+const UNIX_MS_DIGITS = 14
+
+export function leaseOfKey({ nodeId, leaseId }: Pick<Lease, 'nodeId' | 'leaseId'>): string {
+  // The ids of nodes contain no slash.
+  return `${LEASES_OF}${nodeId}/${leaseId}`
+}
+
+export function closedAtKey({ closedUnixMs, leaseId }: Pick<Lease, 'closedUnixMs' | 'leaseId'>): string {
+  return `${CLOSED_AT}${String(Math.max(0, Math.floor(closedUnixMs))).padStart(UNIX_MS_DIGITS, '0')}/${leaseId}`
+}
+
+/** The inverse of {@link closedAtKey}. */
+export function parseClosedAt(key: string): { closedUnixMs: number; leaseId: string } {
+  const [unixMs, leaseId] = key.slice(CLOSED_AT.length).split('/') as [string, string]
+  return { closedUnixMs: Number(unixMs), leaseId }
 }
 
 /** Defaults for records that were written before resources, labels, drains and runs existed. */
@@ -72,6 +97,10 @@ export function parseNode(value: string): NodeRecord {
 
 export function parseLease(value: string): LeaseRecord {
   return { resources: NO_RESOURCES, priority: 0, ...(JSON.parse(value) as Omit<LeaseRecord, 'resources' | 'priority'>) }
+}
+
+export function parseUsage(value: string): Usage {
+  return JSON.parse(value) as Usage
 }
 
 export function parsePool(value: string): PoolRecord {

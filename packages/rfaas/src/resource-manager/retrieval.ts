@@ -80,7 +80,7 @@ async function retrieveOpenLease(
 ): Promise<LeaseRecord> {
   const nowUnixMs = context.clock.nowUnixMs()
   const retrieved: LeaseRecord = { ...lease, ...retrieveLease(lease, notice, nowUnixMs) }
-  if (lease.state === 'granted') return closeOpenLease(transaction, retrieved, 'retrieved', nowUnixMs)
+  if (lease.state === 'granted') return closeOpenLease(context, transaction, retrieved, 'retrieved', nowUnixMs)
   transaction.set(OPEN_LEASES + lease.leaseId, JSON.stringify(retrieved))
   return retrieved
 }

@@ -5,12 +5,15 @@ import { DatabaseSync } from 'node:sqlite'
 import type { StatementSync } from 'node:sqlite'
 import { RfaasError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
+import { closedAtKey, leaseOfKey, parseLease } from './records.ts'
 import type { Commit, Entry, Store } from './store.ts'
 
 /** `application_id` of our files, "rFaa": keeps another program's database from being taken for one of ours. */
 const APPLICATION_ID = 0x72466161
 /** `user_version`: raised whenever the tables or the records in them change. */
-const FORMAT = 1
+const FORMAT = 2
+/** Formats that are converted when they are opened. */
+const FORMAT_WITHOUT_LEASE_INDEXES = 1
 /** How long a commit waits for another process that is committing. */
 const BUSY_TIMEOUT_MS = 5_000
 
@@ -30,6 +33,8 @@ export class SqliteStore implements Store {
   readonly #database: DatabaseSync
   readonly #get: StatementSync
   readonly #list: StatementSync
+  readonly #page: StatementSync
+  readonly #dataVersion: StatementSync
   readonly #nextRevision: StatementSync
   readonly #put: StatementSync
   readonly #delete: StatementSync
@@ -44,6 +49,10 @@ export class SqliteStore implements Store {
     const prepare = (sql: string): StatementSync => this.#database.prepare(sql)
     this.#get = prepare('SELECT key, value, revision FROM entries WHERE key = ?')
     this.#list = prepare('SELECT key, value, revision FROM entries WHERE key >= ? AND key < ? ORDER BY key')
+    this.#page = prepare(
+      'SELECT key, value, revision FROM entries WHERE key >= ? AND key < ? AND key > ? ORDER BY key LIMIT ?',
+    )
+    this.#dataVersion = prepare('PRAGMA data_version')
     this.#nextRevision = prepare('UPDATE revisions SET last = last + 1 RETURNING last')
     this.#put = prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?)')
     this.#delete = prepare('DELETE FROM entries WHERE key = ?')
@@ -57,6 +66,17 @@ export class SqliteStore implements Store {
   async list(prefix: string): Promise<Entry[]> {
     this.#checkOpen()
     return this.#list.all(prefix, `${prefix}\u{10ffff}`) as unknown as Entry[]
+  }
+
+  async page(prefix: string, after: string, limit: number): Promise<Entry[]> {
+    this.#checkOpen()
+    return this.#page.all(prefix, `${prefix}\u{10ffff}`, after, limit) as unknown as Entry[]
+  }
+
+  /** SQLite changes `data_version` when another connection has changed the file. */
+  async foreignCommits(): Promise<number> {
+    this.#checkOpen()
+    return (this.#dataVersion.get() as { data_version: number }).data_version
   }
 
   async commit(commit: Commit): Promise<boolean> {
@@ -124,5 +144,17 @@ function prepareSchema(database: DatabaseSync): void {
   if (tables === 0) return database.exec(SCHEMA)
   if (pragma('application_id') !== APPLICATION_ID) throw new Error('it is the database of another program')
   const format = pragma('user_version')
+  if (format === FORMAT_WITHOUT_LEASE_INDEXES) return addLeaseIndexes(database)
   if (format !== FORMAT) throw new Error(`it has format ${String(format)}, this rfaas reads ${FORMAT}`)
+}
+
+/** Adds the records by which leases are found by node and by time of closing; see records.ts. */
+function addLeaseIndexes(database: DatabaseSync): void {
+  const put = database.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?)')
+  const read = database.prepare("SELECT value, revision FROM entries WHERE key >= 'leases/' AND key < 'leases0'")
+  for (const { value, revision } of read.all() as { value: string; revision: number }[]) {
+    const lease = parseLease(value)
+    put.run(lease.state === 'closed' ? closedAtKey(lease) : leaseOfKey(lease), '', revision)
+  }
+  database.exec(`PRAGMA user_version = ${FORMAT}`)
 }

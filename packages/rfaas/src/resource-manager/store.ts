@@ -1,5 +1,6 @@
 import { RfaasError } from '../errors.ts'
-import { TRANSACTION_ATTEMPTS_MAX } from './limits.ts'
+import { PAGE_ENTRIES, TRANSACTION_ATTEMPTS_MAX } from './limits.ts'
+import { nextTurn } from './turns.ts'
 
 /** A value with the revision of its last change. */
 export interface Entry {
@@ -25,8 +26,15 @@ export interface Store {
   get(key: string): Promise<Entry | null>
   /** The entries whose keys begin with `prefix`, by key (in the order of UTF-16 code units for ASCII keys). */
   list(prefix: string): Promise<Entry[]>
+  /** As `list`, but at most `limit` entries, and only those whose keys come after `after`; empty: from the first on. */
+  page(prefix: string, after: string, limit: number): Promise<Entry[]>
   /** @returns false, with nothing changed, when a condition did not hold */
   commit(commit: Commit): Promise<boolean>
+  /**
+   * A number that changes when another user of the store has committed, and not with commits made here. While it stays
+   * the same, everything that was read or committed here is up to date.
+   */
+  foreignCommits(): Promise<number>
   /** Idempotent. After it every call throws `closed`. */
   close(): Promise<void>
 }
@@ -61,6 +69,11 @@ export class Transaction {
     return entries
   }
 
+  /** Reads keys without their values: nothing that is read becomes a condition. */
+  async keys(prefix: string): Promise<string[]> {
+    return (await this.#store.list(prefix)).map(({ key }) => key)
+  }
+
   /** null deletes. */
   set(key: string, value: string | null): void {
     const revision = this.#revisions.get(key)
@@ -78,6 +91,17 @@ export class Transaction {
     // If the key was read before with another revision, keep the older one: the commit must then fail, and does.
     if (known === undefined) this.#revisions.set(key, revision)
     this.#conditions.set(key, known ?? revision)
+  }
+}
+
+/** Reads many entries page by page, with a turn of the event loop after each: not all from the same moment. */
+export async function* readSlowly(store: Store, prefix: string): AsyncGenerator<Entry> {
+  for (let after = ''; ;) {
+    const page = await store.page(prefix, after, PAGE_ENTRIES)
+    yield* page
+    if (page.length < PAGE_ENTRIES) return
+    after = page.at(-1)!.key
+    await nextTurn()
   }
 }
 
