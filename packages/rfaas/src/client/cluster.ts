@@ -154,7 +154,8 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
 export async function connectWith(url: string, options: ConnectOptions, owner: ClusterOwner | null): Promise<Cluster> {
   const manager = managerClient(url)
   try {
-    await manager.rpc.listNodes({})
+    // Only whether it answers.
+    await manager.rpc.listNodes({ limit: 1 })
   } catch (error) {
     manager.close()
     throw error

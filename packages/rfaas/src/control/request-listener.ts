@@ -40,7 +40,7 @@ export function requestListener(
   const serve = async (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: string[]): Promise<void> => {
     const path = headers[':path'] ?? ''
     const plain = unary.get(path)
-    if (plain !== undefined && isPlainUnary(headers)) return answerUnary(stream, plain, bodies.of(stream))
+    if (plain !== undefined && isPlainUnary(headers)) return answerUnary(stream, plain, bodies.of(stream), shutdownSignal)
     const handler = handlers.get(path)
     if (handler !== undefined) return answerByLibrary(handler, stream, headers, raw, bodies.of(stream))
     const answer = await health(path)
@@ -132,7 +132,7 @@ function refuse(stream: ServerHttp2Stream): void {
   }
 }
 
-/** A router that also records the unary methods whose handlers need only the message, and bounds each request. */
+/** A router that also records the unary methods, and bounds each request. */
 function noting(router: ConnectRouter, unary: Map<string, UnaryHandler>): ConnectRouter {
   return {
     ...router,
@@ -142,7 +142,7 @@ function noting(router: ConnectRouter, unary: Map<string, UnaryHandler>): Connec
           UnaryHandler['answer'] | undefined
         if (answer === undefined) continue
         router.rpc(method, answer as never, { readMaxBytes: requestBytesMax(method) })
-        if (method.methodKind !== 'unary' || answer.length > 1) continue
+        if (method.methodKind !== 'unary') continue
         unary.set(pathOf(method), { method: method as DescMethodUnary, answer })
       }
       return this

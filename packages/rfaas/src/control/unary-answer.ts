@@ -7,10 +7,16 @@ import { CODE_HEADER, toConnectError } from './errors.ts'
 import { READ_OPTIONS, requestBytesMax } from './message-limits.ts'
 import { collect, PROTO } from './unary-message.ts'
 
-/** A unary method and its handler, which needs only the message of a call. */
+/** What a handler hears about its call: as much of the library's HandlerContext as our handlers use. */
+export interface UnaryContext {
+  /** Aborts when the caller goes away before it has the answer, and when the server closes. */
+  readonly signal: AbortSignal
+}
+
+/** A unary method and its handler. */
 export interface UnaryHandler {
   readonly method: DescMethodUnary
-  readonly answer: (input: never) => unknown
+  readonly answer: (input: never, context: UnaryContext) => unknown
 }
 
 /** Whether a call is one that {@link answerUnary} understands: binary and not compressed, as `callUnary` sends it. */
@@ -26,7 +32,9 @@ export function answerUnary(
   stream: ServerHttp2Stream,
   { method, answer }: UnaryHandler,
   take: (bytes: number) => boolean,
+  shutdown: AbortSignal,
 ): void {
+  const context = new StreamContext(stream, shutdown)
   const bytesMax = requestBytesMax(method)
   collect(stream, bytesMax, (bytes) => void respond(bytes).catch(() => stream.destroy()), take)
 
@@ -34,7 +42,7 @@ export function answerUnary(
     let body: Uint8Array
     let headers: Record<string, string | number>
     try {
-      const output = await answer(read(bytes) as never)
+      const output = await answer(read(bytes) as never, context)
       body = toBinary(method.output, create(method.output, output as Record<string, unknown>))
       headers = { ':status': 200, 'content-type': PROTO }
     } catch (thrown) {
@@ -60,5 +68,27 @@ export function answerUnary(
     } catch (error) {
       throw new ConnectError(`it is no ${method.input.name}: ${(error as Error).message}`, Code.InvalidArgument)
     }
+  }
+}
+
+/** Makes its signal only when the handler asks for it: most do not. */
+class StreamContext implements UnaryContext {
+  readonly #stream: ServerHttp2Stream
+  readonly #shutdown: AbortSignal
+  #signal: AbortSignal | null = null
+
+  constructor(stream: ServerHttp2Stream, shutdown: AbortSignal) {
+    this.#stream = stream
+    this.#shutdown = shutdown
+  }
+
+  get signal(): AbortSignal {
+    if (this.#signal !== null) return this.#signal
+    const gone = new AbortController()
+    const abort = (): void => gone.abort(new ConnectError('the caller has ended the call', Code.Canceled))
+    if (this.#stream.closed || this.#stream.destroyed) abort()
+    else this.#stream.once('close', abort)
+    this.#signal = AbortSignal.any([gone.signal, this.#shutdown])
+    return this.#signal
   }
 }

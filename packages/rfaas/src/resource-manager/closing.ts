@@ -10,6 +10,7 @@ import {
   OPEN_LEASES,
   parseNode,
   parseUsage,
+  requestKey,
   USAGE,
   withGivenBack,
 } from './records.ts'
@@ -37,6 +38,7 @@ export async function closeOpenLease(
   }
   transaction.set(OPEN_LEASES + leaseId, null)
   transaction.set(leaseOfKey(lease), null)
+  if (lease.requestId !== '') transaction.set(requestKey(lease), null)
   if (written !== null) transaction.set(USAGE + leaseId, null)
   transaction.set(CLOSED_LEASES + leaseId, JSON.stringify(closed))
   transaction.set(closedAtKey(closed), '')

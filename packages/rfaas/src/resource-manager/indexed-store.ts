@@ -63,6 +63,11 @@ export class IndexedStore implements Store {
     return this.#nodes.get(nodeId)?.node ?? null
   }
 
+  /** All nodes, as last seen. */
+  *knownNodes(): Iterable<NodeRecord> {
+    for (const { node } of this.#nodes.values()) yield node
+  }
+
   /** As {@link currentNode}. */
   currentLease(leaseId: string): LeaseRecord | null {
     return this.leases.current(leaseId, this.#foreign)

@@ -11,7 +11,7 @@ import { testDemand } from './test-demand.ts'
 const DENIAL = new RfaasError('lease_denied', 'Cannot grant lease: 2 cores asked, largest free 1 on node-1; 4 in all')
 
 function demand(cores: number, priority: number, preempts: boolean): LeaseDemand {
-  return { ...testDemand({ cores }), tenant: 't', durationMs: 1000, priority, preempts }
+  return { ...testDemand({ cores }), tenant: 't', durationMs: 1000, priority, preempts, requestId: '' }
 }
 
 interface WaitOptions {

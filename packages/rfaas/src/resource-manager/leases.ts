@@ -15,7 +15,9 @@ import {
   NODES,
   OPEN_LEASES,
   parseLease,
+  parseNode,
   parseUsage,
+  requestKey,
   USAGE,
   withTaken,
 } from './records.ts'
@@ -37,9 +39,14 @@ export interface Granted {
  */
 export async function grant(context: Context, demand: LeaseDemand): Promise<Granted[]> {
   const granted = await transact(context.store, async (transaction) => {
+    const before = await grantedBefore(transaction, demand)
+    if (before !== null) return before
     const chosen = await chooseNodes(context.store, transaction, demand)
     const granted: Omit<Granted, 'token'>[] = []
     for (const { node, share } of chosen) granted.push(await grantShare(context, transaction, demand, node, share))
+    if (demand.requestId !== '') {
+      transaction.set(requestKey(demand), JSON.stringify(granted.map(({ lease }) => lease.leaseId)))
+    }
     return granted
   })
   return Promise.all(
@@ -48,6 +55,29 @@ export async function grant(context: Context, demand: LeaseDemand): Promise<Gran
       return { lease, node, token: await signToken(lease, context.keys.privateKey) }
     }),
   )
+}
+
+/** Whether the same request was granted already, and its leases are open. */
+export async function isGranted({ store }: Context, demand: LeaseDemand): Promise<boolean> {
+  return demand.requestId !== '' && (await store.get(requestKey(demand))) !== null
+}
+
+/** What the same request was granted when it came before; null when it was not, or when one of the leases has closed. */
+async function grantedBefore(
+  transaction: Transaction,
+  demand: LeaseDemand,
+): Promise<Omit<Granted, 'token'>[] | null> {
+  if (demand.requestId === '') return null
+  const value = await transaction.get(requestKey(demand))
+  if (value === null) return null
+  const granted: Omit<Granted, 'token'>[] = []
+  for (const leaseId of JSON.parse(value) as string[]) {
+    const { lease } = await findLease(transaction, leaseId)
+    const node = await transaction.get(NODES + lease.nodeId)
+    if (node === null) return null
+    granted.push({ lease, node: parseNode(node) })
+  }
+  return granted
 }
 
 async function grantShare(
@@ -65,7 +95,7 @@ async function grantShare(
   const requested = requestLease({ leaseId, tenant, cores, memoryMib, resources, priority }, nowUnixMs)
   const fence = await nextFence(transaction)
   const granted = grantLease(requested, { nodeId, fence, durationMs }, nowUnixMs)
-  const lease: LeaseRecord = { ...granted, usage: NO_USAGE }
+  const lease: LeaseRecord = { ...granted, usage: NO_USAGE, requestId: demand.requestId }
   transaction.set(OPEN_LEASES + leaseId, JSON.stringify(lease))
   transaction.set(leaseOfKey(lease), '')
   return { lease, node }

@@ -30,6 +30,9 @@ export const LEASE_QUEUE_LOOK_MS = 1_000
 /** Parked requests that are checked without a turn of the event loop in between. */
 export const PARKED_CHECKED_IN_ONE_TURN = 32
 
+/** Characters of the id of a request. */
+export const REQUEST_ID_CHARS_MAX = 64
+
 /** Characters of a tenant's name. */
 export const TENANT_CHARS_MAX = 64
 

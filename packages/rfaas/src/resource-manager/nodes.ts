@@ -10,6 +10,7 @@ import { NODES_MAX } from './limits.ts'
 import { closeOpenLease } from './closing.ts'
 import type { Context } from './context.ts'
 import { publish } from './events.ts'
+import type { Liveness } from './liveness.ts'
 import {
   CLOSED_LEASES,
   HEARTBEATS,
@@ -23,8 +24,8 @@ import {
   POOLS,
 } from './records.ts'
 import type { FabricOffer, LeaseRecord, NodeRecord, PoolRecord } from './records.ts'
-import { transact } from './store.ts'
-import type { Transaction } from './store.ts'
+import { readSlowly, transact } from './store.ts'
+import type { Store, Transaction } from './store.ts'
 
 /**
  * A node and its run: a number for each registration, 0 for nodes that do not number them. A message of an older run
@@ -253,20 +254,43 @@ export interface ListedNode {
   readonly pool: PoolRecord | null
 }
 
-/** Sorted by node id. */
-export async function listNodes({ store, liveness }: Context): Promise<ListedNode[]> {
-  const [nodes, heartbeats, pools] = await Promise.all([store.list(NODES), store.list(HEARTBEATS), store.list(POOLS)])
-  const poolOf = new Map(pools.map(({ key, value }) => [key.slice(POOLS.length), parsePool(value)]))
-  const unixMs = new Map(heartbeats.map(({ key, value }) => [key.slice(HEARTBEATS.length), Number(value)]))
-  return nodes.map(({ value }) => {
+/** Sorted by node id; at most `limit`. */
+export async function listNodes({ store, liveness }: Context, limit: number): Promise<ListedNode[]> {
+  if (limit < Infinity) {
+    const nodes = await store.page(NODES, '', limit)
+    return Promise.all(nodes.map(async ({ value }) => listed(liveness, parseNode(value), await wordOf(store, value))))
+  }
+  const written = new Map<string, string>()
+  for (const prefix of [HEARTBEATS, POOLS]) {
+    for await (const { key, value } of readSlowly(store, prefix)) written.set(key, value)
+  }
+  const nodes: ListedNode[] = []
+  for (const { value } of await store.list(NODES)) {
     const node = parseNode(value)
     const { nodeId } = node
-    const heardUnixMs = liveness.heardUnixMs(nodeId)
-    const writtenUnixMs = unixMs.get(nodeId) ?? 0
-    const isNewer = heardUnixMs >= writtenUnixMs && heardUnixMs > 0
-    const pool = (isNewer ? liveness.pool(nodeId) : null) ?? poolOf.get(nodeId) ?? null
-    return { node, heartbeatUnixMs: Math.max(heardUnixMs, writtenUnixMs), pool }
-  })
+    nodes.push(listed(liveness, node, [written.get(HEARTBEATS + nodeId), written.get(POOLS + nodeId)]))
+  }
+  return nodes
+}
+
+type Written = readonly [heartbeat: string | undefined, pool: string | undefined]
+
+async function wordOf(store: Store, value: string): Promise<Written> {
+  const { nodeId } = parseNode(value)
+  const [heartbeat, pool] = await Promise.all([store.get(HEARTBEATS + nodeId), store.get(POOLS + nodeId)])
+  return [heartbeat?.value, pool?.value]
+}
+
+/** A node with the later of what this manager has heard and what is in the store. */
+function listed(liveness: Liveness, node: NodeRecord, [heartbeat, pool]: Written): ListedNode {
+  const heardUnixMs = liveness.heardUnixMs(node.nodeId)
+  const writtenUnixMs = Number(heartbeat ?? 0)
+  const heard = heardUnixMs > 0 && heardUnixMs >= writtenUnixMs ? liveness.pool(node.nodeId) : null
+  return {
+    node,
+    heartbeatUnixMs: Math.max(heardUnixMs, writtenUnixMs),
+    pool: heard ?? (pool === undefined ? null : parsePool(pool)),
+  }
 }
 
 /**

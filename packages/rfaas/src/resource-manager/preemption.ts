@@ -4,7 +4,7 @@ import type { Share } from './division.ts'
 import { canServe } from './fit.ts'
 import type { Demand } from './fit.ts'
 import { bestOf } from './placement.ts'
-import { capacityOf, isReady, NODES, OPEN_LEASES, parseLease, parseNode, withGivenBack } from './records.ts'
+import { capacityOf, isReady, withGivenBack } from './records.ts'
 import type { LeaseRecord, NodeRecord } from './records.ts'
 import type { LeaseDemand } from './requests.ts'
 import { retrieve } from './retrieval.ts'
@@ -25,34 +25,46 @@ export function chooseVictims(
   nodes: readonly NodeRecord[],
   leases: readonly LeaseRecord[],
 ): LeaseRecord[] {
-  const ending = leases.filter(({ state }) => state === 'terminating')
-  const soon = nodes.map((node) => emptiedOf(node, ending))
+  const leasesOf = Map.groupBy(leases, ({ nodeId }) => nodeId)
+  const soon = nodes.map((node) =>
+    emptiedOf(node, leasesOf.get(node.nodeId) ?? [], ({ state }) => state === 'terminating'),
+  )
   if (coresOf(divideOver(demand, soon)) >= demand.coresMin) return []
   const lower = leases.filter(({ state, priority }) => state === 'active' && priority < demand.priority)
-  const priorities = [...new Set(lower.map(({ priority }) => priority))].sort((a, b) => a - b)
-  for (const highest of priorities) {
-    const eligible = lower.filter(({ priority }) => priority <= highest)
-    const shares = divideOver(
+  const lowerOf = Map.groupBy(lower, ({ nodeId }) => nodeId)
+  const sharesUpTo = (highest: number): Share[] =>
+    divideOver(
       demand,
-      soon.map((node) => emptiedOf(node, eligible)),
+      soon.map((node) => emptiedOf(node, lowerOf.get(node.nodeId) ?? [], ({ priority }) => priority <= highest)),
     )
-    if (coresOf(shares) < demand.coresMin) continue
-    return shares.flatMap(({ nodeId, cores }) => {
-      const node = soon.find((node) => node.nodeId === nodeId)!
-      return victimsOn(node, partOf(demand, cores), eligible)
-    })
+  const priorities = [...new Set(lower.map(({ priority }) => priority))].sort((a, b) => a - b)
+  // With more priorities there is never less room, so the lowest that will do is found by halving.
+  let low = 0
+  let high = priorities.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (coresOf(sharesUpTo(priorities[middle]!)) < demand.coresMin) low = middle + 1
+    else high = middle
   }
-  return []
+  const highest = priorities[low]
+  if (highest === undefined) return []
+  const soonOf = new Map(soon.map((node) => [node.nodeId, node]))
+  return sharesUpTo(highest).flatMap(({ nodeId, cores }) => {
+    const eligible = lowerOf.get(nodeId)?.filter(({ priority }) => priority <= highest) ?? []
+    return victimsOn(soonOf.get(nodeId)!, partOf(demand, cores), eligible)
+  })
 }
 
-/** Takes leases back to make room for a waiting request. */
+/**
+ * Takes leases back to make room for a waiting request. Reads none of them: those that the index still has as they were
+ * are refused below.
+ */
 export async function makeRoom(context: Context, demand: LeaseDemand): Promise<void> {
   const { store, preemptionGraceMs } = context
-  const [nodes, leases] = await Promise.all([store.list(NODES), store.list(OPEN_LEASES)])
-  const ready = nodes.map(({ value }) => parseNode(value)).filter(isReady)
-  const open = leases.map(({ value }) => parseLease(value))
+  await store.refreshNodes()
+  const ready = [...store.knownNodes()].filter(isReady)
   const message = `a lease of priority ${demand.priority} needs the room`
-  for (const { leaseId } of chooseVictims(demand, ready, open)) {
+  for (const { leaseId } of chooseVictims(demand, ready, [...store.leases.all()])) {
     // Rejected when the lease has ended meanwhile, which also makes room.
     await retrieve(context, leaseId, { graceMs: preemptionGraceMs, message }).catch(() => {})
   }
@@ -64,9 +76,7 @@ function divideOver(demand: Demand, nodes: readonly NodeRecord[]): Share[] {
 }
 
 function victimsOn(node: NodeRecord, part: Demand, eligible: readonly LeaseRecord[]): LeaseRecord[] {
-  const candidates = eligible
-    .filter(({ nodeId }) => nodeId === node.nodeId)
-    .sort((a, b) => a.priority - b.priority || b.grantedUnixMs - a.grantedUnixMs || b.fence - a.fence)
+  const candidates = eligible.toSorted((a, b) => a.priority - b.priority || b.grantedUnixMs - a.grantedUnixMs || b.fence - a.fence)
   const victims: LeaseRecord[] = []
   for (const candidate of candidates) {
     if (canServe(capacityOf(emptiedOf(node, victims)), part)) break
@@ -80,7 +90,13 @@ function victimsOn(node: NodeRecord, part: Demand, eligible: readonly LeaseRecor
   return victims
 }
 
-/** The node as it will be when these leases are over. */
-function emptiedOf(node: NodeRecord, leases: readonly LeaseRecord[]): NodeRecord {
-  return leases.filter(({ nodeId }) => nodeId === node.nodeId).reduce(withGivenBack, node)
+/** The node as it will be when those of its leases that are chosen are over. */
+function emptiedOf(
+  node: NodeRecord,
+  leases: readonly LeaseRecord[],
+  isChosen: (lease: LeaseRecord) => boolean = () => true,
+): NodeRecord {
+  let emptied = node
+  for (const lease of leases) if (isChosen(lease)) emptied = withGivenBack(emptied, lease)
+  return emptied
 }

@@ -22,6 +22,8 @@ export const LEASES_OF = 'leases/of/'
 export const CLOSED_AT = 'leases/closed-at/'
 /** The usage of open leases, written from time to time; see UsageBook. */
 export const USAGE = 'usage/'
+/** The ids of the leases that were granted for a request, by tenant and request id, while all of them are open. */
+export const REQUESTS = 'requests/'
 export const LAST_FENCE = 'last-fence'
 export const LAST_RUN = 'last-run'
 export const SIGNING_KEY = 'signing-key'
@@ -62,6 +64,8 @@ export interface NodeRecord {
 export interface LeaseRecord extends Lease {
   /** Complete when the lease is closed. The usage of an open lease is in USAGE and in the UsageBook. */
   readonly usage: Usage
+  /** The request that the lease was granted for; empty: it has no id. */
+  readonly requestId: string
 }
 
 /** Digits of a time in milliseconds, until the year 5138. */
@@ -74,6 +78,10 @@ export function leaseOfKey({ nodeId, leaseId }: Pick<Lease, 'nodeId' | 'leaseId'
 
 export function closedAtKey({ closedUnixMs, leaseId }: Pick<Lease, 'closedUnixMs' | 'leaseId'>): string {
   return `${CLOSED_AT}${String(Math.max(0, Math.floor(closedUnixMs))).padStart(UNIX_MS_DIGITS, '0')}/${leaseId}`
+}
+
+export function requestKey({ tenant, requestId }: { tenant: string; requestId: string }): string {
+  return `${REQUESTS}${tenant}/${requestId}`
 }
 
 /** The inverse of {@link closedAtKey}. */
@@ -91,12 +99,14 @@ const RECORD_DEFAULTS = {
   run: 0,
 }
 
+const LEASE_DEFAULTS = { resources: NO_RESOURCES, priority: 0, requestId: '' }
+
 export function parseNode(value: string): NodeRecord {
   return { ...RECORD_DEFAULTS, ...(JSON.parse(value) as NodeRecord) }
 }
 
 export function parseLease(value: string): LeaseRecord {
-  return { resources: NO_RESOURCES, priority: 0, ...(JSON.parse(value) as Omit<LeaseRecord, 'resources' | 'priority'>) }
+  return { ...LEASE_DEFAULTS, ...(JSON.parse(value) as Omit<LeaseRecord, keyof typeof LEASE_DEFAULTS>) }
 }
 
 export function parseUsage(value: string): Usage {

@@ -26,7 +26,7 @@ import {
   NODE_MEMORY_MIB_MAX,
   RETRIEVAL_GRACE_MS_MAX,
 } from '../lease/limits.ts'
-import { REASON_CHARS_MAX, TENANT_CHARS_MAX, TEXT_CHARS_MAX } from './limits.ts'
+import { REASON_CHARS_MAX, REQUEST_ID_CHARS_MAX, TENANT_CHARS_MAX, TEXT_CHARS_MAX } from './limits.ts'
 import type { LeaseReport, NodeDescription } from './nodes.ts'
 import { isOfHost, type Demand } from './fit.ts'
 import { leaseEndFromProto } from './proto.ts'
@@ -49,13 +49,15 @@ export interface LeaseDemand extends Demand {
   readonly priority: number
   /** Whether leases of a lower priority are taken back to make room while the request waits. */
   readonly preempts: boolean
+  /** Equal for requests that are the same one, sent again; empty: none is. */
+  readonly requestId: string
 }
 
 export function checkLeaseRequest(request: RequestLeaseRequest | undefined): LeaseDemand {
   const action = 'Cannot grant lease'
   if (request === undefined) throw refused(action, 'the request is empty')
   const { cores, memoryMib, resources, labels, durationMs, nodeId, fabrics, hostId, priority } = request
-  const { avoidNodeIds, preempts } = request
+  const { avoidNodeIds, preempts, requestId } = request
   const coresMin = request.coresMin === 0 ? cores : request.coresMin
   const nodesMax = request.nodesMax === 0 ? 1 : request.nodesMax
   checkRange(action, 'priority', priority, 0, LEASE_PRIORITY_MAX)
@@ -67,6 +69,7 @@ export function checkLeaseRequest(request: RequestLeaseRequest | undefined): Lea
   const tenant = request.tenant === '' ? DEFAULT_TENANT : request.tenant
   checkName(action, 'tenant', tenant, TENANT_CHARS_MAX)
   if (nodeId !== '') checkName(action, 'node_id', nodeId, NODE_ID_CHARS_MAX)
+  if (requestId !== '') checkName(action, 'request_id', requestId, REQUEST_ID_CHARS_MAX)
   checkRange(action, 'the number of avoid_node_ids', avoidNodeIds.length, 0, LEASE_NODES_MAX)
   for (const avoided of avoidNodeIds) checkName(action, 'avoid_node_ids', avoided, NODE_ID_CHARS_MAX)
   checkLength(action, 'host_id', hostId, TEXT_CHARS_MAX)
@@ -89,6 +92,7 @@ export function checkLeaseRequest(request: RequestLeaseRequest | undefined): Lea
     avoidNodeIds,
     nodesMax,
     preempts,
+    requestId,
   }
 }
 

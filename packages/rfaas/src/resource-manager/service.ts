@@ -3,7 +3,7 @@ import { ResourceManagerService } from '../control/gen/rfaas_pb.ts'
 import type { Context } from './context.ts'
 import { RfaasError } from '../errors.ts'
 import type { LeaseQueue } from './lease-queue.ts'
-import { grant, listLeases, release, renew } from './leases.ts'
+import { giveBackAll, grant, isGranted, listLeases, release, renew } from './leases.ts'
 import type { Granted } from './leases.ts'
 import { beginRun, deregisterNode, heartbeat, lastHeartbeat, listNodes, registerNode } from './nodes.ts'
 import type { Nudges } from './nudges.ts'
@@ -31,11 +31,18 @@ export function resourceManagerRoutes(
   const { prices, keys, heartbeatIntervalMs, clock } = context
   const grantNow = async (demand: LeaseDemand): Promise<Granted[]> => {
     const ahead = queue.ahead(demand.priority)
-    if (ahead === 0) return grant(context, demand)
+    if (ahead === 0 || (await isGranted(context, demand))) return grant(context, demand)
     throw new RfaasError(
       'lease_denied',
       `Cannot grant lease: requests of the same or a higher priority wait: ${ahead}; set waitMs to wait, too`,
     )
+  }
+  /** Gives the leases back when the caller has gone: it will not hear of them. */
+  const deliver = async (granted: readonly Granted[], signal: AbortSignal) => {
+    const answer = await grantedToProto(granted)
+    if (!signal.aborted) return answer
+    await giveBackAll(context, granted)
+    throw new RfaasError('aborted', 'Nobody waits for the lease any more')
   }
   const grantedToProto = async (granted: readonly Granted[]) => {
     const grants = granted.map(async ({ lease, node, token }) => ({
@@ -73,23 +80,23 @@ export function resourceManagerRoutes(
         return {}
       },
 
-      async listNodes() {
-        const nodes = await listNodes(context)
+      async listNodes({ limit }) {
+        const nodes = await listNodes(context, limit === 0 ? Infinity : limit)
         return { nodes: nodes.map(({ node, heartbeatUnixMs, pool }) => nodeToProto(node, heartbeatUnixMs, pool)) }
       },
 
-      async requestLease(request) {
-        return grantedToProto(await grantNow(checkLeaseRequest(request)))
+      async requestLease(request, { signal }) {
+        return deliver(await grantNow(checkLeaseRequest(request)), signal)
       },
 
       async awaitLease({ request, waitMs }, { signal }) {
         const demand = checkLeaseRequest(request)
         checkWait(waitMs)
         try {
-          return await grantedToProto(await grantNow(demand))
+          return await deliver(await grantNow(demand), signal)
         } catch (error) {
           if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
-          return grantedToProto(await queue.wait(demand, waitMs, error, signal))
+          return deliver(await queue.wait(demand, waitMs, error, signal), signal)
         }
       },
 
