@@ -43,7 +43,8 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   const http = http2.createServer()
   const health = (path: string): Promise<HealthAnswer | null> => answerHealth(path, options.notReady ?? (() => null))
   http.on('stream', requestListener(options.routes, shutdown.signal, health))
-  const server = createServer()
+  // Without noDelay an answer of two packets waits for the peer's delayed acknowledgement, 40 ms.
+  const server = createServer({ noDelay: true })
   // Probes end the streams of a client whose machine is gone; without them these streams would stay for ever.
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {

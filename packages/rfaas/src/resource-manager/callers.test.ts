@@ -54,8 +54,7 @@ describe('a request with an id', () => {
 
 test('twenty callers that are gone when their lease is granted leave none open', async () => {
   const store = new MemoryStore()
-  let grants = 0
-  const { promise: allGranting, resolve: haveAllGranting } = Promise.withResolvers<void>()
+  const { promise: granting, resolve: haveGranting } = Promise.withResolvers<void>()
   const { promise: gate, resolve: openGate } = Promise.withResolvers<void>()
   let isGated = false
   const wired = wireManager({
@@ -67,7 +66,7 @@ test('twenty callers that are gone when their lease is granted leave none open',
       close: () => store.close(),
       commit: async (commit) => {
         if (isGated && [...commit.changes].some(([key, value]) => key.startsWith(LEASES_OF) && value === '')) {
-          if (++grants === 20) haveAllGranting()
+          haveGranting()
           await gate
         }
         return store.commit(commit)
@@ -96,10 +95,11 @@ test('twenty callers that are gone when their lease is granted leave none open',
         ? client.rpc.requestLease({ ...REQUEST, requestId: `request-${n}` }, { signal: gone.signal })
         : client.rpc.awaitLease({ request: REQUEST, waitMs: 1_000 }, { signal: gone.signal }),
     )
-    await allGranting
+    await granting
+    // On the same connection, so that the manager has all requests before it; and below, so that it knows of their ends.
+    await client.rpc.heartbeat({ nodeId: 'node-1' })
     gone.abort()
     for (const result of await Promise.allSettled(asking)) assert.equal(result.status, 'rejected')
-    // On the same connection, so that the manager has read of the ends before it.
     await client.rpc.heartbeat({ nodeId: 'node-1' })
     openGate()
     for (;;) {

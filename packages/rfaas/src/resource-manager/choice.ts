@@ -42,7 +42,7 @@ export async function chooseNodes(
     const shares = divide(demand, (part) => store.capacity.find(part))
     const cores = coresOf(shares)
     if (cores === demand.cores || (isCurrent && cores >= demand.coresMin)) {
-      const chosen = await readNodes(transaction, demand, shares)
+      const chosen = await readNodes(store, transaction, demand, shares)
       if (chosen !== null) return chosen
       // Reading the records has updated the index.
       if (++misses % PLACEMENT_MISSES_MAX !== 0) continue
@@ -59,6 +59,7 @@ export async function chooseNodes(
 
 /** Reads the chosen nodes; null when one of them no longer has room for its share. */
 async function readNodes(
+  store: IndexedStore,
   transaction: Transaction,
   demand: Demand,
   shares: readonly Share[],
@@ -67,7 +68,12 @@ async function readNodes(
   for (const share of shares) {
     const value = await transaction.get(NODES + share.nodeId)
     const node = value === null ? null : parseNode(value)
-    if (node === null || !isReady(node) || !canServe(capacityOf(node), partOf(demand, share.cores))) return null
+    if (node === null) return null
+    if (!isReady(node) || !canServe(capacityOf(node), partOf(demand, share.cores))) {
+      // Others in the same transaction may have taken the room; the index must not propose it again.
+      store.foresee(node)
+      return null
+    }
     chosen.push({ node, share })
   }
   return chosen

@@ -2,10 +2,13 @@ import type { Prices } from '../accounting/usage.ts'
 import type { SigningKeys } from '../lease/token.ts'
 import type { Clock } from '../clock.ts'
 import type { Randomness } from '../randomness.ts'
+import type { Batcher } from './batcher.ts'
 import type { DueIndex } from './due-index.ts'
 import type { IndexedStore } from './indexed-store.ts'
+import type { GrantedLease } from './leases.ts'
 import type { Liveness } from './liveness.ts'
 import type { LeaseRecord } from './records.ts'
+import type { LeaseDemand } from './requests.ts'
 import type { UsageBook } from './usage-book.ts'
 
 /** State that the parts of one resource manager share. Everything else is in the store. */
@@ -27,6 +30,10 @@ export interface Context {
   /** How long closed leases can be looked up. */
   readonly closedLeaseKeptMs: number
   readonly liveness: Liveness
+  /** Grants leases, those that are asked for at once together. */
+  readonly grants: Batcher<LeaseDemand, GrantedLease[]>
+  /** Gives nodes the numbers of their runs. */
+  readonly runs: Batcher<null, number>
   readonly usage: UsageBook
   /** What must be looked at, and when; see sweep.ts. */
   readonly dues: DueIndex

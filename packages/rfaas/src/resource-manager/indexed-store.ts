@@ -78,6 +78,16 @@ export class IndexedStore implements Store {
     if (this.#nodesListed !== (await this.foreignCommits())) await this.list(NODES)
   }
 
+  /** Indexes a node as it will be after a commit that is being prepared. */
+  foresee(node: NodeRecord): void {
+    this.#index(node.nodeId, node)
+  }
+
+  /** Takes back what was foreseen of these nodes. */
+  forgetForeseen(nodeIds: Iterable<string>): void {
+    for (const nodeId of nodeIds) this.#index(nodeId, this.knownNode(nodeId))
+  }
+
   async get(key: string): Promise<Entry | null> {
     const seen = this.#foreign
     const entry = await this.#store.get(key)

@@ -38,23 +38,61 @@ export interface Granted {
  * @throws {RfaasError} `lease_denied` when the nodes do not have what is asked for
  */
 export async function grant(context: Context, demand: LeaseDemand): Promise<Granted[]> {
-  const granted = await transact(context.store, async (transaction) => {
-    const before = await grantedBefore(transaction, demand)
-    if (before !== null) return before
-    const chosen = await chooseNodes(context.store, transaction, demand)
-    const granted: Omit<Granted, 'token'>[] = []
-    for (const { node, share } of chosen) granted.push(await grantShare(context, transaction, demand, node, share))
-    if (demand.requestId !== '') {
-      transaction.set(requestKey(demand), JSON.stringify(granted.map(({ lease }) => lease.leaseId)))
-    }
-    return granted
-  })
+  const granted = await context.grants.add(demand)
   return Promise.all(
     granted.map(async ({ lease, node }) => {
       publish({ kind: 'lease-granted', lease })
       return { lease, node, token: await signToken(lease, context.keys.privateKey) }
     }),
   )
+}
+
+export type GrantedLease = Omit<Granted, 'token'>
+
+/** Grants what it can of these demands in one commit: they contend for the same nodes and fences. */
+export async function grantAll(
+  context: Context,
+  demands: readonly LeaseDemand[],
+): Promise<PromiseSettledResult<GrantedLease[]>[]> {
+  const { store } = context
+  const foreseen = new Set<string>()
+  try {
+    return await transact(store, async (transaction) => {
+      // Of an attempt before that failed.
+      store.forgetForeseen(foreseen)
+      const results: PromiseSettledResult<GrantedLease[]>[] = []
+      for (const demand of demands) {
+        try {
+          const value = await grantOne(context, transaction, demand)
+          for (const { node } of value) foreseen.add(node.nodeId)
+          results.push({ status: 'fulfilled', value })
+        } catch (reason) {
+          // It has changed nothing: a demand is denied before anything is set.
+          results.push({ status: 'rejected', reason })
+        }
+      }
+      return results
+    })
+  } finally {
+    // Committed nodes are known now.
+    store.forgetForeseen(foreseen)
+  }
+}
+
+async function grantOne(context: Context, transaction: Transaction, demand: LeaseDemand): Promise<GrantedLease[]> {
+  const before = await grantedBefore(transaction, demand)
+  if (before !== null) return before
+  const chosen = await chooseNodes(context.store, transaction, demand)
+  const granted: GrantedLease[] = []
+  for (const { node, share } of chosen) {
+    const one = await grantShare(context, transaction, demand, node, share)
+    context.store.foresee(one.node)
+    granted.push(one)
+  }
+  if (demand.requestId !== '') {
+    transaction.set(requestKey(demand), JSON.stringify(granted.map(({ lease }) => lease.leaseId)))
+  }
+  return granted
 }
 
 /** Whether the same request was granted already, and its leases are open. */
@@ -66,11 +104,11 @@ export async function isGranted({ store }: Context, demand: LeaseDemand): Promis
 async function grantedBefore(
   transaction: Transaction,
   demand: LeaseDemand,
-): Promise<Omit<Granted, 'token'>[] | null> {
+): Promise<GrantedLease[] | null> {
   if (demand.requestId === '') return null
   const value = await transaction.get(requestKey(demand))
   if (value === null) return null
-  const granted: Omit<Granted, 'token'>[] = []
+  const granted: GrantedLease[] = []
   for (const leaseId of JSON.parse(value) as string[]) {
     const { lease } = await findLease(transaction, leaseId)
     const node = await transaction.get(NODES + lease.nodeId)
@@ -86,7 +124,7 @@ async function grantShare(
   demand: LeaseDemand,
   chosen: NodeRecord,
   { nodeId, cores, memoryMib }: Share,
-): Promise<Omit<Granted, 'token'>> {
+): Promise<GrantedLease> {
   const { tenant, resources, priority, durationMs } = demand
   const nowUnixMs = context.clock.nowUnixMs()
   const node = withTaken(chosen, { cores, memoryMib, resources })
@@ -113,7 +151,8 @@ export async function renew(
   await checkToken(context, leaseId, token)
   const lease = await transact(context.store, async (transaction) => {
     const { lease } = await findLease(transaction, leaseId)
-    const renewal = { fence: await nextFence(transaction), durationMs }
+    // Tokens of one lease are compared with each other only, so renewals need not contend for the last fence.
+    const renewal = { fence: lease.fence + 1, durationMs }
     const renewed: LeaseRecord = { ...lease, ...renewLease(lease, renewal, context.clock.nowUnixMs()) }
     transaction.set(OPEN_LEASES + leaseId, JSON.stringify(renewed))
     return renewed

@@ -16,6 +16,9 @@ export const TRANSACTION_ATTEMPTS_MAX = 100
  */
 export const PLACEMENT_MISSES_MAX = 8
 
+/** Lease requests that are granted, and runs of nodes that are numbered, in one commit. */
+export const GRANTED_AT_ONCE = 64
+
 export const NODES_MAX = 10_000
 
 /** Characters of any name or address in a request that has no limit of its own. */

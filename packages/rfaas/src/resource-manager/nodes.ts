@@ -64,12 +64,17 @@ export interface NodeOrders {
 }
 
 /** @returns a number for the next registration of a node, higher than any before */
-export async function beginRun({ store }: Context): Promise<number> {
+export async function beginRun({ runs }: Context): Promise<number> {
+  return runs.add(null)
+}
+
+/** @returns so many numbers of runs */
+export async function beginRuns({ store }: Context, count: number): Promise<PromiseSettledResult<number>[]> {
   return transact(store, async (transaction) => {
     // One counter for all nodes, so a node that never registers leaves no record.
-    const run = Number((await transaction.get(LAST_RUN)) ?? 0) + 1
-    transaction.set(LAST_RUN, String(run))
-    return run
+    const last = Number((await transaction.get(LAST_RUN)) ?? 0)
+    transaction.set(LAST_RUN, String(last + count))
+    return Array.from({ length: count }, (_, n) => ({ status: 'fulfilled', value: last + n + 1 }))
   })
 }
 

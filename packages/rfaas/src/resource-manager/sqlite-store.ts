@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 // Importing node:sqlite prints an ExperimentalWarning: import this module only when a file is needed.
 import { DatabaseSync } from 'node:sqlite'
@@ -25,12 +25,16 @@ const SCHEMA = `
   PRAGMA user_version = ${FORMAT};
 `
 
+/** By file, the store of this process that has the write lock: another one would wait for it in the same thread. */
+const openGroups = new Map<string, SqliteStore>()
+
 /**
  * A store in one SQLite file. What was committed survives the process and the machine (WAL, synchronous=FULL). The
  * file holds the signing key, so only its owner may read it. Commits of several processes are serialized.
  */
 export class SqliteStore implements Store {
   readonly #database: DatabaseSync
+  readonly #path: string
   readonly #get: StatementSync
   readonly #list: StatementSync
   readonly #page: StatementSync
@@ -38,6 +42,9 @@ export class SqliteStore implements Store {
   readonly #nextRevision: StatementSync
   readonly #put: StatementSync
   readonly #delete: StatementSync
+  /** The commits of this turn; null: none. */
+  #group: PromiseWithResolvers<void> | null = null
+  #cancelGroup: NodeJS.Immediate | undefined
 
   /**
    * Opens the file, and creates it and its folder if missing.
@@ -46,6 +53,7 @@ export class SqliteStore implements Store {
    */
   constructor(path: string) {
     this.#database = open(path)
+    this.#path = realpathSync(path)
     const prepare = (sql: string): StatementSync => this.#database.prepare(sql)
     this.#get = prepare('SELECT key, value, revision FROM entries WHERE key = ?')
     this.#list = prepare('SELECT key, value, revision FROM entries WHERE key >= ? AND key < ? ORDER BY key')
@@ -79,23 +87,58 @@ export class SqliteStore implements Store {
     return (this.#dataVersion.get() as { data_version: number }).data_version
   }
 
+  /**
+   * Group commit: what is committed in one turn of the event loop is written to the disk together, once. Each commit is
+   * checked and applied at once, so that the next one, and every read, sees it; its promise waits for the disk.
+   */
   async commit(commit: Commit): Promise<boolean> {
     this.#checkOpen()
-    // IMMEDIATE: two transactions that begin with reads and then write would deadlock, and SQLite would fail one.
-    this.#database.exec('BEGIN IMMEDIATE')
+    const group = (this.#group ??= this.#beginGroup())
     try {
-      const holds = this.#holds(commit)
-      if (holds) this.#apply(commit)
-      this.#database.exec(holds ? 'COMMIT' : 'ROLLBACK')
-      return holds
+      if (!this.#holds(commit)) return false
+      this.#apply(commit)
     } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      // The statements of one commit cannot be undone alone.
+      this.#endGroup(error)
       throw error
     }
+    await group.promise
+    return true
   }
 
   async close(): Promise<void> {
-    if (this.#database.isOpen) this.#database.close()
+    if (!this.#database.isOpen) return
+    this.#endGroup()
+    this.#database.close()
+  }
+
+  #beginGroup(): PromiseWithResolvers<void> {
+    openGroups.get(this.#path)?.#endGroup()
+    // IMMEDIATE: two transactions that begin with reads and then write would deadlock, and SQLite would fail one.
+    this.#database.exec('BEGIN IMMEDIATE')
+    openGroups.set(this.#path, this)
+    const group = Promise.withResolvers<void>()
+    // Nobody may wait for a group in which no commit succeeded.
+    group.promise.catch(() => {})
+    this.#cancelGroup = setImmediate(() => this.#endGroup())
+    return group
+  }
+
+  /** @param failure rolls back instead */
+  #endGroup(failure: unknown = null): void {
+    const group = this.#group
+    if (group === null) return
+    clearImmediate(this.#cancelGroup)
+    this.#group = null
+    openGroups.delete(this.#path)
+    try {
+      if (failure !== null) throw failure
+      this.#database.exec('COMMIT')
+      group.resolve()
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      group.reject(error)
+    }
   }
 
   #holds({ conditions }: Commit): boolean {

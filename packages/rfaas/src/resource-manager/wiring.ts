@@ -1,16 +1,19 @@
 import type { ConnectRouter } from '@connectrpc/connect'
 import { toRfaasError } from '../errors.ts'
+import { GRANTED_AT_ONCE } from './limits.ts'
 import { Alarm } from './alarm.ts'
+import { Batcher } from './batcher.ts'
 import { isPossible } from './choice.ts'
 import type { Context } from './context.ts'
 import { publish } from './events.ts'
 import { DueIndex } from './due-index.ts'
 import { IndexedStore } from './indexed-store.ts'
 import { LeaseQueue } from './lease-queue.ts'
-import { giveBackAll, grant } from './leases.ts'
+import { giveBackAll, grant, grantAll } from './leases.ts'
 import type { Granted } from './leases.ts'
 import { Liveness } from './liveness.ts'
 import { Nudges } from './nudges.ts'
+import { beginRuns } from './nodes.ts'
 import { makeRoom } from './preemption.ts'
 import { SIGNING_KEY } from './records.ts'
 import { resourceManagerRoutes } from './service.ts'
@@ -79,6 +82,8 @@ export function wireManager(parts: ManagerParts): WiredManager {
     liveness,
     usage,
     dues,
+    grants: new Batcher(GRANTED_AT_ONCE, (demands) => grantAll(context, demands)),
+    runs: new Batcher(GRANTED_AT_ONCE, (asked) => beginRuns(context, asked.length)),
     nudge: (nodeId) => nudges.nudge(nodeId),
     leaseClosed: (lease) => {
       usage.forget(lease.leaseId)
