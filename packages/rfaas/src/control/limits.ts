@@ -20,6 +20,15 @@ export const CONTROL_BODIES_BYTES_MAX: number = 256 * 1024 * 1024
 /** …not counting this many first bytes of each body. */
 export const CONTROL_BODY_FREE_BYTES: number = 64 * 1024
 
+/** How long a request's body may take to arrive… */
+export const CONTROL_BODY_TIMEOUT_MS = 60_000
+
+/** …and the first byte on a new connection. */
+export const CONTROL_FIRST_BYTE_TIMEOUT_MS = 10_000
+
+/** Connections that a server holds at once; it closes further ones at once. */
+export const CONTROL_CONNECTIONS_MAX = 16_384
+
 /** How long a TCP connection to a control server may take to open. */
 export const CONTROL_CONNECT_TIMEOUT_MS = 5_000
 

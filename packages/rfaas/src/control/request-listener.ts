@@ -5,7 +5,7 @@ import { Code, ConnectError, createConnectRouter, createContextValues } from '@c
 import type { ConnectRouter, Interceptor, StreamResponse, UnaryResponse } from '@connectrpc/connect'
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
 import { compressionGzip, universalResponseToNodeResponse } from '@connectrpc/connect-node'
-import { CONTROL_BODIES_BYTES_MAX, CONTROL_TIMEOUT_MS_MAX } from './limits.ts'
+import { CONTROL_BODIES_BYTES_MAX, CONTROL_BODY_TIMEOUT_MS, CONTROL_TIMEOUT_MS_MAX } from './limits.ts'
 import { BodyBudget } from './body-budget.ts'
 import { toConnectError } from './errors.ts'
 import type { HealthAnswer } from './health.ts'
@@ -24,6 +24,7 @@ export function requestListener(
   routes: (router: ConnectRouter) => void,
   shutdownSignal: AbortSignal,
   health: (path: string) => Promise<HealthAnswer | null>,
+  bodyTimeoutMs: number = CONTROL_BODY_TIMEOUT_MS,
 ): Listener {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip],
@@ -52,6 +53,7 @@ export function requestListener(
   return (stream, headers, _flags, raw) => {
     // Without this listener a reset by the peer would be an uncaught exception.
     stream.on('error', () => {})
+    endWithoutBody(stream, bodyTimeoutMs)
     serve(stream, headers, raw).catch(() => refuse(stream))
   }
 }
@@ -119,6 +121,13 @@ function withoutLongTimeouts(fields: Headers): Headers {
   if (Number(count) * (GRPC_UNIT_MS[unit ?? ''] ?? 0) > CONTROL_TIMEOUT_MS_MAX) fields.delete('grpc-timeout')
   if (Number(fields.get('connect-timeout-ms')) > CONTROL_TIMEOUT_MS_MAX) fields.delete('connect-timeout-ms')
   return fields
+}
+
+/** Ends a stream whose request does not arrive in time: what has arrived takes memory. */
+function endWithoutBody(stream: ServerHttp2Stream, timeoutMs: number): void {
+  const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM), timeoutMs)
+  const arrived = (): void => clearTimeout(timer)
+  stream.once('end', arrived).once('close', arrived)
 }
 
 /** Ends a request that could not be served: with status 400 when nothing was answered yet, else with a reset. */

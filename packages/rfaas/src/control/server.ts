@@ -3,7 +3,12 @@ import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { ConnectRouter } from '@connectrpc/connect'
 import { RfaasError } from '../errors.ts'
-import { CONTROL_CLOSE_GRACE_MS, CONTROL_KEEP_ALIVE_MS } from './limits.ts'
+import {
+  CONTROL_CLOSE_GRACE_MS,
+  CONTROL_CONNECTIONS_MAX,
+  CONTROL_FIRST_BYTE_TIMEOUT_MS,
+  CONTROL_KEEP_ALIVE_MS,
+} from './limits.ts'
 import { toConnectError } from './errors.ts'
 import { answerHealth } from './health.ts'
 import type { HealthAnswer, NotReady } from './health.ts'
@@ -16,6 +21,12 @@ export interface ControlServerOptions {
   /** 0 picks a free port. */
   port: number
   routes: (router: ConnectRouter) => void
+  /** How long a request's body may take to arrive. Default 60,000. */
+  bodyTimeoutMs?: number
+  /** How long a new connection may stay silent. Default 10,000. */
+  firstByteTimeoutMs?: number
+  /** Connections held at once. Default 16,384. */
+  connectionsMax?: number
   /** For `/readyz`. Default: always ready. */
   notReady?: NotReady
 }
@@ -42,9 +53,10 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   const shutdown = new AbortController()
   const http = http2.createServer()
   const health = (path: string): Promise<HealthAnswer | null> => answerHealth(path, options.notReady ?? (() => null))
-  http.on('stream', requestListener(options.routes, shutdown.signal, health))
+  http.on('stream', requestListener(options.routes, shutdown.signal, health, options.bodyTimeoutMs))
   // Without noDelay an answer of two packets waits for the peer's delayed acknowledgement, 40 ms.
   const server = createServer({ noDelay: true })
+  server.maxConnections = options.connectionsMax ?? CONTROL_CONNECTIONS_MAX
   // Probes end the streams of a client whose machine is gone; without them these streams would stay for ever.
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
@@ -53,6 +65,7 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
     // An error of any socket, session or server without a listener would be an uncaught exception and end the service.
     socket.on('error', () => {})
     socket.once('close', () => sockets.delete(socket))
+    endWhenSilent(socket, options.firstByteTimeoutMs ?? CONTROL_FIRST_BYTE_TIMEOUT_MS)
     answerHttp1(socket, health, () => http.emit('connection', socket))
   })
   const sessions = new Set<http2.ServerHttp2Session>()
@@ -79,6 +92,15 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
     port,
     close: () => (closing ??= closeServer(server, sessions, sockets, shutdown)),
   }
+}
+
+/** Ends a connection that sends nothing at all: it would hold a descriptor for ever. */
+function endWhenSilent(socket: Socket, timeoutMs: number): void {
+  const timer = setTimeout(() => {
+    if (socket.bytesRead === 0) socket.destroy()
+  }, timeoutMs)
+  timer.unref()
+  socket.once('close', () => clearTimeout(timer))
 }
 
 function cannotListen({ host, port }: ControlServerOptions, error: unknown): RfaasError {

@@ -40,6 +40,8 @@ export class Membership {
   /** Why the manager cannot be reached: the first failed heartbeat since it could; null: it can be. */
   #away: RfaasError | null = null
   #isRegistered = false
+  /** Whether the last registration was answered. One that was not may have been done, under a key that was not heard. */
+  #isConfirmed = false
   #isListening = false
   readonly #left = new AbortController()
   /** Set by `leave`: later changes are not reported any more. */
@@ -109,7 +111,7 @@ export class Membership {
     this.#cancelTimer?.()
     const { node } = this.#options
     try {
-      if (!(await this.#heartbeat())) await this.#register()
+      if (!this.#isConfirmed || !(await this.#heartbeat())) await this.#register()
       if (this.#away !== null) publish({ kind: 'manager-back', nodeId: node.nodeId })
       this.#away = null
       return true
@@ -161,6 +163,7 @@ export class Membership {
 
   async #register(): Promise<void> {
     const { manager, node, leases, pool, useKey, clock } = this.#options
+    this.#isConfirmed = false
     this.#run = (await manager.rpc.beginRun({}, { timeoutMs: HEARTBEAT_TIMEOUT_MS })).run
     const reports = leases.reports().slice(0, LEASE_REPORTS_MAX)
     const askedMs = clock.nowMonotonicMs()
@@ -174,6 +177,7 @@ export class Membership {
     if (heartbeatIntervalMs > 0) this.#intervalMs = heartbeatIntervalMs
     this.#listen()
     this.#isRegistered = true
+    this.#isConfirmed = true
     publish({ kind: 'registered', nodeId: node.nodeId })
   }
 

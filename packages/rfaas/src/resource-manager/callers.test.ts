@@ -114,3 +114,23 @@ test('twenty callers that are gone when their lease is granted leave none open',
     await wired.close()
   }
 })
+
+test('a node that has not registered cannot be watched: its streams would cost memory for nothing', async () => {
+  await using manager = await TestManager.start()
+  const watch = async (): Promise<void> => {
+    for await (const _ of manager.rpc.watchNode({ nodeId: 'node-9' })) assert.fail()
+  }
+  await assert.rejects(watch(), { code: 'not_found', message: /Cannot watch node node-9: it has not registered here/ })
+})
+
+test('a lease whose record is forgotten: its holder hears that it has ended, and how long that is kept', async () => {
+  await using manager = await TestManager.start({ closedLeaseKeptMs: 60_000, nodeLostAfterMs: 1e9 })
+  await manager.addNode('node-1', 1)
+  const { leaseId, token } = await manager.lease()
+  await manager.rpc.releaseLease({ leaseId, token })
+  manager.clock.advance(60_000)
+  await assert.rejects(manager.rpc.renewLease({ leaseId, token, durationMs: 1_000 }), {
+    code: 'not_found',
+    message: /it was granted here and has ended; how it ended is kept for 1 minutes only/,
+  })
+})

@@ -8,7 +8,7 @@ import type { Commit, Entry, Store } from './store.ts'
 /** What is told of changes that this manager has made or read. */
 export interface StoreListener {
   /** A node's record is new, has changed, or is gone (null). */
-  nodeChanged?(nodeId: string, node: NodeRecord | null): void
+  nodeChanged?(nodeId: string, node: NodeRecord | null, before: NodeRecord | null): void
   /** An open lease is new or has changed, or is gone or closed (null). */
   leaseChanged?(leaseId: string, lease: LeaseRecord | null): void
   /** Capacity may have become free. */
@@ -153,7 +153,7 @@ export class IndexedStore implements Store {
       if (known === undefined) return
       this.#nodes.delete(nodeId)
       this.#index(nodeId, null)
-      this.listener.nodeChanged?.(nodeId, null)
+      this.listener.nodeChanged?.(nodeId, null, known.node)
       this.listener.nodesChanged?.()
       return
     }
@@ -164,7 +164,7 @@ export class IndexedStore implements Store {
     const node = parseNode(value)
     this.#nodes.set(nodeId, { value, node, seen })
     this.#index(nodeId, node)
-    this.listener.nodeChanged?.(nodeId, node)
+    this.listener.nodeChanged?.(nodeId, node, known?.node ?? null)
     if (known === undefined || !offersTheSame(known.node, node)) this.listener.nodesChanged?.()
     else if (hasGrown(known.node, node)) this.listener.roomGrew?.()
   }

@@ -223,3 +223,45 @@ describe('LeaseQueue', () => {
     )
   })
 })
+
+test('what no node could serve is parked: it is not looked at again before the nodes change, however many wait', async () => {
+  for (const parked of [10, 100]) {
+    const clock = new TestClock()
+    let total = 8
+    let free = 0
+    let looks = 0
+    const queue = new LeaseQueue<number>({
+      clock,
+      grant: async ({ cores }) => {
+        looks++
+        if (cores > free) throw DENIAL
+        free -= cores
+        return cores
+      },
+      isPossible: ({ cores }) => (looks++, cores <= total),
+      makeRoom: async () => {},
+      takeBack: async () => {},
+    })
+    const wait = (cores: number): Promise<number> =>
+      queue.wait(demand(cores, 0, false), 1e6, DENIAL, new AbortController().signal)
+    const impossible = Array.from({ length: parked }, () => wait(9))
+    assert.equal(looks, parked, 'one look for each arrival')
+    assert.equal(queue.ahead(0), 0)
+    looks = 0
+    const possible = wait(1)
+    free = 1
+    queue.look()
+    assert.equal(await possible, 1)
+    for (let change = 0; change < 10; change++) {
+      queue.look()
+      await settled()
+    }
+    assert.ok(looks < 10, `${looks} looks beside ${parked} parked`)
+    total = 9
+    free = 9 * parked
+    queue.nodesChanged()
+    assert.deepEqual(new Set(await Promise.all(impossible)), new Set([9]))
+    assert.equal(queue.length, 0)
+    queue.close()
+  }
+})

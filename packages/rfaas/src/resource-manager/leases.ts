@@ -150,7 +150,7 @@ export async function renew(
 ): Promise<{ lease: LeaseRecord; token: string }> {
   await checkToken(context, leaseId, token)
   const lease = await transact(context.store, async (transaction) => {
-    const { lease } = await findLease(transaction, leaseId)
+    const { lease } = await findLease(transaction, leaseId, context.closedLeaseKeptMs)
     // Tokens of one lease are compared with each other only, so renewals need not contend for the last fence.
     const renewal = { fence: lease.fence + 1, durationMs }
     const renewed: LeaseRecord = { ...lease, ...renewLease(lease, renewal, context.clock.nowUnixMs()) }
@@ -246,13 +246,19 @@ async function checkToken({ keys }: Context, leaseId: string, token: string): Pr
   throw new RfaasError('token_refused', `Cannot accept the lease token: it is for ${claims.leaseId}, not ${leaseId}`)
 }
 
+/** @param closedLeaseKeptMs given when it is known, from the token, that the lease was granted here */
 export async function findLease(
   transaction: Transaction,
   leaseId: string,
+  closedLeaseKeptMs: number | null = null,
 ): Promise<{ lease: LeaseRecord; isOpen: boolean }> {
   const open = await transaction.get(OPEN_LEASES + leaseId)
   const value = open ?? (await transaction.get(CLOSED_LEASES + leaseId))
   if (value !== null) return { lease: parseLease(value), isOpen: open !== null }
+  if (closedLeaseKeptMs !== null) {
+    const kept = `how it ended is kept for ${closedLeaseKeptMs / 60_000} minutes only`
+    throw new RfaasError('not_found', `Cannot find lease ${leaseId}: it was granted here and has ended; ${kept}`)
+  }
   throw new RfaasError('not_found', `Cannot find lease ${leaseId}: it was never granted here, or closed long ago`)
 }
 

@@ -19,6 +19,7 @@ import {
   checkWait,
   quote,
 } from './requests.ts'
+import { NODES } from './records.ts'
 import type { LeaseDemand } from './requests.ts'
 import { drain, retrieve, undrain } from './retrieval.ts'
 
@@ -133,7 +134,12 @@ export function resourceManagerRoutes(
       },
 
       async *watchNode({ nodeId }, { signal }) {
-        for await (const _ of nudges.watch(checkNodeId('Cannot watch node', nodeId), signal)) yield {}
+        const known = context.store.knownNode(checkNodeId('Cannot watch node', nodeId)) !== null
+        // A stream costs memory for as long as its peer likes.
+        if (!known && (await context.store.get(NODES + nodeId)) === null) {
+          throw new RfaasError('not_found', `Cannot watch node ${nodeId}: it has not registered here`)
+        }
+        for await (const _ of nudges.watch(nodeId, signal)) yield {}
       },
     })
 }

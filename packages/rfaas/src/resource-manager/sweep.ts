@@ -45,22 +45,18 @@ export function afterClosing({ dues, closedLeaseKeptMs }: Context, { closedUnixM
 }
 
 /** Keeps the index of what is due up to date with the records. */
-export function dueListener(
-  context: Context,
-): Required<Pick<StoreListener, 'nodeChanged' | 'leaseChanged'>> & {
-  readonly leasesOfAreDue: (nodeId: string) => void
-} {
+export function dueListener(context: Context): Required<Pick<StoreListener, 'nodeChanged' | 'leaseChanged'>> {
   const { dues, clock, nodeLostAfterMs } = context
   const leasesOfAreDue = (nodeId: string): void => {
     for (const { leaseId } of context.store.leases.of(nodeId)) dues.setSooner(LEASE + leaseId, clock.nowUnixMs())
   }
   return {
-    leasesOfAreDue,
-    nodeChanged: (nodeId, node) => {
+    nodeChanged: (nodeId, node, before) => {
       if (node === null) dues.delete(NODE + nodeId)
       else if (isAlive(node)) return dues.setSooner(NODE + nodeId, clock.nowUnixMs() + nodeLostAfterMs)
       else dues.set(NODE + nodeId, node.lostUnixMs! + NODE_LOST_KEPT_MS)
-      leasesOfAreDue(nodeId)
+      // Once: each lease that closes changes the record of its node, too.
+      if (node === null || before === null || isAlive(before)) leasesOfAreDue(nodeId)
     },
     leaseChanged: (leaseId, lease) => {
       if (lease === null) return dues.delete(LEASE + leaseId)
