@@ -41,7 +41,8 @@ export function requestListener(
   const serve = async (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: string[]): Promise<void> => {
     const path = headers[':path'] ?? ''
     const plain = unary.get(path)
-    if (plain !== undefined && isPlainUnary(headers)) return answerUnary(stream, plain, bodies.of(stream), shutdownSignal)
+    if (plain !== undefined && isPlainUnary(headers))
+      return answerUnary(stream, plain, bodies.of(stream), shutdownSignal)
     const handler = handlers.get(path)
     if (handler !== undefined) return answerByLibrary(handler, stream, headers, raw, bodies.of(stream))
     const answer = await health(path)

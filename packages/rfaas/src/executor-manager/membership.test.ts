@@ -35,7 +35,7 @@ test('a registration whose answer was lost is done again: the node must hear the
     leases: { reports: () => [], confirm: () => {}, stopClosed: () => {}, retrieve: () => {} },
     pool: () => ({ size: 0, ready: 0, memoryMib: 0 }),
     clock: new ManagerClock(manager.clock),
-    useKey: async (key) => void keys.push(key),
+    useKey: async (key: string) => void keys.push(key),
   } as unknown as MembershipOptions)
   await assert.rejects(membership.join(), { code: 'manager_unreachable' })
   // The manager knows the node, and this run of it.

@@ -14,7 +14,7 @@ test('what comes while others are served is served together, in order, and fails
     )
   })
   const results = Promise.allSettled([0, 1, 2, 3, 4, 9].map((n) => batcher.add(n)))
-  for (let served = 0; served < 3; ) {
+  for (let served = 0; served < 3;) {
     if (gates[served] !== undefined) gates[served++]!()
     await new Promise(setImmediate)
   }

@@ -39,9 +39,12 @@ describe('a request with an id', () => {
     await manager.addNode('node-1', 4)
     const first = await manager.lease({ requestId: 'a' })
     assert.notEqual((await manager.lease({ requestId: 'a', tenant: 'other' })).leaseId, first.leaseId)
-    await manager.rpc.releaseLease(first)
+    await manager.rpc.releaseLease({ leaseId: first.leaseId, token: first.token })
     assert.notEqual((await manager.lease({ requestId: 'a' })).leaseId, first.leaseId)
-    await assert.rejects(manager.lease({ requestId: 'a b' }), { code: 'invalid_argument', message: /request_id is "a b"/ })
+    await assert.rejects(manager.lease({ requestId: 'a b' }), {
+      code: 'invalid_argument',
+      message: /request_id is "a b"/,
+    })
   })
 
   test('twenty at once with one id get one lease', async () => {

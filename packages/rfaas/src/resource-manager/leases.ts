@@ -101,10 +101,7 @@ export async function isGranted({ store }: Context, demand: LeaseDemand): Promis
 }
 
 /** What the same request was granted when it came before; null when it was not, or when one of the leases has closed. */
-async function grantedBefore(
-  transaction: Transaction,
-  demand: LeaseDemand,
-): Promise<GrantedLease[] | null> {
+async function grantedBefore(transaction: Transaction, demand: LeaseDemand): Promise<GrantedLease[] | null> {
   if (demand.requestId === '') return null
   const value = await transaction.get(requestKey(demand))
   if (value === null) return null

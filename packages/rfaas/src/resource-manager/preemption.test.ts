@@ -50,7 +50,8 @@ function scene(orders: Record<string, { cores: number; leases: Order[] }>): [Nod
       const active = state === 'granted' ? granted : activateLease(granted, atMs)
       const lease = {
         ...(state === 'terminating' ? terminateLease(active, 'released', atMs) : active),
-        usage: NO_USAGE, requestId: '',
+        usage: NO_USAGE,
+        requestId: '',
       }
       leases.push(lease)
       node = withTaken(node, lease)

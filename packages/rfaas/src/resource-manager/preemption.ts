@@ -76,7 +76,9 @@ function divideOver(demand: Demand, nodes: readonly NodeRecord[]): Share[] {
 }
 
 function victimsOn(node: NodeRecord, part: Demand, eligible: readonly LeaseRecord[]): LeaseRecord[] {
-  const candidates = eligible.toSorted((a, b) => a.priority - b.priority || b.grantedUnixMs - a.grantedUnixMs || b.fence - a.fence)
+  const candidates = eligible.toSorted(
+    (a, b) => a.priority - b.priority || b.grantedUnixMs - a.grantedUnixMs || b.fence - a.fence,
+  )
   const victims: LeaseRecord[] = []
   for (const candidate of candidates) {
     if (canServe(capacityOf(emptiedOf(node, victims)), part)) break

@@ -113,7 +113,8 @@ export class SqliteStore implements Store {
   }
 
   #beginGroup(): PromiseWithResolvers<void> {
-    openGroups.get(this.#path)?.#endGroup()
+    const other = openGroups.get(this.#path)
+    if (other !== undefined) other.#endGroup()
     // IMMEDIATE: two transactions that begin with reads and then write would deadlock, and SQLite would fail one.
     this.#database.exec('BEGIN IMMEDIATE')
     openGroups.set(this.#path, this)

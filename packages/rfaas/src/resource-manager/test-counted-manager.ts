@@ -17,8 +17,8 @@ const DAY_MS = 24 * 60 * 60_000
 
 /** A resource manager, called in this process, over a store that counts its operations; with nodes and leases. */
 export class CountedManager implements AsyncDisposable {
-  readonly clock = new TestClock()
-  readonly memory = new MemoryStore()
+  readonly clock: TestClock = new TestClock()
+  readonly memory: MemoryStore = new MemoryStore()
   /** The keys that were read one by one. */
   readonly gets: string[] = []
   lists = 0
