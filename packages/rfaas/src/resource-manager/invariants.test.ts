@@ -87,7 +87,7 @@ async function take(
         if (lease) await manager.rpc.releaseLease(lease)
         break
       case 'renew':
-        if (lease) return (await manager.rpc.renewLease({ ...lease, durationMs: 3000 })).lease!.fence
+        if (lease) await manager.rpc.renewLease({ ...lease, durationMs: 3000 })
         break
       case 'run':
         if (lease) await manager.heartbeat(lease.nodeId, { leaseId: lease.leaseId })

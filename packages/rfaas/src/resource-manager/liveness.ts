@@ -22,8 +22,9 @@ export interface LivenessNews {
 
 /**
  * When each node was last heard of by this manager, in memory. What is in memory is written to the store within
- * `writeDelayMs`, many nodes at once, so that a heartbeat costs no commit. That is what other managers of the store
- * know of a node, so they wait `writeDelayMs` longer before they declare it lost.
+ * `writeDelayMs`, many nodes at once, so that a heartbeat costs no commit. That is all that other managers of the store
+ * know of a node, so they wait `othersDelayMs` longer before they declare it lost: this manager may have heard of it
+ * later, and have crashed before it wrote that.
  *
  * Two rules make that safe. A node that was not heard of here for a while, and may have moved here from another
  * manager, is written at once. So is a node that is about to be declared lost: this commit and the one that declares
@@ -32,6 +33,8 @@ export interface LivenessNews {
 export class Liveness {
   /** Longest time until what was heard is written. */
   readonly writeDelayMs: number
+  /** How much later than what it has written a manager may have heard of a node. */
+  readonly othersDelayMs: number
   readonly #freshMs: number
   readonly #heard = new Map<string, Heard>()
   readonly #unwritten = new Set<string>()
@@ -42,6 +45,7 @@ export class Liveness {
     // Together less than nodeLostAfterMs; see the rules above.
     this.writeDelayMs = nodeLostAfterMs / 4
     this.#freshMs = nodeLostAfterMs / 2
+    this.othersDelayMs = this.#freshMs + this.writeDelayMs
   }
 
   get size(): number {

@@ -122,7 +122,7 @@ async function sweepNode(context: Context, nodeId: string): Promise<number> {
         return { lost: false, due: Infinity }
       }
       // Others may have heard of the node after they wrote.
-      const heardByOthersMs = liveness.isOwn(nodeId, writtenUnixMs) ? 0 : liveness.writeDelayMs
+      const heardByOthersMs = liveness.isOwn(nodeId, writtenUnixMs) ? 0 : liveness.othersDelayMs
       const lastUnixMs = Math.max(liveness.heardUnixMs(nodeId), writtenUnixMs + heardByOthersMs, context.awakeUnixMs)
       const due = lastUnixMs + nodeLostAfterMs
       if (nowUnixMs < due) return { lost: false, due }
