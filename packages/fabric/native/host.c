@@ -71,7 +71,7 @@ NAPI_MODULE_INIT() {
       EXPORT(watchStart),     EXPORT(watchReference), EXPORT(watchWritable), EXPORT(watchStop),
       EXPORT(tcpListen),      EXPORT(tcpConnect),   EXPORT(socketError),
       EXPORT(tcpOpen),        EXPORT(tcpAttach),    EXPORT(tcpOutbound),  EXPORT(tcpInbound),  EXPORT(tcpBatch), EXPORT(tcpClose),
-      EXPORT(tcpWrite),       EXPORT(tcpFinish),    EXPORT(tcpFinished),  EXPORT(tcpPoll),
+      EXPORT(tcpWrite),       EXPORT(tcpFlush),     EXPORT(tcpFinish),    EXPORT(tcpFinished),  EXPORT(tcpPoll),
       EXPORT(tcpWait),        EXPORT(tcpArm),       EXPORT(tcpWatch),     EXPORT(tcpInterrupt), EXPORT(tcpTakeInterrupt), EXPORT(tcpEnded),
       EXPORT(processorYield), EXPORT(dieWithParent), EXPORT(processExit),
   };

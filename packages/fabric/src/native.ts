@@ -42,6 +42,7 @@ export interface HostNative {
   tcpBatch(connection: number): ArrayBuffer | null
   tcpClose(connection: number): number
   tcpWrite(connection: number, offset: number, byteLength: number, immediate: number): number
+  tcpFlush(connection: number): number
   tcpFinish(connection: number, immediate: number): number
   tcpFinished(connection: number): number
   tcpPoll(connection: number): number
