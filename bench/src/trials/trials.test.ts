@@ -74,6 +74,13 @@ for (const fabric of ['local', 'tcp']) {
   }
 }
 
+for (const fabric of ['local', 'tcp']) {
+  test(`descriptors over ${fabric} gives both sides`, async () => {
+    const { values } = await runTrial(nodeTrial('descriptors', fabric, 2), 30_000)
+    assert.deepEqual(Object.keys(values), ['near', 'far'])
+  })
+}
+
 for (const [outstanding, transport] of [
   [1, 'unix'],
   [32, 'unix'],
