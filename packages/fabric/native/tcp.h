@@ -51,6 +51,8 @@ typedef struct {
   size_t unsent;        // bytes of the queue that have not left
   bool needs_room;      // the socket had no room for all of the queue
   int64_t active_ns;    // when frames have left, or the owner has polled some, the last time; CLOCK_MONOTONIC
+  int64_t under_way;    // frames written less frames received: calls that wait for us, below 0, or that we wait for
+  int64_t under_way_max; // since it was 0
   tcp_frame arriving;
   size_t missing; // bytes of its payload that have not arrived
   uint8_t* staged;

@@ -81,6 +81,7 @@ uint32_t tcp_receive(tcp_connection* c, uint32_t* to, uint32_t room) {
     if (completes) to[count++] = c->arriving.immediate;
     count += parse(c, to + count, room - count);
   }
+  c->under_way -= count;
   return count;
 }
 

@@ -70,6 +70,15 @@ static bool may_hold(const tcp_connection* c) {
          tcp_progress_runs();
 }
 
+// Counts a write. Returns whether it is the only call, or the last answer, that is under way: nothing will follow soon.
+static bool count_alone(tcp_connection* c) {
+  bool is_first = c->under_way == 0, was_alone = c->under_way_max <= 1;
+  c->under_way++;
+  if (is_first) c->under_way_max = 0;
+  if (c->under_way > c->under_way_max) c->under_way_max = c->under_way;
+  return c->under_way == 0 || (is_first && was_alone);
+}
+
 // Returns 0 when everything has left, 1 when something is queued, -EAGAIN when the queue is full, or -ENOTCONN.
 static int enqueue(tcp_connection* c, tcp_frame frame, bool may_wait) {
   if (c->queued == c->depth) tcp_flush(c);
@@ -78,7 +87,8 @@ static int enqueue(tcp_connection* c, tcp_frame frame, bool may_wait) {
   c->queue[(c->first + c->queued++) % c->depth] = frame;
   c->unsent += sizeof frame + frame.bytes;
   // What waits for room already is sent by polls, by sleeps and by the progress thread.
-  if (!c->needs_room && !(may_wait && may_hold(c))) tcp_flush(c);
+  bool is_alone = count_alone(c);
+  if (!c->needs_room && (is_alone || !may_wait || !may_hold(c))) tcp_flush(c);
   if (c->queued > 0) tcp_progress_later(c);
   return c->lost ? -ENOTCONN : c->queued > 0;
 }
