@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { asyncCalls } from './benches/async.ts'
 import { background } from './benches/background.ts'
 import { cold } from './benches/cold.ts'
+import { descriptors } from './benches/descriptors.ts'
 import { floor } from './benches/floor.ts'
 import { full } from './benches/full.ts'
 import { hot } from './benches/hot.ts'
@@ -30,20 +31,21 @@ const BENCHES: readonly Bench[] = [
   full,
   cold,
   background,
+  descriptors,
   placement,
   peers,
 ]
 
 const USAGE = `usage: npm run bench -- NAME [--json] [--quick]
 
-${BENCHES.map(({ name, question }) => `  ${name.padEnd(10)}  ${question}`).join('\n')}
+${BENCHES.map(({ name, question }) => `  ${name.padEnd(11)}  ${question}`).join('\n')}
 
-  all         every bench, one after another; keeps what they found in bench/results, with plots,
-              and renews what the documents quote (with --quick only in bench/results/quick)
-  tables      makes plots and tables once more from bench/results
+  all          every bench, one after another; keeps what they found in bench/results, with plots,
+               and renews what the documents quote (with --quick only in bench/results/quick)
+  tables       makes plots and tables once more from bench/results
 
-  --json      print one object; its \`summary\` holds the numbers that are quoted, by name
-  --quick     fewer and shorter rounds: to see that it runs, not to quote
+  --json       print one object; its \`summary\` holds the numbers that are quoted, by name
+  --quick      fewer and shorter rounds: to see that it runs, not to quote
 `
 
 function usageError(sentence: string): never {
