@@ -9,7 +9,11 @@ import { POLLS_BEFORE_YIELD, POLLS_PER_LOOK, type Channel } from './channel.ts'
 import { Progress } from './progress.ts'
 import { rejectWithFrames } from './reject.ts'
 import { Batch, Slot } from './slot.ts'
+import { Spinner } from './spinner.ts'
 import type { RemoteFunction } from './wire.ts'
+
+/** Receives the results for all dispatchers of this thread. */
+const progress = new Progress()
 
 /**
  * Spreads asynchronous invocations over the workers of a lease. Each goes to the worker with the most free slots; when
@@ -21,7 +25,7 @@ export class Dispatcher {
   /** Channels that take invocations, and those that only finish what is in flight. */
   #open: readonly Channel[] = []
   readonly #queueMax: number
-  readonly #progress: Progress
+  readonly #spinner: Spinner
   readonly #isIdempotent: (name: string) => boolean
   readonly #queue = new CallQueue<Call>()
   #isAdvancing = false
@@ -43,7 +47,7 @@ export class Dispatcher {
     isIdempotent: (name: string) => boolean = () => false,
   ) {
     this.#queueMax = queueMax
-    this.#progress = new Progress(spinMs)
+    this.#spinner = new Spinner(spinMs)
     this.#isIdempotent = isIdempotent
     this.add(channels)
   }
@@ -74,7 +78,7 @@ export class Dispatcher {
       }
       channel.onIdle = () => this.#tellIdle()
       channel.onDrained = () => this.#drained(channel)
-      this.#progress.add(channel)
+      progress.add(channel, this.#spinner)
     }
     this.#next()
   }
@@ -95,7 +99,7 @@ export class Dispatcher {
     this.#open = this.#open.filter((channel) => !channels.includes(channel))
     this.#collectAgain(() => {
       for (const channel of channels) {
-        this.#progress.remove(channel)
+        progress.remove(channel)
         channel.close(reason, cutOff)
       }
     })
@@ -169,7 +173,7 @@ export class Dispatcher {
     } catch (error) {
       return Promise.reject(error as RfaasError)
     }
-    this.#progress.expect()
+    progress.expect(slot.channel)
     return result
   }
 
@@ -210,7 +214,7 @@ export class Dispatcher {
         else resolve()
       })
       this.#sendAll(f, slots, batch)
-      this.#progress.expect()
+      for (const { channel } of slots) progress.expect(channel)
     })
   }
 
@@ -300,7 +304,7 @@ export class Dispatcher {
 
   #startOn(channel: Channel, call: Call): void {
     call.start(channel, channel.take())
-    this.#progress.expect()
+    progress.expect(channel)
   }
 
   #tellIdle(): void {
