@@ -3,6 +3,7 @@ import { yieldProcessor, type Connection } from '@rfaas/fabric'
 import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { ARRIVALS_PER_LOOK_MAX, SUBMIT_MS_MAX } from '../limits.ts'
 import { FAREWELL, type SlotLayout } from '../../protocol/slots.ts'
+import { Load } from './load.ts'
 import type { Polled, PolledChannel } from './progress.ts'
 import type { Waiter } from './waiter.ts'
 import { Wire, type RemoteFunction } from './wire.ts'
@@ -36,6 +37,7 @@ export class Channel implements PolledChannel {
   readonly pollsMemory: boolean
   /** Whether it stays armed while it is polled. */
   readonly #staysArmed: boolean
+  readonly load: Load
   /** Belongs to the thread's {@link Progress}. */
   polled: Polled | null = null
   /** Called once when the worker is gone without a farewell. The owner then closes the channel. */
@@ -76,6 +78,7 @@ export class Channel implements PolledChannel {
     this.#connection = connection
     this.#wire = new Wire(connection, layout)
     this.#whom = whom
+    this.load = new Load(layout.slots)
     this.pollsMemory = connection.fabric !== 'tcp' && connection.fabric !== 'verbs'
     this.#staysArmed = connection.fabric === 'tcp'
     this.#free = Int32Array.from({ length: layout.slots }, (_, i) => layout.slots - 1 - i)
@@ -181,6 +184,7 @@ export class Channel implements PolledChannel {
     }
     if (!isSent) this.#unsent.push({ f, slot, byteLength })
     this.#hasSent = true
+    this.load.sent(f, slot)
     this.#inFlight[slot] = f
     this.#waiters[slot] = waiter
     if (this.#waiting++ === 0) this.#connection.ref()
@@ -384,9 +388,10 @@ export class Channel implements PolledChannel {
 
   /** Nothing is in flight in this slot any more. */
   #clear(slot: number): void {
+    this.load.answered(this.#inFlight[slot]!, slot, --this.#waiting)
     this.#inFlight[slot] = null
     this.#waiters[slot] = null
-    if (--this.#waiting === 0) {
+    if (this.#waiting === 0) {
       this.#connection.unref()
       this.onIdle?.()
     }

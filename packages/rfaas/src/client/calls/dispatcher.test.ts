@@ -51,7 +51,9 @@ describe('Dispatcher, of two workers with three slots each', () => {
     const slots = [dispatcher.reserve(1, 1), dispatcher.reserve(1, 1)]
     assert.deepEqual(free(), [2, 0])
     calls.push(dispatcher.call(held, []), dispatcher.call(held, []))
-    assert.deepEqual(free(), [0, 0])
+    // They wait for a worker that has run the calls before them, until it turns out that all await something.
+    assert.deepEqual(free(), [2, 0])
+    while (free()[0]! > 0) await new Promise(setImmediate)
     gate.resolve()
     await Promise.all(calls)
     for (const slot of slots) slot.release()
@@ -82,6 +84,21 @@ describe('Dispatcher, of two workers with three slots each', () => {
         message: new RegExp(`no worker ${worker}, only 0 to 1`),
       })
     }
+  })
+
+  test('accepts as many calls as there are slots and places in the queue, although some slots are free', async () => {
+    const calls = Array.from({ length: 6 + 2 }, () => dispatcher.call(held, []))
+    await assert.rejects(dispatcher.call(held, []), { code: 'queue_full', message: /6 are in flight and 2 wait/ })
+    assert.deepEqual(free(), [0, 0])
+    gate.resolve()
+    await Promise.all(calls)
+  })
+
+  test('a call for which there is a slot is in flight when the lease ends', async () => {
+    const calls = Array.from({ length: 4 }, () => dispatcher.call(held, []))
+    dispatcher.end(new RfaasError('lease_closed', 'it is over'))
+    gate.resolve()
+    await Promise.all(calls)
   })
 
   test('a slot that is given back is used by who waits for one', async () => {

@@ -5,19 +5,23 @@ import { RESERVED_PATIENCE_MS } from '../limits.ts'
 import { abortedError, onAbort } from './abort.ts'
 import { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'
+import { chooseWorker, freest } from './choose-worker.ts'
 import { POLLS_BEFORE_YIELD, POLLS_PER_LOOK, type Channel } from './channel.ts'
+import { Paces, PIPELINE_MS } from './load.ts'
 import { Progress } from './progress.ts'
 import { rejectWithFrames } from './reject.ts'
 import { Batch, Slot } from './slot.ts'
 import { Spinner } from './spinner.ts'
 import type { RemoteFunction } from './wire.ts'
 
+const now = (): number => performance.now()
+
 /** Receives the results for all dispatchers of this thread. */
-const progress = new Progress()
+const progress = new Progress(now)
 
 /**
- * Spreads asynchronous invocations over the workers of a lease. Each goes to the worker with the most free slots; when
- * none is free it waits in order, and when too many wait it is refused at once.
+ * Spreads asynchronous invocations over the workers of a lease. Each goes to an idle worker, or behind others that will
+ * have run soon (`choose-worker.ts`). Otherwise it waits in order, and when too many wait it is refused at once.
  */
 export class Dispatcher {
   /** Channels that take invocations. */
@@ -36,6 +40,9 @@ export class Dispatcher {
   /** How many times a slot was given back. */
   #given = 0
   #reservedTimer: NodeJS.Timeout | null = null
+  /** Runs while a call waits although a slot is free. */
+  #heldTimer: NodeJS.Timeout | null = null
+  readonly #paces = new Paces()
   readonly #idle = new Set<() => void>()
   readonly #sendAgain = (call: Call, outcome: Outcome): boolean => this.#maySendAgain(call, outcome)
 
@@ -72,6 +79,7 @@ export class Dispatcher {
     this.#use([...this.#channels, ...channels])
     this.#open = [...this.#open, ...channels]
     for (const channel of channels) {
+      channel.load.paces = this.#paces
       channel.onFree = () => {
         this.#given++
         this.#next()
@@ -120,10 +128,14 @@ export class Dispatcher {
       if (this.#ended) return rejectWithFrames(resolve, this.#ended.withOutcome('not_run'))
       if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
       const call = new Call(f, args, resolve, this.#sendAgain)
-      if (this.#queue.length > 0 || !this.#start(call)) {
-        if (this.#queue.length >= this.#queueMax) return reject(this.#queueFull(f))
-        this.#queue.push(call)
-        if (this.#areAllReserved()) this.#watchReserved()
+      if (this.#queue.length > 0 || !this.#start(call, chooseWorker(this.#channels, f, now))) {
+        if (this.#queue.length >= this.#queueMax) this.#sendHeld()
+        if (this.#queue.length > 0 || !this.#start(call, this.#queueMax > 0 ? null : freest(this.#channels))) {
+          if (this.#queue.length >= this.#queueMax) return reject(this.#queueFull(f))
+          this.#queue.push(call)
+          this.#watchHeld()
+          if (this.#areAllReserved()) this.#watchReserved()
+        }
       }
       if (signal) call.abortOn(signal, () => this.#queue.remove(call))
     })
@@ -220,7 +232,10 @@ export class Dispatcher {
 
   /** Fails with `error` every new invocation from now on, and those that still wait for a slot. */
   end(error: RfaasError): void {
+    // A call for which there is a slot counts as in flight.
+    if (this.#ended === null) this.#sendHeld()
     this.#ended ??= error
+    if (this.#heldTimer !== null) clearTimeout(this.#heldTimer)
     if (this.#reservedTimer !== null) clearTimeout(this.#reservedTimer)
     this.#refuseQueued(error.withOutcome('not_run'))
   }
@@ -286,18 +301,37 @@ export class Dispatcher {
     if (this.#isAdvancing) return
     this.#isAdvancing = true
     for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
-      const channel = this.#freest()
-      if (channel === undefined || channel.room === 0) break
+      const channel = chooseWorker(this.#channels, call.f, now)
+      if (channel === null) break
       this.#queue.remove(call)
       this.#startOn(channel, call)
     }
     this.#isAdvancing = false
+    this.#watchHeld()
   }
 
-  /** False when no slot is free. */
-  #start(call: Call): boolean {
-    const channel = this.#freest()
-    if (channel === undefined || channel.room === 0) return false
+  /** Sends the first of the calls that wait although slots are free, to whichever worker. */
+  #sendHeld(): void {
+    for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
+      const channel = freest(this.#channels)
+      if (channel === null) return
+      this.#queue.remove(call)
+      this.#startOn(channel, call)
+    }
+  }
+
+  /** Looks again when a call waits although a slot is free: in time every worker has answered, or is silent. */
+  #watchHeld(): void {
+    if (this.#heldTimer !== null || this.#queue.length === 0 || freest(this.#channels) === null) return
+    this.#heldTimer = setTimeout(() => {
+      this.#heldTimer = null
+      this.#next()
+    }, PIPELINE_MS)
+  }
+
+  /** False when there is no worker for the call now. */
+  #start(call: Call, channel: Channel | null): boolean {
+    if (channel === null) return false
     this.#startOn(channel, call)
     return true
   }
