@@ -9,7 +9,9 @@ import { hot } from './benches/hot.ts'
 import { parallel } from './benches/parallel.ts'
 import { payload } from './benches/payload.ts'
 import { peers } from './benches/peers.ts'
+import { offload } from './benches/offload.ts'
 import { placement } from './benches/placement.ts'
+import { spin } from './benches/spin.ts'
 import { throughput } from './benches/throughput.ts'
 import { warm } from './benches/warm.ts'
 import type { Bench } from './harness/bench.ts'
@@ -26,7 +28,9 @@ const BENCHES: readonly Bench[] = [
   payload,
   throughput,
   parallel,
+  offload,
   asyncCalls,
+  spin,
   warm,
   full,
   cold,

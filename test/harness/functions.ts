@@ -30,6 +30,26 @@ export async function whileShut<T>(gate: string, value: T): Promise<T> {
   return value
 }
 
+/** Keeps its worker busy until the file `gate` exists. */
+export function blockWhileShut(gate: string): void {
+  const never = new Int32Array(new SharedArrayBuffer(4))
+  while (!existsSync(gate)) Atomics.wait(never, 0, 0, 2)
+}
+
+let met = 0
+let allMet = Promise.withResolvers<void>()
+
+/** Resolves when this many invocations of it are under way at this worker. */
+export async function meet(count: number): Promise<void> {
+  const { promise, resolve } = allMet
+  if (++met === count) {
+    met = 0
+    allMet = Promise.withResolvers()
+    resolve()
+  }
+  await promise
+}
+
 export const echo = raw((input, output) => {
   output.set(input)
   return input.length

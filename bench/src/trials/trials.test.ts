@@ -145,3 +145,19 @@ test('background offload gives a rate', async () => {
   const { values } = await runTrial(nodeTrial('background', 'offload', 1, 50), 30_000)
   assert.ok(values['callsPerSecond']! > 0 && values['poolReady']! <= 1)
 })
+
+for (const fabric of ['local', 'tcp']) {
+  test(`spin-hold over ${fabric} gives one sample a pass`, async () => {
+    const { samplesNs } = await runTrial(nodeTrial('spin-hold', fabric, 3, 20, 50), 30_000)
+    assert.equal(samplesNs.length, 50)
+    assert.ok(samplesNs.every((ns) => ns > 0))
+  })
+}
+
+for (const fabric of ['none', 'socket', 'local', 'tcp']) {
+  test(`offload with ${fabric} gives a rate`, async () => {
+    const { values } = await runTrial(nodeTrial('offload', fabric, 50), 30_000)
+    assert.ok(values.callsPerSecond! > 0)
+    if (fabric !== 'none') assert.ok(values.cpuUsPerCall! > 0)
+  })
+}
