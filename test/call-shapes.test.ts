@@ -1,7 +1,7 @@
 /** The ways to call, over every fabric: streams, calls that spin, deadlines, events, and leases that are not waited for. */
 import { strict as assert } from 'node:assert'
 import { after, afterEach, before, describe, test } from 'node:test'
-import type { Cluster, Lease, LeaseOptions } from 'rfaas'
+import type { Cluster, Lease, LeaseOptions, RfaasError } from 'rfaas'
 
 import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
@@ -60,10 +60,10 @@ describe('ways to call', () => {
       assert.deepEqual(workers.callSync.greet('you'), { text: 'you', at: new Date(0) })
       assert.equal(workers.callSync.later(1, 'asynchronous') as string, 'asynchronous')
       assert.deepEqual(workers.callSync.echo(Uint8Array.of(1, 2)), Uint8Array.of(1, 2))
-      assert.throws(() => workers.callSync.fail('no'), error('function_failed', 'no'))
-      assert.throws(() => workers.callSync.greet((() => {}) as never), error('invalid_argument', 'function'))
+      assert.throws(() => workers.callSync.fail('no'), error('function_failed', /no/))
+      assert.throws(() => workers.callSync.greet((() => {}) as never), error('invalid_argument', /function/))
       using slot = workers.reserve(20)
-      assert.throws(() => workers.callSync.add(1, 2), error('queue_full', 'all 1 are taken'))
+      assert.throws(() => workers.callSync.add(1, 2), error('queue_full', /all 1 are taken/))
       slot.view(Float64Array).set([0.5, -1])
       assert.equal(slot.view(Float64Array).length, 2)
       await workers.invoke('echo', slot, 16)
@@ -74,10 +74,10 @@ describe('ways to call', () => {
 
     test(`over ${fabric}: a call that is late fails at its deadline`, async () => {
       await using workers = await lease({ fabric, slots: 1 })
-      await assert.rejects(workers.call.later.with({ timeoutMs: 1 })(50, 1), error('deadline_exceeded', 'within 1 ms'))
+      await assert.rejects(workers.call.later.with({ timeoutMs: 1 })(50, 1), error('deadline_exceeded', /within 1 ms/))
       // The slot is free again once the late answer has come.
       assert.equal(await workers.call.double(2), 4)
-      await assert.rejects(workers.with({ timeoutMs: 1 }).map.double([]).then(() => workers.with({ timeoutMs: 1 }).call.later(50, 1)), error('deadline_exceeded', '')) // prettier-ignore
+      await assert.rejects(workers.with({ timeoutMs: 1 }).call.later(50, 1), error('deadline_exceeded'))
     })
   }
 
@@ -96,9 +96,9 @@ describe('ways to call', () => {
     const controller = new AbortController()
     const waiting = lease({ cores: 2, waitMs: 60_000, signal: controller.signal })
     setTimeout(() => controller.abort(new Error('never mind')), 50)
-    await assert.rejects(waiting, error('aborted', 'Cannot lease: its signal fired: never mind'))
+    await assert.rejects(waiting, error('aborted', /Cannot lease: its signal fired: never mind/))
     await all.release()
-    await assert.rejects(lease({ signal: AbortSignal.abort() }), error('aborted', 'Cannot lease'))
+    await assert.rejects(lease({ signal: AbortSignal.abort() }), error('aborted', /Cannot lease/))
     // Nobody waits in the queue, or holds workers.
     await using workers = await lease({ cores: 2 })
     assert.equal(workers.cores, 2)
@@ -107,7 +107,7 @@ describe('ways to call', () => {
   test('a lease whose signal fires when it is about to be given: what was granted is given back', async () => {
     for (const ms of [0, 2, 5, 10, 20, 40, 80]) {
       const given = await lease({ cores: 2, signal: AbortSignal.timeout(ms) }).catch((thrown: unknown) => {
-        error('aborted', 'Cannot lease')(thrown)
+        assert.equal((thrown as RfaasError).code, 'aborted')
         return null
       })
       await given?.release()

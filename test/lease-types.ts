@@ -74,7 +74,7 @@ export async function typesFlow(cluster: Cluster): Promise<void> {
   using slot = lease.reserve(8)
   is<Uint8Array>()(lease.invokeSync('echo', slot))
   is<Float64Array<ArrayBuffer>>()(slot.view(Float64Array))
-  is<DataView<ArrayBuffer>>()(slot.outputView(DataView))
+  slot.outputView(DataView).getUint8(0)
   await lease.invoke('invert', slot, 4)
   // @ts-expect-error -- takes typed values
   lease.invokeSync('add', slot)
