@@ -1,4 +1,7 @@
+import { RfaasError } from '../../errors.ts'
+import { isInstance } from '../../thrown.ts'
 import type { Inputs } from '../types.ts'
+import { rejectWithFrames } from './reject.ts'
 
 /** Sends one invocation. */
 export type Send = (args: unknown[]) => Promise<unknown>
@@ -151,7 +154,11 @@ export function mapInputs(
         pump.release()
       },
       failed: (error) => (failure = { error }),
-      over: () => (failure === null ? resolve(results) : reject(failure.error as Error)),
+      over: () => {
+        if (failure === null) resolve(results)
+        else if (isInstance(failure.error, RfaasError)) rejectWithFrames(resolve, failure.error)
+        else reject(failure.error as Error)
+      },
     })
     pump.run()
   })

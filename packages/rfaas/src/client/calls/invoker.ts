@@ -176,7 +176,14 @@ export class Invoker<M = AnyModule> {
       return run(inputs, (input) => send(argsOf(input)), concurrency, ordered)
     }
     // What is wrong with the options is thrown by a stream, and rejects a map.
-    const guarded = run === mapInputs ? async (...all: Parameters<typeof start>) => start(...all) : start
+    const guarded = (...all: Parameters<typeof start>): unknown => {
+      try {
+        return start(...all)
+      } catch (error) {
+        if (run === mapInputs) return Promise.reject(error as RfaasError)
+        throw error
+      }
+    }
     return Object.assign((inputs: Inputs<unknown>, options: MapOptions = {}) => guarded(inputs, options, asOnly), {
       spread: (inputs: Inputs<unknown>, options: MapOptions = {}) => guarded(inputs, options, asAll),
     })
