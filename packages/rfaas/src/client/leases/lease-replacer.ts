@@ -132,10 +132,10 @@ export class LeaseReplacer {
     dispatcher.retire(part.channels)
     // Lets the channels hear farewells, so that the workers need not wait for our confirmation.
     for (const channel of part.channels) channel.watchForLoss()
+    listeners.tell('retrieved', { partId: leaseId, nodeId, ...notice })
     if (!this.#isReleasing) this.#replace(part, new RfaasError('lease_retrieved', sentence))
     clientEvents.publish({ kind: 'lease-retrieved', leaseId, nodeId, ...notice } satisfies ClientEvent)
     onRetrieved(notice)
-    listeners.tell('retrieved', { partId: leaseId, nodeId, ...notice })
   }
 
   #over(part: LeasedPart, error: RfaasError): void {
