@@ -122,8 +122,12 @@ export class Dispatcher {
     })
   }
 
-  /** Arguments are encoded, the result is decoded or copied: the caller owns both. */
-  call(f: RemoteFunction, args: unknown[], signal?: AbortSignal): Promise<unknown> {
+  /**
+   * Arguments are encoded, the result is decoded or copied: the caller owns both.
+   *
+   * @param timeoutMs after this time the call fails with `deadline_exceeded`. Default: never
+   */
+  call(f: RemoteFunction, args: unknown[], signal?: AbortSignal, timeoutMs?: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#ended) return rejectWithFrames(resolve, this.#ended.withOutcome('not_run'))
       if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
@@ -138,6 +142,7 @@ export class Dispatcher {
         }
       }
       if (signal) call.abortOn(signal, () => this.#queue.remove(call))
+      if (timeoutMs !== undefined) call.expireAfter(timeoutMs, () => this.#queue.remove(call))
     })
   }
 

@@ -8,6 +8,7 @@ import { checkLeaseOptions } from './lease-options.ts'
 import type { LeaseOptions } from '../types.ts'
 
 const functions = './pricing.ts'
+const SIGNAL = new AbortController().signal
 
 test('checkLeaseOptions fills in the documented defaults', () => {
   const { isIdempotent, ...checked } = checkLeaseOptions({ functions })
@@ -34,6 +35,7 @@ test('checkLeaseOptions fills in the documented defaults', () => {
     replace: false,
     nodeId: '',
     fabric: undefined,
+    signal: undefined,
   })
 })
 
@@ -86,6 +88,7 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
       preempt: true,
       nodeId: 'a',
       fabric: 'verbs',
+      signal: SIGNAL,
       replace: true,
       idempotent: ['price'],
     },
@@ -102,6 +105,7 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
     replace: true,
     nodeId: 'a',
     fabric: 'verbs',
+    signal: SIGNAL,
   })
 })
 

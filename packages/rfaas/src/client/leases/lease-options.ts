@@ -37,6 +37,7 @@ export interface CheckedLeaseOptions {
   /** Empty: any. */
   nodeId: string
   fabric: FabricChoice | undefined
+  signal: AbortSignal | undefined
 }
 
 const KNOWN = new Set([
@@ -62,6 +63,7 @@ const KNOWN = new Set([
   'idempotent',
   'nodeId',
   'fabric',
+  'signal',
 ])
 const POLICIES: unknown[] = ['pack', 'spread']
 const FABRICS: unknown[] = ['local', 'verbs', 'tcp', 'threads', undefined]
@@ -75,13 +77,16 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
   const { durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
   const { keepWarmMs = 0, waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
-  const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
+  const { signal, resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
     refuse(`functions must be the path or URL of a module, not ${show(functions)}`)
   }
   if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
   for (const [name, value] of Object.entries({ replace, preempt })) {
     if (typeof value !== 'boolean') refuse(`${name} must be true or false, not ${show(value)}`)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    refuse(`signal must be an AbortSignal, not ${show(signal)}`)
   }
   if (!FABRICS.includes(fabric)) refuse(`fabric must be local, verbs or tcp, not ${show(fabric)}`)
   for (const [name, value] of Object.entries({ resources, labels })) {
@@ -115,6 +120,7 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
     isIdempotent: idempotentNames(idempotent),
     nodeId,
     fabric,
+    signal,
   }
   if (preempt && waitMs === 0) refuse('preempt needs waitMs: those whose room it takes have a grace')
   const layout = slotLayout(slots, payloadBytesMax)
