@@ -88,7 +88,7 @@ describe('Dispatcher, of two workers with three slots each', () => {
 
   test('accepts as many calls as there are slots and places in the queue, although some slots are free', async () => {
     const calls = Array.from({ length: 6 + 2 }, () => dispatcher.call(held, []))
-    await assert.rejects(dispatcher.call(held, []), { code: 'queue_full', message: /6 are in flight and 2 wait/ })
+    await assert.rejects(dispatcher.call(held, []), { code: 'queue_full', message: /6 calls are in flight and 2 wait/ })
     assert.deepEqual(free(), [0, 0])
     gate.resolve()
     await Promise.all(calls)
