@@ -77,7 +77,9 @@ describe('LeaseKeeper', { timeout: 60_000 }, () => {
   beforeEach(async () => {
     // Its clock is an hour ahead of ours: no two clocks are compared.
     const nowUnixMs = (): number => Date.now() + 3_600_000
-    resourceManager = await startResourceManager({ port: 0, clock: { ...systemClock, nowUnixMs } })
+    // The test node sends no heartbeats.
+    const nodeLostAfterMs = 600_000
+    resourceManager = await startResourceManager({ port: 0, nodeLostAfterMs, clock: { ...systemClock, nowUnixMs } })
     node = await TestNode.start()
     manager = managerClient(resourceManager.url)
     nodeClient = executorManagerClient(node.server.url)
