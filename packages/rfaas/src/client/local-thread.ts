@@ -49,7 +49,15 @@ try {
   stack.defer(() => manager.close())
   // The node is closed first, because it reports the end of its leases to the manager.
   const fabrics = likelyFabrics().includes('threads') ? { fabrics: ['threads'] as const } : {}
-  stack.use(await startNode({ ...(workerData as LocalOptions), ...fabrics, managerUrl: manager.url, clock }))
+  stack.use(
+    await startNode({
+      ...(workerData as LocalOptions),
+      ...fabrics,
+      managerUrl: manager.url,
+      isOwnProgram: true,
+      clock,
+    }),
+  )
   say({ kind: 'up', url: manager.url })
   await toldToClose.promise
   await stack.disposeAsync()

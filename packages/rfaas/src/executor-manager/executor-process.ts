@@ -22,6 +22,7 @@ import { readMessage } from './executor-message.ts'
 import type { Executor } from './executors.ts'
 import { continueMarked, endMarked, stopMarked } from './marked-processes.ts'
 import { OutputRing } from './output-ring.ts'
+import { makeWorkFolder, removeWorkFolder } from './work-folder.ts'
 
 /**
  * How long to wait for the output pipes after the process is gone: a process that it left behind may hold them open.
@@ -36,10 +37,12 @@ export interface ExecutorProcessOptions {
   heapMib: number
   /** Whether it gets only processors that nobody else wants, until `start`. Default false. */
   inBackground?: boolean
+  /** Whether the functions are those of this very program, which has more variables for them. Default false. */
+  isOwnProgram?: boolean
 }
 
 /** The content of the `start` message. */
-export type StartOrder = Omit<StartMessage, 'kind'>
+export type StartOrder = Omit<StartMessage, 'kind' | 'workFolder'>
 export type PrepareOrder = Omit<PrepareMessage, 'kind'>
 
 /** How a process ended. */
@@ -73,6 +76,8 @@ export class ExecutorProcess implements Executor {
   readonly #mark = randomUUID()
   /** The tail of the queue that stops and continues marked processes, one operation after the other. */
   #marking: Promise<unknown> = Promise.resolve()
+  /** Working directory of the lease; empty when there is none. */
+  #workFolder = ''
   /** Whether a tenant's functions may have run in the process. */
   #wasStarted = false
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
@@ -91,7 +96,8 @@ export class ExecutorProcess implements Executor {
   #stopping: Promise<ProcessExit> | null = null
 
   /** Starts the process. Failures are reported by `prepared`, `ready` and `exited`. */
-  constructor({ executorPath, meterPageFd, heapMib, inBackground = false }: ExecutorProcessOptions) {
+  constructor(options: ExecutorProcessOptions) {
+    const { executorPath, meterPageFd, heapMib, inBackground = false, isOwnProgram = false } = options
     const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'pipe']
     // Not Node's own 'ipc': undecodable bytes that a function writes there would throw an exception in this process.
     stdio[MESSAGES_FD] = 'pipe'
@@ -99,7 +105,8 @@ export class ExecutorProcess implements Executor {
     const flags = [`--max-old-space-size=${heapMib}`, '--enable-source-maps', '--disable-warning=ExperimentalWarning']
     this.#child = spawn(process.execPath, [...flags, executorPath], {
       stdio,
-      env: executorEnvironment(process.env, this.#mark),
+      env: executorEnvironment(process.env, isOwnProgram, this.#mark),
+      // Until there is a lease, which has a folder of its own.
       cwd: '/',
       // Its own process group: Ctrl-C at a terminal reaches only the node, which then drains; a kill of the group
       // includes what functions have started.
@@ -141,7 +148,8 @@ export class ExecutorProcess implements Executor {
     this.#workerCount = order.secrets.length
     this.#wasStarted = true
     this.#owed.push('answer')
-    this.#send({ kind: 'start', ...order })
+    if (this.pid !== undefined && !this.#isGone) this.#workFolder = makeWorkFolder(this.pid)
+    this.#send({ kind: 'start', ...order, workFolder: this.#workFolder })
   }
 
   /** The last lines of the process's output, starting on a new line; empty when there was no output. */
@@ -312,6 +320,7 @@ export class ExecutorProcess implements Executor {
     await closed.promise
     clearTimeout(giveUp)
     await ended
+    await this.#removeWorkFolder()
     return this.#offence === null ? exit : { code: null, how: `was killed: ${this.#offence}` }
   }
 
@@ -321,7 +330,15 @@ export class ExecutorProcess implements Executor {
     this.#signalGroup('SIGSTOP')
     this.#output.clear()
     this.#answer = Promise.withResolvers()
-    this.#marking = stopMarked(this.#mark, this.pid!).then(() => this.#parking.resolve(true))
+    this.#marking = stopMarked(this.#mark, this.pid!)
+      .then(() => this.#removeWorkFolder())
+      .then(() => this.#parking.resolve(true))
+  }
+
+  async #removeWorkFolder(): Promise<void> {
+    const folder = this.#workFolder
+    this.#workFolder = ''
+    if (folder !== '') await removeWorkFolder(folder)
   }
 
   #resume(): void {

@@ -32,16 +32,17 @@ export class ExecutorThread implements Executor {
   /**
    * Starts the thread. What fails from then on is reported by `ready` and `exited`.
    *
+   * @param isOwnProgram as in ExecutorProcessOptions
    * @param program what the thread runs. Default: the executor
    * @throws when this process may start no thread
    */
-  constructor(data: ExecutorThreadData, program: URL = PROGRAM) {
+  constructor(data: ExecutorThreadData, isOwnProgram: boolean, program: URL = PROGRAM) {
     // stdout and stderr: kept for messages, as a process's output is.
     this.#worker = new Worker(program, {
       workerData: data,
       stdout: true,
       stderr: true,
-      env: executorEnvironment(process.env),
+      env: executorEnvironment(process.env, isOwnProgram),
       execArgv: ['--enable-source-maps'],
       name: 'rfaas-executor',
     })
@@ -122,12 +123,17 @@ export class ExecutorThread implements Executor {
 /** Executors that are threads. None is kept ready: a thread of this process starts soon enough. */
 export class ExecutorThreads implements Executors {
   readonly state = { size: 0, ready: 0, memoryMib: 0 }
+  readonly #isOwnProgram: boolean
+
+  constructor(isOwnProgram: boolean) {
+    this.#isOwnProgram = isOwnProgram
+  }
 
   take({ workers, heapMib }: ExecutorShape): TakenExecutor {
     const buffer = new SharedArrayBuffer(workers * METER_BYTES)
     const meters = new MeterPage(workers, { fd: -1, buffer, close: () => {} })
     const coldReason = 'executors that are threads are not kept ready'
-    return { process: new ExecutorThread({ meterPage: buffer, heapMib }), meters, coldReason }
+    return { process: new ExecutorThread({ meterPage: buffer, heapMib }, this.#isOwnProgram), meters, coldReason }
   }
 
   /** The leases end their executors. */
