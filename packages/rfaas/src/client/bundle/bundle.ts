@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -8,7 +9,7 @@ import { RfaasError } from '../../errors.ts'
 import { BUNDLES_KEPT_MAX } from '../limits.ts'
 import { BUNDLE_BYTES_MAX } from '../../control/limits.ts'
 import { OutsidePackages, outsidePlugin } from './outside-plugin.ts'
-import { needsItsPlace, packageOf } from './packages.ts'
+import { packageOf, textNeedsItsPlace } from './packages.ts'
 import { isScript, PLACE_HEAD, PLACE_NAMES, PLACE_WARNINGS, PlacedModules } from './places.ts'
 import { Sources } from './sources.ts'
 import { withBundler } from './with-bundler.ts'
@@ -130,7 +131,7 @@ function findPlaces(
     // What is left out of the bundle needs no place.
     if (bytesInOutput === 0 || !isScript(path) || known.has(path)) continue
     const about = warnings.filter(({ location }) => location !== null && resolve(folder, location.file) === path)
-    if (about.length === 0 && !needsItsPlace(path)) continue
+    if (about.length === 0 && !textNeedsItsPlace(readFileSync(path, 'utf8'))) continue
     const home = packageOf(path)
     if (home === null) placed.add(path, about)
     isNew = home === null || outside.add(home) || isNew

@@ -5,6 +5,7 @@ import type { ImportKind, OnResolveResult, Plugin, PluginBuild } from 'esbuild'
 
 import { isNative, packageOf, type InstalledPackage } from './packages.ts'
 import type { PlacedModules } from './places.ts'
+import { reachesItsPlace } from './reach.ts'
 
 /** Namespace of modules that stand for packages which are not installed. */
 const MISSING = 'rfaas-missing'
@@ -13,7 +14,8 @@ const MISSING = 'rfaas-missing'
 export class OutsidePackages {
   /** By folder. */
   readonly #packages = new Map<string, InstalledPackage>()
-  readonly #isNative = new Map<string, boolean>()
+  /** Files of other packages at which these are entered. */
+  readonly #inside = new Set<string>()
   readonly #external: ReadonlySet<string>
   /** Files of theirs that the bundle imports. */
   readonly files: Set<string> = new Set()
@@ -39,17 +41,13 @@ export class OutsidePackages {
     const found = packageOf(path)
     if (found === null) return false
     if (this.#packages.has(found.folder)) return true
-    if (!this.#external.has(found.name) && !this.#hasNativeCode(found)) return false
+    if (this.#inside.has(path)) return false
+    if (!this.#external.has(found.name) && !isNative(found) && !reachesItsPlace(path)) {
+      this.#inside.add(path)
+      return false
+    }
     this.add(found)
     return true
-  }
-
-  #hasNativeCode(found: InstalledPackage): boolean {
-    const known = this.#isNative.get(found.folder)
-    if (known !== undefined) return known
-    const native = isNative(found)
-    this.#isNative.set(found.folder, native)
-    return native
   }
 }
 

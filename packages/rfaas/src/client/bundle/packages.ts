@@ -61,7 +61,7 @@ function namesOf(dependencies: unknown): string[] {
   return typeof dependencies === 'object' && dependencies !== null ? Object.keys(dependencies) : []
 }
 
-/** Whether a source file works only in the folder that it is in; it may say so also for a comment or a text. */
-export function needsItsPlace(path: string): boolean {
-  return NEEDS_ITS_PLACE.test(readFileSync(path, 'utf8'))
+/** Whether a module with this text works only in the folder that it is in; it may say so also for a comment. */
+export function textNeedsItsPlace(text: string): boolean {
+  return NEEDS_ITS_PLACE.test(text)
 }
