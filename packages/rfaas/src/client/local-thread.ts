@@ -6,9 +6,11 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { likelyFabrics } from '@rfaas/fabric'
 
 import { toRfaasError } from '../errors.ts'
+import { nodeEvents, type NodeEvent } from '../executor-manager/events.ts'
 import { startNode } from '../executor-manager/node.ts'
 import { startResourceManager } from '../resource-manager/manager.ts'
 import { AwakeClock } from './awake-clock.ts'
+import { LOCAL_OUTPUT_BYTES_MAX } from './limits.ts'
 import type { FromLocalThread, ToLocalThread } from './local-messages.ts'
 import type { LocalOptions } from './local.ts'
 
@@ -30,6 +32,17 @@ subscribe('net.server.socket', (message) => {
 function readNothing(): void {
   for (const socket of sockets) socket.destroy()
 }
+
+/**
+ * Passes on what functions print. Never waits for the program, which takes it when its event loop turns; what is too much
+ * until then is dropped.
+ */
+nodeEvents.subscribe((message) => {
+  const event = message as NodeEvent
+  if (event.kind === 'output' && process.stderr.writableLength < LOCAL_OUTPUT_BYTES_MAX) {
+    process.stderr.write(`${event.line}\n`)
+  }
+})
 
 process.on('uncaughtExceptionMonitor', readNothing)
 const toldToClose = Promise.withResolvers<void>()

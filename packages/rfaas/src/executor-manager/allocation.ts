@@ -52,6 +52,8 @@ export interface AllocationContext {
   readonly bundles: Pick<BundleCache, 'pin'>
   readonly pool: Executors
   readonly kept: KeptExecutors
+  /** Called with each line that the functions of a lease print, within bounds. Default: nobody hears of it. */
+  readonly onOutput?: (leaseId: string, line: string) => void
 }
 
 export interface StartedExecutor extends ReadyMessage {
@@ -102,6 +104,7 @@ export class Allocation {
   #meters: ExecutorMeters | null = null
   #executor: Executor | null = null
   #unfollow: (() => void) | null = null
+  #unhear: (() => void) | null = null
   #end: AllocationEnd | null = null
   #retrieval: { readonly message: string; stopMs: number } | null = null
   #isLaunched = false
@@ -301,6 +304,8 @@ export class Allocation {
     this.#meters = meters
     this.#executor = process
     this.#start = start
+    const { onOutput } = this.#context
+    if (onOutput) this.#unhear = process.onOutput?.((line) => onOutput(this.claims.leaseId, line)) ?? null
   }
 
   /** Parks the executor of a released lease if it may be kept; null when it may not be kept or could not be parked. */
@@ -329,6 +334,7 @@ export class Allocation {
 
   #settle(): void {
     this.#stoppedMs ??= this.#context.clock.nowMonotonicMs()
+    this.#unhear?.()
     this.#giveBack.dispose()
   }
 

@@ -21,6 +21,7 @@ import { executorEnvironment } from './executor-environment.ts'
 import { readMessage } from './executor-message.ts'
 import type { Executor } from './executors.ts'
 import { continueMarked, endMarked, stopMarked } from './marked-processes.ts'
+import { OutputLines } from './output-lines.ts'
 import { OutputRing } from './output-ring.ts'
 import { makeWorkFolder, removeWorkFolder } from './work-folder.ts'
 
@@ -81,6 +82,8 @@ export class ExecutorProcess implements Executor {
   /** Whether a tenant's functions may have run in the process. */
   #wasStarted = false
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
+  /** Of standard output and of standard error. */
+  #lines: (OutputLines | undefined)[] = []
   readonly #preparation = Promise.withResolvers<FailedMessage | null>()
   #answer = Promise.withResolvers<FailedMessage | ReadyMessage>()
   #parking = Promise.withResolvers<true>()
@@ -115,8 +118,8 @@ export class ExecutorProcess implements Executor {
     this.pid = this.#child.pid
     this.#isInBackground = inBackground && this.pid !== undefined
     if (this.#isInBackground) toBackground(this.pid!)
-    this.#child.stdout?.on('data', (chunk: Buffer) => this.#output.push(chunk))
-    this.#child.stderr?.on('data', (chunk: Buffer) => this.#output.push(chunk))
+    this.#child.stdout?.on('data', (chunk: Buffer) => this.#print(this.#lines[0], chunk))
+    this.#child.stderr?.on('data', (chunk: Buffer) => this.#print(this.#lines[1], chunk))
     this.#pipe = this.#child.stdio?.[MESSAGES_FD] as Socket | undefined
     this.#pipe?.on('data', (chunk: Buffer) => this.#hear(chunk))
     // Always followed by `close`; without a listener it would be an uncaught exception here.
@@ -132,6 +135,15 @@ export class ExecutorProcess implements Executor {
   onExit(listener: (exit: ProcessExit) => void): () => void {
     this.#exitListeners.add(listener)
     return () => this.#exitListeners.delete(listener)
+  }
+
+  onOutput(listener: (line: string) => void): () => void {
+    const lines = [new OutputLines(listener), new OutputLines(listener)]
+    this.#lines = lines
+    return () => {
+      this.#lines = []
+      for (const each of lines) each.flush()
+    }
   }
 
   /** Tells the executor to load what every lease needs. Call it once, before `start`. */
@@ -279,6 +291,11 @@ export class ExecutorProcess implements Executor {
     this.kill()
     // Do not read the rest; there may be much more.
     this.#pipe?.destroy()
+  }
+
+  #print(lines: OutputLines | undefined, chunk: Buffer): void {
+    this.#output.push(chunk)
+    lines?.push(chunk)
   }
 
   async #watchExit(): Promise<ProcessExit> {

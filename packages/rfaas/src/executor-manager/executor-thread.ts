@@ -10,6 +10,7 @@ import { startFailed, startRefused, type ProcessExit, type StartOrder } from './
 import type { Executor, Executors, TakenExecutor } from './executors.ts'
 import { EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from './limits.ts'
 import { MeterPage } from './meter-page.ts'
+import { OutputLines } from './output-lines.ts'
 import { OutputRing } from './output-ring.ts'
 import type { ExecutorShape } from './pool-plan.ts'
 
@@ -25,6 +26,8 @@ export class ExecutorThread implements Executor {
   readonly exited: Promise<ProcessExit>
   readonly #worker: Worker
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
+  /** Of standard output and of standard error. */
+  #lines: (OutputLines | undefined)[] = []
   readonly #answer = Promise.withResolvers<FromExecutor>()
   readonly #exitListeners = new Set<(exit: ProcessExit) => void>()
   #stopping: Promise<ProcessExit> | null = null
@@ -46,8 +49,11 @@ export class ExecutorThread implements Executor {
       execArgv: ['--enable-source-maps'],
       name: 'rfaas-executor',
     })
-    for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
-      stream.on('data', (chunk: Buffer) => this.#output.push(chunk))
+    for (const [index, stream] of [this.#worker.stdout, this.#worker.stderr].entries()) {
+      stream.on('data', (chunk: Buffer) => {
+        this.#output.push(chunk)
+        this.#lines[index]?.push(chunk)
+      })
     }
     this.#worker.on('message', (message: FromExecutor) => this.#answer.resolve(message))
     // An uncaught exception; `exit` follows.
@@ -64,6 +70,15 @@ export class ExecutorThread implements Executor {
   onExit(listener: (exit: ProcessExit) => void): () => void {
     this.#exitListeners.add(listener)
     return () => this.#exitListeners.delete(listener)
+  }
+
+  onOutput(listener: (line: string) => void): () => void {
+    const lines = [new OutputLines(listener), new OutputLines(listener)]
+    this.#lines = lines
+    return () => {
+      this.#lines = []
+      for (const each of lines) each.flush()
+    }
   }
 
   /** Call it once: a thread serves one lease. */
