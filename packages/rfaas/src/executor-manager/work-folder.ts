@@ -1,4 +1,4 @@
-import { lstatSync, mkdtempSync, readdirSync, readlinkSync } from 'node:fs'
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ export function makeWorkFolder(pid: number): string {
     // Anybody may make one of this name among the temporary files.
     if (uid !== process.getuid!() || (mode & 0o077) !== 0) return ''
     for (const name of readdirSync(root)) {
-      if (!isAlive(Number.parseInt(name, 10))) void removeWorkFolder(join(root, name))
+      if (!existsSync(`/proc/${Number.parseInt(name, 10)}`)) void removeWorkFolder(join(root, name))
     }
     return mkdtempSync(join(root, `${pid}-`))
   } catch {
@@ -37,13 +37,4 @@ export async function removeWorkFolder(folder: string): Promise<void> {
 /** Containers may share temporary files, but have processes of their own. */
 function pidNamespace(): string {
   return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))![0]
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }

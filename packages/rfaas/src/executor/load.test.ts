@@ -70,6 +70,10 @@ describe('loadFunctions', () => {
   test('a module that throws, or that has no function, is module_failed with the reason', async () => {
     const throws = await module('throws.mjs', `throw new RangeError('not today')`)
     await assert.rejects(loadFunctions(throws), { code: 'module_failed', message: /not today/ })
+    const inner = await module('inner.mjs', `\nthrow new RangeError('not here')`)
+    const outer = await module('outer.mjs', `export * from './inner.mjs'`)
+    const place = `Cannot load the functions: ${inner}:2:7: not here`
+    await assert.rejects(loadFunctions(outer), { code: 'module_failed', message: `module_failed: ${place}` })
     const rejects = await module('rejects.mjs', `await Promise.reject('no error at all'); export const f = () => {}`)
     await assert.rejects(loadFunctions(rejects), { code: 'module_failed', message: /no error at all/ })
     const empty = await module('empty.mjs', `console.assert(true)`)

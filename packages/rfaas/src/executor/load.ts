@@ -2,7 +2,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { RfaasError } from '../errors.ts'
 import { isRaw, type RawFunction } from '../functions.ts'
-import { reasonOf } from '../thrown.ts'
+import { reasonOf, stackOf } from '../thrown.ts'
 
 /** A function that clients can invoke. */
 export type LoadedFunction =
@@ -18,7 +18,7 @@ export async function loadFunctions(bundlePath: string): Promise<LoadedFunction[
   try {
     exports = (await import(pathToFileURL(bundlePath).href)) as Record<string, unknown>
   } catch (error) {
-    const reason = absentOutside(error, bundlePath) ?? reasonOf(error)
+    const reason = absentOutside(error, bundlePath) ?? `${placeOf(error, bundlePath)}${reasonOf(error)}`
     throw new RfaasError('module_failed', `Cannot load the functions: ${reason}`, { cause: error })
   }
   const functions = functionsOf(exports)
@@ -43,6 +43,14 @@ function absentOutside(error: unknown, bundlePath: string): string | null {
   const what = name === undefined ? `the file ${path}` : `the package ${name}`
   const where = `${process.platform} ${process.arch}`
   return `${what} is not bundled but loaded from ${path}, which this node (${where}) does not have; install it there, or lease on the client's own machine`
+}
+
+/** The place in the sources where the module threw, as `file:line:column: `; empty when its stack names none. */
+function placeOf(error: unknown, bundlePath: string): string {
+  const frames = stackOf(error).matchAll(/^ +at (?:.*\()?(?:file:\/\/)?(\/[^\n]*:\d+:\d+)\)?$/gm)
+  const [, place = ''] = frames.next().value ?? []
+  // Without a source map it is a place in the bundle, which says nothing to the user.
+  return place === '' || place.startsWith(bundlePath) ? '' : `${place}: `
 }
 
 /**
