@@ -99,6 +99,17 @@ export interface LeaseOptions {
    * URL. `import.meta.resolve('./pricing.ts')` names one beside the calling file.
    */
   functions: string | URL
+  /**
+   * Packages that are not bundled but loaded from where they are installed: `['better-sqlite3']`. Those with native code
+   * and those that read files of their own are found without being named. Default: none.
+   */
+  external?: readonly string[]
+  /**
+   * Environment variables of the functions, there before their module is loaded: `{ DATABASE_URL: … }`. Names of
+   * letters, digits and `_`, not beginning with `RFAAS_`; at most 64 KiB together. They travel over the control plane to
+   * the nodes of the lease, and no log shows them. Default: none.
+   */
+  env?: Readonly<Record<string, string>>
   /** Workers, one per core. Default 1. */
   cores?: number
   /**

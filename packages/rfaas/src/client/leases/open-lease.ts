@@ -66,7 +66,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions): P
   const { queueMax, spinUs, replace, isIdempotent, cores, coresMin, nodeId, signal } = checked
   const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
   const { parts, functions, code } = await unlessAborted(signal, () =>
-    openParts(plan, all, () => bundle(checked.functions)),
+    openParts(plan, all, () => bundle(checked.functions, checked.external)),
   )
   const open = async (lost: number, avoidNodeId: string, giveUp: AbortSignal): Promise<LeasedPart[]> => {
     // A lease of one given node gets no other node. And the functions stay what they were, though their files may have
@@ -238,9 +238,9 @@ async function allocate(
   keeper: LeaseKeeper,
   { sha256, code }: Bundle,
   { fabric, address }: ChosenOffer,
-  { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, durationMs }: CheckedLeaseOptions,
+  { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
-  const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs }
+  const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
   const startMs = performance.now()
   const ask = async (): Promise<AllocateResponse> => {
     const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...shape })
