@@ -34,10 +34,10 @@ export interface Polled {
   isListed: boolean
 }
 
-/** Polls of memory before the clock is read: they take about a microsecond, and a hot worker answers within them. */
-const QUICK_POLLS = 32
+/** Polls of memory before the clock is read: they take some two microseconds, and a hot worker answers within them. */
+const QUICK_POLLS = 96
 /** What that takes, about, with waking and looking at the channels. */
-const QUICK_MS = 0.001
+const QUICK_MS = 0.0025
 /** With more channels awake than this, waking them takes so long that the clock is read first. */
 const QUICK_CHANNELS = 4
 /** Polls between the first readings of the clock after that, where a poll reads memory. */
