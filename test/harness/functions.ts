@@ -118,14 +118,21 @@ export async function failLater(message: string): Promise<never> {
 
 export const text = (length: number): string => 'x'.repeat(length)
 
-let together = 0
 let mostTogether = 0
+const crowded: (() => void)[] = []
 
-/** The largest number of these that have run at once on this worker so far. */
-export async function crowd(ms: number): Promise<number> {
-  mostTogether = Math.max(mostTogether, ++together)
-  await delay(ms)
-  together--
+/**
+ * Ends a moment after `size` of these run at once on this worker, so that more would be seen. Returns the largest number
+ * that have run at once so far.
+ */
+export async function crowd(size: number): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  mostTogether = Math.max(mostTogether, crowded.push(() => resolve(undefined)))
+  if (crowded.length === size) {
+    await delay(10)
+    for (const end of crowded.splice(0)) end()
+  }
+  await promise
   return mostTogether
 }
 
