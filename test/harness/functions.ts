@@ -127,7 +127,10 @@ const crowded: (() => void)[] = []
  */
 export async function crowd(size: number): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<undefined>()
-  mostTogether = Math.max(mostTogether, crowded.push(() => resolve(undefined)))
+  mostTogether = Math.max(
+    mostTogether,
+    crowded.push(() => resolve(undefined)),
+  )
   if (crowded.length === size) {
     await delay(10)
     for (const end of crowded.splice(0)) end()
