@@ -2,7 +2,7 @@
  * Checks that the types of a functions module reach the caller. Nothing here runs: the compiler checks it, and a line
  * after `@ts-expect-error` that compiles fails the check.
  */
-import type { Cluster, Lease } from 'rfaas'
+import type { CannotTravel, Cluster, ErrorCode, Lease } from 'rfaas'
 
 import type * as Functions from './harness/functions.ts'
 
@@ -39,12 +39,42 @@ export async function typesFlow(cluster: Cluster): Promise<void> {
   is<Uint8Array[]>()(await lease.map.echo([new Uint8Array(1)]))
   // @ts-expect-error -- the elements are no numbers
   await lease.map.double(['1'])
+  is<number[]>()(await lease.map.double(numbersLater(), { concurrency: 2, ordered: false }))
+  is<number[]>()(await lease.map.add.spread([[1, 2]]))
   // @ts-expect-error -- one argument of two would be missing
   await lease.map.add([1, 2])
+  // @ts-expect-error -- there is no such option
+  await lease.map.double([1], { lanes: 2 })
+
+  // stream: the same, as the results come.
+  for await (const result of lease.stream.double(numbersLater(), { timeoutMs: 5 })) is<number>()(result)
+  for await (const result of lease.stream.add.spread([[1, 2]])) is<number>()(result)
+
+  // callSync: no promise.
+  is<number>()(lease.callSync.add(1, 2))
+  is<Uint8Array>()(lease.callSync.echo(new Uint8Array(8)))
+  is<number>()(lease.callSync.later(1, 2) as number)
+
+  // Options of one call.
+  is<number>()(await lease.call.add.with({ timeoutMs: 5, signal: AbortSignal.abort() })(1, 2))
+  is<Uint8Array>()(await lease.with({ timeoutMs: 5 }).call.echo(new Uint8Array(8)))
+  // @ts-expect-error -- there is no such option
+  lease.call.add.with({ deadline: 5 })
+
+  // Events.
+  using listening = lease.on('partLost', ({ cores, reason }) => {
+    is<number>()(cores)
+    is<ErrorCode>()(reason.code)
+  })
+  is<Disposable>()(listening)
+  // @ts-expect-error -- there is no such event
+  lease.on('ended', () => {})
 
   // In place: raw functions only.
   using slot = lease.reserve(8)
   is<Uint8Array>()(lease.invokeSync('echo', slot))
+  is<Float64Array<ArrayBuffer>>()(slot.view(Float64Array))
+  slot.outputView(DataView).getUint8(0)
   await lease.invoke('invert', slot, 4)
   // @ts-expect-error -- takes typed values
   lease.invokeSync('add', slot)
@@ -59,4 +89,68 @@ export async function typesFlow(cluster: Cluster): Promise<void> {
   // Without the module's type any name can be called, and results are unknown.
   const untyped: Lease = await cluster.lease({ functions: './functions.ts' })
   is<unknown>()(await untyped.call['add']!(1, 2))
+}
+
+declare function numbersLater(): AsyncGenerator<number>
+
+class Point {
+  x = 1
+  norm(): number {
+    return this.x
+  }
+}
+interface Tree {
+  readonly name: string
+  readonly children: readonly Tree[]
+}
+/** A module with all that can be hard about types. */
+interface Hard {
+  tree(tree: Tree): Map<string, Tree>
+  dates(dates: ReadonlySet<Date>, error?: Error): Promise<bigint | undefined>
+  anything(value: any, more: unknown, object: object): unknown
+  iterable(numbers: Iterable<number>): Float32Array
+  generic<T>(value: T): T
+  bounded<T extends Tree>(tree: T): T[]
+  overloaded(value: number): number
+  overloaded(value: string): string
+  rest(...numbers: number[]): number
+  maybeCallback(options?: { quiet?: boolean; onProgress?: () => void }, done?: () => void): void
+  orCallback(value: number | (() => number)): void
+  never(): never
+  callback(f: () => void): void
+  inside(config: { deep: { onDone: () => void } }): void
+  symbol(value: symbol): void
+  generator(): Generator<number>
+  asyncGenerator(): AsyncGenerator<number>
+  instance(point: Point): void
+  makesInstance(): Point
+  promises(): Promise<{ later: Promise<number> }>
+  url(): URL
+}
+
+export async function whatCannotTravelIsATypeError(lease: Lease<Hard>, tree: Tree): Promise<void> {
+  is<Map<string, Tree>>()(await lease.call.tree(tree))
+  is<bigint | undefined>()(await lease.call.dates(new Set([new Date()])))
+  is<unknown>()(await lease.call.anything(1, 2, {}))
+  is<Float32Array>()(await lease.call.iterable([1, 2]))
+  is<unknown>()(await lease.call.generic(1))
+  is<Tree[]>()(await lease.call.bounded(tree))
+  is<string>()(await lease.call.overloaded('the last overload counts'))
+  is<number>()(await lease.call.rest(1, 2, 3))
+  is<number[]>()(await lease.map.rest([1, 2]))
+  await lease.call.maybeCallback({ quiet: true })
+  await lease.call.orCallback(1)
+  is<never>()(await lease.call.never())
+
+  is<CannotTravel<'an argument', 'is a function'>>()(lease.call.callback)
+  is<CannotTravel<'an argument', 'has a function in it'>>()(lease.call.inside)
+  is<CannotTravel<'an argument', 'is a symbol'>>()(lease.call.symbol)
+  is<CannotTravel<'its result', 'is a generator or iterator'>>()(lease.call.generator)
+  is<CannotTravel<'its result', 'is a generator or iterator'>>()(lease.stream.asyncGenerator)
+  is<CannotTravel<'an argument', 'has a function in it'>>()(lease.map.instance)
+  is<CannotTravel<'its result', 'has a function in it'>>()(lease.callSync.makesInstance)
+  is<CannotTravel<'its result', 'has a promise in it'>>()(lease.call.promises)
+  is<CannotTravel<'its result', 'has a function in it'>>()(lease.call.url)
+  // @ts-expect-error -- a function does not travel
+  await lease.call.callback(() => {})
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { LeaseOptions } from 'rfaas'
 
-import { RELEASE_GRACE_MS_DEFAULT } from '../packages/rfaas/src/client/limits.ts'
+import { INVOKE_TIMEOUT_MS_MAX, RELEASE_GRACE_MS_DEFAULT } from '../packages/rfaas/src/client/limits.ts'
 import { checkLeaseOptions } from '../packages/rfaas/src/client/leases/lease-options.ts'
 import { KEEP_WARM_MS_DEFAULT, KEEP_WARM_MS_MAX, POOL_SIZE_MAX } from '../packages/rfaas/src/executor-manager/limits.ts'
 import {
@@ -53,7 +53,8 @@ describe('docs/options.md', () => {
     ['`local(', `${CLIENT}/local.ts`, 'LocalOptions'],
     ['`connect(', `${CLIENT}/cluster.ts`, 'ConnectOptions'],
     ['`lease.release(', `${CLIENT}/lease.ts`, 'ReleaseOptions'],
-    ['`lease.with(', `${CLIENT}/calls/invoker.ts`, 'InvokeOptions'],
+    ['`lease.with(', `${CLIENT}/calls/invoke-options.ts`, 'InvokeOptions'],
+    ['`lease.map.f(', `${CLIENT}/calls/invoke-options.ts`, 'MapOptions'],
   ] as const) {
     test(`has the options of ${name}, in their order`, () => {
       assert.deepEqual([...rowsOf(heading).keys()], propertiesOf(path, name))
@@ -115,5 +116,6 @@ describe('docs/options.md', () => {
     const [graceDefault, graceRange] = rowsOf('`lease.release(').get('graceMs')!
     assert.equal(graceDefault, shown(RELEASE_GRACE_MS_DEFAULT))
     assert.deepEqual(rangeOf(graceRange!), [0, RETRIEVAL_GRACE_MS_MAX])
+    assert.deepEqual(rangeOf(rowsOf('`lease.with(').get('timeoutMs')![1]!), [0, INVOKE_TIMEOUT_MS_MAX])
   })
 })

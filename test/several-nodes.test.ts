@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { LeaseState, type Cluster, type Lease, type LeaseOptions } from 'rfaas'
+import { LeaseState, type Cluster, type Lease, type LeaseEventName, type LeaseEvents, type LeaseOptions } from 'rfaas'
 
 import { rfaas } from './cli-process.ts'
 import { error } from './harness/codes.ts'
@@ -38,6 +38,8 @@ describe('on several nodes', () => {
     await until('active', states, (found) => found.every((state) => state === LeaseState.ACTIVE))
     return workers
   }
+  const eventOf = <N extends LeaseEventName>(workers: Lease<typeof Functions>, name: N): Promise<LeaseEvents[N]> =>
+    within(NOTICED_MS_MAX, name, new Promise<LeaseEvents[N]>((resolve) => workers.on(name, resolve)))
   const kill = (nodeId: string): boolean => nodes.get(nodeId)!.service.child.kill('SIGKILL')
   const nodesOf = (workers: Lease<typeof Functions>): string[] => workers.parts.map(({ nodeId }) => nodeId).sort()
 
@@ -69,6 +71,7 @@ describe('on several nodes', () => {
     const gate = scene.gate()
     const call = () => workers.call.whileShut(gate.path, 'done')
     const outcomes = Promise.allSettled([call(), call()])
+    const event = eventOf(workers, 'partLost')
     kill(lost)
     await becomes([left], () => nodesOf(workers))
     gate.open()
@@ -77,6 +80,8 @@ describe('on several nodes', () => {
     assert.equal(failed.length, 1)
     assert.match(failed[0]!.message, /^node_lost: /)
     assert.equal(workers.cores, 1)
+    const { nodeId, reason, cores } = await event
+    assert.deepEqual([nodeId, reason.code, cores], [lost, 'node_lost', 1])
     assert.deepEqual(await Promise.all([workers.call.add(1, 2), workers.call.add(3, 4)]), [3, 7])
     await workers.release()
     assert.equal(await workers.closed, null)
@@ -97,11 +102,16 @@ describe('on several nodes', () => {
   test('with replace a node killed is replaced by another, and the rest goes on meanwhile', async () => {
     const workers = await lease({ cores: 2, nodes: 2, replace: true, idempotent: true })
     const [lost, left] = nodesOf(workers) as [string, string]
+    const formerPartId = workers.parts.find(({ nodeId }) => nodeId === lost)!.id
+    const event = eventOf(workers, 'replaced')
     const results = workers.map.double(Array.from({ length: 300 }, (_, n) => n))
     kill(lost)
     assert.deepEqual(await within(NOTICED_MS_MAX, 'done', results), Array.from({ length: 300 }, (_, n) => 2 * n)) // prettier-ignore
     await becomes([left, 'node-3'], () => nodesOf(workers))
     assert.equal(workers.cores, 2)
+    const { nodeId, reason, ...ids } = await event
+    assert.deepEqual([nodeId, reason.code, ids.formerPartId], ['node-3', 'node_lost', formerPartId])
+    assert.ok(workers.parts.some(({ id }) => id === ids.partId))
     await workers.release()
     await startNode(lost)
   })
@@ -127,9 +137,13 @@ describe('on several nodes', () => {
     const { id, nodeId } = workers.parts[0]!
     const gate = scene.gate()
     const inFlight = [workers.call.whileShut(gate.path, 'one'), workers.call.whileShut(gate.path, 'two')]
+    const events = Promise.all([eventOf(workers, 'retrieved'), eventOf(workers, 'partLost')])
     const { code } = await rfaas(['lease', 'retrieve', id, '--grace', '1m', '--manager', manager.url])
     assert.equal(code, 0)
     await within(NOTICED_MS_MAX, 'told', workers.retrieved)
+    const [retrieved, gone] = await events
+    assert.deepEqual([retrieved.partId, retrieved.nodeId, gone.partId, gone.reason.code], [id, nodeId, id, 'lease_retrieved']) // prettier-ignore
+    assert.ok(retrieved.graceMs > 0)
     assert.ok(!nodesOf(workers).includes(nodeId))
     const waiting = workers.call.add(1, 2)
     gate.open()

@@ -3,13 +3,16 @@ import { asyncCalls } from './benches/async.ts'
 import { background } from './benches/background.ts'
 import { cold } from './benches/cold.ts'
 import { control } from './benches/control.ts'
+import { descriptors } from './benches/descriptors.ts'
 import { floor } from './benches/floor.ts'
 import { full } from './benches/full.ts'
 import { hot } from './benches/hot.ts'
 import { parallel } from './benches/parallel.ts'
 import { payload } from './benches/payload.ts'
 import { peers } from './benches/peers.ts'
+import { offload } from './benches/offload.ts'
 import { placement } from './benches/placement.ts'
+import { spin } from './benches/spin.ts'
 import { throughput } from './benches/throughput.ts'
 import { warm } from './benches/warm.ts'
 import type { Bench } from './harness/bench.ts'
@@ -26,11 +29,14 @@ const BENCHES: readonly Bench[] = [
   payload,
   throughput,
   parallel,
+  offload,
   asyncCalls,
+  spin,
   warm,
   full,
   cold,
   background,
+  descriptors,
   placement,
   control,
   peers,
@@ -38,14 +44,14 @@ const BENCHES: readonly Bench[] = [
 
 const USAGE = `usage: npm run bench -- NAME [--json] [--quick]
 
-${BENCHES.map(({ name, question }) => `  ${name.padEnd(10)}  ${question}`).join('\n')}
+${BENCHES.map(({ name, question }) => `  ${name.padEnd(11)}  ${question}`).join('\n')}
 
-  all         every bench, one after another; keeps what they found in bench/results, with plots,
-              and renews what the documents quote (with --quick only in bench/results/quick)
-  tables      makes plots and tables once more from bench/results
+  all          every bench, one after another; keeps what they found in bench/results, with plots,
+               and renews what the documents quote (with --quick only in bench/results/quick)
+  tables       makes plots and tables once more from bench/results
 
-  --json      print one object; its \`summary\` holds the numbers that are quoted, by name
-  --quick     fewer and shorter rounds: to see that it runs, not to quote
+  --json       print one object; its \`summary\` holds the numbers that are quoted, by name
+  --quick      fewer and shorter rounds: to see that it runs, not to quote
 `
 
 function usageError(sentence: string): never {

@@ -30,6 +30,26 @@ export async function whileShut<T>(gate: string, value: T): Promise<T> {
   return value
 }
 
+/** Keeps its worker busy until the file `gate` exists. */
+export function blockWhileShut(gate: string): void {
+  const never = new Int32Array(new SharedArrayBuffer(4))
+  while (!existsSync(gate)) Atomics.wait(never, 0, 0, 2)
+}
+
+let met = 0
+let allMet = Promise.withResolvers<void>()
+
+/** Resolves when this many invocations of it are under way at this worker. */
+export async function meet(count: number): Promise<void> {
+  const { promise, resolve } = allMet
+  if (++met === count) {
+    met = 0
+    allMet = Promise.withResolvers()
+    resolve()
+  }
+  await promise
+}
+
 export const echo = raw((input, output) => {
   output.set(input)
   return input.length
@@ -98,14 +118,24 @@ export async function failLater(message: string): Promise<never> {
 
 export const text = (length: number): string => 'x'.repeat(length)
 
-let together = 0
 let mostTogether = 0
+const crowded: (() => void)[] = []
 
-/** The largest number of these that have run at once on this worker so far. */
-export async function crowd(ms: number): Promise<number> {
-  mostTogether = Math.max(mostTogether, ++together)
-  await delay(ms)
-  together--
+/**
+ * Ends a moment after `size` of these run at once on this worker, so that more would be seen. Returns the largest number
+ * that have run at once so far.
+ */
+export async function crowd(size: number): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  mostTogether = Math.max(
+    mostTogether,
+    crowded.push(() => resolve(undefined)),
+  )
+  if (crowded.length === size) {
+    await delay(10)
+    for (const end of crowded.splice(0)) end()
+  }
+  await promise
   return mostTogether
 }
 

@@ -1,5 +1,5 @@
 import type { Bench, BenchContext, BenchReport, Summary } from '../harness/bench.ts'
-import { differenceOverRounds, median, runRounds } from '../harness/rounds.ts'
+import { differenceOverRounds, median, ratioOverRounds, runRounds } from '../harness/rounds.ts'
 import type { Series, SeriesResult } from '../harness/rounds.ts'
 import { nodeTrial } from '../harness/trial.ts'
 
@@ -18,6 +18,13 @@ function seriesOf(quick: boolean): Series[] {
     { name: 'invokeSync', label: 'invokeSync', trial: nodeTrial('async', 'sync', ...trips) },
     { name: 'invoke', label: 'await invoke, in place', trial: nodeTrial('async', 'invoke', ...trips) },
     { name: 'call', label: 'await lease.call', trial: nodeTrial('async', 'call', ...trips) },
+    { name: 'typed', label: 'await lease.call({five numbers})', trial: nodeTrial('async', 'typed', ...trips) },
+    { name: 'typedSync', label: 'lease.callSync({five numbers})', trial: nodeTrial('async', 'typedSync', ...trips) },
+    {
+      name: 'smallObject',
+      label: 'encode and decode an object of five numbers',
+      trial: nodeTrial('values', quick ? 2000 : 10_000),
+    },
     hold('holdSlow', 'event loop held by a call that is slow', 'slow', quick ? 300 : 2000),
     hold('holdChain', 'event loop held by 10,000 hot calls, one after another', 'noop', quick ? 5 : 20),
     { name: 'waiting', label: `${OUTSTANDING} promises outstanding`, trial: nodeTrial('async-waiting', OUTSTANDING) },
@@ -43,6 +50,23 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
     summary: [
       minusSync('asyncMinusSyncUs', of('invoke'), 0.5),
       minusSync('asyncCallMinusSyncUs', of('call')),
+      {
+        name: 'smallObjectUs',
+        what: 'encode and decode an object of five numbers, both, µs',
+        value: median(of('smallObject').roundP50Ns) / 1000,
+        atMost: 1,
+      },
+      {
+        name: 'callOverSync',
+        what: 'await lease.call with an object of five numbers ÷ invokeSync of 64 B, medians',
+        value: ratioOverRounds(of('typed').roundP50Ns, sync.roundP50Ns),
+        atMost: 3,
+      },
+      {
+        name: 'callSyncOverSync',
+        what: 'lease.callSync with an object of five numbers ÷ invokeSync of 64 B, medians',
+        value: ratioOverRounds(of('typedSync').roundP50Ns, sync.roundP50Ns),
+      },
       {
         name: 'holdOverSpin',
         what: `how long one call keeps the event loop, median ÷ spinUs (${SPIN_US})`,

@@ -15,7 +15,8 @@ interface Line {
   trial(outstanding: number, measureMs: number): Trial
 }
 
-const net: Line['trial'] = (...numbers) => nodeTrial('net-echo', ...numbers)
+const net: Line['trial'] = (...numbers) => nodeTrial('net-echo', ...numbers, 'unix')
+const netTcp: Line['trial'] = (...numbers) => nodeTrial('net-echo', ...numbers, 'tcp')
 
 /** Compared lines are adjacent, so that they run one after the other: the machine has slow spells of some seconds. */
 const LINES: readonly Line[] = [
@@ -29,12 +30,22 @@ const LINES: readonly Line[] = [
     label: 'rfaas, local, invokeAll in place',
     trial: (...numbers) => nodeTrial('throughput', 'local', 'all', ...numbers),
   },
-  { name: 'net', label: 'node:net', trial: net },
-  { name: 'netOneCore', label: 'node:net, both on one core', trial: (...numbers) => onOneCore(net(...numbers)) },
+  { name: 'net', label: 'node:net, Unix socket', trial: net },
+  {
+    name: 'netOneCore',
+    label: 'node:net, Unix socket, both on one core',
+    trial: (...numbers) => onOneCore(net(...numbers)),
+  },
   {
     name: 'localCall',
     label: 'rfaas, local, lease.call',
     trial: (...numbers) => nodeTrial('throughput', 'local', 'call', ...numbers),
+  },
+  { name: 'netTcp', label: 'node:net, TCP', trial: netTcp },
+  {
+    name: 'netTcpOneCore',
+    label: 'node:net, TCP, both on one core',
+    trial: (...numbers) => onOneCore(netTcp(...numbers)),
   },
   {
     name: 'tcpSlots',
@@ -65,13 +76,21 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
   const results = await runQuotedFirst(seriesOf(quick), quoted, effort, progress)
   const rates = (line: string): number[] =>
     callsPerSecond(results.find(({ at }) => at?.line === line && at.x === QUOTED)!)
-  const betterNet = rates('net').map((rate, round) => Math.max(rate, rates('netOneCore')[round]!))
-  const over = (name: string, line: string, atLeast?: number) => ({
-    name,
-    what: `${LINES.find((entry) => entry.name === line)!.label}, ${QUOTED} under way ÷ node:net, the better placement: calls/s`,
-    value: ratioOverRounds(rates(line), betterNet),
-    ...(atLeast !== undefined && { atLeast }),
-  })
+  const better = (...lines: [string, string]): number[] =>
+    rates(lines[0]).map((rate, round) => Math.max(rate, rates(lines[1])[round]!))
+  const betterNet = better('net', 'netOneCore')
+  const betterNetTcp = better('netTcp', 'netTcpOneCore')
+  const over = (name: string, line: string, atLeast?: number) => {
+    const isTcp = line.startsWith('tcp')
+    const { label } = LINES.find((entry) => entry.name === line)!
+    const over = isTcp ? 'node:net over TCP' : 'node:net'
+    return {
+      name,
+      what: `${label}, ${QUOTED} under way ÷ ${over}, the better placement: calls/s`,
+      value: ratioOverRounds(rates(line), isTcp ? betterNetTcp : betterNet),
+      ...(atLeast !== undefined && { atLeast }),
+    }
+  }
   return {
     rounds: effort.quotedRounds,
     series: results,
@@ -84,15 +103,16 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
       },
       over('promiseThroughputOverNet', 'localSlots'),
       over('callThroughputOverNet', 'localCall'),
-      over('tcpThroughputOverNet', 'tcpSlots'),
+      over('tcpThroughputOverNet', 'tcpSlots', 1),
       over('tcpCallThroughputOverNet', 'tcpCall'),
     ],
     notes: [
       `What is quoted was taken in ${effort.quotedRounds} rounds, the rest in ${effort.rounds}.`,
       'Echoes of 64 B on one worker: so many are under way at any time, each followed by the next when it is answered.',
       'invokeAll sends as many at once, and again when all are answered.',
-      'node:net, over a Unix socket: a callback for each call, a function for each frame, and one write for all that one read',
-      'brought, on both sides. On one core its two sides never wake each other, and batch best: the better placement counts.',
+      'node:net: a callback for each call, a function for each frame, and one write for all that one read brought, on both',
+      'sides. On one core its two sides never wake each other, and batch best: the better placement counts. Over tcp it is',
+      'compared over TCP, else over a Unix socket.',
     ],
   }
 }

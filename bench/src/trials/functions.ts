@@ -12,3 +12,16 @@ export const echo = raw((input, output) => {
 
 /** The worker's thread as a `/proc` path: `PID/task/TID`. */
 export const thread = (): string => readlinkSync('/proc/thread-self')
+
+/** Typed: an object of five numbers in, a number out. */
+export function total({ spot, strike, rate, volatility, years }: FiveNumbers): number {
+  return spot + strike + rate + volatility + years
+}
+
+export interface FiveNumbers {
+  spot: number
+  strike: number
+  rate: number
+  volatility: number
+  years: number
+}

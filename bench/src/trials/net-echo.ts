@@ -1,10 +1,11 @@
-// net-echo OUTSTANDING MEASURE_MS: echoes of 64 B over node:net and a Unix socket, written for speed: each call has an
-// id and a callback, each frame goes to a function, and all calls of one read are answered with one write.
+// net-echo OUTSTANDING MEASURE_MS TRANSPORT: echoes of 64 B over node:net, written for speed: each call has an id and a
+// callback, each frame goes to a function, and all calls of one read are answered with one write. TRANSPORT is `unix`, a
+// Unix socket, or `tcp`.
 import { fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { Rate, WARMUP_MS } from './rate.ts'
 import { beginTrial, numberArgument, printValue } from './samples.ts'
 
@@ -64,8 +65,8 @@ function readFrames(socket: Socket, onFrame: (id: number, payload: Buffer) => vo
   })
 }
 
-async function serve(name: string): Promise<void> {
-  const server = createServer((socket) => {
+async function serve(transport: string): Promise<void> {
+  const server = createServer({ noDelay: true }, (socket) => {
     const replies = new Batch(socket)
     readFrames(
       socket,
@@ -77,17 +78,18 @@ async function serve(name: string): Promise<void> {
       process.disconnect()
     })
   })
-  server.listen(`\0${name}`)
+  // An abstract socket name, which is no file, so nothing is left behind.
+  const path = `\0rfaas-bench-${randomUUID()}`
+  server.listen(transport === 'tcp' ? { host: '127.0.0.1', port: 0 } : { path })
   await once(server, 'listening')
-  process.send!('listening')
+  process.send!(transport === 'tcp' ? { host: '127.0.0.1', port: (server.address() as AddressInfo).port } : { path })
 }
 
 async function measure(): Promise<void> {
-  // An abstract socket name, which is no file, so nothing is left behind.
-  const name = `rfaas-bench-${randomUUID()}`
-  const server = fork(import.meta.filename, process.argv.slice(2), { env: { ...process.env, NET_SERVER: name } })
-  await once(server, 'message')
-  const socket = connect(`\0${name}`)
+  const transport = process.argv[4]!
+  const server = fork(import.meta.filename, [], { env: { ...process.env, NET_SERVER: transport } })
+  const [address] = (await once(server, 'message')) as [{ path: string } | { host: string; port: number }]
+  const socket = connect({ ...address, noDelay: true })
   await once(socket, 'connect')
 
   const calls = new Batch(socket)

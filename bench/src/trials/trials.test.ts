@@ -74,9 +74,20 @@ for (const fabric of ['local', 'tcp']) {
   }
 }
 
-for (const args of [[1], [32]]) {
-  test(`net-echo with ${args.join()} under way gives a rate`, async () => {
-    const { values } = await runTrial(nodeTrial('net-echo', ...args, 20), 30_000)
+for (const fabric of ['local', 'tcp']) {
+  test(`descriptors over ${fabric} gives both sides`, async () => {
+    const { values } = await runTrial(nodeTrial('descriptors', fabric, 2), 30_000)
+    assert.deepEqual(Object.keys(values), ['near', 'far'])
+  })
+}
+
+for (const [outstanding, transport] of [
+  [1, 'unix'],
+  [32, 'unix'],
+  [32, 'tcp'],
+] as const) {
+  test(`net-echo with ${outstanding} under way over ${transport} gives a rate`, async () => {
+    const { values } = await runTrial(nodeTrial('net-echo', outstanding, 20, transport), 30_000)
     assert.ok(values.callsPerSecond! > 0)
   })
 }
@@ -134,3 +145,19 @@ test('background offload gives a rate', async () => {
   const { values } = await runTrial(nodeTrial('background', 'offload', 1, 50), 30_000)
   assert.ok(values['callsPerSecond']! > 0 && values['poolReady']! <= 1)
 })
+
+for (const fabric of ['local', 'tcp']) {
+  test(`spin-hold over ${fabric} gives one sample a pass`, async () => {
+    const { samplesNs } = await runTrial(nodeTrial('spin-hold', fabric, 3, 20, 50), 30_000)
+    assert.equal(samplesNs.length, 50)
+    assert.ok(samplesNs.every((ns) => ns > 0))
+  })
+}
+
+for (const fabric of ['none', 'socket', 'local', 'tcp']) {
+  test(`offload with ${fabric} gives a rate`, async () => {
+    const { values } = await runTrial(nodeTrial('offload', fabric, 50), 30_000)
+    assert.ok(values.callsPerSecond! > 0)
+    if (fabric !== 'none') assert.ok(values.cpuUsPerCall! > 0)
+  })
+}

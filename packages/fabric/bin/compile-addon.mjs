@@ -9,7 +9,10 @@ const native = fileURLToPath(new URL('../native', import.meta.url))
 
 /** What each addon is made from. Both have a copy of `memory.c`, whose state is per block. */
 const SOURCES = {
-  rfaas_host: ['host', 'memory', 'socket', 'channel', 'watch', 'tcp_socket', 'tcp_connection', 'tcp_data', 'tcp_sleep'],
+  rfaas_host: [
+    ...['host', 'memory', 'socket', 'channel', 'watch', 'tcp_socket', 'tcp_connection', 'tcp_send', 'tcp_receive'],
+    ...['tcp_progress', 'tcp_sleep'],
+  ],
   rfaas_verbs: [
     ...['verbs', 'memory', 'ofi_library', 'ofi_provider', 'ofi_listen', 'ofi_connection', 'ofi_data', 'ofi_sleep'],
     'ofi_peer',

@@ -4,7 +4,6 @@
 // is in private memory. Nothing here can block on the peer: a ring is a futex wake-up, or a byte into a socket that is
 // dropped when there is no room, because then the peer has bytes to read already. One thread per process watches the
 // sockets, so that a peer's death sets a flag for every thread that polls, and wakes every thread that sleeps.
-#include "hangup.h"
 #include "host.h"
 #include "memory.h"
 #include "table.h"
@@ -231,13 +230,32 @@ napi_value channelClose(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
-// (channel) → a descriptor that becomes readable when the peer has closed its socket, or -errno. The caller closes it.
+// () → a descriptor that becomes readable when the peer of a channel that watches with it is gone, or -errno. The caller
+// closes it. It holds no reference to a channel: closing that still ends the connection, and then nothing is told of it.
+napi_value channelPeers(napi_env env, napi_callback_info info) {
+  int fd = epoll_create1(EPOLL_CLOEXEC);
+  return number(env, fd < 0 ? -errno : fd);
+}
+
+// (channel, descriptor of channelPeers, 1 or 0): begins or stops to watch for the end of the channel's peer. 0 or -errno.
 napi_value channelPeer(napi_env env, napi_callback_info info) {
-  ARGS(1);
+  ARGS(3);
   int result = -EBADF;
   pthread_mutex_lock(&channels.lock);
   channel* c = table_get(&channels, int_of(env, arg[0]));
-  if (c) result = hangup_descriptor(c->socket, EPOLLRDHUP);
+  if (c) {
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = (uint64_t)c->id};
+    int operation = int_of(env, arg[2]) ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
+    result = epoll_ctl((int)int_of(env, arg[1]), operation, c->socket, &event) < 0 ? -errno : 0;
+  }
   pthread_mutex_unlock(&channels.lock);
   return number(env, result);
+}
+
+// (descriptor of channelPeers) → a channel whose peer is gone, told once; 0 when there is none.
+napi_value channelPeerGone(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  struct epoll_event event;
+  int count = epoll_wait((int)int_of(env, arg[0]), &event, 1, 0);
+  return number(env, count == 1 ? (int64_t)event.data.u64 : 0);
 }

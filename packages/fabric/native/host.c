@@ -67,11 +67,11 @@ NAPI_MODULE_INIT() {
       EXPORT(descriptorClose),
       EXPORT(channelOpen),    EXPORT(channelAttach), EXPORT(channelFlags), EXPORT(channelRing), EXPORT(channelHear),
       EXPORT(channelWait),    EXPORT(channelWatch), EXPORT(channelInterrupt), EXPORT(channelClose),
-      EXPORT(channelPeer),
+      EXPORT(channelPeers),   EXPORT(channelPeer),  EXPORT(channelPeerGone),
       EXPORT(watchStart),     EXPORT(watchReference), EXPORT(watchWritable), EXPORT(watchStop),
       EXPORT(tcpListen),      EXPORT(tcpConnect),   EXPORT(socketError),
       EXPORT(tcpOpen),        EXPORT(tcpAttach),    EXPORT(tcpOutbound),  EXPORT(tcpInbound),  EXPORT(tcpBatch), EXPORT(tcpClose),
-      EXPORT(tcpWrite),       EXPORT(tcpFinish),    EXPORT(tcpFinished),  EXPORT(tcpPoll),
+      EXPORT(tcpWrite),       EXPORT(tcpFlush),     EXPORT(tcpFinish),    EXPORT(tcpFinished),  EXPORT(tcpPoll),
       EXPORT(tcpWait),        EXPORT(tcpArm),       EXPORT(tcpWatch),     EXPORT(tcpInterrupt), EXPORT(tcpTakeInterrupt), EXPORT(tcpEnded),
       EXPORT(processorYield), EXPORT(dieWithParent), EXPORT(processExit),
   };

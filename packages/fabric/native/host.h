@@ -8,6 +8,6 @@ function memoryCreate, memoryMap, memoryDetach, processorYield, dieWithParent, p
 function socketListen, socketAccept, socketConnect, socketSend, socketReceive, descriptorClose;
 // channel.c
 function channelOpen, channelAttach, channelFlags, channelRing, channelHear, channelWait, channelWatch;
-function channelInterrupt, channelClose, channelPeer;
+function channelInterrupt, channelClose, channelPeers, channelPeer, channelPeerGone;
 // watch.c
 function watchStart, watchReference, watchWritable, watchStop;

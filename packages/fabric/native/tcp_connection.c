@@ -35,7 +35,14 @@ static void bell_release(void) {
   own_bell = NULL;
 }
 
+// Nobody can find the connection any more.
 static void connection_free(tcp_connection* c) {
+  // The progress thread may still be at it.
+  pthread_mutex_lock(&c->lock);
+  if (c->queue) tcp_flush(c);
+  tcp_progress_stop(c);
+  pthread_mutex_unlock(&c->lock);
+  pthread_mutex_destroy(&c->lock);
   close(c->socket);
   if (c->bell) bell_release();
   if (c->outbound) block_release(c->outbound);
@@ -58,6 +65,7 @@ napi_value tcpOpen(napi_env env, napi_callback_info info) {
   ARGS(4);
   tcp_connection* c = calloc(1, sizeof *c);
   if (!c) abort();
+  pthread_mutex_init(&c->lock, NULL);
   int yes = 1;
   c->socket = (int)int_of(env, arg[0]);
   c->depth = (uint32_t)int_of(env, arg[3]);
@@ -101,7 +109,8 @@ BUFFER_OF(tcpOutbound, tcp_connection, tcp_connections, outbound)
 BUFFER_OF(tcpInbound, tcp_connection, tcp_connections, inbound)
 BUFFER_OF(tcpBatch, tcp_connection, tcp_connections, batch)
 
-// (connection): only for the thread that attached it, or while it is not attached. The peer sees the socket end.
+// (connection): only for the thread that attached it, or while it is not attached. Sends what is held back, as far as the
+// socket has room; then the peer sees the socket end.
 napi_value tcpClose(napi_env env, napi_callback_info info) {
   ARGS(1);
   tcp_connection* c = table_remove(&tcp_connections, int_of(env, arg[0]));

@@ -6,6 +6,20 @@
 
 static uint32_t* interrupted(block* batch) { return (uint32_t*)batch->data + TCP_BATCH; }
 
+// Says how the owner sleeps, unless immediates are there, which the progress thread may have received since the last
+// poll. From then on it receives nothing, so that the socket wakes the owner.
+static void fall_asleep(tcp_connection* c, tcp_owner how, bool* needs_room, bool* has_arrived) {
+  pthread_mutex_lock(&c->lock);
+  if (c->is_watched) tcp_progress_stop(c);
+  tcp_flush(c);
+  *needs_room = c->queued > 0;
+  *has_arrived = c->held_count > 0 || c->ended;
+  if (!*has_arrived) c->owner = how;
+  // A busy event loop does not notice that the socket has room.
+  if (how == TCP_ARMED && c->queued > 0) tcp_progress_later(c);
+  pthread_mutex_unlock(&c->lock);
+}
+
 // (connection, milliseconds, negative for ever): blocks until there may be something. 0, -ETIMEDOUT or an error.
 napi_value tcpWait(napi_env env, napi_callback_info info) {
   ARGS(2);
@@ -13,8 +27,11 @@ napi_value tcpWait(napi_env env, napi_callback_info info) {
   if (!c) return number(env, -EBADF);
   double ms = double_of(env, arg[1]);
   struct timespec timeout = timespec_of(ms);
+  bool needs_room, has_arrived;
+  fall_asleep(c, TCP_BLOCKED, &needs_room, &has_arrived);
+  if (has_arrived) return number(env, 0);
   struct pollfd list[] = {
-      {.fd = c->socket, .events = c->queued > 0 ? POLLIN | POLLOUT : POLLIN},
+      {.fd = c->socket, .events = needs_room ? POLLIN | POLLOUT : POLLIN},
       {.fd = c->bell->event, .events = POLLIN},
   };
   int count = ppoll(list, 2, ms < 0 ? NULL : &timeout, NULL);
@@ -24,11 +41,14 @@ napi_value tcpWait(napi_env env, napi_callback_info info) {
   return number(env, count == 0 ? -ETIMEDOUT : 0);
 }
 
-// (connection) → 1 when the sleep must also end when the socket has room, else 0.
+// (connection) → 1 when the sleep must also end when the socket has room, 0 when not; -EAGAIN when something has arrived.
 napi_value tcpArm(napi_env env, napi_callback_info info) {
   ARGS(1);
   tcp_connection* c = table_get(&tcp_connections, int_of(env, arg[0]));
-  return number(env, c ? c->queued > 0 : -EBADF);
+  if (!c) return number(env, -EBADF);
+  bool needs_room, has_arrived;
+  fall_asleep(c, TCP_ARMED, &needs_room, &has_arrived);
+  return number(env, has_arrived ? -EAGAIN : needs_room);
 }
 
 static void set_waker(int64_t id, waker* w) {

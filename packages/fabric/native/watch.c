@@ -2,6 +2,7 @@
 // from waker_send.
 #include "watch.h"
 #include "host.h"
+#include "table.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,7 +19,8 @@ typedef struct watch {
   int64_t object;
   block* flags;
   bool was_interrupted;
-  struct watch* next;
+  struct watch* next; // of the same thread
+  struct watch* previous;
 } watch;
 
 struct waker {
@@ -26,8 +28,8 @@ struct waker {
   int watches;
 };
 
+static table numbers = TABLE_INIT;
 static _Thread_local watch* watches;
-static _Thread_local int64_t last_id;
 static _Thread_local waker* own_waker;
 
 static void on_waker_closed(uv_handle_t* handle) { free(handle); }
@@ -47,22 +49,29 @@ static void on_closed(uv_handle_t* handle) {
 }
 
 static void stop(watch* w) {
-  for (watch** p = &watches; *p; p = &(*p)->next) {
-    if (*p != w) continue;
-    *p = w->next;
-    if (w->kind) {
-      waker_release(w->kind, w->object);
-      block_release(w->flags);
-    }
-    napi_delete_reference(w->env, w->callback);
-    napi_async_destroy(w->env, w->context);
-    uv_poll_stop(&w->poll);
-    uv_close((uv_handle_t*)&w->poll, on_closed);
-    return;
+  table_remove(&numbers, w->id);
+  if (w->next) w->next->previous = w->previous;
+  *(w->previous ? &w->previous->next : &watches) = w->next;
+  if (w->kind) {
+    waker_release(w->kind, w->object);
+    block_release(w->flags);
   }
+  napi_delete_reference(w->env, w->callback);
+  napi_async_destroy(w->env, w->context);
+  uv_poll_stop(&w->poll);
+  uv_close((uv_handle_t*)&w->poll, on_closed);
 }
 
-static void on_thread_end(napi_async_cleanup_hook_handle handle, void* data) { stop(data); }
+static watch* find(napi_env env, int64_t id) {
+  watch* w = table_get(&numbers, id);
+  return w && w->env == env ? w : NULL;
+}
+
+// A watch that was stopped before, and whose handle is not closed yet, has no number any more.
+static void on_thread_end(napi_async_cleanup_hook_handle handle, void* data) {
+  watch* w = data;
+  if (find(w->env, w->id) == w) stop(w);
+}
 
 static void call_back(watch* w) {
   napi_env env = w->env;
@@ -80,12 +89,6 @@ static void call_back(watch* w) {
 }
 
 static void on_event(uv_poll_t* poll, int status, int events) { call_back((watch*)poll); }
-
-static watch* find(int64_t id) {
-  watch* w = watches;
-  while (w && w->id != id) w = w->next;
-  return w;
-}
 
 // A callback may stop any watch, so all interrupted watches are marked first, and the list is searched anew after each
 // call.
@@ -125,14 +128,15 @@ int64_t watch_start(napi_env env, int fd, napi_value callback, const interruptib
   watch* w = calloc(1, sizeof *w);
   if (!w) return -ENOMEM;
   w->env = env;
-  w->id = ++last_id;
+  w->id = table_add(&numbers, w);
   napi_get_uv_event_loop(env, &loop);
-  int error = kind ? waker_acquire(loop) : 0;
+  int error = !w->id ? -ENOMEM : kind ? waker_acquire(loop) : 0;
   if (error == 0) {
     error = uv_poll_init(loop, &w->poll, fd);
     if (error < 0 && kind) waker_release(kind, object);
   }
   if (error < 0) {
+    table_remove(&numbers, w->id);
     free(w);
     return error;
   }
@@ -148,6 +152,7 @@ int64_t watch_start(napi_env env, int fd, napi_value callback, const interruptib
   napi_create_reference(env, callback, 1, &w->callback);
   napi_add_async_cleanup_hook(env, on_thread_end, w, &w->cleanup);
   w->next = watches;
+  if (watches) watches->previous = w;
   watches = w;
   uv_unref((uv_handle_t*)&w->poll);
   error = uv_poll_start(&w->poll, UV_READABLE, on_event);
@@ -166,7 +171,7 @@ napi_value watchStart(napi_env env, napi_callback_info info) {
 // (watch, 1 or 0): sets whether the watch keeps the process alive.
 napi_value watchReference(napi_env env, napi_callback_info info) {
   ARGS(2);
-  watch* w = find(int_of(env, arg[0]));
+  watch* w = find(env, int_of(env, arg[0]));
   if (!w) return number(env, -EBADF);
   if (int_of(env, arg[1])) uv_ref((uv_handle_t*)&w->poll);
   else uv_unref((uv_handle_t*)&w->poll);
@@ -176,7 +181,7 @@ napi_value watchReference(napi_env env, napi_callback_info info) {
 // (watch, 1 or 0): sets whether it calls back when the descriptor is writable too, which it does not at first.
 napi_value watchWritable(napi_env env, napi_callback_info info) {
   ARGS(2);
-  watch* w = find(int_of(env, arg[0]));
+  watch* w = find(env, int_of(env, arg[0]));
   if (!w) return number(env, -EBADF);
   int events = int_of(env, arg[1]) ? UV_READABLE | UV_WRITABLE : UV_READABLE;
   return number(env, uv_poll_start(&w->poll, events, on_event));
@@ -185,7 +190,7 @@ napi_value watchWritable(napi_env env, napi_callback_info info) {
 // (watch): stops it; must be called before its descriptor is closed.
 napi_value watchStop(napi_env env, napi_callback_info info) {
   ARGS(1);
-  watch* w = find(int_of(env, arg[0]));
+  watch* w = find(env, int_of(env, arg[0]));
   if (w) stop(w);
   return number(env, w ? 0 : -EBADF);
 }

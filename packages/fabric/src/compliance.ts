@@ -10,6 +10,7 @@ import type { Harness } from './compliance/harness.ts'
 import { testLacking } from './compliance/lacking.ts'
 import { testMessages } from './compliance/messages.ts'
 import { testPeerWatching } from './compliance/peer-watching.ts'
+import { testProgressing } from './compliance/progressing.ts'
 import { testRacing } from './compliance/racing.ts'
 import { testSleeping } from './compliance/sleeping.ts'
 import { testThreading } from './compliance/threading.ts'
@@ -29,6 +30,7 @@ export function testCompliance(harness: Harness): void {
   describe(`${name}: writing`, options, () => testWriting(harness))
   describe(`${name}: messages`, options, () => testMessages(harness))
   describe(`${name}: bursting`, options, () => testBursting(harness))
+  describe(`${name}: progressing`, options, () => testProgressing(harness))
   describe(`${name}: sleeping`, options, () => testSleeping(harness))
   describe(`${name}: racing`, options, () => testRacing(harness))
   describe(`${name}: echoing`, options, () => testEchoing(harness))

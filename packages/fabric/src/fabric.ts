@@ -99,7 +99,8 @@ export type WaitResult = 'ready' | 'timeout' | 'interrupted' | 'lost'
  * Only the thread that attached a connection may call its methods. When that thread ends, the connection is closed.
  * After `close` every call throws `closed`, except `close`, `ref` and `unref`, which then do nothing.
  *
- * Between hosts a long write makes progress only while the writing side polls, waits or is armed.
+ * A long write makes progress, and what has begun to arrive goes on arriving, also while the thread is busy elsewhere and
+ * does not poll.
  *
  * The peer is not trusted. Whatever it does, each call returns (`wait` within its timeout), immediates are in range,
  * and this process alone decides `state`, `takeInterrupt` and whether the peer is lost. But a peer can make `write`
@@ -143,6 +144,15 @@ export interface Connection {
    * `closed`
    */
   write(offset: number, byteLength: number, immediate: number): boolean
+  /**
+   * Sends at once what this side has written. Over `tcp`, small writes that follow each other closely leave together:
+   * with the next poll, wait, arm, finish, flush or close, and after a millisecond or two in any case. A caller that
+   * polls again soon need not call this; one that turns to other work may. A process that is killed loses what it has
+   * not flushed. Elsewhere it does nothing.
+   *
+   * @throws {FabricError} `closed`
+   */
+  flush(): void
   /**
    * Sends the last write of this side: an immediate without bytes, ordered after all earlier writes. Afterwards {@link
    * isDelivered} tells when this side may close without losing anything.

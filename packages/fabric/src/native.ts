@@ -27,7 +27,9 @@ export interface HostNative {
   channelWatch(channel: number, onWoken: () => void): number
   channelInterrupt(channel: number): number
   channelClose(channel: number): number
-  channelPeer(channel: number): number
+  channelPeers(): number
+  channelPeer(channel: number, peers: number, watched: 0 | 1): number
+  channelPeerGone(peers: number): number
   watchStart(descriptor: number, onReadable: () => void): number
   watchReference(watch: number, reference: 0 | 1): number
   watchWritable(watch: number, writable: 0 | 1): number
@@ -42,6 +44,7 @@ export interface HostNative {
   tcpBatch(connection: number): ArrayBuffer | null
   tcpClose(connection: number): number
   tcpWrite(connection: number, offset: number, byteLength: number, immediate: number): number
+  tcpFlush(connection: number): number
   tcpFinish(connection: number, immediate: number): number
   tcpFinished(connection: number): number
   tcpPoll(connection: number): number

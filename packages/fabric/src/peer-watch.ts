@@ -1,4 +1,5 @@
 import type { ConnectionHandle } from './fabric.ts'
+import { watchLocalPeer } from './local/peer-ends.ts'
 import { watchThreadsPeer, type ThreadsHandle } from './threads/handle.ts'
 import { checked, verbsNative, hostNative } from './native.ts'
 
@@ -23,7 +24,7 @@ export function watchPeer(handle: ConnectionHandle, onGone: () => void): () => v
   const action = `Cannot watch the peer of connection ${id}`
   switch (fabric) {
     case 'local':
-      return waitForEnd(checked(hostNative().channelPeer(id), action, 'closed'), onGone)
+      return watchLocalPeer(id, action, onGone)
     case 'verbs':
       return waitForEnd(checked(verbsNative().ofiPeer(id), action, 'closed'), onGone)
     case 'tcp':

@@ -43,5 +43,10 @@ export type ThreadRole =
   | { role: 'wait' }
   /** Sends its path in /proc, then waits again and again until the connection is lost. */
   | { role: 'be-interrupted' }
+  /**
+   * Polls one immediate, writes `byteLength` bytes with the immediate 2, sends 'busy', and blocks without polling until
+   * `free` is 1 or PATIENCE_MS are over. Then polls the next immediate, and sends that and whether it was freed.
+   */
+  | { role: 'be-busy'; byteLength: number; free: Int32Array }
   /** Ends without having closed its connection. */
   | { role: 'leave' }

@@ -37,7 +37,10 @@ async function play(ends: Connection[]): Promise<void> {
       break
     case 'burst':
       await next(first, 'wait')
-      for (const end of ends) for (let immediate = 0; immediate < does.count; immediate++) end.write(0, 16, immediate)
+      for (const end of ends) {
+        for (let immediate = 0; immediate < does.count; immediate++) end.write(0, 16, immediate)
+        end.flush()
+      }
       killSelf()
       break
     case 'die':

@@ -3,7 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 
 import type { ConnectionHandle } from '../fabric.ts'
 import { attach } from '../index.ts'
+import { next } from './drive.ts'
 import { Echo } from './echo.ts'
+import { PATIENCE_MS } from './harness.ts'
 import { openPeer } from './open-peer.ts'
 import { LIFE_MS, type PeerSpec, type ThreadRole } from './peer-spec.ts'
 import { thisThread } from './standstill.ts'
@@ -26,6 +28,15 @@ switch (does.role) {
   case 'be-interrupted':
     port.postMessage(thisThread())
     while (end.wait(LIFE_MS) === 'interrupted') continue
+    break
+  case 'be-busy':
+    await next(end, 'poll')
+    end.write(0, does.byteLength, 2)
+    port.postMessage('busy')
+    {
+      const wasFreed = Atomics.wait(does.free, 0, 0, PATIENCE_MS) !== 'timed-out'
+      port.postMessage({ wasFreed, immediate: await next(end, 'poll') })
+    }
     break
   case 'leave':
 }

@@ -18,7 +18,7 @@ import { standsStill } from './standstill.ts'
 /** Far longer than an interrupted thread takes to sleep again, far shorter than it then sleeps. */
 const STILL_MS = 20
 
-interface ThreadPair extends AsyncDisposable {
+export interface ThreadPair extends AsyncDisposable {
   near: Connection
   farHandle: ConnectionHandle
   worker: Worker
@@ -27,7 +27,7 @@ interface ThreadPair extends AsyncDisposable {
 }
 
 /** A connection accepted on this thread and attached in another. */
-async function threadPair(harness: Harness, does: ThreadRole, geometry: Geometry = SMALL): Promise<ThreadPair> {
+export async function threadPair(harness: Harness, does: ThreadRole, geometry: Geometry = SMALL): Promise<ThreadPair> {
   using listener = await listen(harness, geometry)
   const accepting = listener.accept()
   const near = await harness.fabric.connect(listener.address, { ...geometry, secret: SECRET })

@@ -123,6 +123,11 @@ export class RingConnection implements Connection {
     return true
   }
 
+  /** Nothing is ever held back. */
+  flush(): void {
+    this.#refuseClosed('flush')
+  }
+
   finish(immediate: number): boolean {
     return this.write(0, 0, immediate)
   }

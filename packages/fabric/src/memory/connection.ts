@@ -108,6 +108,11 @@ export class MemoryConnection implements Connection {
     return true
   }
 
+  /** Nothing is ever held back. */
+  flush(): void {
+    if (this.#state === 'closed') this.#refuse('flush')
+  }
+
   finish(immediate: number): boolean {
     return this.write(0, 0, immediate)
   }

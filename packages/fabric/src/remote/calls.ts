@@ -12,6 +12,8 @@ export interface RemoteCalls {
   close(connection: number): number
   /** 0 when the fabric has it, 1 when polls and sleeps must send the rest, -EAGAIN when there is no room for it. */
   write(connection: number, offset: number, byteLength: number, immediate: number): number
+  /** Sends what `write` has held back for later frames. */
+  flush(connection: number): number
   /** As `write`; the last write of this side. */
   finish(connection: number, immediate: number): number
   /** 1 once everything up to `finish` has been delivered. */

@@ -98,6 +98,11 @@ export class RemoteConnection implements Connection {
     return this.#sent(this.#calls.write(this.#id, offset, byteLength, immediate))
   }
 
+  flush(): void {
+    if (this.#state === 'closed') this.#refuse('flush')
+    this.#calls.flush(this.#id)
+  }
+
   finish(immediate: number): boolean {
     if (this.#state !== 'open') this.#refuse('finish')
     checkWrite(0, 0, this.#windowBytes, immediate)

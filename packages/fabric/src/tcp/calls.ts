@@ -16,6 +16,7 @@ const bind = (native: HostNative): RemoteCalls => ({
   batch: native.tcpBatch,
   close: native.tcpClose,
   write: native.tcpWrite,
+  flush: native.tcpFlush,
   finish: native.tcpFinish,
   finished: native.tcpFinished,
   poll: native.tcpPoll,

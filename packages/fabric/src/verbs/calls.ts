@@ -16,6 +16,7 @@ const bind = (native: VerbsNative, loop: HostNative): RemoteCalls => ({
   batch: native.ofiBatch,
   close: native.ofiClose,
   write: native.ofiWrite,
+  flush: () => 0,
   finish: native.ofiFinish,
   finished: native.ofiFinished,
   poll: native.ofiPoll,

@@ -65,6 +65,9 @@ export function logNodeEvents(log: Logger): void {
           sentenceOfStart(event.start, event.coldReason),
         )
         return
+      case 'output':
+        log.info({ leaseId: event.leaseId, line: event.line }, 'output of functions')
+        return
       case 'pool-changed':
         log.debug({ ready: event.ready, size: event.size, memoryMib: event.memoryMib }, 'pool changed')
         return

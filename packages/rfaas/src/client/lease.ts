@@ -13,11 +13,16 @@ import type {
   Maps,
   RawFunctionNames,
   RetrievalNotice,
+  Streams,
+  SyncCalls,
 } from './types.ts'
 import type { RemoteFunction } from './calls/wire.ts'
+import { callSync } from './calls/call-sync.ts'
 import { Dispatcher } from './calls/dispatcher.ts'
-import { FunctionTable, Invoker, type InvokeOptions } from './calls/invoker.ts'
+import type { InvokeOptions } from './calls/invoke-options.ts'
+import { FunctionTable, Invoker } from './calls/invoker.ts'
 import type { Slot } from './calls/slot.ts'
+import { LeaseListeners, type LeaseEventName, type LeaseEvents } from './lease-events.ts'
 import type { LeaseUse } from './unreleased/lease-use.ts'
 import { LeaseReplacer, type OpenReplacement } from './leases/lease-replacer.ts'
 import { coresOf, type LeasedPart } from './leases/leased-part.ts'
@@ -44,7 +49,7 @@ export interface ReleaseOptions {
  * Leased workers, ready to be invoked. The lease is renewed until `release` (or the end of the `await using` block).
  *
  * Every invocation can fail, besides `function_failed`, with `unknown_function`, `payload_too_large`,
- * `result_too_large`, `queue_full` or `aborted`, and when the lease is over, with the code of what ended it:
+ * `result_too_large`, `queue_full`, `aborted` or `deadline_exceeded`, and when the lease is over, with the code of what ended it:
  * `lease_closed` (released), `cut_off` (released, and still running after the grace), `lease_expired`,
  * `lease_retrieved` (also while invocations in flight may still finish), `executor_lost`, `node_lost`.
  */
@@ -53,6 +58,13 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   readonly call: Calls<M>
   /** See {@link Invoker.map}. */
   readonly map: Maps<M>
+  /** See {@link Invoker.stream}. */
+  readonly stream: Streams<M>
+  /**
+   * Invokes one function and spins until its result is there: `lease.callSync.price(option)`, the fastest way for typed
+   * values. The event loop is blocked meanwhile. Throws `queue_full` when no slot is free: it cannot wait for one.
+   */
+  readonly callSync: SyncCalls<M>
   /**
    * Resolves once, when all parts of the lease are over: with the reason when something ended it (`lease_expired`,
    * `lease_retrieved`, `executor_lost`, `node_lost`), with null when it was released. Never rejects.
@@ -75,6 +87,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   readonly #closed = Promise.withResolvers<RfaasError | null>()
   readonly #retrieved = Promise.withResolvers<RetrievalNotice | null>()
+  readonly #listeners = new LeaseListeners()
   readonly #replacer: LeaseReplacer
   readonly #functions: FunctionTable
   readonly #dispatcher: Dispatcher
@@ -94,10 +107,15 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     this.#invoker = this.with({})
     this.call = this.#invoker.call
     this.map = this.#invoker.map
+    this.stream = this.#invoker.stream
+    this.callSync = this.#functions.members((f) => {
+      return (...args: unknown[]) => callSync(this.#dispatcher, f, args)
+    }) as SyncCalls<M>
     this.#replacer = new LeaseReplacer(parts, {
       dispatcher: this.#dispatcher,
       openReplacement,
       onRetrieved: (notice) => this.#retrieved.resolve(notice),
+      listeners: this.#listeners,
       onOver: (error) => this.#over(error),
     })
   }
@@ -198,7 +216,22 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     return this.#invoker.invokeAll(name, slots)
   }
 
-  /** The same functions under options: `await lease.with({ signal: AbortSignal.timeout(5) }).call.price(option)`. */
+  /**
+   * Calls `listener` when something happens to a part of the lease: `lease.on('partLost', ({ nodeId }) => …)`. See
+   * {@link LeaseEvents}. Listening keeps no process alive.
+   *
+   * @returns stops listening when it is disposed
+   */
+  on<N extends LeaseEventName>(name: N, listener: (event: LeaseEvents[N]) => void): Disposable {
+    return this.#listeners.add(name, listener)
+  }
+
+  /**
+   * The same functions under options: `await lease.with({ timeoutMs: 5 }).call.price(option)`. Costs next to nothing,
+   * however many functions there are.
+   *
+   * @throws {RfaasError} `invalid_argument`
+   */
   with(options: InvokeOptions): Invoker<M> {
     return new Invoker(this.#functions, this.#dispatcher, options)
   }

@@ -12,6 +12,9 @@ import { SLOTS_MAX } from '../protocol/limits.ts'
 /** Bundles that a client caches, so that the next lease of the same functions need not make them again. */
 export const BUNDLES_KEPT_MAX = 8
 
+/** Longest `timeoutMs` of an invocation: no timer of Node.js runs longer. */
+export const INVOKE_TIMEOUT_MS_MAX: number = 2 ** 31 - 1
+
 /** Default grace of a release: how long invocations in flight may still run. */
 export const RELEASE_GRACE_MS_DEFAULT = 2_000
 
@@ -76,6 +79,9 @@ export const UNRELEASED_PROBE_LOOKS_MAX = 12
 
 /** How long an exiting program waits for the thread of its local cluster to stop reading requests. */
 export const LOCAL_HALT_MS_MAX = 500
+
+/** Output of functions of `local()` that the program has not taken yet; more is dropped. */
+export const LOCAL_OUTPUT_BYTES_MAX: number = 1024 * 1024
 
 /** How often the clock of a local cluster ticks… */
 export const AWAKE_TICK_MS = 200

@@ -6,9 +6,11 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { likelyFabrics } from '@rfaas/fabric'
 
 import { toRfaasError } from '../errors.ts'
+import { nodeEvents, type NodeEvent } from '../executor-manager/events.ts'
 import { startNode } from '../executor-manager/node.ts'
 import { startResourceManager } from '../resource-manager/manager.ts'
 import { AwakeClock } from './awake-clock.ts'
+import { LOCAL_OUTPUT_BYTES_MAX } from './limits.ts'
 import type { FromLocalThread, ToLocalThread } from './local-messages.ts'
 import type { LocalOptions } from './local.ts'
 
@@ -31,6 +33,17 @@ function readNothing(): void {
   for (const socket of sockets) socket.destroy()
 }
 
+/**
+ * Passes on what functions print. Never waits for the program, which takes it when its event loop turns; what is too much
+ * until then is dropped.
+ */
+nodeEvents.subscribe((message) => {
+  const event = message as NodeEvent
+  if (event.kind === 'output' && process.stderr.writableLength < LOCAL_OUTPUT_BYTES_MAX) {
+    process.stderr.write(`${event.line}\n`)
+  }
+})
+
 process.on('uncaughtExceptionMonitor', readNothing)
 const toldToClose = Promise.withResolvers<void>()
 parentPort!.on('message', (message: ToLocalThread) => {
@@ -49,7 +62,15 @@ try {
   stack.defer(() => manager.close())
   // The node is closed first, because it reports the end of its leases to the manager.
   const fabrics = likelyFabrics().includes('threads') ? { fabrics: ['threads'] as const } : {}
-  stack.use(await startNode({ ...(workerData as LocalOptions), ...fabrics, managerUrl: manager.url, clock }))
+  stack.use(
+    await startNode({
+      ...(workerData as LocalOptions),
+      ...fabrics,
+      managerUrl: manager.url,
+      isOwnProgram: true,
+      clock,
+    }),
+  )
   say({ kind: 'up', url: manager.url })
   await toldToClose.promise
   await stack.disposeAsync()

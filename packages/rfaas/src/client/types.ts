@@ -1,32 +1,91 @@
 import type { Usage } from '../accounting/usage.ts'
 import type { RawFunction } from '../functions.ts'
 import type { PlacementPolicy } from '../lease/lease.ts'
-
-// `any`, because functions are contravariant in their parameters: with `unknown` hardly any function would fit.
-type AnyFunction = (...args: any[]) => unknown
+import type { InvokeOptions, MapOptions } from './calls/invoke-options.ts'
+import type { AnyFunction, IfTravels } from './travels.ts'
 
 /** The functions of a module that can be invoked. */
 export type FunctionNames<M> = { [K in keyof M]: M[K] extends AnyFunction ? K : never }[keyof M] & string
 export type RawFunctionNames<M> = { [K in keyof M]: M[K] extends RawFunction ? K : never }[keyof M] & string
 
+/*
+ * The tables below are homomorphic (`K in keyof M as …`): each member is the module's own function to an editor, so that its
+ * documentation is shown, and "go to definition", "find references" and "rename" reach it.
+ */
+
 /**
  * `lease.call`: every function of the module, as a promise. Raw functions take bytes and return a copy of the result.
+ *
+ * Of an overloaded function the last overload counts, and a type parameter is what it extends, or `unknown`. A function
+ * whose arguments or result cannot travel has the type {@link CannotTravel}, and cannot be called.
  */
 export type Calls<M> = {
-  readonly [K in FunctionNames<M>]: M[K] extends RawFunction
-    ? (input: Uint8Array) => Promise<Uint8Array>
+  readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends RawFunction
+    ? Call<[input: Uint8Array], Uint8Array>
     : M[K] extends (...args: infer A) => infer R
-      ? (...args: A) => Promise<Awaited<R>>
+      ? IfTravels<A, R, Call<A, Awaited<R>>>
       : never
 }
 
-/** `lease.map`: every function of the module that can be called with one argument, over many inputs. */
-export type Maps<M> = {
-  readonly [K in FunctionNames<M>]: M[K] extends RawFunction
-    ? (inputs: Iterable<Uint8Array>) => Promise<Uint8Array[]>
-    : M[K] extends (arg: infer A) => infer R
-      ? (inputs: Iterable<A>) => Promise<Awaited<R>[]>
+/** `lease.callSync`: every function of the module, awaited by spinning. */
+export type SyncCalls<M> = {
+  readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends RawFunction
+    ? (input: Uint8Array) => Uint8Array
+    : M[K] extends (...args: infer A) => infer R
+      ? IfTravels<A, R, (...args: A) => Awaited<R>>
       : never
+}
+
+/** `lease.map`: every function of the module, over many inputs. */
+export type Maps<M> = {
+  readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends RawFunction
+    ? MapCall<[input: Uint8Array], Uint8Array>
+    : M[K] extends (...args: infer A) => infer R
+      ? IfTravels<A, R, M[K] extends (arg: never) => unknown ? MapCall<A, Awaited<R>> : SpreadCall<A, Awaited<R>>>
+      : never
+}
+
+/** `lease.stream`: every function of the module, over any number of inputs. */
+export type Streams<M> = {
+  readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends RawFunction
+    ? StreamCall<[input: Uint8Array], Uint8Array>
+    : M[K] extends (...args: infer A) => infer R
+      ? IfTravels<A, R, M[K] extends (arg: never) => unknown ? StreamCall<A, Awaited<R>> : SpreadStream<A, Awaited<R>>>
+      : never
+}
+
+/** Invokes one function. */
+export interface Call<A extends unknown[], R> {
+  (...args: A): Promise<R>
+  /**
+   * The same function under options: `await lease.call.price.with({ timeoutMs: 5 })(option)`.
+   *
+   * @throws {RfaasError} `invalid_argument`
+   */
+  with(options: InvokeOptions): (...args: A) => Promise<R>
+}
+
+export type Inputs<T> = Iterable<T> | AsyncIterable<T>
+
+/** Invokes a function of two or more arguments for many inputs, each an array of its arguments. */
+export interface SpreadCall<A extends unknown[], R> {
+  /** `await lease.map.add.spread([[1, 2], [3, 4]])` calls `add(1, 2)` and `add(3, 4)`. */
+  spread(inputs: Inputs<A>, options?: MapOptions): Promise<R[]>
+}
+
+/** Invokes a function for many inputs, each its one argument. */
+export interface MapCall<A extends unknown[], R> extends SpreadCall<A, R> {
+  (inputs: Inputs<A[0]>, options?: MapOptions): Promise<R[]>
+}
+
+/** As {@link SpreadCall}, with the results as they come. */
+export interface SpreadStream<A extends unknown[], R> {
+  spread(inputs: Inputs<A>, options?: MapOptions): AsyncGenerator<R, void, undefined>
+}
+
+/** As {@link MapCall}, with the results as they come. */
+export interface StreamCall<A extends unknown[], R> extends SpreadStream<A, R> {
+  (inputs: Inputs<A[0]>, options?: MapOptions): AsyncGenerator<R, void, undefined>
 }
 
 /** A module whose types are not known. */
@@ -40,6 +99,17 @@ export interface LeaseOptions {
    * URL. `import.meta.resolve('./pricing.ts')` names one beside the calling file.
    */
   functions: string | URL
+  /**
+   * Packages that are not bundled but loaded from where they are installed: `['better-sqlite3']`. Those with native code
+   * and those that read files of their own are found without being named. Default: none.
+   */
+  external?: readonly string[]
+  /**
+   * Environment variables of the functions, there before their module is loaded: `{ DATABASE_URL: … }`. Names of
+   * letters, digits and `_`, not beginning with `RFAAS_`; at most 64 KiB together. They travel over the control plane to
+   * the nodes of the lease, and no log shows them. Default: none.
+   */
+  env?: Readonly<Record<string, string>>
   /** Workers, one per core. Default 1. */
   cores?: number
   /**
@@ -123,6 +193,11 @@ export interface LeaseOptions {
   nodeId?: string
   /** Use this fabric only. Default: the best that both sides have, local before verbs before tcp. */
   fabric?: FabricChoice
+  /**
+   * When it fires before the lease is open, `cluster.lease` rejects with `aborted`: a request that waits gives up its
+   * place, what was granted is given back. It has no effect on an open lease. Default: none.
+   */
+  signal?: AbortSignal
 }
 
 /** What a lease has on one node. */

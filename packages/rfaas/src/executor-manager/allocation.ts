@@ -3,6 +3,7 @@ import { RfaasError, toRfaasError } from '../errors.ts'
 import { EXIT_CLIENT_GONE } from '../executor/messages.ts'
 import type { ReadyMessage, StartMessage } from '../executor/messages.ts'
 import { codeOfEnd } from '../lease/lease.ts'
+import type { Environment } from '../lease/environment.ts'
 import type { LeaseEnd } from '../lease/lease.ts'
 import type { LeaseClaims } from '../lease/token.ts'
 import {
@@ -36,6 +37,8 @@ export interface AllocationRequest {
   readonly hotTimeoutMs: number
   /** How long the node may keep the executor for the next lease after this one is released; 0: not at all. */
   readonly keepWarmMs: number
+  /** Environment variables for the functions, in addition to those of the node and of the lease's resources. */
+  readonly env: Environment
 }
 
 /** Where the executor came from: kept from an earlier lease, taken from the pool, or started for this lease. */
@@ -49,6 +52,8 @@ export interface AllocationContext {
   readonly bundles: Pick<BundleCache, 'pin'>
   readonly pool: Executors
   readonly kept: KeptExecutors
+  /** Called with each line that the functions of a lease print, within bounds. Default: nobody hears of it. */
+  readonly onOutput?: (leaseId: string, line: string) => void
 }
 
 export interface StartedExecutor extends ReadyMessage {
@@ -99,6 +104,7 @@ export class Allocation {
   #meters: ExecutorMeters | null = null
   #executor: Executor | null = null
   #unfollow: (() => void) | null = null
+  #unhear: (() => void) | null = null
   #end: AllocationEnd | null = null
   #retrieval: { readonly message: string; stopMs: number } | null = null
   #isLaunched = false
@@ -239,19 +245,19 @@ export class Allocation {
 
   async #startExecutor(request: AllocationRequest): Promise<StartedExecutor> {
     const { tenant, cores, memoryMib, resources } = this.claims
-    const { bundleSha256, keepWarmMs, ...shape } = request
+    const { bundleSha256, keepWarmMs, env, ...shape } = request
     const bundle = await this.#context.bundles.pin(bundleSha256)
     this.#giveBack.defer(bundle.release)
     if (this.#end !== null) throw this.#closedError(this.#end)
     // An executor with resources is not kept: its environment was set before its functions were loaded, and names the
     // units of this lease; the next lease may get others.
     if (Object.keys(resources).length === 0) {
-      const what = { tenant, bundleSha256, fabric: shape.fabric, cores, memoryMib }
+      const what = { tenant, bundleSha256, fabric: shape.fabric, cores, memoryMib, env }
       this.#keep = { what, ms: this.#context.kept.keptMs(keepWarmMs) }
     }
     const secrets = Array.from({ length: cores }, () => this.#context.randomness.bytes(SECRET_BYTES))
     const startMs = this.#context.clock.nowMonotonicMs()
-    const order = { ...shape, bundlePath: bundle.path, secrets, environment: this.#environment }
+    const order = { ...shape, bundlePath: bundle.path, secrets, environment: { ...env, ...this.#environment } }
     const ready = (await this.#startKept(order)) ?? (await this.#startNew(order))
     if (this.#end !== null) throw this.#closedError(this.#end)
     this.#startMs = this.#context.clock.nowMonotonicMs() - startMs
@@ -298,6 +304,8 @@ export class Allocation {
     this.#meters = meters
     this.#executor = process
     this.#start = start
+    const { onOutput } = this.#context
+    if (onOutput) this.#unhear = process.onOutput?.((line) => onOutput(this.claims.leaseId, line)) ?? null
   }
 
   /** Parks the executor of a released lease if it may be kept; null when it may not be kept or could not be parked. */
@@ -326,6 +334,7 @@ export class Allocation {
 
   #settle(): void {
     this.#stoppedMs ??= this.#context.clock.nowMonotonicMs()
+    this.#unhear?.()
     this.#giveBack.dispose()
   }
 

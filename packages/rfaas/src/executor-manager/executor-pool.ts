@@ -16,6 +16,8 @@ export interface ExecutorPoolOptions {
   readonly clock: Clock
   readonly executorPath: string
   readonly fabrics: PrepareOrder['fabrics']
+  /** As in ExecutorProcessOptions. */
+  readonly isOwnProgram?: boolean
   /** Whether a core of the machine was mostly idle since the previous call. */
   readonly hasIdleCore: () => boolean
   readonly onChange: (state: PoolState) => void
@@ -150,8 +152,8 @@ export class ExecutorPool implements Executors {
   }
 
   #spawn(heapMib: number, meters: MeterPage, inBackground: boolean): ExecutorProcess {
-    const { executorPath } = this.#options
-    return new ExecutorProcess({ executorPath, meterPageFd: meters.fd, heapMib, inBackground })
+    const { executorPath, isOwnProgram = false } = this.#options
+    return new ExecutorProcess({ executorPath, isOwnProgram, meterPageFd: meters.fd, heapMib, inBackground })
   }
 
   #stop({ process, meters }: Held): void {

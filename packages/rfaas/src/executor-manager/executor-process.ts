@@ -21,7 +21,9 @@ import { executorEnvironment } from './executor-environment.ts'
 import { readMessage } from './executor-message.ts'
 import type { Executor } from './executors.ts'
 import { continueMarked, endMarked, stopMarked } from './marked-processes.ts'
+import { OutputLines } from './output-lines.ts'
 import { OutputRing } from './output-ring.ts'
+import { makeWorkFolder, removeWorkFolder } from './work-folder.ts'
 
 /**
  * How long to wait for the output pipes after the process is gone: a process that it left behind may hold them open.
@@ -36,10 +38,12 @@ export interface ExecutorProcessOptions {
   heapMib: number
   /** Whether it gets only idle processors, until `start`. Default false. */
   inBackground?: boolean
+  /** Whether the functions are those of this very program, which has more variables for them. Default false. */
+  isOwnProgram?: boolean
 }
 
 /** The content of the `start` message. */
-export type StartOrder = Omit<StartMessage, 'kind'>
+export type StartOrder = Omit<StartMessage, 'kind' | 'workFolder'>
 export type PrepareOrder = Omit<PrepareMessage, 'kind'>
 
 /** How a process ended. */
@@ -73,9 +77,13 @@ export class ExecutorProcess implements Executor {
   readonly #mark = randomUUID()
   /** The tail of the queue that stops and continues marked processes, one operation after the other. */
   #marking: Promise<unknown> = Promise.resolve()
+  /** Working directory of the lease; empty when there is none. */
+  #workFolder = ''
   /** Whether a tenant's functions may have run in the process. */
   #wasStarted = false
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
+  /** Of standard output and of standard error. */
+  #lines: (OutputLines | undefined)[] = []
   readonly #preparation = Promise.withResolvers<FailedMessage | null>()
   #answer = Promise.withResolvers<FailedMessage | ReadyMessage>()
   #parking = Promise.withResolvers<true>()
@@ -91,7 +99,8 @@ export class ExecutorProcess implements Executor {
   #stopping: Promise<ProcessExit> | null = null
 
   /** Starts the process. Failures are reported by `prepared`, `ready` and `exited`. */
-  constructor({ executorPath, meterPageFd, heapMib, inBackground = false }: ExecutorProcessOptions) {
+  constructor(options: ExecutorProcessOptions) {
+    const { executorPath, meterPageFd, heapMib, inBackground = false, isOwnProgram = false } = options
     const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'pipe']
     // Not Node's own 'ipc': undecodable bytes that a function writes there would throw an exception in this process.
     stdio[MESSAGES_FD] = 'pipe'
@@ -99,7 +108,8 @@ export class ExecutorProcess implements Executor {
     const flags = [`--max-old-space-size=${heapMib}`, '--enable-source-maps', '--disable-warning=ExperimentalWarning']
     this.#child = spawn(process.execPath, [...flags, executorPath], {
       stdio,
-      env: executorEnvironment(process.env, this.#mark),
+      env: executorEnvironment(process.env, isOwnProgram, this.#mark),
+      // Until there is a lease, which has a folder of its own.
       cwd: '/',
       // Its own process group: Ctrl-C at a terminal reaches only the node, which then drains; a kill of the group
       // includes what functions have started.
@@ -108,8 +118,8 @@ export class ExecutorProcess implements Executor {
     this.pid = this.#child.pid
     this.#isInBackground = inBackground && this.pid !== undefined
     if (this.#isInBackground) toBackground(this.pid!)
-    this.#child.stdout?.on('data', (chunk: Buffer) => this.#output.push(chunk))
-    this.#child.stderr?.on('data', (chunk: Buffer) => this.#output.push(chunk))
+    this.#child.stdout?.on('data', (chunk: Buffer) => this.#print(this.#lines[0], chunk))
+    this.#child.stderr?.on('data', (chunk: Buffer) => this.#print(this.#lines[1], chunk))
     this.#pipe = this.#child.stdio?.[MESSAGES_FD] as Socket | undefined
     this.#pipe?.on('data', (chunk: Buffer) => this.#hear(chunk))
     // Always followed by `close`; without a listener it would be an uncaught exception here.
@@ -127,6 +137,15 @@ export class ExecutorProcess implements Executor {
     return () => this.#exitListeners.delete(listener)
   }
 
+  onOutput(listener: (line: string) => void): () => void {
+    const lines = [new OutputLines(listener), new OutputLines(listener)]
+    this.#lines = lines
+    return () => {
+      this.#lines = []
+      for (const each of lines) each.flush()
+    }
+  }
+
   /** Tells the executor to load what every lease needs. Call it once, before `start`. */
   prepare(order: PrepareOrder): void {
     this.#owed.push('prepared')
@@ -141,7 +160,8 @@ export class ExecutorProcess implements Executor {
     this.#workerCount = order.secrets.length
     this.#wasStarted = true
     this.#owed.push('answer')
-    this.#send({ kind: 'start', ...order })
+    if (this.pid !== undefined && !this.#isGone) this.#workFolder = makeWorkFolder(this.pid)
+    this.#send({ kind: 'start', ...order, workFolder: this.#workFolder })
   }
 
   /** The last lines of the process's output, starting on a new line; empty when there was no output. */
@@ -273,6 +293,11 @@ export class ExecutorProcess implements Executor {
     this.#pipe?.destroy()
   }
 
+  #print(lines: OutputLines | undefined, chunk: Buffer): void {
+    this.#output.push(chunk)
+    lines?.push(chunk)
+  }
+
   async #watchExit(): Promise<ProcessExit> {
     const { promise, resolve } = Promise.withResolvers<ProcessExit>()
     const closed = Promise.withResolvers<undefined>()
@@ -312,6 +337,7 @@ export class ExecutorProcess implements Executor {
     await closed.promise
     clearTimeout(giveUp)
     await ended
+    await this.#removeWorkFolder()
     return this.#offence === null ? exit : { code: null, how: `was killed: ${this.#offence}` }
   }
 
@@ -321,7 +347,15 @@ export class ExecutorProcess implements Executor {
     this.#signalGroup('SIGSTOP')
     this.#output.clear()
     this.#answer = Promise.withResolvers()
-    this.#marking = stopMarked(this.#mark, this.pid!).then(() => this.#parking.resolve(true))
+    this.#marking = stopMarked(this.#mark, this.pid!)
+      .then(() => this.#removeWorkFolder())
+      .then(() => this.#parking.resolve(true))
+  }
+
+  async #removeWorkFolder(): Promise<void> {
+    const folder = this.#workFolder
+    this.#workFolder = ''
+    if (folder !== '') await removeWorkFolder(folder)
   }
 
   #resume(): void {

@@ -48,7 +48,7 @@ const order = (bundlePath: string): StartOrder => ({
 describe('ExecutorThread', { timeout: 30_000 }, () => {
   /** A real thread that runs `script`; it can talk. */
   async function start(script: string, meterPage = new SharedArrayBuffer(64)): Promise<ExecutorThread> {
-    const executor = new ExecutorThread({ meterPage, heapMib: 48 }, pathToFileURL(await fileOf(TALK + script)))
+    const executor = new ExecutorThread({ meterPage, heapMib: 48 }, false, pathToFileURL(await fileOf(TALK + script)))
     started.push(executor)
     executor.start(order('/bundle.mjs'))
     return executor
@@ -130,7 +130,7 @@ describe('ExecutorThread', { timeout: 30_000 }, () => {
 
 describe('ExecutorThreads', { timeout: 30_000 }, () => {
   function take(): TakenExecutor {
-    const taken = new ExecutorThreads().take({ workers: 1, heapMib: 64 })
+    const taken = new ExecutorThreads(false).take({ workers: 1, heapMib: 64 })
     started.push(taken.process)
     return taken
   }

@@ -10,6 +10,7 @@ import { startFailed, startRefused, type ProcessExit, type StartOrder } from './
 import type { Executor, Executors, TakenExecutor } from './executors.ts'
 import { EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from './limits.ts'
 import { MeterPage } from './meter-page.ts'
+import { OutputLines } from './output-lines.ts'
 import { OutputRing } from './output-ring.ts'
 import type { ExecutorShape } from './pool-plan.ts'
 
@@ -25,6 +26,8 @@ export class ExecutorThread implements Executor {
   readonly exited: Promise<ProcessExit>
   readonly #worker: Worker
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
+  /** Of standard output and of standard error. */
+  #lines: (OutputLines | undefined)[] = []
   readonly #answer = Promise.withResolvers<FromExecutor>()
   readonly #exitListeners = new Set<(exit: ProcessExit) => void>()
   #stopping: Promise<ProcessExit> | null = null
@@ -32,21 +35,25 @@ export class ExecutorThread implements Executor {
   /**
    * Starts the thread. What fails from then on is reported by `ready` and `exited`.
    *
+   * @param isOwnProgram as in ExecutorProcessOptions
    * @param program what the thread runs. Default: the executor
    * @throws when this process may start no thread
    */
-  constructor(data: ExecutorThreadData, program: URL = PROGRAM) {
+  constructor(data: ExecutorThreadData, isOwnProgram: boolean, program: URL = PROGRAM) {
     // stdout and stderr: kept for messages, as a process's output is.
     this.#worker = new Worker(program, {
       workerData: data,
       stdout: true,
       stderr: true,
-      env: executorEnvironment(process.env),
+      env: executorEnvironment(process.env, isOwnProgram),
       execArgv: ['--enable-source-maps'],
       name: 'rfaas-executor',
     })
-    for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
-      stream.on('data', (chunk: Buffer) => this.#output.push(chunk))
+    for (const [index, stream] of [this.#worker.stdout, this.#worker.stderr].entries()) {
+      stream.on('data', (chunk: Buffer) => {
+        this.#output.push(chunk)
+        this.#lines[index]?.push(chunk)
+      })
     }
     this.#worker.on('message', (message: FromExecutor) => this.#answer.resolve(message))
     // An uncaught exception; `exit` follows.
@@ -63,6 +70,15 @@ export class ExecutorThread implements Executor {
   onExit(listener: (exit: ProcessExit) => void): () => void {
     this.#exitListeners.add(listener)
     return () => this.#exitListeners.delete(listener)
+  }
+
+  onOutput(listener: (line: string) => void): () => void {
+    const lines = [new OutputLines(listener), new OutputLines(listener)]
+    this.#lines = lines
+    return () => {
+      this.#lines = []
+      for (const each of lines) each.flush()
+    }
   }
 
   /** Call it once: a thread serves one lease. */
@@ -122,12 +138,17 @@ export class ExecutorThread implements Executor {
 /** Executors that are threads. None is kept ready: a thread of this process starts soon enough. */
 export class ExecutorThreads implements Executors {
   readonly state = { size: 0, ready: 0, memoryMib: 0 }
+  readonly #isOwnProgram: boolean
+
+  constructor(isOwnProgram: boolean) {
+    this.#isOwnProgram = isOwnProgram
+  }
 
   take({ workers, heapMib }: ExecutorShape): TakenExecutor {
     const buffer = new SharedArrayBuffer(workers * METER_BYTES)
     const meters = new MeterPage(workers, { fd: -1, buffer, close: () => {} })
     const coldReason = 'executors that are threads are not kept ready'
-    return { process: new ExecutorThread({ meterPage: buffer, heapMib }), meters, coldReason }
+    return { process: new ExecutorThread({ meterPage: buffer, heapMib }, this.#isOwnProgram), meters, coldReason }
   }
 
   /** The leases end their executors. */

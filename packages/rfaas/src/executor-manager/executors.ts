@@ -13,6 +13,12 @@ export interface Executor {
   readonly lastOutput: string
   /** Calls `listener` once when the executor has ended. @returns a function that removes the listener */
   onExit(listener: (exit: ProcessExit) => void): () => void
+  /**
+   * Calls `listener` with each line that it prints from now on.
+   *
+   * @returns a function that passes on what is left and removes the listener
+   */
+  onOutput?(listener: (line: string) => void): () => void
   /** Makes this the executor of a lease. Call it once, and once more after each time that it was parked. */
   start(order: StartOrder): void
   /** Waits until its workers can be reached. @throws {RfaasError} why they never will be */

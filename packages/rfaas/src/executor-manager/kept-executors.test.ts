@@ -19,6 +19,7 @@ describe('a node that keeps executors', { timeout: 60_000 }, () => {
       ['other functions', {}, await setup.request('never done')],
       ['another fabric', {}, { fabric: 'tcp' }],
       ['fewer cores', { cores: 1 }, {}],
+      ['another environment', {}, { env: { A: '1' } }],
       ['with a resource', { resources: { gpu: 1 } }, {}],
     ] as const) {
       const claims = setup.claims(leaseId, more)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { KeptPlan } from './kept-plan.ts'
 import type { KeptFor } from './kept-plan.ts'
 
-const MINE: KeptFor = { tenant: 't', bundleSha256: 'ab', fabric: 'local', cores: 1, memoryMib: 512 }
+const MINE: KeptFor = { tenant: 't', bundleSha256: 'ab', fabric: 'local', cores: 1, memoryMib: 512, env: { A: '1' } }
 const ROOM = { cores: 8, memoryMib: 4096 }
 
 describe('KeptPlan', () => {
@@ -17,6 +17,8 @@ describe('KeptPlan', () => {
       { fabric: 'tcp' },
       { cores: 2 },
       { memoryMib: 513 },
+      { env: {} },
+      { env: { A: '2' } },
     ] satisfies Partial<KeptFor>[]) {
       assert.equal(plan.take({ ...MINE, ...other }, 0), null, JSON.stringify(other))
     }
@@ -51,6 +53,7 @@ describe('KeptPlan', () => {
       fabric: fc.constantFrom('local', 'tcp'),
       cores: fc.integer({ min: 1, max: 4 }),
       memoryMib: fc.constantFrom(256, 512, 2048),
+      env: fc.constantFrom({}, { A: '1' }),
     })
     const step = fc.oneof(
       fc.record({ kind: fc.constant('keep'), what, forMs: fc.integer({ min: 1, max: 100 }) }),

@@ -1,3 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
+
+import type { Environment } from '../lease/environment.ts'
+
 /** The properties that a new lease must share with an ended one to take over its executor. */
 export interface KeptFor {
   readonly tenant: string
@@ -7,6 +11,8 @@ export interface KeptFor {
   /** Number of workers. */
   readonly cores: number
   readonly memoryMib: number
+  /** Part of the match because modules read variables when they are loaded. */
+  readonly env: Environment
 }
 
 /** The capacity of a node that is available to kept executors. */
@@ -88,6 +94,7 @@ function isSame(a: KeptFor, b: KeptFor): boolean {
     a.bundleSha256 === b.bundleSha256 &&
     a.fabric === b.fabric &&
     a.cores === b.cores &&
-    a.memoryMib === b.memoryMib
+    a.memoryMib === b.memoryMib &&
+    isDeepStrictEqual(a.env, b.env)
   )
 }

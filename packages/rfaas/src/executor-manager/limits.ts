@@ -29,6 +29,15 @@ export const EXECUTOR_OUTPUT_BYTES: number = 16 * 1024
 /** …and how many lines of it an error message shows. */
 export const EXECUTOR_OUTPUT_LINES = 20
 
+/** Longest line of an executor's output that is passed on in one piece. */
+export const OUTPUT_LINE_CHARS_MAX: number = 8 * 1024
+
+/** How much of an executor's output is passed on… */
+export const OUTPUT_WINDOW_BYTES_MAX: number = 1024 * 1024
+
+/** …within this time. */
+export const OUTPUT_WINDOW_MS = 1_000
+
 /** An executor's pipe ends just before its process does. A process that is still alive after this is killed. */
 export const EXECUTOR_GONE_GRACE_MS = 500
 

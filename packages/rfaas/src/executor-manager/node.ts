@@ -60,6 +60,8 @@ export interface NodeOptions {
    * lease asks for that (`keepWarmMs`). Default 60,000; 0 keeps none.
    */
   keepWarmMsMax?: number
+  /** @internal Whether the functions are those of this very program. Default false. */
+  isOwnProgram?: boolean
   /** @internal */
   clock?: Clock
   /** @internal The program to run as executor. */
@@ -141,7 +143,8 @@ async function openExecutors(
   clock: Clock,
   onPoolFull: () => void,
 ): Promise<ExecutorPool | ExecutorThreads> {
-  if (offers.some(({ fabric }) => fabric === 'threads')) return new ExecutorThreads()
+  const { isOwnProgram = false } = options
+  if (offers.some(({ fabric }) => fabric === 'threads')) return new ExecutorThreads(isOwnProgram)
   const executorPath = options.executorPath ?? (await executorProgram())
   const idleCores = new IdleCores()
   return new ExecutorPool({
@@ -149,6 +152,7 @@ async function openExecutors(
     firstShape: { workers: 1, heapMib: LEASE_MEMORY_MIB_DEFAULT },
     clock,
     executorPath,
+    isOwnProgram,
     fabrics: offers.map(({ fabric, address }) => ({ fabric, listenAddress: address })),
     hasIdleCore: () => idleCores.sinceLastLook() >= POOL_IDLE_CORES_MIN,
     onChange: (state) => {

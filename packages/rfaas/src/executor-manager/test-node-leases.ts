@@ -68,7 +68,7 @@ export class Setup {
     const { sha256, code } = orderBundle(order)
     await this.bundles.put(sha256, code)
     const shape = { fabric: 'local', listenAddress: '', slots: 1, payloadBytesMax: 64, hotTimeoutMs: 1 } as const
-    return { bundleSha256: sha256, ...shape, keepWarmMs: 0 }
+    return { bundleSha256: sha256, ...shape, keepWarmMs: 0, env: {} }
   }
 
   /** Resolves at the next change. */

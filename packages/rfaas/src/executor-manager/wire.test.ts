@@ -21,6 +21,7 @@ const GOOD = {
   payloadBytesMax: 1 << 20,
   hotTimeoutMs: -1,
   keepWarmMs: 9.5,
+  env: { LEVEL: 'debug' },
 }
 
 function check(changes: MessageInitShape<typeof AllocateRequestSchema> = {}): AllocationRequest {
@@ -45,6 +46,15 @@ describe('allocationRequest', () => {
     )
     assert.throws(() => check({ fabric: 'memory' }), { code: 'unsupported' })
     assert.throws(() => check({ address: '10.2.0.2' }), { code: 'unsupported', message: /"tcp" at 10\.2\.0\.2 asked/ })
+  })
+
+  it('refuses variables that are none, whatever the client did with them', () => {
+    const refused = { code: 'invalid_argument', message: /env: RFAAS_EXECUTOR belongs to rfaas/ }
+    assert.throws(() => check({ env: { RFAAS_EXECUTOR: '' } }), refused)
+    assert.throws(() => check({ env: { A: 'x'.repeat(65_536) } }), {
+      code: 'invalid_argument',
+      message: /env has 65537/,
+    })
   })
 
   it('refuses times to keep an executor that are none', () => {

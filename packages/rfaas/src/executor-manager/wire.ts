@@ -15,6 +15,7 @@ import type {
   WatchLeaseResponse,
 } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
+import { environmentProblem } from '../lease/environment.ts'
 import type { LeaseEnd } from '../lease/lease.ts'
 import { slotLayout, windowsMib, windowsSentence } from '../protocol/slots.ts'
 import type { LeaseClaims } from '../lease/token.ts'
@@ -40,7 +41,7 @@ export function allocationRequest(
   claims: LeaseClaims,
   offers: readonly Pick<FabricOffer, 'fabric' | 'address'>[],
 ): AllocationRequest {
-  const { fabric, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, bundleSha256, address } = request
+  const { fabric, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, bundleSha256, address, env } = request
   const offer = offers.find((each) => each.fabric === fabric && (address === '' || each.address === address))
   if (offer === undefined || !isWorkerFabric(fabric)) {
     const offered = offers.map((each) => [each.fabric, each.address].join(' ').trimEnd()).join(', ')
@@ -57,13 +58,15 @@ export function allocationRequest(
     const reason = `keepWarmMs must be milliseconds or 0, not ${keepWarmMs}`
     throw new RfaasError('invalid_argument', `Cannot start executor: ${reason}`)
   }
+  const problem = environmentProblem(env)
+  if (problem !== null) throw new RfaasError('invalid_argument', `Cannot start executor: ${problem}`)
   const layout = slotLayout(slots, payloadBytesMax)
   const neededMib = windowsMib(layout, claims.cores)
   if (neededMib > claims.memoryMib) {
     const reason = `${windowsSentence(layout, claims.cores)} are ${neededMib} MiB, the lease has ${claims.memoryMib}`
     throw new RfaasError('invalid_argument', `Cannot start executor: ${reason}`)
   }
-  return { bundleSha256, fabric, listenAddress: offer.address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs }
+  return { bundleSha256, fabric, listenAddress: offer.address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
 }
 
 function isWorkerFabric(fabric: string): fabric is AllocationRequest['fabric'] {

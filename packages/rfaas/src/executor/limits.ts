@@ -1,6 +1,12 @@
 import { strict as assert } from 'node:assert'
 
-import { LABEL_CHARS_MAX, NODE_CORES_MAX, RESOURCES_MAX, RESOURCE_COUNT_MAX } from '../lease/limits.ts'
+import {
+  ENVIRONMENT_BYTES_MAX,
+  LABEL_CHARS_MAX,
+  NODE_CORES_MAX,
+  RESOURCES_MAX,
+  RESOURCE_COUNT_MAX,
+} from '../lease/limits.ts'
 
 /*
  * Bounds of an executor: one constant each, the unit last in its name.
@@ -16,12 +22,16 @@ export const EXECUTOR_MESSAGE_BYTES_MAX: number = 1024 * 1024
 /** Characters of the reason, and of the stack, in an executor's `failed` message; more are cut off. */
 export const EXECUTOR_FAILURE_CHARS_MAX: number = 64 * 1024
 
+/** What a worker has printed and its supervisor has not taken yet; more is dropped. */
+export const WORKER_OUTPUT_BYTES_MAX: number = 256 * 1024
+
 /** How long a worker that computes may go on after the clients of all workers of its executor have gone. */
 export const EXECUTOR_ORPHANED_MS = 250
 
 // In JSON a character takes six bytes at most; a secret of 32 bytes takes 44 characters, its quotes and a comma.
 assert(2 * 6 * EXECUTOR_FAILURE_CHARS_MAX < EXECUTOR_MESSAGE_BYTES_MAX, 'an executor can say why it failed')
 assert(
-  48 * NODE_CORES_MAX + RESOURCES_MAX * (5 * RESOURCE_COUNT_MAX + LABEL_CHARS_MAX) < EXECUTOR_MESSAGE_BYTES_MAX * 0.75,
-  'the largest executor can be told its secrets and its resources',
+  48 * NODE_CORES_MAX + RESOURCES_MAX * (5 * RESOURCE_COUNT_MAX + LABEL_CHARS_MAX) + 6 * ENVIRONMENT_BYTES_MAX <
+    EXECUTOR_MESSAGE_BYTES_MAX,
+  'the largest executor can be told its secrets, its resources and its environment',
 )

@@ -106,7 +106,11 @@ export class WorkerLoop {
             wakes = connection.wakes
           }
           // A client that never pauses must not hold up promises, timers or a drain.
-          if (this.#servedMs - this.#turnedMs > TURN_EVERY_MS) return 'turn'
+          if (this.#servedMs - this.#turnedMs > TURN_EVERY_MS) {
+            // The turn may take long, and the answers must not wait for it.
+            connection.flush()
+            return 'turn'
+          }
           continue
         }
         if (++empty % POLLS_PER_LOOK !== 0) continue

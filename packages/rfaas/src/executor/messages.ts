@@ -40,6 +40,8 @@ export interface StartMessage {
   hotTimeoutMs: number
   /** Variables to set before the bundle is loaded. */
   environment: Readonly<Record<string, string>>
+  /** Working directory of the lease. Absent or empty: it stays what it is. */
+  workFolder?: string
 }
 
 export interface DrainMessage {

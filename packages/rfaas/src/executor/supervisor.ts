@@ -83,6 +83,8 @@ export class Supervisor {
   async start(message: StartMessage): Promise<ReadyMessage> {
     // Libraries read the environment of the process, and threads that are started from here on copy it.
     Object.assign(process.env, message.environment)
+    // That of the workers, too: theirs is the process's, which only this thread can change.
+    if (message.workFolder) process.chdir(message.workFolder)
     const layout = slotLayout(message.slots, message.payloadBytesMax)
     const prepared = this.#prepared.splice(0)
     const workers = message.secrets.length

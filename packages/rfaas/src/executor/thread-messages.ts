@@ -1,13 +1,20 @@
 import type { ConnectionHandle } from '@rfaas/fabric'
 
 import type { ErrorCode } from '../errors.ts'
+import type { OutputStream } from './worker-output.ts'
 
 /*
  * Messages between the supervisor of an executor and its worker threads. A worker sends `prepared`, is sent `load` and
  * sends `loaded`, is sent `attach` and sends `ended` when it has stopped serving. After a rehearsal, or for the next
- * lease of a kept executor, all but `prepared` repeats. Instead of any answer a worker may send `failed`, its last
+ * lease of a kept executor, all but `prepared` repeats. `output` may come at any time. Instead of any answer a worker may send `failed`, its last
  * message.
  */
+
+/** What a worker thread is started with. */
+export interface WorkerData {
+  /** See {@link WorkerOutput}: bytes of output on their way. */
+  readonly outputPending: Int32Array<SharedArrayBuffer>
+}
 
 export interface LoadMessage {
   kind: 'load'
@@ -41,3 +48,5 @@ export type FromWorker =
   /** `isIdle`: no asynchronous function is still pending. */
   | { kind: 'ended'; isIdle: boolean }
   | { kind: 'failed'; code: ErrorCode; reason: string; stack: string }
+  /** What functions have printed, whenever they do; no answer to anything. */
+  | { kind: 'output'; stream: OutputStream; bytes: Uint8Array }

@@ -5,7 +5,7 @@ import type { ConnectionHandle } from '@rfaas/fabric'
 
 import { RfaasError } from '../errors.ts'
 import { threadStarted, threadStarts } from './inlining.ts'
-import type { FromWorker, LoadMessage, ToWorker } from './thread-messages.ts'
+import type { FromWorker, LoadMessage, ToWorker, WorkerData } from './thread-messages.ts'
 
 const WORKER_FILE = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url)
 
@@ -17,6 +17,7 @@ export class WorkerThread {
   readonly prepared: Promise<unknown>
   readonly #worker: Worker
   readonly #failed = Promise.withResolvers<never>()
+  readonly #outputPending = new Int32Array(new SharedArrayBuffer(4))
   #answer = Promise.withResolvers<FromWorker>()
   #isLoaded = false
   #isRehearsal = false
@@ -28,7 +29,10 @@ export class WorkerThread {
   constructor(heapMib?: number) {
     threadStarts()
     const resourceLimits = heapMib === undefined ? {} : { maxOldGenerationSizeMb: heapMib }
-    this.#worker = new Worker(WORKER_FILE, { resourceLimits })
+    this.#worker = new Worker(WORKER_FILE, {
+      resourceLimits,
+      workerData: { outputPending: this.#outputPending } satisfies WorkerData,
+    })
     this.#worker.on('message', (message: FromWorker) => this.#hear(message))
     // The functions' module threw outside of any invocation, or the heap is full: the thread can no longer be trusted.
     this.#worker.on('error', (error) => this.#failed.reject(error))
@@ -79,11 +83,19 @@ export class WorkerThread {
   }
 
   #hear(message: FromWorker): void {
+    if (message.kind === 'output') return this.#print(message)
     if (message.kind === 'failed') return this.#failed.reject(failure(message))
     // Set it now: Node may report the exit in the same turn, before the code that awaits this message runs.
     if (message.kind === 'ended' && !this.#isRehearsal) this.#isOver = true
     this.#answer.resolve(message)
     this.#answer = Promise.withResolvers()
+  }
+
+  /** Passes on what functions have printed; the worker may send as much more once it is written. */
+  #print({ stream, bytes }: Answer<'output'>): void {
+    const taken = (): void => void Atomics.sub(this.#outputPending, 0, bytes.length)
+    // Called also when it cannot be written.
+    ;(stream === 1 ? process.stdout : process.stderr).write(bytes, taken)
   }
 
   async #next<K extends FromWorker['kind']>(kind: K): Promise<Answer<K>> {

@@ -3,7 +3,7 @@
  * waits for the next `load`, until its process ends.
  */
 import { once } from 'node:events'
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 
 import { attach, mapSharedMemory } from '@rfaas/fabric'
 
@@ -15,12 +15,18 @@ import { loadFunctions } from './load.ts'
 import { WorkerLoop } from './loop.ts'
 import { METER_PAGE_FD } from './messages.ts'
 import { InvocationServer } from './server.ts'
-import type { AttachMessage, FromWorker, LoadMessage, ToWorker } from './thread-messages.ts'
+import type { AttachMessage, FromWorker, LoadMessage, ToWorker, WorkerData } from './thread-messages.ts'
+import { WorkerOutput } from './worker-output.ts'
 
 const supervisor = parentPort!
 const say = (message: FromWorker): void => supervisor.postMessage(message)
 // Call this before `say`, so that no answer arrives before anything listens for it.
 const hear = async <M extends ToWorker>(): Promise<M> => ((await once(supervisor, 'message')) as [M])[0]
+
+const { outputPending } = workerData as WorkerData
+const output = new WorkerOutput(outputPending, (stream, bytes) => say({ kind: 'output', stream, bytes }))
+output.redirect(1, process.stdout)
+output.redirect(2, process.stderr)
 
 try {
   let told = hear<LoadMessage>()
@@ -30,6 +36,7 @@ try {
     const { isRehearsal, serves, meterPage, bundlePath, workerIndex, workers, slots, payloadBytesMax, hotTimeoutMs } =
       message
     Object.assign(process.env, message.environment)
+    output.label(workerIndex, workers)
 
     const startMs = performance.now()
     const functions = await loadFunctions(bundlePath)

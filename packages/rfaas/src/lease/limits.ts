@@ -62,6 +62,9 @@ export const RETRIEVAL_GRACE_MS_MAX: number = 60 * 60_000
 /** Interval of a node's heartbeats, unless the resource manager is told otherwise. */
 export const HEARTBEAT_INTERVAL_MS = 1_000
 
+/** Largest sum of the names and values of the environment variables that a lease brings. */
+export const ENVIRONMENT_BYTES_MAX: number = 64 * 1024
+
 assert(LEASE_CORES_MAX <= NODE_CORES_MAX && LEASE_MEMORY_MIB_MAX <= NODE_MEMORY_MIB_MAX, 'a lease is on one node')
 assert(LEASE_DURATION_MS_MIN < LEASE_DURATION_MS_MAX, 'there are leases')
 // The number of a unit takes four digits and a comma; Linux accepts no environment variable of more than 128 KiB.

@@ -110,7 +110,7 @@ function leadingNumbers(array: unknown[]): number {
  * Whether an array has fields beside its elements, such as the `groups` of a match. May be true without any when it has
  * holes.
  */
-function mayHaveNamedFields(array: unknown[]): boolean {
+export function mayHaveNamedFields(array: unknown[]): boolean {
   const { length } = array
   if (length <= KEYS_LISTED_MAX) return Object.keys(array).at(-1) !== (length === 0 ? undefined : `${length - 1}`)
   // For a long array util.inspect can tell without a list of a million keys.

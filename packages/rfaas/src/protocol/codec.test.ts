@@ -55,12 +55,23 @@ test('an array as the one argument stays one argument', () => {
   assert.deepEqual(decodeArguments(bytes.subarray(0, encodeArguments([[1, 2]], bytes))), [[1, 2]])
 })
 
-test('encodeValue says how much room is missing and writes nothing', () => {
-  for (const value of [1, new Uint8Array(100), new Float64Array(10), { a: 'b'.repeat(100) }]) {
+test('encodeValue says how much room is missing, and writes nothing beyond the room', () => {
+  const values = [1, 1000, 0.5, 7n, new Date(0), 'é', 'x'.repeat(99), 'é'.repeat(99), '\ud800'.repeat(99), null]
+  const more = [
+    new Uint8Array(100),
+    new Float64Array(10),
+    new ArrayBuffer(9),
+    { a: 'b'.repeat(100) },
+    new Map([[1, 2]]),
+  ]
+  for (const value of [...values, ...more, values, [1, 2], [-129], [0.5], { [`k${'e'.repeat(99)}`]: true }]) {
     const needed = encodeValue(value, room(4096))
-    const small = room(needed - 1)
-    assert.equal(encodeValue(value, small), -needed - 1)
-    assert.deepEqual(small, room(needed - 1))
+    assert.equal(encodeValue(value, room(needed)), needed)
+    for (let bytes = 0; bytes < needed; bytes++) {
+      const memory = room(4096)
+      assert.equal(encodeValue(value, memory.subarray(0, bytes)), -needed - 1)
+      assert.deepEqual(memory.subarray(bytes), room(4096 - bytes))
+    }
   }
 })
 

@@ -1,28 +1,26 @@
 import { RfaasError } from '../errors.ts'
 import { isInstance, reasonOf } from '../thrown.ts'
 import { isCloneable } from './cloneable.ts'
+import { CompactDecoder } from './compact-decoder.ts'
+import { CompactEncoder } from './compact-encoder.ts'
 import { copyPeerBytes } from './peer-bytes.ts'
 import { findRefused } from './refused.ts'
 import { deserializeStructured, serializeStructured } from './structured.ts'
 
 /**
- * Encodes typed values: 8 bytes that say what follows, then the value. Common single values are sent as they are,
- * everything else in the structured clone format (structured.ts).
+ * A message is 8 bytes and what they announce: the format (uint8), MANY or 0 (uint8), and for COMPACT the bytes of the
+ * stream (uint32, the last four). Most values are compact (compact-encoder.ts); everything else is sent in the structured
+ * clone format of V8 (structured.ts). What arrives is the same: a structured clone.
  */
-const TAG_BYTES = 8
-const UNDEFINED = 0
-const NUMBER = 1
-const BYTES = 2
-const FLOAT64S = 3
-const STRUCTURED = 4
+const HEAD_BYTES = 8
+const COMPACT = 1
+const STRUCTURED = 2
 
 /**
- * Flag in the second word: the value is an array of several arguments (or of none), not the single argument of most
- * calls.
+ * Flag: the message has several arguments (or none), not the single argument of most calls. In COMPACT these are the items
+ * of the stream, in STRUCTURED the elements of an array.
  */
-const MANY = 0x100
-
-const NOTHING = new Uint8Array(0)
+const MANY = 1
 
 /**
  * Thrown for a value that cannot be sent. The message says which part of it, and why. `cause`, if any: what a getter of
@@ -31,29 +29,15 @@ const NOTHING = new Uint8Array(0)
 export class NotCloneableError extends Error {}
 
 /**
- * Encodes a value into `room`, which must begin at a multiple of 8 in its buffer.
+ * Encodes a value into `room`. When there is no room, the room's content is undefined.
  *
  * @param name what the value is called in an error's sentence
  * @returns the number of bytes written; when there is no room, minus the number of bytes needed minus one, so never 0
  * @throws {NotCloneableError}
  */
 export function encodeValue(value: unknown, room: Uint8Array, name = 'value'): number {
-  if (typeof value === 'number') {
-    if (room.length < TAG_BYTES + 8) return -(TAG_BYTES + 8) - 1
-    const view = new DataView(room.buffer, room.byteOffset, TAG_BYTES + 8)
-    view.setUint32(0, NUMBER, true)
-    view.setUint32(4, 0, true)
-    view.setFloat64(TAG_BYTES, value, true)
-    return TAG_BYTES + 8
-  }
-  if (value === undefined) return put(UNDEFINED, 0, NOTHING, room)
   try {
-    if (value instanceof Float64Array) {
-      return put(FLOAT64S, 0, new Uint8Array(value.buffer, value.byteOffset, value.byteLength), room)
-    }
-    // A Buffer is a Uint8Array too, but must arrive as a Buffer: only the plain class may take the short way.
-    if (value instanceof Uint8Array && value.constructor === Uint8Array) return put(BYTES, 0, value, room)
-    return put(STRUCTURED, 0, clone(value, name), room)
+    return encodeCompact([value], 0, room) ?? put(0, clone(value, name), room)
   } catch (error) {
     throw notCloneable(value, name, error)
   }
@@ -66,15 +50,39 @@ export function encodeValue(value: unknown, room: Uint8Array, name = 'value'): n
  */
 export function encodeArguments(values: unknown[], room: Uint8Array): number {
   try {
-    if (values.length === 1) return encodeValue(values[0], room, 'value')
+    if (values.length === 1) return encodeValue(values[0], room)
     try {
-      return put(STRUCTURED, MANY, clone(values, 'arguments'), room)
+      return encodeCompact(values, MANY, room) ?? put(MANY, clone(values, 'arguments'), room)
     } catch (error) {
       throw notCloneable(values, 'arguments', error)
     }
   } catch (cause) {
     throw new RfaasError('invalid_argument', `Cannot send a value: ${reasonOf(cause)}`, { cause })
   }
+}
+
+/** Kept for the next message. null while it is at work: a getter of a value may send a message itself. */
+let idle: CompactEncoder | null = null
+
+/** @returns as {@link encodeValue}, or null when a value is not compact */
+function encodeCompact(values: unknown[], flags: number, room: Uint8Array): number | null {
+  const encoder = idle ?? new CompactEncoder()
+  idle = null
+  encoder.begin(room, HEAD_BYTES)
+  for (let i = 0; i < values.length; i++) {
+    if (!encoder.write(values[i])) {
+      idle = encoder
+      return null
+    }
+  }
+  const streamEnd = encoder.at
+  const end = encoder.end()
+  idle = encoder
+  if (end > room.length) return -end - 1
+  room[0] = COMPACT
+  room[1] = flags
+  encoder.view.setUint32(4, streamEnd - HEAD_BYTES, true)
+  return end
 }
 
 /** @throws {NotCloneableError}, what V8 throws for what it cannot clone, and what getters of the value throw */
@@ -95,13 +103,12 @@ function notCloneable(value: unknown, name: string, error: unknown): NotCloneabl
   return new NotCloneableError(`${name} cannot be cloned: ${reasonOf(error)}`, { cause: error })
 }
 
-function put(tag: number, flags: number, bytes: Uint8Array, room: Uint8Array): number {
-  const total = TAG_BYTES + bytes.length
+function put(flags: number, bytes: Uint8Array, room: Uint8Array): number {
+  const total = HEAD_BYTES + bytes.length
   if (total > room.length) return -total - 1
-  const view = new DataView(room.buffer, room.byteOffset, TAG_BYTES)
-  view.setUint32(0, tag, true)
-  view.setUint32(4, flags, true)
-  room.set(bytes, TAG_BYTES)
+  room[0] = STRUCTURED
+  room[1] = flags
+  room.set(bytes, HEAD_BYTES)
   return total
 }
 
@@ -112,42 +119,38 @@ function put(tag: number, flags: number, bytes: Uint8Array, room: Uint8Array): n
  * @throws {RfaasError} `internal` when the bytes are not such a value
  */
 export function decodeValue(payload: Uint8Array): unknown {
-  if (payload.length < TAG_BYTES) throw malformed(`it has ${payload.length} bytes`)
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
-  return decode(view.getUint32(0, true), payload, view)
+  return decode(payload, false)
 }
 
 /** As {@link decodeValue}, for the arguments of a call. */
 export function decodeArguments(payload: Uint8Array): unknown[] {
-  if (payload.length < TAG_BYTES) throw malformed(`it has ${payload.length} bytes`)
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
-  const isMany = view.getUint32(4, true) === MANY
-  const value = decode(view.getUint32(0, true), payload, view)
-  return isMany && Array.isArray(value) ? value : [value]
+  if (payload[1] !== MANY) return [decode(payload, false)]
+  const values = decode(payload, true)
+  return Array.isArray(values) ? (values as unknown[]) : [values]
 }
 
-function decode(tag: number, payload: Uint8Array, view: DataView): unknown {
-  switch (tag) {
-    case UNDEFINED:
-      return undefined
-    case NUMBER:
-      if (payload.length < TAG_BYTES + 8) break
-      return view.getFloat64(TAG_BYTES, true)
-    case BYTES:
-      return copyPeerBytes(payload.subarray(TAG_BYTES))
-    case FLOAT64S:
-      if ((payload.length - TAG_BYTES) % 8 !== 0) break
-      return new Float64Array(copyPeerBytes(payload.subarray(TAG_BYTES)).buffer)
-    case STRUCTURED: {
-      const bytes = copyPeerBytes(payload.subarray(TAG_BYTES))
-      try {
-        return deserializeStructured(bytes)
-      } catch (cause) {
-        throw malformed('it is no structured clone', { cause })
-      }
-    }
+function decode(payload: Uint8Array, isMany: boolean): unknown {
+  if (payload.length < HEAD_BYTES) throw malformed(`it has ${payload.length} bytes`)
+  const format = payload[0]
+  if (format !== COMPACT && format !== STRUCTURED) throw malformed(`format ${format} with ${payload.length} bytes`)
+  try {
+    if (format === COMPACT) return decodeCompact(payload, isMany)
+    return deserializeStructured(copyPeerBytes(payload.subarray(HEAD_BYTES)))
+  } catch (cause) {
+    throw malformed(format === COMPACT ? 'it is no stream of items' : 'it is no structured clone', { cause })
   }
-  throw malformed(`tag ${tag} with ${payload.length} bytes`)
+}
+
+function decodeCompact(payload: Uint8Array, isMany: boolean): unknown {
+  const streamBytes = (payload[4]! | (payload[5]! << 8) | (payload[6]! << 16) | (payload[7]! << 24)) >>> 0
+  const decoder = new CompactDecoder(payload, HEAD_BYTES, streamBytes)
+  let value: unknown
+  if (isMany) {
+    const values: unknown[] = (value = [])
+    while (decoder.hasMore) values.push(decoder.read())
+  } else value = decoder.read()
+  if (!decoder.isOver) throw new RangeError('The message does not end with its last item')
+  return value
 }
 
 function malformed(reason: string, options?: ErrorOptions): RfaasError {

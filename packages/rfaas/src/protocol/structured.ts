@@ -1,28 +1,13 @@
 import { Deserializer, Serializer } from 'node:v8'
 
+import { bytesOf, kindOf, makeView } from './views.ts'
+
 /*
  * Values in the structured clone format of V8, with one difference to `v8.serialize`: a view (typed array, DataView,
  * Buffer) travels as exactly its bytes and arrives with an ArrayBuffer of its own, at offset 0. `v8.deserialize`
  * returns views of the whole message: their `buffer` has the bytes of everything else too, and keeps them all in
  * memory.
  */
-
-type ViewConstructor = new (buffer: ArrayBuffer) => ArrayBufferView
-
-/** The kinds of views; a message names a kind by its index here, so only append to the list. */
-const VIEW_NAMES = [
-  ...['Buffer', 'DataView', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array'],
-  ...['Uint32Array', 'Float16Array', 'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array'],
-]
-const BUFFER = VIEW_NAMES.indexOf('Buffer')
-const DATA_VIEW = VIEW_NAMES.indexOf('DataView')
-const CONSTRUCTORS = VIEW_NAMES.map((name) => (globalThis as Record<string, unknown>)[name] as ViewConstructor)
-
-/** `%TypedArray%.prototype[Symbol.toStringTag]`: the kind of a typed array, which a subclass cannot misstate. */
-const kindOfTypedArray = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype) as object,
-  Symbol.toStringTag,
-)!.get!
 
 /** A method of Serializer that the types of `node:v8` leave out. */
 interface Hooks {
@@ -44,7 +29,7 @@ class ValueSerializer extends Serializer {
     }
     this.writeUint32(kindOf(value))
     this.writeUint32(value.byteLength)
-    this.writeRawBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+    this.writeRawBytes(bytesOf(value))
   }
 }
 
@@ -54,18 +39,10 @@ class ValueDeserializer extends Deserializer {
     const kind = this.readUint32()
     // Throws when there are fewer bytes.
     const bytes = this.readRawBytes(this.readUint32())
-    const make = CONSTRUCTORS[kind]
-    if (make === undefined) throw new TypeError(`There is no view of kind ${kind}`)
     const buffer = new ArrayBuffer(bytes.length)
     new Uint8Array(buffer).set(bytes)
-    return kind === BUFFER ? Buffer.from(buffer) : new make(buffer)
+    return makeView(kind, buffer)
   }
-}
-
-function kindOf(view: ArrayBufferView): number {
-  if (Buffer.isBuffer(view)) return BUFFER
-  const kind = kindOfTypedArray.call(view) as string | undefined
-  return kind === undefined ? DATA_VIEW : VIEW_NAMES.indexOf(kind)
 }
 
 /** @throws what V8 throws for what it cannot clone, and what getters of the value throw */

@@ -115,3 +115,15 @@ describe('startResourceManager', () => {
     assert.deepEqual({ stderr, code }, { stderr: '', code: 0 })
   })
 })
+
+test('a resource manager is closed at the end of its block, and may be closed before', async () => {
+  let url: string
+  {
+    await using manager = await startResourceManager({ port: 0 })
+    url = manager.url
+    // It speaks HTTP/2 only, and says so.
+    assert.equal((await fetch(url)).status, 505)
+    await manager.close()
+  }
+  await assert.rejects(fetch(url))
+})

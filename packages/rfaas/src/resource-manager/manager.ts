@@ -40,7 +40,7 @@ export interface ResourceManagerOptions {
   clock?: Clock
 }
 
-export interface ResourceManager {
+export interface ResourceManager extends AsyncDisposable {
   /** The URL for nodes and clients, for example `http://127.0.0.1:7070`. */
   readonly url: string
   /** Stops serving; nodes and their leases go on. Idempotent. */
@@ -73,7 +73,7 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
     await running.disposeAsync()
   }
   let closing: Promise<void> | null = null
-  return { url: server.url, close: () => (closing ??= close()) }
+  return { url: server.url, close: () => (closing ??= close()), [Symbol.asyncDispose]: () => (closing ??= close()) }
 }
 
 function checkIntervals(

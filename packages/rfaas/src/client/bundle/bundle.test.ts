@@ -69,21 +69,21 @@ describe('bundle', () => {
       'b/node_modules/commonjs/index.js',
       `const { basename } = require('path')
        const os = require('node:os')
-       exports.folder = () => basename(__dirname) + typeof __filename
+       exports.base = (path) => basename(path)
        exports.lazy = (name) => require(name).join('a', 'b') + os.EOL`,
     )
     await file('b/node_modules/esm/package.json', '{ "name": "esm", "type": "module", "exports": "./main.js" }')
     await file('b/node_modules/esm/main.js', 'export default (n) => n + 1')
     const path = await file(
       'b/main.ts',
-      `import { folder, lazy } from 'commonjs'
+      `import { base, lazy } from 'commonjs'
        import next from 'esm'
        import { createRequire } from 'node:module'
        import { sep } from 'node:path'
        const require = createRequire(import.meta.url)
-       export const all = () => [folder(), lazy('node:path'), next(1), sep, typeof require('node:fs').statSync]`,
+       export const all = () => [base('x/y'), lazy('node:path'), next(1), sep, typeof require('node:fs').statSync]`,
     )
-    assert.deepEqual((await load(path))['all']?.(), ['nodestring', 'a/b\n', 2, '/', 'function'])
+    assert.deepEqual((await load(path))['all']?.(), ['y', 'a/b\n', 2, '/', 'function'])
   })
 
   it('bundles rfaas/functions: raw functions are known as raw to another copy of rfaas', async () => {

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
-import type { BuildFailure, BuildOptions } from 'esbuild'
+import type { BuildFailure, BuildOptions, BuildResult, Metafile } from 'esbuild'
 import { RfaasError } from '../../errors.ts'
 import { BUNDLES_KEPT_MAX } from '../limits.ts'
 import { BUNDLE_BYTES_MAX } from '../../control/limits.ts'
+import { OutsidePackages, outsidePlugin } from './outside-plugin.ts'
+import { packageOf, textNeedsItsPlace } from './packages.ts'
+import { isScript, PLACE_HEAD, PLACE_NAMES, PLACE_WARNINGS, PlacedModules } from './places.ts'
 import { Sources } from './sources.ts'
 import { withBundler } from './with-bundler.ts'
 
@@ -29,18 +33,31 @@ const COMMONJS_BANNER: string = [
   `globalThis.__dirname ??= import.meta.dirname`,
 ].join(';')
 
+/** Beside them, what modules need to find what is beside them. */
+const PLACE_BANNER: string = [
+  `import { isBuiltin as rfaasIsBuiltin } from 'node:module'`,
+  `import { fileURLToPath as rfaasFileURLToPath, pathToFileURL as rfaasPathToFileURL } from 'node:url'`,
+  `import { dirname as rfaasDirname } from 'node:path'`,
+  PLACE_HEAD,
+].join(';')
+
+/** Builds of one bundle: each may find more packages that must stay outside. */
+const BUILDS_MAX = 8
+
 /** The latest bundles of this process by entry and NODE_PATH, each with the sources it was made from. */
 const kept = new Map<string, { bundle: Bundle; sources: Sources }>()
 
 /**
- * Bundles a functions module and its npm dependencies; Node's own modules stay imports. The same sources at the same
- * place give the same bundle, whatever the current directory.
+ * Bundles a functions module and its npm dependencies; Node's own modules stay imports, and so do packages that work
+ * only where they are installed: those with native code, and those that read files of their own. The same sources at
+ * the same place give the same bundle, whatever the current directory.
  *
  * @param functions a path (relative to the current directory), a `file:` URL, or the text of one
+ * @param external names of packages that stay outside in any case
  * @throws {RfaasError} `invalid_argument` when there is no such file; `module_failed` when it cannot be bundled, with
  * file, line and column of the first reason
  */
-export async function bundle(functions: string | URL): Promise<Bundle> {
+export async function bundle(functions: string | URL, external: readonly string[] = []): Promise<Bundle> {
   const entry = entryPath(functions)
   const isFile = await stat(entry).then(
     (found) => found.isFile(),
@@ -48,12 +65,12 @@ export async function bundle(functions: string | URL): Promise<Bundle> {
   )
   if (!isFile) throw new RfaasError('invalid_argument', `Cannot bundle functions: there is no file ${entry}`)
   // esbuild looks for packages in NODE_PATH, too.
-  const key = `${entry}\0${process.env['NODE_PATH'] ?? ''}`
+  const key = [entry, process.env['NODE_PATH'] ?? '', ...external].join('\0')
   const known = kept.get(key)
   if (known?.sources.areUnchanged) return known.bundle
   kept.delete(key)
   const beganUnixMs = Date.now()
-  const { code, modules } = await runEsbuild(entry)
+  const { code, modules } = await makeBundle(entry, external)
   if (code.byteLength > BUNDLE_BYTES_MAX) {
     const reason = `the bundle has ${code.byteLength} bytes, a node takes ${BUNDLE_BYTES_MAX}`
     throw new RfaasError('module_failed', `Cannot bundle functions of ${entry}: ${reason}`)
@@ -76,7 +93,53 @@ function entryPath(functions: string | URL): string {
   }
 }
 
-async function runEsbuild(entry: string): Promise<{ code: Uint8Array; modules: string[] }> {
+/** Builds until no more packages are found that must stay outside, and no more modules that depend on their place. */
+async function makeBundle(
+  entry: string,
+  external: readonly string[],
+): Promise<{ code: Uint8Array; modules: string[] }> {
+  const folder = dirname(entry)
+  const outside = new OutsidePackages(external)
+  const placed = new PlacedModules()
+  for (let builds = 1; ; builds++) {
+    outside.files.clear()
+    const result = await runEsbuild(entry, outside, placed)
+    const output = Object.values(result.metafile.outputs)[0]!
+    if (output.exports.length === 0) {
+      throw new RfaasError('module_failed', `Cannot bundle functions: ${entry} exports nothing`)
+    }
+    if (findPlaces(result, output, folder, outside, placed) && builds < BUILDS_MAX) continue
+    const inputs = Object.keys(result.metafile.inputs).filter((input) => !input.startsWith('rfaas-missing:'))
+    const modules = inputs.map((input) => resolve(folder, input))
+    return { code: result.outputFiles[0]!.contents, modules: [...modules, ...outside.files] }
+  }
+}
+
+/** Adds what a build has shown to `outside` and `placed`. @returns whether there was something new */
+function findPlaces(
+  { warnings }: BuildResult,
+  { inputs }: Metafile['outputs'][string],
+  folder: string,
+  outside: OutsidePackages,
+  placed: PlacedModules,
+): boolean {
+  // The columns of its warnings are those of the original only in the first build.
+  const known = new Set(placed.paths)
+  let isNew = false
+  for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
+    const path = resolve(folder, input)
+    // What is left out of the bundle needs no place.
+    if (bytesInOutput === 0 || !isScript(path) || known.has(path)) continue
+    const about = warnings.filter(({ location }) => location !== null && resolve(folder, location.file) === path)
+    if (about.length === 0 && !textNeedsItsPlace(readFileSync(path, 'utf8'))) continue
+    const home = packageOf(path)
+    if (home === null) placed.add(path, about)
+    isNew = home === null || outside.add(home) || isNew
+  }
+  return isNew
+}
+
+async function runEsbuild(entry: string, outside: OutsidePackages, placed: PlacedModules) {
   const folder = dirname(entry)
   const options = {
     entryPoints: [entry],
@@ -86,27 +149,25 @@ async function runEsbuild(entry: string): Promise<{ code: Uint8Array; modules: s
     format: 'esm',
     platform: 'node',
     target: 'node24',
+    // Not esbuild's own condition `module`: packages give the files that they would give to Node.js.
+    conditions: [],
     sourcemap: 'inline',
     // Stack traces name the caller's own files although the bundle runs out of a node's cache.
     sourceRoot: `${pathToFileURL(folder).href}/`,
-    banner: { js: COMMONJS_BANNER },
+    banner: { js: placed.size === 0 ? COMMONJS_BANNER : `${COMMONJS_BANNER};${PLACE_BANNER}` },
     // A worker never runs the module as the program. So `if (import.meta.main)` and what only it needs are left out, and
     // one file can hold the functions and the program that leases them.
-    define: { 'import.meta.main': 'false' },
+    define: { 'import.meta.main': 'false', ...(placed.size === 0 ? {} : PLACE_NAMES) },
+    logOverride: PLACE_WARNINGS,
+    plugins: [outsidePlugin(outside, placed)],
     metafile: true,
     write: false,
     logLevel: 'silent',
   } satisfies BuildOptions
-  const result = await withBundler(() => build(options)).catch((error: unknown) => {
+  return withBundler(() => build(options)).catch((error: unknown) => {
     if (error instanceof RfaasError) throw error
     throw new RfaasError('module_failed', `Cannot bundle functions: ${firstReason(error, entry)}`, { cause: error })
   })
-  const exported = Object.values(result.metafile.outputs)[0]?.exports ?? []
-  if (exported.length === 0) {
-    throw new RfaasError('module_failed', `Cannot bundle functions: ${entry} exports nothing`)
-  }
-  const modules = Object.keys(result.metafile.inputs).map((input) => resolve(folder, input))
-  return { code: result.outputFiles[0]!.contents, modules }
 }
 
 function firstReason(error: unknown, entry: string): string {

@@ -1,11 +1,13 @@
 import { RfaasError, type Outcome } from '../../errors.ts'
-import { reasonOf } from '../../thrown.ts'
+import { isInstance, reasonOf } from '../../thrown.ts'
+import { DeadlineReason } from './deadline.ts'
 
-/** The error of an invocation whose signal has fired. */
-export function abortedError(action: string, signal: AbortSignal, outcome: Outcome): RfaasError {
+/** The error of an invocation, or of a lease that is not open yet, whose signal has fired. */
+export function abortedError(action: string, signal: AbortSignal, outcome?: Outcome): RfaasError {
   const reason: unknown = signal.reason
+  if (outcome !== undefined && isInstance(reason, DeadlineReason)) return reason.error(outcome)
   const sentence = `${action}: its signal fired: ${reasonOf(reason)}`
-  return new RfaasError('aborted', sentence, { cause: reason, outcome })
+  return new RfaasError('aborted', sentence, { cause: reason, ...(outcome && { outcome }) })
 }
 
 /**

@@ -3,6 +3,7 @@ import { decodeValue, encodeArguments } from '../../protocol/codec.ts'
 import { abortedError, onAbort } from './abort.ts'
 import type { Queued } from './call-queue.ts'
 import type { Channel } from './channel.ts'
+import { deadlineError } from './deadline.ts'
 import type { Waiter } from './waiter.ts'
 import { rejectWithFrames } from './reject.ts'
 import type { RemoteFunction } from './wire.ts'
@@ -22,6 +23,7 @@ export class Call implements Waiter, Queued<Call> {
   #channel: Channel | null = null
   #slot = -1
   #unlisten: (() => void) | null = null
+  #timer: NodeJS.Timeout | null = null
   #isOver = false
 
   constructor(
@@ -46,12 +48,21 @@ export class Call implements Waiter, Queued<Call> {
     // The call may be over already when its worker is gone.
     if (this.#isOver) return
     this.#unlisten = onAbort(signal, () => {
-      forget()
-      this.#channel?.abandon(this.#slot)
-      const outcome = this.#channel === null ? 'not_run' : 'unknown'
-      this.#end()
-      this.#reject(abortedError(`Cannot await ${this.f.name}`, signal, outcome))
+      this.#giveUp(forget, (outcome) => abortedError(`Cannot await ${this.f.name}`, signal, outcome))
     })
+  }
+
+  /**
+   * Rejects after this time, as if a signal had fired. Node.js keeps the timers of one duration in one list, so that it
+   * costs the same however many calls there are.
+   *
+   * @param forget called when the time is over
+   */
+  expireAfter(timeoutMs: number, forget: () => void): void {
+    if (this.#isOver) return
+    this.#timer = setTimeout(() => {
+      this.#giveUp(forget, (outcome) => deadlineError(this.f, timeoutMs, outcome))
+    }, timeoutMs)
   }
 
   /** Sends the call in a slot that was taken for it. The call gives the slot back when it is over. Never throws. */
@@ -59,7 +70,7 @@ export class Call implements Waiter, Queued<Call> {
     this.#channel = channel
     this.#slot = slot
     try {
-      channel.invoke(this.f, slot, encode(this.f, this.#args, channel.input(slot)), this)
+      channel.invoke(this.f, slot, encodeInput(this.f, this.#args, channel.input(slot)), this)
     } catch (error) {
       this.failed(toRfaasError(error).withOutcome('not_run'))
     }
@@ -70,7 +81,7 @@ export class Call implements Waiter, Queued<Call> {
       this.#end()
       try {
         // Copied or decoded before the slot is given back and reused.
-        this.#resolve(this.f.raw ? payload.slice() : decodeValue(payload))
+        this.#resolve(decodeResult(this.f, payload))
       } catch (error) {
         this.#reject(toRfaasError(error).withOutcome('ran'))
       }
@@ -99,6 +110,15 @@ export class Call implements Waiter, Queued<Call> {
     return true
   }
 
+  /** Rejects though no answer has come. The slot stays taken until the worker has answered. */
+  #giveUp(forget: () => void, errorOf: (outcome: Outcome) => RfaasError): void {
+    forget()
+    this.#channel?.abandon(this.#slot)
+    const outcome = this.#channel === null ? 'not_run' : 'unknown'
+    this.#end()
+    this.#reject(errorOf(outcome))
+  }
+
   #reject(error: RfaasError): void {
     rejectWithFrames(this.#resolve, error)
   }
@@ -107,9 +127,17 @@ export class Call implements Waiter, Queued<Call> {
     this.#isOver = true
     this.#unlisten?.()
     this.#unlisten = null
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
   }
 }
-function encode(f: RemoteFunction, args: unknown[], room: Uint8Array): number {
+
+/**
+ * Encodes the arguments of an invocation into a slot; returns the bytes written.
+ *
+ * @throws {RfaasError} `invalid_argument`, `payload_too_large`
+ */
+export function encodeInput(f: RemoteFunction, args: unknown[], room: Uint8Array): number {
   if (!f.raw) {
     const byteLength = encodeArguments(args, room)
     if (byteLength > 0) return byteLength
@@ -122,6 +150,15 @@ function encode(f: RemoteFunction, args: unknown[], room: Uint8Array): number {
   if (input.length > room.length) throw tooLarge(f, input.length, room.length)
   room.set(input)
   return input.length
+}
+
+/**
+ * The result of an invocation, with memory of its own.
+ *
+ * @throws {RfaasError} `internal` when it cannot be decoded
+ */
+export function decodeResult(f: RemoteFunction, payload: Uint8Array): unknown {
+  return f.raw ? payload.slice() : decodeValue(payload)
 }
 
 function tooLarge(f: RemoteFunction, byteLength: number, max: number): RfaasError {

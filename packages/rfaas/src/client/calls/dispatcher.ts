@@ -5,15 +5,23 @@ import { RESERVED_PATIENCE_MS } from '../limits.ts'
 import { abortedError, onAbort } from './abort.ts'
 import { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'
+import { chooseWorker, freest } from './choose-worker.ts'
 import { POLLS_BEFORE_YIELD, POLLS_PER_LOOK, type Channel } from './channel.ts'
+import { Paces, PIPELINE_MS } from './load.ts'
 import { Progress } from './progress.ts'
 import { rejectWithFrames } from './reject.ts'
 import { Batch, Slot } from './slot.ts'
+import { Spinner } from './spinner.ts'
 import type { RemoteFunction } from './wire.ts'
 
+const now = (): number => performance.now()
+
+/** Receives the results for all dispatchers of this thread. */
+const progress = new Progress(now)
+
 /**
- * Spreads asynchronous invocations over the workers of a lease. Each goes to the worker with the most free slots; when
- * none is free it waits in order, and when too many wait it is refused at once.
+ * Spreads asynchronous invocations over the workers of a lease. Each goes to an idle worker, or behind others that will
+ * have run soon (`choose-worker.ts`). Otherwise it waits in order, and when too many wait it is refused at once.
  */
 export class Dispatcher {
   /** Channels that take invocations. */
@@ -21,7 +29,7 @@ export class Dispatcher {
   /** Channels that take invocations, and those that only finish what is in flight. */
   #open: readonly Channel[] = []
   readonly #queueMax: number
-  readonly #progress: Progress
+  readonly #spinner: Spinner
   readonly #isIdempotent: (name: string) => boolean
   readonly #queue = new CallQueue<Call>()
   #isAdvancing = false
@@ -32,6 +40,9 @@ export class Dispatcher {
   /** How many times a slot was given back. */
   #given = 0
   #reservedTimer: NodeJS.Timeout | null = null
+  /** Runs while a call waits although a slot is free. */
+  #heldTimer: NodeJS.Timeout | null = null
+  readonly #paces = new Paces()
   readonly #idle = new Set<() => void>()
   readonly #sendAgain = (call: Call, outcome: Outcome): boolean => this.#maySendAgain(call, outcome)
 
@@ -43,7 +54,7 @@ export class Dispatcher {
     isIdempotent: (name: string) => boolean = () => false,
   ) {
     this.#queueMax = queueMax
-    this.#progress = new Progress(spinMs)
+    this.#spinner = new Spinner(spinMs)
     this.#isIdempotent = isIdempotent
     this.add(channels)
   }
@@ -68,13 +79,14 @@ export class Dispatcher {
     this.#use([...this.#channels, ...channels])
     this.#open = [...this.#open, ...channels]
     for (const channel of channels) {
+      channel.load.paces = this.#paces
       channel.onFree = () => {
         this.#given++
         this.#next()
       }
       channel.onIdle = () => this.#tellIdle()
       channel.onDrained = () => this.#drained(channel)
-      this.#progress.add(channel)
+      progress.add(channel, this.#spinner)
     }
     this.#next()
   }
@@ -95,7 +107,7 @@ export class Dispatcher {
     this.#open = this.#open.filter((channel) => !channels.includes(channel))
     this.#collectAgain(() => {
       for (const channel of channels) {
-        this.#progress.remove(channel)
+        progress.remove(channel)
         channel.close(reason, cutOff)
       }
     })
@@ -110,18 +122,27 @@ export class Dispatcher {
     })
   }
 
-  /** Arguments are encoded, the result is decoded or copied: the caller owns both. */
-  call(f: RemoteFunction, args: unknown[], signal?: AbortSignal): Promise<unknown> {
+  /**
+   * Arguments are encoded, the result is decoded or copied: the caller owns both.
+   *
+   * @param timeoutMs after this time the call fails with `deadline_exceeded`. Default: never
+   */
+  call(f: RemoteFunction, args: unknown[], signal?: AbortSignal, timeoutMs?: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#ended) return rejectWithFrames(resolve, this.#ended.withOutcome('not_run'))
       if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
       const call = new Call(f, args, resolve, this.#sendAgain)
-      if (this.#queue.length > 0 || !this.#start(call)) {
-        if (this.#queue.length >= this.#queueMax) return reject(this.#queueFull(f))
-        this.#queue.push(call)
-        if (this.#areAllReserved()) this.#watchReserved()
+      if (this.#queue.length > 0 || !this.#start(call, chooseWorker(this.#channels, f, now))) {
+        if (this.#queue.length >= this.#queueMax) this.#sendHeld()
+        if (this.#queue.length > 0 || !this.#start(call, this.#queueMax > 0 ? null : freest(this.#channels))) {
+          if (this.#queue.length >= this.#queueMax) return reject(this.#queueFull(f))
+          this.#queue.push(call)
+          this.#watchHeld()
+          if (this.#areAllReserved()) this.#watchReserved()
+        }
       }
       if (signal) call.abortOn(signal, () => this.#queue.remove(call))
+      if (timeoutMs !== undefined) call.expireAfter(timeoutMs, () => this.#queue.remove(call))
     })
   }
 
@@ -172,7 +193,7 @@ export class Dispatcher {
     } catch (error) {
       return Promise.reject(error as RfaasError)
     }
-    this.#progress.expect()
+    progress.expect(slot.channel)
     return result
   }
 
@@ -213,13 +234,16 @@ export class Dispatcher {
         else resolve()
       })
       this.#sendAll(f, slots, batch)
-      this.#progress.expect()
+      for (const { channel } of slots) progress.expect(channel)
     })
   }
 
   /** Fails with `error` every new invocation from now on, and those that still wait for a slot. */
   end(error: RfaasError): void {
+    // A call for which there is a slot counts as in flight.
+    if (this.#ended === null) this.#sendHeld()
     this.#ended ??= error
+    if (this.#heldTimer !== null) clearTimeout(this.#heldTimer)
     if (this.#reservedTimer !== null) clearTimeout(this.#reservedTimer)
     this.#refuseQueued(error.withOutcome('not_run'))
   }
@@ -285,25 +309,44 @@ export class Dispatcher {
     if (this.#isAdvancing) return
     this.#isAdvancing = true
     for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
-      const channel = this.#freest()
-      if (channel === undefined || channel.room === 0) break
+      const channel = chooseWorker(this.#channels, call.f, now)
+      if (channel === null) break
       this.#queue.remove(call)
       this.#startOn(channel, call)
     }
     this.#isAdvancing = false
+    this.#watchHeld()
   }
 
-  /** False when no slot is free. */
-  #start(call: Call): boolean {
-    const channel = this.#freest()
-    if (channel === undefined || channel.room === 0) return false
+  /** Sends the first of the calls that wait although slots are free, to whichever worker. */
+  #sendHeld(): void {
+    for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
+      const channel = freest(this.#channels)
+      if (channel === null) return
+      this.#queue.remove(call)
+      this.#startOn(channel, call)
+    }
+  }
+
+  /** Looks again when a call waits although a slot is free: in time every worker has answered, or is silent. */
+  #watchHeld(): void {
+    if (this.#heldTimer !== null || this.#queue.length === 0 || freest(this.#channels) === null) return
+    this.#heldTimer = setTimeout(() => {
+      this.#heldTimer = null
+      this.#next()
+    }, PIPELINE_MS)
+  }
+
+  /** False when there is no worker for the call now. */
+  #start(call: Call, channel: Channel | null): boolean {
+    if (channel === null) return false
     this.#startOn(channel, call)
     return true
   }
 
   #startOn(channel: Channel, call: Call): void {
     call.start(channel, channel.take())
-    this.#progress.expect()
+    progress.expect(channel)
   }
 
   #tellIdle(): void {

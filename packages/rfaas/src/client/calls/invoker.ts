@@ -1,12 +1,23 @@
 import { RfaasError } from '../../errors.ts'
-import type { RemoteFunction } from './wire.ts'
+import type { AnyModule, Calls, Inputs, Maps, RawFunctionNames, Streams } from '../types.ts'
+import { withDeadline } from './deadline.ts'
 import type { Dispatcher } from './dispatcher.ts'
+import { checkInvokeOptions, checkMapOptions, type InvokeOptions, type MapOptions } from './invoke-options.ts'
+import { mapInputs, streamInputs, type Send } from './inputs.ts'
 import type { Slot } from './slot.ts'
-import type { AnyModule, Calls, Maps, RawFunctionNames } from '../types.ts'
+import type { RemoteFunction } from './wire.ts'
+
+const MEMBER: unique symbol = Symbol('member')
+
+/** An object with the functions of a module as members. */
+interface Table {
+  readonly [MEMBER]: (f: RemoteFunction) => unknown
+}
 
 /** The functions of a lease's module, by name. */
 export class FunctionTable {
   readonly #functions: ReadonlyMap<string, RemoteFunction>
+  #prototype: object | null = null
 
   constructor(functions: readonly RemoteFunction[]) {
     this.#functions = new Map(functions.map((f) => [f.name, f]))
@@ -27,18 +38,43 @@ export class FunctionTable {
     return f?.raw === true ? f : this.#refuse(name)
   }
 
-  /** An object with one member per function; every other name gives a function that rejects with the known names. */
+  /**
+   * An object with one member per function, made when it is first read; every other name gives a function that rejects
+   * with the known names.
+   */
   members(member: (f: RemoteFunction) => unknown): object {
+    return Object.create(this.#members, { [MEMBER]: { value: member } }) as object
+  }
+
+  /**
+   * The prototype of all tables of members. To make a table takes no longer for a module of many functions than for one of
+   * few.
+   */
+  get #members(): object {
+    if (this.#prototype !== null) return this.#prototype
     const misses = new Proxy(Object.create(null) as object, {
       get: (_, name) => {
         // `then` must be absent, or an awaited table would wait for ever.
         if (typeof name === 'symbol' || name === 'then') return undefined
-        return () => Promise.reject(this.#unknown(name))
+        return Object.assign(() => Promise.reject(this.#unknown(name)), {
+          with: () => () => Promise.reject(this.#unknown(name)),
+        })
       },
+      // Members are not to be replaced.
+      set: () => false,
     })
-    const table = Object.create(misses) as Record<string, unknown>
-    for (const f of this.#functions.values()) table[f.name] = member(f)
-    return Object.freeze(table)
+    const prototype = Object.create(misses) as object
+    for (const f of this.#functions.values()) {
+      Object.defineProperty(prototype, f.name, {
+        enumerable: true,
+        get(this: Table): unknown {
+          const value = this[MEMBER](f)
+          Object.defineProperty(this, f.name, { value, enumerable: true })
+          return value
+        },
+      })
+    }
+    return (this.#prototype = Object.freeze(prototype))
   }
 
   #refuse(name: string): never {
@@ -52,43 +88,41 @@ export class FunctionTable {
   }
 }
 
-/** Options of invocations, beside their arguments. */
-export interface InvokeOptions {
-  /**
-   * When it fires, the invocation rejects at once with `aborted`, with the signal's reason as `cause`. If it waits for
-   * a slot it is not sent. If it was sent it may have run or may still run, and its slot is taken until the worker has
-   * answered.
-   */
-  signal?: AbortSignal
-}
-
 /** The asynchronous ways to invoke, under one set of options. {@link Lease.with} gives one. */
 export class Invoker<M = AnyModule> {
   /**
    * Invokes one function, on the worker with the most free slots: `await lease.call.price(option)`. When all slots are
-   * taken the invocation waits, in order, and beyond `queueMax` it is refused at once with `queue_full`.
+   * taken the invocation waits, in order, and beyond `queueMax` it is refused at once with `queue_full`. Options of one
+   * call: `await lease.call.price.with({ timeoutMs: 5 })(option)`.
    */
   readonly call: Calls<M>
   /**
    * Invokes one function for every input, spread over all workers, several in flight on each:
-   * `await lease.map.price(options)`. Results come in the order of the inputs. The first failure rejects, and inputs
-   * that were not sent yet are not sent.
+   * `await lease.map.price(options)`. The inputs may come from an array, any iterable or an async iterable. Results come in
+   * the order of the inputs, or, with `{ ordered: false }` as the second argument, in that of their arrival. The first
+   * failure rejects, and inputs that were not sent yet are not sent. A function of several arguments takes arrays of
+   * them: `await lease.map.add.spread([[1, 2], [3, 4]])`.
    */
   readonly map: Maps<M>
+  /**
+   * As {@link map}, for any number of inputs: `for await (const result of lease.stream.price(options))`. Results come as
+   * they are there, and inputs are taken from the iterable no faster than the program takes results: at most `concurrency`
+   * are under way or lie ready. When the loop is left, no more are sent.
+   */
+  readonly stream: Streams<M>
   readonly #table: FunctionTable
   readonly #dispatcher: Dispatcher
-  readonly #signal: AbortSignal | undefined
+  readonly #options: InvokeOptions
 
   /** @internal */
-  constructor(table: FunctionTable, dispatcher: Dispatcher, { signal }: InvokeOptions) {
+  constructor(table: FunctionTable, dispatcher: Dispatcher, options: InvokeOptions) {
+    checkInvokeOptions(options)
     this.#table = table
     this.#dispatcher = dispatcher
-    this.#signal = signal
-    const call = (f: RemoteFunction): unknown => {
-      return (...args: unknown[]) => dispatcher.call(f, args, signal)
-    }
-    this.call = table.members(call) as Calls<M>
-    this.map = table.members((f) => (inputs: Iterable<unknown>) => this.#map(f, inputs)) as Maps<M>
+    this.#options = options
+    this.call = table.members((f) => this.#call(f)) as Calls<M>
+    this.map = table.members((f) => this.#overInputs(f, mapInputs)) as Maps<M>
+    this.stream = table.members((f) => this.#overInputs(f, streamInputs)) as Streams<M>
   }
 
   /**
@@ -104,7 +138,7 @@ export class Invoker<M = AnyModule> {
     } catch (error) {
       return Promise.reject(error as RfaasError)
     }
-    return this.#dispatcher.invoke(f, slot, byteLength, this.#signal)
+    return withDeadline(f, this.#options, (signal) => this.#dispatcher.invoke(f, slot, byteLength, signal))
   }
 
   /**
@@ -113,32 +147,54 @@ export class Invoker<M = AnyModule> {
    * all are over.
    */
   async invokeAll(name: RawFunctionNames<M>, slots: readonly Slot[]): Promise<void> {
-    await this.#dispatcher.invokeAll(this.#table.findRaw(name), slots, this.#signal)
+    const f = this.#table.findRaw(name)
+    await withDeadline(f, this.#options, (signal) => this.#dispatcher.invokeAll(f, slots, signal))
   }
 
-  async #map(f: RemoteFunction, inputs: Iterable<unknown>): Promise<unknown[]> {
-    const results: unknown[] = []
-    const iterator = inputs[Symbol.iterator]()
-    let failed = false
-    const lane = async (): Promise<void> => {
-      for (let next = iterator.next(); !failed && next.done !== true; next = iterator.next()) {
-        const at = results.push(undefined) - 1
-        results[at] = await this.#dispatcher.call(f, [next.value], this.#signal)
+  #call(f: RemoteFunction): unknown {
+    const send = this.#sender(f, this.#options)
+    const call = (...args: unknown[]): Promise<unknown> => send(args)
+    const withOptions = (options: InvokeOptions): unknown => {
+      checkInvokeOptions(options)
+      const sendWith = this.#sender(f, { ...this.#options, ...options })
+      return (...args: unknown[]) => sendWith(args)
+    }
+    return Object.assign(call, { with: withOptions })
+  }
+
+  #sender(f: RemoteFunction, { signal, timeoutMs }: InvokeOptions): Send {
+    const dispatcher = this.#dispatcher
+    return (args) => dispatcher.call(f, args, signal, timeoutMs)
+  }
+
+  /** A way to invoke a function for many inputs, each its only argument, or with `spread` all of its arguments. */
+  #overInputs(f: RemoteFunction, run: typeof mapInputs | typeof streamInputs): unknown {
+    const start = (inputs: Inputs<unknown>, options: MapOptions, argsOf: (input: unknown) => unknown[]): unknown => {
+      checkMapOptions(options)
+      const { concurrency = this.#dispatcher.width, ordered = true, ...rest } = options
+      const send = this.#sender(f, { ...this.#options, ...rest })
+      return run(inputs, (input) => send(argsOf(input)), concurrency, ordered)
+    }
+    // What is wrong with the options is thrown by a stream, and rejects a map.
+    const guarded = (...all: Parameters<typeof start>): unknown => {
+      try {
+        return start(...all)
+      } catch (error) {
+        if (run === mapInputs) return Promise.reject(error as RfaasError)
+        throw error
       }
     }
-    const lanes = Array.from({ length: this.#dispatcher.width }, () =>
-      lane().catch((error: unknown) => {
-        failed = true
-        throw error
-      }),
-    )
-    try {
-      await Promise.all(lanes)
-    } finally {
-      // Invocations in flight still write into their slots: they are over before the caller learns of a failure.
-      await Promise.allSettled(lanes)
-      iterator.return?.()
-    }
-    return results
+    return Object.assign((inputs: Inputs<unknown>, options: MapOptions = {}) => guarded(inputs, options, asOnly), {
+      spread: (inputs: Inputs<unknown>, options: MapOptions = {}) => guarded(inputs, options, asAll),
+    })
   }
+}
+
+function asOnly(input: unknown): unknown[] {
+  return [input]
+}
+
+function asAll(input: unknown): unknown[] {
+  if (Array.isArray(input)) return input as unknown[]
+  throw new RfaasError('invalid_argument', 'Cannot invoke: with `spread` each input is an array of arguments')
 }

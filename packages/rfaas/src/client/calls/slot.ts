@@ -52,6 +52,19 @@ export class Slot implements Disposable {
     this.#waiter = new SlotWaiter(this)
   }
 
+  /**
+   * The input as elements of another type: `slot.view(Float64Array)[0] = 0.5`. It begins where `input` begins, and has
+   * as many whole elements as fit.
+   */
+  view<V extends ArrayBufferView>(View: SlotViewConstructor<V>): V {
+    return viewOf(View, this.input)
+  }
+
+  /** The result of the last invocation that succeeded, as {@link view}; valid as long as {@link output}. */
+  outputView<V extends ArrayBufferView>(View: SlotViewConstructor<V>): V {
+    return viewOf(View, this.output)
+  }
+
   /** @internal Whether {@link release} was called. */
   get isReleased(): boolean {
     return this.#isReleased
@@ -125,6 +138,18 @@ export class Slot implements Disposable {
     const sentence = `Cannot invoke with ${byteLength} bytes: the slot was reserved for ${this.input.length}`
     throw new RfaasError('payload_too_large', sentence, { outcome })
   }
+}
+
+/** `Float64Array` and any other typed array, or `DataView`. */
+export interface SlotViewConstructor<V extends ArrayBufferView> {
+  readonly BYTES_PER_ELEMENT?: number
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): V
+}
+
+/** Slots begin at a multiple of 64 bytes, so every element is aligned. */
+function viewOf<V extends ArrayBufferView>(View: SlotViewConstructor<V>, bytes: Uint8Array): V {
+  const length = Math.floor(bytes.length / (View.BYTES_PER_ELEMENT ?? 1))
+  return new View(bytes.buffer as ArrayBuffer, bytes.byteOffset, length)
 }
 
 /** Receives the results of a slot's invocations; made once, so that an invocation allocates nothing but its promise. */

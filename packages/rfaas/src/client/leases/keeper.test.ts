@@ -77,7 +77,9 @@ describe('LeaseKeeper', { timeout: 60_000 }, () => {
   beforeEach(async () => {
     // Its clock is an hour ahead of ours: no two clocks are compared.
     const nowUnixMs = (): number => Date.now() + 3_600_000
-    resourceManager = await startResourceManager({ port: 0, clock: { ...systemClock, nowUnixMs } })
+    // The test node sends no heartbeats.
+    const nodeLostAfterMs = 600_000
+    resourceManager = await startResourceManager({ port: 0, nodeLostAfterMs, clock: { ...systemClock, nowUnixMs } })
     node = await TestNode.start()
     manager = managerClient(resourceManager.url)
     nodeClient = executorManagerClient(node.server.url)
@@ -248,6 +250,9 @@ describe('LeaseKeeper', { timeout: 60_000 }, () => {
   before(() => void process.on('worker', onWorker))
   after(() => void process.off('worker', onWorker))
 
+  /** Long enough that a busy machine renews the lease before it expires. */
+  const RENEWED_MS = 2_400
+
   /** A lease that the thread may renew. */
   function grantAside(durationMs: number): Promise<LeaseKeeper> {
     const renewLease: ManagerClient['rpc']['renewLease'] = async (...args) => {
@@ -270,7 +275,7 @@ describe('LeaseKeeper', { timeout: 60_000 }, () => {
   }
 
   test('the thread renews, we do not, and are told of it', async () => {
-    const kept = await grantAside(900)
+    const kept = await grantAside(RENEWED_MS)
     const firstUnixMs = kept.expires.getTime()
     kept.start()
     await renewedBy('thread', 1)
@@ -283,7 +288,7 @@ describe('LeaseKeeper', { timeout: 60_000 }, () => {
   })
 
   test('release shows the node no older token than it has seen, whenever it comes', async () => {
-    const first = await grantAside(600)
+    const first = await grantAside(RENEWED_MS)
     first.start()
     await renewedBy('thread', 1)
     await first.release()
@@ -307,7 +312,7 @@ describe('LeaseKeeper', { timeout: 60_000 }, () => {
   })
 
   test('when the thread dies its leases are renewed here, and the next one has a thread again', async () => {
-    const kept = await grantAside(900)
+    const kept = await grantAside(RENEWED_MS)
     let closed: RfaasError | null = null
     kept.onClosed = (error) => (closed = error)
     kept.start()
@@ -321,7 +326,7 @@ describe('LeaseKeeper', { timeout: 60_000 }, () => {
     assert.deepEqual(claimsOf(node.deallocated.at(-1)!), claimsOf(kept.token))
 
     const threadsBefore = threads.length
-    const next = await grantAside(900)
+    const next = await grantAside(RENEWED_MS)
     next.start()
     await renewedBy('thread', 1)
     assert.equal(threads.length, threadsBefore + 1)

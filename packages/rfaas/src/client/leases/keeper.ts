@@ -62,6 +62,8 @@ export class LeaseKeeper {
   onClosed: ((error: RfaasError) => void) | null = null
   /** Called once, when the lease is retrieved and may run on for a while. */
   onRetrieved: ((notice: RetrievalNotice) => void) | null = null
+  /** Called when the lease was renewed. */
+  onRenewed: ((expires: Date) => void) | null = null
   /** Called when the watch at the node has ended: from then on only the workers' channels tell of the workers' end. */
   onUnheard: (() => void) | null = null
   readonly #grant: LeaseGrant
@@ -175,7 +177,7 @@ export class LeaseKeeper {
     const { manager, node, clock } = this.#grant
     const isOurs = (): boolean => this.#aside?.isOurs ?? true
     const onToken = (token: string): void => void (this.#token = token)
-    const onRenewed = (expiresMs: number): void => this.#expireAt(expiresMs)
+    const onRenewed = (expiresMs: number): void => this.#renewed(expiresMs)
     const onOver = (error: RfaasError): void => this.#close(error)
     return new Renewals({ ...this.#terms, manager, node, clock, isOurs, onToken, onRenewed, onOver }, phase)
   }
@@ -183,7 +185,7 @@ export class LeaseKeeper {
   #listener(): AsideListener {
     return {
       onToken: (token) => (this.#token = token),
-      onRenewed: (expiresMs) => this.#expireAt(expiresMs),
+      onRenewed: (expiresMs) => this.#renewed(expiresMs),
       // The node may have sent a more precise reason that is not read yet, because our event loop stood still.
       onOver: (error) => void this.#grant.clock.after(LEASE_NEWS_DELAY_MS, () => this.#close(error), true),
       onGone: () => {
@@ -192,6 +194,11 @@ export class LeaseKeeper {
         if (!this.#over && !this.#retrieved) this.#renewals = this.#renewHere('active')
       },
     }
+  }
+
+  #renewed(expiresMs: number): void {
+    this.#expireAt(expiresMs)
+    if (!this.#over) this.onRenewed?.(this.#expires)
   }
 
   #stopRenewing(): void {

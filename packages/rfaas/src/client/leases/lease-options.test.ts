@@ -8,12 +8,15 @@ import { checkLeaseOptions } from './lease-options.ts'
 import type { LeaseOptions } from '../types.ts'
 
 const functions = './pricing.ts'
+const SIGNAL = new AbortController().signal
 
 test('checkLeaseOptions fills in the documented defaults', () => {
   const { isIdempotent, ...checked } = checkLeaseOptions({ functions })
   assert.equal(isIdempotent('any'), false)
   assert.deepEqual(checked, {
     functions,
+    external: [],
+    env: {},
     cores: 1,
     coresMin: 1,
     nodes: 1,
@@ -34,6 +37,7 @@ test('checkLeaseOptions fills in the documented defaults', () => {
     replace: false,
     nodeId: '',
     fabric: undefined,
+    signal: undefined,
   })
 })
 
@@ -77,6 +81,8 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
     queueMax: 0,
     spinUs: 0,
     keepWarmMs: 0.5,
+    external: ['sharp', '@it/addon'],
+    env: { LEVEL: 'debug', Empty_1: '' },
   }
   const { isIdempotent, ...checked } = checkLeaseOptions({
     ...{
@@ -86,6 +92,7 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
       preempt: true,
       nodeId: 'a',
       fabric: 'verbs',
+      signal: SIGNAL,
       replace: true,
       idempotent: ['price'],
     },
@@ -102,6 +109,7 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
     replace: true,
     nodeId: 'a',
     fabric: 'verbs',
+    signal: SIGNAL,
   })
 })
 
@@ -162,6 +170,14 @@ test('checkLeaseOptions: what is above its largest value is refused with both bo
 test('checkLeaseOptions refuses a replace, idempotent or preempt of another kind, and room taken without waiting', () => {
   const refuses = (options: object, message: RegExp): void =>
     assert.throws(() => checkLeaseOptions({ functions, ...options }), { code: 'invalid_argument', message })
+  refuses({ external: 'sharp' }, /external must be the names of packages, not "sharp"/)
+  refuses({ external: ['./a'] }, /external must be the names of packages, not \[ '.\/a' \]/)
+  refuses({ env: 'A=1' }, /env must be an object, not "A=1"/)
+  refuses({ env: { A: 1 } }, /env: A must be a string, not 1/)
+  refuses({ env: { 'A=B': '' } }, /env: "A=B" is not a name of letters, digits and _/)
+  refuses({ env: { RFAAS_X: '' } }, /env: RFAAS_X belongs to rfaas/)
+  refuses({ env: { KEY: 'a\0b' } }, /env: KEY has a NUL character/)
+  refuses({ env: { KEY: 'é'.repeat(32_768) } }, /env has 65539 bytes of names and values, at most 65536 are allowed/)
   refuses({ replace: 'yes' }, /replace must be true or false, not "yes"/)
   refuses({ preempt: 1 }, /preempt must be true or false, not 1/)
   refuses({ preempt: true }, /preempt needs waitMs/)

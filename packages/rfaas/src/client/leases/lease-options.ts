@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 
 import { RfaasError } from '../../errors.ts'
+import { environmentProblem, NO_ENVIRONMENT, type Environment } from '../../lease/environment.ts'
 import { labelsProblem, NO_LABELS, resourcesProblem } from '../../lease/labels.ts'
 import type { Labels } from '../../lease/labels.ts'
 import type { PlacementPolicy } from '../../lease/lease.ts'
@@ -14,6 +15,8 @@ import type { FabricChoice, LeaseOptions } from '../types.ts'
 /** Options with their defaults, checked here and trusted from here on. */
 export interface CheckedLeaseOptions {
   functions: string | URL
+  external: readonly string[]
+  env: Environment
   cores: number
   coresMin: number
   nodes: number
@@ -37,10 +40,13 @@ export interface CheckedLeaseOptions {
   /** Empty: any. */
   nodeId: string
   fabric: FabricChoice | undefined
+  signal: AbortSignal | undefined
 }
 
 const KNOWN = new Set([
   'functions',
+  'external',
+  'env',
   'cores',
   'coresMin',
   'nodes',
@@ -62,7 +68,9 @@ const KNOWN = new Set([
   'idempotent',
   'nodeId',
   'fabric',
+  'signal',
 ])
+const PACKAGE_NAME = /^(?:@[^/\s]+\/)?[^@./\s][^/\s]*$/
 const POLICIES: unknown[] = ['pack', 'spread']
 const FABRICS: unknown[] = ['local', 'verbs', 'tcp', 'threads', undefined]
 
@@ -75,25 +83,35 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
   const { durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
   const { keepWarmMs = 0, waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
+  const { signal, external = [], env = NO_ENVIRONMENT } = options
   const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
     refuse(`functions must be the path or URL of a module, not ${show(functions)}`)
+  }
+  if (!Array.isArray(external) || !external.every((name) => typeof name === 'string' && PACKAGE_NAME.test(name))) {
+    refuse(`external must be the names of packages, not ${show(external)}`)
   }
   if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
   for (const [name, value] of Object.entries({ replace, preempt })) {
     if (typeof value !== 'boolean') refuse(`${name} must be true or false, not ${show(value)}`)
   }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    refuse(`signal must be an AbortSignal, not ${show(signal)}`)
+  }
   if (!FABRICS.includes(fabric)) refuse(`fabric must be local, verbs or tcp, not ${show(fabric)}`)
-  for (const [name, value] of Object.entries({ resources, labels })) {
+  for (const [name, value] of Object.entries({ env, resources, labels })) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       refuse(`${name} must be an object, not ${show(value)}`)
     }
   }
-  const problem = resourcesProblem(resources) ?? labelsProblem(labels)
+  const problem = environmentProblem(env) ?? resourcesProblem(resources) ?? labelsProblem(labels)
   if (problem !== null) refuse(problem)
   if (!POLICIES.includes(policy)) refuse(`policy must be pack or spread, not ${show(policy)}`)
   const checked = {
     functions,
+    external,
+    // A copy: the lease may be replaced after the caller has changed it.
+    env: { ...env },
     cores: whole('cores', cores, 1),
     coresMin: whole('coresMin', coresMin, 1, cores),
     nodes: whole('nodes', nodes, 1, LEASE_NODES_MAX),
@@ -115,6 +133,7 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
     isIdempotent: idempotentNames(idempotent),
     nodeId,
     fabric,
+    signal,
   }
   if (preempt && waitMs === 0) refuse('preempt needs waitMs: those whose room it takes have a grace')
   const layout = slotLayout(slots, payloadBytesMax)

@@ -2,6 +2,7 @@ import { addUsage, NO_USAGE } from '../../accounting/usage.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import type { Dispatcher } from '../calls/dispatcher.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
+import type { LeaseListeners } from '../lease-events.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
 import { LET_GO } from './keeper.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
@@ -20,6 +21,8 @@ export interface LeaseReplacerOptions {
   /** null: lost workers are not replaced. */
   readonly openReplacement: OpenReplacement | null
   readonly onRetrieved: (notice: RetrievalNotice) => void
+  /** Told of what happens to the parts. */
+  readonly listeners: LeaseListeners
   /** Called once, when the lease is over though nobody has released it. */
   readonly onOver: (error: RfaasError) => void
 }
@@ -109,6 +112,8 @@ export class LeaseReplacer {
     }
     keeper.onRetrieved = (notice) => this.#retrieved(part, notice)
     keeper.onClosed = (error) => this.#over(part, error)
+    const { leaseId: partId, nodeId } = keeper
+    keeper.onRenewed = (expires) => this.#options.listeners.tell('renewed', { partId, nodeId, expires })
   }
 
   /** Handles the loss of a worker. Its node knows why, and has reported it or is about to; a lost node cannot. */
@@ -120,13 +125,14 @@ export class LeaseReplacer {
   }
 
   #retrieved(part: LeasedPart, notice: RetrievalNotice): void {
-    const { dispatcher, onRetrieved } = this.#options
+    const { dispatcher, onRetrieved, listeners } = this.#options
     const { leaseId, nodeId } = part.keeper
     const { message, graceMs } = notice
     const sentence = `${message}; invocations in flight may finish within ${Math.round(graceMs)} ms`
     dispatcher.retire(part.channels)
     // Lets the channels hear farewells, so that the workers need not wait for our confirmation.
     for (const channel of part.channels) channel.watchForLoss()
+    listeners.tell('retrieved', { partId: leaseId, nodeId, ...notice })
     if (!this.#isReleasing) this.#replace(part, new RfaasError('lease_retrieved', sentence))
     clientEvents.publish({ kind: 'lease-retrieved', leaseId, nodeId, ...notice } satisfies ClientEvent)
     onRetrieved(notice)
@@ -176,7 +182,7 @@ export class LeaseReplacer {
   }
 
   async #openNext(part: LeasedPart, cause: RfaasError): Promise<void> {
-    const { dispatcher, openReplacement } = this.#options
+    const { dispatcher, openReplacement, listeners } = this.#options
     const { leaseId: formerLeaseId, nodeId: formerNodeId } = part.keeper
     let next: LeasedPart[]
     try {
@@ -195,6 +201,10 @@ export class LeaseReplacer {
       clientEvents.publish(event)
     }
     dispatcher.add(next.flatMap(({ channels }) => channels))
+    for (const { keeper } of next) {
+      const { leaseId: partId, nodeId } = keeper
+      listeners.tell('replaced', { partId, nodeId, formerPartId: formerLeaseId, reason: cause })
+    }
   }
 
   /** Goes on without a part that is not replaced, or ends the lease when it was the last. */
@@ -203,8 +213,9 @@ export class LeaseReplacer {
     if (others.length > 0) {
       this.#parts = others
       const { leaseId, nodeId } = part.keeper
-      const event: ClientEvent = { kind: 'lease-part-lost', leaseId, nodeId, reason, cores: coresOf(others) }
+      const event = { kind: 'lease-part-lost', leaseId, nodeId, reason, cores: coresOf(others) } satisfies ClientEvent
       clientEvents.publish(event)
+      this.#options.listeners.tell('partLost', { partId: leaseId, nodeId, reason, cores: event.cores })
       return
     }
     this.#failure = reason

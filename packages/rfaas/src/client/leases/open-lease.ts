@@ -9,6 +9,7 @@ import type { AllocateResponse, NodeInfo } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
 import { bundle, type Bundle } from '../bundle/bundle.ts'
+import { abortedError } from '../calls/abort.ts'
 import { Channel } from '../calls/channel.ts'
 import type { RemoteFunction } from '../calls/wire.ts'
 import { checkAllocated } from './check-answers.ts'
@@ -62,9 +63,11 @@ export async function openLease(context: LeaseContext, options: LeaseOptions): P
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
   const fabrics = usableFabrics(checked.fabric)
   const plan: Plan = { context, checked, layout, fabrics }
-  const { queueMax, spinUs, replace, isIdempotent, cores, coresMin, nodeId } = checked
-  const all = { cores, coresMin, avoidNodeIds: [] }
-  const { parts, functions, code } = await openParts(plan, all, () => bundle(checked.functions))
+  const { queueMax, spinUs, replace, isIdempotent, cores, coresMin, nodeId, signal } = checked
+  const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
+  const { parts, functions, code } = await unlessAborted(signal, () =>
+    openParts(plan, all, () => bundle(checked.functions, checked.external)),
+  )
   const open = async (lost: number, avoidNodeId: string, giveUp: AbortSignal): Promise<LeasedPart[]> => {
     // A lease of one given node gets no other node. And the functions stay what they were, though their files may have
     // changed.
@@ -73,6 +76,30 @@ export async function openLease(context: LeaseContext, options: LeaseOptions): P
     return (await openParts(plan, ask, () => Promise.resolve(code))).parts
   }
   return { parts, functions, queueMax, spinMs: spinUs / 1000, openReplacement: replace ? open : null, isIdempotent }
+}
+
+/** Runs the opening of a lease, and gives its workers back when the signal has fired before they are there. */
+async function unlessAborted<T extends { parts: LeasedPart[] }>(
+  signal: AbortSignal | undefined,
+  open: () => Promise<T>,
+): Promise<T> {
+  if (signal === undefined) return open()
+  const refuse = (): never => {
+    throw abortedError('Cannot lease', signal)
+  }
+  if (signal.aborted) refuse()
+  let opened: T
+  try {
+    opened = await open()
+  } catch (error) {
+    return signal.aborted ? refuse() : Promise.reject(toRfaasError(error))
+  }
+  if (signal.aborted) {
+    const error = abortedError('Cannot lease', signal)
+    await Promise.all(opened.parts.map((part) => discard(part, error)))
+    throw error
+  }
+  return opened
 }
 
 /** Runs the cold path: grant and bundle concurrently, then on each node allocate and connect. */
@@ -99,6 +126,10 @@ async function openParts(
     throw bundled.reason
   }
   const [code, bundleMs] = bundled.value
+  if (ask.giveUp?.aborted) {
+    await Promise.allSettled(grants.map(({ keeper }) => keeper.release()))
+    throw toRfaasError(ask.giveUp.reason, 'aborted', 'Cannot lease')
+  }
   const opening = grants.map((grant) => openPart(plan, grant, code, from, { startMs, bundleMs, grantMs }))
   const outcomes = await Promise.allSettled(opening)
   const opened = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
@@ -207,9 +238,9 @@ async function allocate(
   keeper: LeaseKeeper,
   { sha256, code }: Bundle,
   { fabric, address }: ChosenOffer,
-  { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, durationMs }: CheckedLeaseOptions,
+  { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
-  const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs }
+  const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
   const startMs = performance.now()
   const ask = async (): Promise<AllocateResponse> => {
     const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...shape })

@@ -1,0 +1,25 @@
+import { toRfaasError } from '../../errors.ts'
+import { decodeResult, encodeInput } from './call.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { RemoteFunction } from './wire.ts'
+
+/**
+ * Invokes a function in a slot that is taken for this one call, and spins until its result is there.
+ *
+ * @throws {RfaasError} `queue_full` when no slot is free: a call that spins cannot wait for one
+ */
+export function callSync(dispatcher: Dispatcher, f: RemoteFunction, args: unknown[]): unknown {
+  using slot = dispatcher.reserve(0, undefined)
+  let byteLength: number
+  try {
+    byteLength = encodeInput(f, args, slot.channel.input(slot.index))
+  } catch (error) {
+    throw toRfaasError(error).withOutcome('not_run')
+  }
+  const payload = slot.invokeSync(f, byteLength)
+  try {
+    return decodeResult(f, payload)
+  } catch (error) {
+    throw toRfaasError(error).withOutcome('ran')
+  }
+}

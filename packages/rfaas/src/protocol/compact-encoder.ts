@@ -1,0 +1,346 @@
+import { types } from 'node:util'
+
+import { VALUE_DEPTH_MAX } from './limits.ts'
+import { mayHaveNamedFields } from './cloneable.ts'
+import * as Format from './compact-format.ts'
+import { isKnownClass } from './instances.ts'
+import { bytesOf, kindOf } from './views.ts'
+
+/** Objects up to this number are compared one by one to find one that occurs twice; more are kept in a Set. */
+const LISTED_MAX = 8
+
+const { KEY_IS_TEXT, KEYS_END, SHORT_TEXT_CHARS_MAX } = Format
+const getTime = Date.prototype.getTime
+const INT64_MIN = -(2n ** 63n)
+const INT64_MAX = 2n ** 63n - 1n
+
+/** Other views of the memory to write to. */
+class Room {
+  readonly view: DataView
+  readonly texts: Buffer
+
+  constructor({ buffer, byteOffset, byteLength }: Uint8Array) {
+    this.view = new DataView(buffer, byteOffset, byteLength)
+    this.texts = Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
+  }
+}
+
+/** A slot's memory is one object for the life of its channel, and views take longer to make than most values. */
+const rooms = new WeakMap<Uint8Array, Room>()
+
+/**
+ * Writes values in the compact format (compact-format.ts): undefined, null, booleans, numbers, bigints of 64 bits, texts,
+ * dates, views, ArrayBuffers, and arrays and plain objects of these. It reads the fields of a value in the order in which
+ * V8's serializer does, so that getters are called in the same order.
+ *
+ * What it cannot write so that a structured clone of it arrives is not compact: everything else, arrays with holes or
+ * named fields, and values in which an object occurs twice.
+ */
+export class CompactEncoder {
+  #room: Uint8Array = new Uint8Array(0)
+  #view: DataView = new DataView(new ArrayBuffer(0))
+  #texts: Buffer = Buffer.alloc(0)
+  /** Where the next item goes. Beyond the room nothing is written, but counted. */
+  #at = 0
+  /** What lies behind the stream. */
+  #blobs: Uint8Array[] = []
+  #blobBytes = 0
+  readonly #listed: object[] = []
+  #seen: Set<object> | null = null
+
+  /** Begins a stream at `at`. */
+  begin(room: Uint8Array, at: number): void {
+    let views = rooms.get(room)
+    if (views === undefined) rooms.set(room, (views = new Room(room)))
+    this.#room = room
+    this.#view = views.view
+    this.#texts = views.texts
+    this.#at = at
+    this.#blobBytes = this.#listed.length = 0
+    if (this.#blobs.length > 0) this.#blobs = []
+    this.#seen = null
+  }
+
+  /** The view of the room that {@link begin} was given. */
+  get view(): DataView {
+    return this.#view
+  }
+
+  /** Where the stream ends. */
+  get at(): number {
+    return this.#at
+  }
+
+  /**
+   * Appends a value; false when it is not compact. What was written is then void.
+   *
+   * @throws what getters of the value throw
+   */
+  write(value: unknown): boolean {
+    return this.#value(value, 1)
+  }
+
+  /** Ends the stream; returns where the message ends, beyond the room when it does not fit. */
+  end(): number {
+    const blobs = this.#blobs
+    const isRoom = this.#at + this.#blobBytes <= this.#room.length
+    let end = this.#at
+    for (let i = 0; i < blobs.length; i++) {
+      const at = Format.aligned(end)
+      end = at + blobs[i]!.length
+      if (isRoom && end <= this.#room.length) this.#room.set(blobs[i]!, at)
+    }
+    return end
+  }
+
+  #value(value: unknown, depth: number): boolean {
+    switch (typeof value) {
+      case 'number':
+        this.#number(value)
+        return true
+      case 'string':
+        this.#text(value)
+        return true
+      case 'boolean':
+        this.#byte(value ? Format.TRUE : Format.FALSE)
+        return true
+      case 'undefined':
+        this.#byte(Format.UNDEFINED)
+        return true
+      case 'object':
+        if (value !== null) return this.#object(value, depth)
+        this.#byte(Format.NULL)
+        return true
+      case 'bigint':
+        return this.#bigint(value)
+      default:
+        return false
+    }
+  }
+
+  #byte(byte: number): void {
+    if (this.#at < this.#room.length) this.#room[this.#at] = byte
+    this.#at++
+  }
+
+  /** Writes an item's byte and a uint32. */
+  #head(item: number, length: number): void {
+    const at = this.#at
+    if ((this.#at = at + 5) > this.#room.length) return
+    this.#room[at] = item
+    this.#view.setUint32(at + 1, length, true)
+  }
+
+  #number(value: number): void {
+    const at = this.#at
+    const room = this.#room
+    if (!isInt32(value)) {
+      if ((this.#at = at + 9) > room.length) return
+      room[at] = Format.FLOAT64
+      this.#view.setFloat64(at + 1, value, true)
+    } else if (value >= -128 && value <= 127) {
+      if ((this.#at = at + 2) > room.length) return
+      room[at] = Format.INT8
+      room[at + 1] = value
+    } else {
+      if ((this.#at = at + 5) > room.length) return
+      room[at] = Format.INT32
+      this.#view.setInt32(at + 1, value, true)
+    }
+  }
+
+  #bigint(value: bigint): boolean {
+    if (value < INT64_MIN || value > INT64_MAX) return false
+    const at = this.#at
+    if ((this.#at = at + 9) > this.#room.length) return true
+    this.#room[at] = Format.BIGINT64
+    this.#view.setBigInt64(at + 1, value, true)
+    return true
+  }
+
+  #text(text: string): void {
+    if (text.length > SHORT_TEXT_CHARS_MAX || !this.#short(Format.SHORT_TEXT, text)) this.#long(text)
+  }
+
+  /** Writes a text of Latin-1 with its length; false when it has other characters. */
+  #short(item: number, text: string): boolean {
+    const { length } = text
+    const room = this.#room
+    let at = this.#at
+    if (item >= 0) room[at++] = item
+    room[at++] = length
+    // Writes beyond the end of a typed array have no effect.
+    for (let i = 0; i < length; i++) {
+      const char = text.charCodeAt(i)
+      if (char > 0xff) return false
+      room[at + i] = char
+    }
+    this.#at = at + length
+    return true
+  }
+
+  #long(text: string): void {
+    const { length } = text
+    const utf8Bytes = Buffer.byteLength(text)
+    let item: number = Format.UTF8
+    let bytes = utf8Bytes
+    if (utf8Bytes === length) item = Format.LATIN1
+    else if (utf8Bytes > 2 * length || !text.isWellFormed()) {
+      item = Format.UTF16
+      bytes = 2 * length
+    }
+    this.#head(item, bytes)
+    const at = this.#at
+    if ((this.#at = at + bytes) > this.#room.length) return
+    if (item === Format.LATIN1) this.#texts.write(text, at, bytes, 'latin1')
+    else if (item === Format.UTF8) this.#texts.write(text, at, bytes, 'utf8')
+    else this.#texts.write(text, at, bytes, 'utf16le')
+  }
+
+  #object(value: object, depth: number): boolean {
+    if (depth > VALUE_DEPTH_MAX || this.#isSeen(value)) return false
+    // The other classes below cannot be imitated, and `isArray` and `getPrototypeOf` look through a Proxy.
+    if (ArrayBuffer.isView(value)) return this.#viewOf(value)
+    if (types.isProxy(value)) return false
+    if (Array.isArray(value)) return this.#array(value, depth)
+    const prototype = Object.getPrototypeOf(value) as object | null
+    if (prototype === Object.prototype) return this.#fields(value, depth)
+    if (prototype === Date.prototype && types.isDate(value)) return this.#date(value)
+    if (prototype === ArrayBuffer.prototype && types.isArrayBuffer(value)) return this.#buffer(value)
+    if (prototype === null) return !types.isModuleNamespaceObject(value) && this.#fields(value, depth)
+    return isKnownClass(prototype) && !types.isExternal(value) && this.#fields(value, depth)
+  }
+
+  #isSeen(value: object): boolean {
+    const listed = this.#listed
+    for (let i = 0; i < listed.length; i++) if (listed[i] === value) return true
+    if (listed.length < LISTED_MAX) {
+      listed.push(value)
+      return false
+    }
+    const seen = (this.#seen ??= new Set())
+    const { size } = seen
+    return seen.add(value).size === size
+  }
+
+  #fields(value: object, depth: number): boolean {
+    this.#byte(Format.OBJECT)
+    // With `for … in` V8 was seen to compile this loop again and again.
+    const keys = Object.keys(value)
+    // What is no plain object but has the prototype of one has no fields in most cases. Boxed texts and the arguments of
+    // a function have indices.
+    if ((keys.length === 0 || keys[0] === '0') && !isPlain(value)) return false
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]!
+      const member = (value as Record<string, unknown>)[key]
+      // A getter has removed the field.
+      if (member === undefined && !Object.hasOwn(value, key)) continue
+      if (key.length > SHORT_TEXT_CHARS_MAX || !this.#short(-1, key)) {
+        this.#byte(KEY_IS_TEXT)
+        this.#text(key)
+      }
+      if (!this.#value(member, depth + 1)) return false
+    }
+    this.#byte(KEYS_END)
+    return true
+  }
+
+  #array(array: unknown[], depth: number): boolean {
+    const { length } = array
+    const item = numbersItem(array)
+    if (item === Format.ARRAY) {
+      this.#head(item, length)
+      for (let i = 0; i < length; i++) {
+        const element = array[i]
+        if (element === undefined && !Object.hasOwn(array, i)) return false
+        if (!this.#value(element, depth + 1)) return false
+      }
+    } else if (!this.#numbers(item, array, length)) return false
+    return !mayHaveNamedFields(array)
+  }
+
+  /** Writes an array of numbers; false when a getter has made it something else. */
+  #numbers(item: number, array: unknown[], length: number): boolean {
+    const width = item === Format.FLOAT64S ? 8 : item === Format.INT32S ? 4 : item === Format.INT16S ? 2 : 1
+    this.#head(item, length)
+    let at = this.#at
+    if ((this.#at = at + width * length) > this.#room.length) return true
+    const view = this.#view
+    for (let i = 0; i < length; i++, at += width) {
+      const number = array[i]
+      if (typeof number !== 'number') return false
+      if (width === 8) view.setFloat64(at, number, true)
+      else if (width === 1) view.setInt8(at, number)
+      else if (width === 2) view.setInt16(at, number, true)
+      else view.setInt32(at, number, true)
+    }
+    return true
+  }
+
+  #date(value: Date): boolean {
+    const at = this.#at
+    if ((this.#at = at + 9) > this.#room.length) return true
+    this.#room[at] = Format.DATE
+    this.#view.setFloat64(at + 1, getTime.call(value), true)
+    return true
+  }
+
+  #viewOf(view: ArrayBufferView): boolean {
+    // A view without bytes may be one of a buffer that is detached, or has shrunk.
+    if (view.byteLength === 0 && !isWhole(view.buffer)) return false
+    this.#byte(Format.VIEW)
+    this.#head(kindOf(view), view.byteLength)
+    this.#blob(bytesOf(view))
+    return true
+  }
+
+  #buffer(buffer: ArrayBuffer): boolean {
+    if (!isWhole(buffer)) return false
+    this.#head(Format.BUFFER, buffer.byteLength)
+    this.#blob(new Uint8Array(buffer))
+    return true
+  }
+
+  #blob(bytes: Uint8Array): void {
+    this.#blobs.push(bytes)
+    this.#blobBytes += bytes.length
+  }
+}
+
+/** Whether nothing is special about the buffer: it is not detached, and cannot change its size. */
+function isWhole(buffer: ArrayBufferLike): boolean {
+  return buffer instanceof ArrayBuffer ? !buffer.detached && !buffer.resizable : !buffer.growable
+}
+
+/** Which item an array is: that of its narrowest numbers, or ARRAY when it has anything else or nothing. */
+function numbersItem(array: unknown[]): number {
+  const { length } = array
+  let min = 0
+  let max = 0
+  let isInteger = true
+  for (let i = 0; i < length; i++) {
+    const number = array[i]
+    if (typeof number !== 'number') return Format.ARRAY
+    if (!isInteger) continue
+    if (!isInt32(number)) isInteger = false
+    else if (number < min) min = number
+    else if (number > max) max = number
+  }
+  if (length === 0) return Format.ARRAY
+  if (!isInteger) return Format.FLOAT64S
+  if (min >= -128 && max <= 127) return Format.INT8S
+  return min >= -32768 && max <= 32767 ? Format.INT16S : Format.INT32S
+}
+
+function isInt32(number: number): boolean {
+  return (number | 0) === number && (number !== 0 || 1 / number > 0)
+}
+
+/** Whether an object with the prototype of plain ones is plain: anything may be given another prototype. */
+function isPlain(value: object): boolean {
+  if (types.isBoxedPrimitive(value) || types.isAnyArrayBuffer(value) || types.isArgumentsObject(value)) return false
+  if (types.isMap(value) || types.isSet(value) || types.isDate(value) || types.isRegExp(value)) return false
+  if (types.isWeakMap(value) || types.isWeakSet(value) || types.isPromise(value) || types.isNativeError(value))
+    return false
+  return !types.isExternal(value) && !types.isGeneratorObject(value)
+}
