@@ -85,15 +85,16 @@ uint32_t tcp_receive(tcp_connection* c, uint32_t* to, uint32_t room) {
   return count;
 }
 
-// (connection) → how many immediates are in the batch now, or -ENOTCONN when there are none and the peer is gone. Sends
-// what is queued first.
+// (connection, 1 if its event loop still watches for arrivals, else 0) → how many immediates are in the batch now, or
+// -ENOTCONN when there are none and the peer is gone. Sends what is queued first.
 napi_value tcpPoll(napi_env env, napi_callback_info info) {
-  ARGS(1);
+  ARGS(2);
   tcp_connection* c = table_get(&tcp_connections, int_of(env, arg[0]));
   if (!c) return number(env, -EBADF);
   uint32_t* batch = c->batch->data;
   pthread_mutex_lock(&c->lock);
-  c->owner = TCP_AWAKE;
+  // The progress thread must not take from the socket what the event loop watches for.
+  c->owner = int_of(env, arg[1]) ? TCP_ARMED : TCP_AWAKE;
   c->polls++;
   if (c->is_watched) tcp_progress_stop(c);
   tcp_flush(c);

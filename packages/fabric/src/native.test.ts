@@ -48,7 +48,7 @@ describe('native', () => {
         host.tcpClose(nobody),
         host.tcpWrite(nobody, 0, 0, 0),
         host.tcpFinish(nobody, 0),
-        host.tcpPoll(nobody),
+        host.tcpPoll(nobody, 0),
         host.tcpWait(nobody, 0),
         host.tcpArm(nobody),
         host.tcpWatch(nobody, () => {}),

@@ -47,7 +47,7 @@ export interface HostNative {
   tcpFlush(connection: number): number
   tcpFinish(connection: number, immediate: number): number
   tcpFinished(connection: number): number
-  tcpPoll(connection: number): number
+  tcpPoll(connection: number, isArmed: number): number
   tcpWait(connection: number, timeoutMs: number): number
   tcpArm(connection: number): number
   tcpWatch(connection: number, onReadable: () => void): number

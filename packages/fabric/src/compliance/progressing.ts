@@ -3,10 +3,15 @@ import { it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 
 import { pattern, receive } from './drive.ts'
+import { fillSlot, SLOT_HEADER_BYTES } from './echo.ts'
 import { PATIENCE_MS, type Harness } from './harness.ts'
+import { startPeer } from './peer-process.ts'
 import { threadPair } from './threading.ts'
 
 const MIB = 2 ** 20
+/** Longer than a large write needs there and back, on most machines. */
+const BUSY_MS = 50
+const ROUNDS = 5
 
 /** Ends the time in which the thread is busy. */
 function end(free: Int32Array): void {
@@ -53,5 +58,30 @@ export function testProgressing(harness: Harness): void {
     for (; !ends.near.isDelivered && performance.now() < endMs; ends.near.poll()) await setImmediate()
     end(free)
     assert.deepEqual(await freed, { wasFreed: true, immediate: 3 })
+  })
+
+  it('arm: an end that polls while it is armed, and is busy then, is told of what arrives meanwhile', async () => {
+    const bytes = Math.min(large, 4 * MIB)
+    const slotBytes = SLOT_HEADER_BYTES + bytes
+    const geometry = { outboundBytes: slotBytes, inboundBytes: slotBytes, depth: 4 }
+    await using peer = await startPeer(harness, { role: 'echo', modes: ['poll'], slotBytes }, { geometry })
+    const { end: near } = peer
+    const sent = fillSlot(near, 0, pattern(bytes, 1))
+    for (let round = 0; round < ROUNDS; round++) {
+      const { promise: called, resolve } = Promise.withResolvers<boolean>()
+      near.onReady = () => resolve(true)
+      assert.ok(near.arm())
+      near.write(0, sent, 0)
+      assert.equal(await receive(near), 0)
+      near.write(0, sent, 0)
+      const busy = new Int32Array(new SharedArrayBuffer(4))
+      Atomics.wait(busy, 0, 0, BUSY_MS)
+      const timer = setTimeout(() => resolve(false), PATIENCE_MS)
+      assert.ok(await called, 'onReady was not called')
+      clearTimeout(timer)
+      assert.equal(await receive(near), 0)
+    }
+    near.close()
+    assert.equal(await peer.exited, 0)
   })
 }

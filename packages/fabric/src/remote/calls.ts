@@ -19,7 +19,7 @@ export interface RemoteCalls {
   /** 1 once everything up to `finish` has been delivered. */
   finished(connection: number): number
   /** How many immediates it has put into the batch, or -ENOTCONN when nothing is left of a peer that is gone. */
-  poll(connection: number): number
+  poll(connection: number, isArmed: number): number
   /** Blocks until there may be something to poll. Negative for ever. -ETIMEDOUT when the time is over. */
   wait(connection: number, timeoutMs: number): number
   /**

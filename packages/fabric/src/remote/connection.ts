@@ -212,7 +212,7 @@ export class RemoteConnection implements Connection {
    */
   #fill(): boolean {
     if (this.#batchNext < this.#batchCount) return true
-    const count = this.#calls.poll(this.#id)
+    const count = this.#calls.poll(this.#id, this.#waker.isArmed ? 1 : 0)
     if (count < 0) this.#state = 'lost'
     if (count <= 0) return false
     this.#batchCount = count

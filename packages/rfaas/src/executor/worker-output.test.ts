@@ -35,15 +35,21 @@ describe('WorkerOutput', () => {
     assert.equal(pending[0], 5)
   })
 
-  it('labels each line where there are several workers, and no part of one', () => {
+  it('sends whole lines, with the number of the worker, where there are several', () => {
     const taken = new Taken()
     taken.output.label(3, 4)
     for (const text of ['a\nb', 'c\n', '\n', 'd']) taken.write(text)
     taken.write('e\n', 2)
     assert.deepEqual(
       taken.sent.map(([, text]) => text),
-      ['[worker 3] a\n[worker 3] b', 'c\n', '[worker 3] \n', '[worker 3] d', '[worker 3] e\n'],
+      ['[worker 3] a\n', '[worker 3] bc\n', '[worker 3] \n', '[worker 3] e\n'],
     )
+    taken.output.flush()
+    assert.equal(taken.sent.at(-1)![1], '[worker 3] d\n')
+    taken.output.flush()
+    assert.equal(taken.sent.length, 5)
+    taken.write('x'.repeat(20_000))
+    assert.equal(taken.sent.at(-1)![1], `[worker 3] ${'x'.repeat(20_000)}\n`)
     taken.output.label(0, 1)
     taken.write('f\n', 2)
     assert.equal(taken.sent.at(-1)![1], 'f\n')

@@ -2,6 +2,9 @@ import type { Writable } from 'node:stream'
 
 import { WORKER_OUTPUT_BYTES_MAX } from './limits.ts'
 
+/** A longer line of a worker among several is sent in parts, each as a line. */
+const BEGUN_LINE_BYTES_MAX = 16_384
+
 /** Standard output or standard error. */
 export type OutputStream = 1 | 2
 
@@ -16,15 +19,18 @@ export class WorkerOutput {
   readonly #send: (stream: OutputStream, bytes: Uint8Array) => void
   #prefix = ''
   #droppedBytes = 0
-  /** Whether the stream is at the beginning of a line. */
-  readonly #isLineStart = { 1: true, 2: true }
+  /** The begun line of each stream, in Latin-1: bytes as they are, because a character may be cut in two. */
+  readonly #begun = { 1: '', 2: '' }
 
   constructor(pending: Int32Array<SharedArrayBuffer>, send: (stream: OutputStream, bytes: Uint8Array) => void) {
     this.#pending = pending
     this.#send = send
   }
 
-  /** Begins each line with the number of the worker; not where there is only one. */
+  /**
+   * Begins each line with the number of the worker, unless there is only one. Several workers share a stream, so each then
+   * sends whole lines only.
+   */
   label(workerIndex: number, workers: number): void {
     this.#prefix = workers > 1 ? `[worker ${workerIndex}] ` : ''
   }
@@ -45,22 +51,36 @@ export class WorkerOutput {
 
   write(stream: OutputStream, bytes: Uint8Array): void {
     if (bytes.length === 0) return
-    if (Atomics.load(this.#pending, 0) + bytes.length > WORKER_OUTPUT_BYTES_MAX) {
+    if (Atomics.load(this.#pending, 0) + this.#begun[stream].length + bytes.length > WORKER_OUTPUT_BYTES_MAX) {
       this.#droppedBytes += bytes.length
       return
     }
-    const sent = this.#labelled(stream, bytes)
-    Atomics.add(this.#pending, 0, sent.length)
-    this.#send(stream, sent)
+    const text = Buffer.from(bytes).toString('latin1')
+    if (this.#prefix === '') return this.#sendText(stream, text)
+    const lines = (this.#begun[stream] + text).split('\n')
+    this.#begun[stream] = lines.pop()!
+    if (this.#begun[stream].length > BEGUN_LINE_BYTES_MAX) lines.push(this.#take(stream))
+    if (lines.length > 0) this.#sendText(stream, lines.map((line) => `${this.#prefix}${line}\n`).join(''))
   }
 
-  #labelled(stream: OutputStream, bytes: Uint8Array): Buffer {
+  /** Sends lines that have not ended, as lines. */
+  flush(): void {
+    for (const stream of [1, 2] as const) {
+      if (this.#begun[stream] !== '') this.#sendText(stream, `${this.#prefix}${this.#take(stream)}\n`)
+    }
+  }
+
+  #take(stream: OutputStream): string {
+    const begun = this.#begun[stream]
+    this.#begun[stream] = ''
+    return begun
+  }
+
+  #sendText(stream: OutputStream, text: string): void {
     const dropped = this.#droppedBytes === 0 ? '' : `[${this.#droppedBytes} bytes of output were dropped]\n`
     this.#droppedBytes = 0
-    const text = Buffer.from(bytes).toString('latin1')
-    const first = this.#isLineStart[stream] ? this.#prefix : ''
-    this.#isLineStart[stream] = text.endsWith('\n')
-    // Bytes as they are: a character may be cut in two.
-    return Buffer.from(dropped + first + text.replaceAll(/\n(?!$)/g, `\n${this.#prefix}`), 'latin1')
+    const sent = Buffer.from(dropped + text, 'latin1')
+    Atomics.add(this.#pending, 0, sent.length)
+    this.#send(stream, sent)
   }
 }

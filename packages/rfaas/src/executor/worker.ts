@@ -27,6 +27,7 @@ const { outputPending } = workerData as WorkerData
 const output = new WorkerOutput(outputPending, (stream, bytes) => say({ kind: 'output', stream, bytes }))
 output.redirect(1, process.stdout)
 output.redirect(2, process.stderr)
+process.once('exit', () => output.flush())
 
 try {
   let told = hear<LoadMessage>()
@@ -56,6 +57,7 @@ try {
     const loop = new WorkerLoop(connection, server, new Meters(page, workerIndex), hotTimeoutMs)
     if (serves) await loop.run()
     connection.close()
+    output.flush()
     told = hear<LoadMessage>()
     say({ kind: 'ended', isIdle: server.pending === 0 })
   }

@@ -35,8 +35,6 @@ export class Channel implements PolledChannel {
   readonly layout: SlotLayout
   /** Whether a poll only reads memory, which takes nanoseconds. Otherwise it takes about a microsecond. */
   readonly pollsMemory: boolean
-  /** Whether it stays armed while it is polled. */
-  readonly #staysArmed: boolean
   readonly load: Load
   /** Belongs to the thread's {@link Progress}. */
   polled: Polled | null = null
@@ -80,7 +78,6 @@ export class Channel implements PolledChannel {
     this.#whom = whom
     this.load = new Load(layout.slots)
     this.pollsMemory = connection.fabric !== 'tcp' && connection.fabric !== 'verbs'
-    this.#staysArmed = connection.fabric === 'tcp'
     this.#free = Int32Array.from({ length: layout.slots }, (_, i) => layout.slots - 1 - i)
     this.#freeCount = layout.slots
     this.#waiters = new Array<Waiter | null>(layout.slots).fill(null)
@@ -222,9 +219,9 @@ export class Channel implements PolledChannel {
     return !this.#armed && !this.#isDrained && !this.isClosed && (this.#waiting > 0 || this.#watching)
   }
 
-  /** Whether it must be disarmed before it is polled. Over TCP arrivals cost their sender nothing more when armed. */
+  /** Whether it must be disarmed before it is polled, so that the worker need not wake the client for each result. */
   get mustWake(): boolean {
-    return this.#armed && !this.#staysArmed && !this.#isClosed
+    return this.#armed && !this.#isClosed
   }
 
   /** Disarms: while the client polls, the worker need not wake it. */
