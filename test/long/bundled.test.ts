@@ -60,5 +60,5 @@ test('a module that leases while it is loaded as functions is told about import.
      await cluster.lease({ functions: import.meta.url }).catch((error) => console.log(error.message))`,
   )
   const { stdout, stderr } = user.node('program.mts')
-  assert.match(stdout, /^module_failed: .*put that into `if \(import\.meta\.main\) { … }`/, stderr)
+  assert.match(stdout, /^module_failed: .*put the program into `if \(import\.meta\.main\) { … }`/, stderr)
 })

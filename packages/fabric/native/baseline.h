@@ -15,6 +15,7 @@ OLD(dlerror);
 OLD(pthread_create);
 OLD(pthread_once);
 OLD(pthread_attr_setstacksize);
+OLD(pthread_mutex_trylock);
 #undef OLD
 
 // The kernel's struct stat is glibc's on these processors.

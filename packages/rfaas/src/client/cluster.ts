@@ -1,6 +1,7 @@
 import { executorManagerClient, managerClient } from '../control/client.ts'
 import type { LeaseInfo, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
+import { refuseWhileLoading } from '../loading.ts'
 import { NODE_CLIENTS_IDLE_MAX } from './limits.ts'
 import { Lease } from './lease.ts'
 import { openLease } from './leases/open-lease.ts'
@@ -58,6 +59,7 @@ export class Cluster implements AsyncDisposable {
    */
   async lease<M = AnyModule>(options: LeaseOptions): Promise<Lease<M>> {
     this.#refuseClosed()
+    refuseWhileLoading('lease')
     const context = { manager: this.#manager, managerUrl: this.url, nodes: this.#nodes, tenant: this.#tenant }
     const use = new LeaseUse(callerOf(this.lease))
     const opened = await this.#during(openLease(context, options))

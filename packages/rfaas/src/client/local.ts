@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { reasonAgainst } from '@rfaas/fabric'
 
 import { RfaasError, toRfaasError } from '../errors.ts'
+import { refuseWhileLoading } from '../loading.ts'
 import { LOCAL_HALT_MS_MAX } from './limits.ts'
 import { bundledAdvice } from './bundle/bundled-advice.ts'
 import { connectWith, type Cluster } from './cluster.ts'
@@ -47,6 +48,7 @@ export async function local(options: LocalOptions = {}): Promise<Cluster> {
     const sentence = `Cannot start a local cluster: rfaas needs Node.js 24 or newer, this is ${process.version}`
     throw new RfaasError('unsupported', sentence)
   }
+  refuseWhileLoading('start a local cluster')
   const place = callerOf(local)
   const thread = new LocalThread(options)
   // Loads the addon, while the thread starts.

@@ -1,6 +1,7 @@
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { RfaasError } from '../errors.ts'
+import { whileLoading } from '../loading.ts'
 import { isRaw, type RawFunction } from '../functions.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
 
@@ -16,7 +17,7 @@ export type LoadedFunction =
 export async function loadFunctions(bundlePath: string): Promise<LoadedFunction[]> {
   let exports: Record<string, unknown>
   try {
-    exports = (await import(pathToFileURL(bundlePath).href)) as Record<string, unknown>
+    exports = await whileLoading(() => import(pathToFileURL(bundlePath).href) as Promise<Record<string, unknown>>)
   } catch (error) {
     const reason = absentOutside(error, bundlePath) ?? `${placeOf(error, bundlePath)}${reasonOf(error)}`
     throw new RfaasError('module_failed', `Cannot load the functions: ${reason}`, { cause: error })
