@@ -5,7 +5,11 @@ import { connect } from 'rfaas'
 export const square = (x: number): number => x * x
 
 /** Leases a worker of its own for the squares. */
-export async function sumOfSquares(managerUrl: string, numbers: number[], fabric: 'local' | 'tcp'): Promise<number> {
+export async function sumOfSquares(
+  managerUrl: string,
+  numbers: number[],
+  fabric: 'local' | 'tcp' | 'verbs',
+): Promise<number> {
   await using cluster = await connect(managerUrl)
   await using lease = await cluster.lease<typeof import('./nesting.ts')>({ functions: import.meta.url, fabric })
   return (await lease.map.square(numbers)).reduce((sum, x) => sum + x, 0)
