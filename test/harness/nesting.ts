@@ -1,4 +1,4 @@
-import { connect } from 'rfaas'
+import { connect, type FabricChoice } from 'rfaas'
 
 /* Functions that test/nested.test.ts invokes. */
 
@@ -8,7 +8,7 @@ export const square = (x: number): number => x * x
 export async function sumOfSquares(
   managerUrl: string,
   numbers: number[],
-  fabric: 'local' | 'tcp' | 'verbs',
+  fabric: FabricChoice,
 ): Promise<number> {
   await using cluster = await connect(managerUrl)
   await using lease = await cluster.lease<typeof import('./nesting.ts')>({ functions: import.meta.url, fabric })
