@@ -66,11 +66,14 @@ export class MainJob implements AsyncDisposable {
     return processesOf(this.temporaryFolder)
   }
 
-  /** The processes, shared memory and temporary files that are left, at the latest `limitMs` after the call. */
-  async leftBehind(limitMs: number): Promise<string[]> {
+  /**
+   * The processes, shared memory and temporary files that are left, at the latest `limitMs` after the call. A node that was
+   * killed leaves the working directories of its leases, which the next node removes.
+   */
+  async leftBehind(limitMs: number, nodeKilled = false): Promise<string[]> {
     const processes = await leftAfter(this.temporaryFolder, limitMs)
     const sharedMemory = readdirSync('/dev/shm').filter((name) => !this.#sharedMemoryBefore.has(name))
-    const files = readdirSync(this.temporaryFolder)
+    const files = readdirSync(this.temporaryFolder).filter((name) => !(nodeKilled && name.startsWith('rfaas-work-')))
     return [
       ...processes.map(({ pid, args }) => `process ${pid}: ${args.join(' ')}`),
       ...sharedMemory.map((name) => `/dev/shm/${name}`),
