@@ -1,5 +1,7 @@
 import { connect, type FabricChoice } from 'rfaas'
 
+import type * as Own from './nesting.ts'
+
 /* Functions that test/nested.test.ts invokes. */
 
 export const square = (x: number): number => x * x
@@ -11,6 +13,6 @@ export async function sumOfSquares(
   fabric: FabricChoice,
 ): Promise<number> {
   await using cluster = await connect(managerUrl)
-  await using lease = await cluster.lease<typeof import('./nesting.ts')>({ functions: import.meta.url, fabric })
+  await using lease = await cluster.lease<typeof Own>({ functions: import.meta.url, fabric })
   return (await lease.map.square(numbers)).reduce((sum, x) => sum + x, 0)
 }
