@@ -127,9 +127,14 @@ export class Progress {
     channel.onWoken = () => this.expect(channel)
   }
 
-  /** Stops polling a channel that is closed or about to be. */
+  /** Stops polling a channel that is closed or about to be, and holds on to it no longer. */
   remove(channel: PolledChannel): void {
+    const { polled } = channel
     channel.polled = channel.onWoken = null
+    if (!polled?.isListed) return
+    polled.isListed = false
+    const at = this.#sleepers.indexOf(polled)
+    if (at >= 0) this.#sleepers.splice(at, 1)
   }
 
   /**
