@@ -9,6 +9,7 @@ import { testFinishing } from './compliance/finishing.ts'
 import type { Harness } from './compliance/harness.ts'
 import { testLacking } from './compliance/lacking.ts'
 import { testMessages } from './compliance/messages.ts'
+import { PATIENCE } from './compliance/patience.ts'
 import { testPeerWatching } from './compliance/peer-watching.ts'
 import { testProgressing } from './compliance/progressing.ts'
 import { testRacing } from './compliance/racing.ts'
@@ -25,7 +26,7 @@ export type { Harness } from './compliance/harness.ts'
  */
 export function testCompliance(harness: Harness): void {
   const { name } = harness.fabric
-  const options = { timeout: 60_000 }
+  const options = { timeout: 60_000 * PATIENCE }
   describe(`${name}: connecting`, options, () => testConnecting(harness))
   describe(`${name}: writing`, options, () => testWriting(harness))
   describe(`${name}: messages`, options, () => testMessages(harness))

@@ -44,7 +44,7 @@ export const KEEPER_REST_SHARE: number = 1 / 6
 export const LEASE_NEWS_DELAY_MS = 10
 
 /** How long a client that lost a worker waits for the node to give the reason. */
-export const LEASE_LOSS_REASON_MS = 1_000
+export const LEASE_LOSS_REASON_MS = 3_000
 
 /** Connections to nodes that a cluster keeps open though it has no lease there. */
 export const NODE_CLIENTS_IDLE_MAX = 16
