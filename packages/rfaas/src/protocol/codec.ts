@@ -75,14 +75,14 @@ function encodeCompact(values: unknown[], flags: number, room: Uint8Array): numb
       return null
     }
   }
-  const streamEnd = encoder.at
-  const end = encoder.end()
+  const streamBytes = encoder.written - HEAD_BYTES
+  const bytes = encoder.end()
   idle = encoder
-  if (end > room.length) return -end - 1
+  if (bytes > room.length) return -bytes - 1
   room[0] = COMPACT
   room[1] = flags
-  encoder.view.setUint32(4, streamEnd - HEAD_BYTES, true)
-  return end
+  for (let i = 0; i < 4; i++) room[4 + i] = streamBytes >>> (8 * i)
+  return bytes
 }
 
 /** @throws {NotCloneableError}, what V8 throws for what it cannot clone, and what getters of the value throw */

@@ -1,21 +1,22 @@
 import { VALUE_DEPTH_MAX } from './limits.ts'
 import * as Format from './compact-format.ts'
-import { KeyCache } from './key-cache.ts'
+import { memoryOf } from './memory-views.ts'
 import { copyPeerBytes } from './peer-bytes.ts'
+import { ReadShapes, type Shape } from './shapes.ts'
 import { makeView } from './views.ts'
 
 /** Streams up to this size are copied to memory that is kept; larger ones get memory of their own. */
 const SCRATCH_BYTES = 4096
-/** Characters of a text that is read character by character, which is faster for the shortest. */
-const TINY_CHARS_MAX = 6
+/** Characters of a text that is put together from its characters, which is faster for the shortest. */
+const TINY_CHARS_MAX = 16
 
-/** Bytes of a stream that are copied one by one, which is faster for the shortest. */
-const COPIED_BYTES_MAX = 128
+/** Bytes of a stream that are copied word by word, which is faster for the shortest. */
+const COPIED_BYTES_MAX = 256
 
-const { KEY_IS_TEXT, KEYS_END } = Format
+const { KEY_IS_TEXT, KEYS_END, SHAPE_HEAD_BYTES } = Format
 const scratch = Buffer.from(new ArrayBuffer(SCRATCH_BYTES))
 const scratchView = new DataView(scratch.buffer, scratch.byteOffset, SCRATCH_BYTES)
-const keys = new KeyCache()
+const shapes = new ReadShapes()
 const PLAIN = Object.prototype as object
 
 /**
@@ -33,6 +34,8 @@ export class CompactDecoder {
   #at = 0
   /** Where in the payload the bytes of the next view lie. */
   #blobAt: number
+  /** The shapes of this message. */
+  #shapes: Shape[] | null = null
 
   /**
    * @param payload the message; not read any more after the last call of {@link read}
@@ -43,7 +46,7 @@ export class CompactDecoder {
     if (end > payload.length) throw new RangeError(`The stream has ${streamBytes} bytes`)
     if (streamBytes <= SCRATCH_BYTES) {
       if (streamBytes > COPIED_BYTES_MAX) scratch.set(payload.subarray(streamAt, end))
-      else for (let i = 0; i < streamBytes; i++) scratch[i] = payload[streamAt + i]!
+      else copyWords(payload, streamAt, streamBytes)
       this.#bytes = scratch
       this.#view = scratchView
     } else {
@@ -107,6 +110,10 @@ export class CompactDecoder {
         return this.#view.getBigInt64(this.#take(8), true)
       case Format.DATE:
         return new Date(this.#view.getFloat64(this.#take(8), true))
+      case Format.SHAPED:
+        return this.#fields(this.#shape(), depth)
+      case Format.SAME_SHAPE:
+        return this.#fields(this.#sameShape(), depth)
       case Format.OBJECT:
         return this.#object(depth)
       case Format.ARRAY:
@@ -138,10 +145,38 @@ export class CompactDecoder {
   }
 
   #latin1(at: number, length: number): string {
-    if (length > TINY_CHARS_MAX) return this.#bytes.toString('latin1', at, at + length)
-    let text = ''
-    for (let i = 0; i < length; i++) text += String.fromCharCode(this.#bytes[at + i]!)
-    return text
+    const bytes = this.#bytes
+    return length <= TINY_CHARS_MAX ? tinyText(bytes, at, at + length) : bytes.toString('latin1', at, at + length)
+  }
+
+  /** Takes the shape of an object. */
+  #shape(): Shape {
+    const at = this.#take(SHAPE_HEAD_BYTES - 1)
+    const view = this.#view
+    const bytes = view.getUint16(at + 1, true)
+    if (bytes % 4 !== 0) throw new RangeError(`The names of a shape have ${bytes} bytes`)
+    const shape = shapes.find(view.getInt32(at + 3, true), this.#bytes[at]!, view, this.#take(bytes), bytes)
+    if (this.#shapes === null) this.#shapes = [shape]
+    else this.#shapes.push(shape)
+    return shape
+  }
+
+  #sameShape(): Shape {
+    const number = this.#bytes[this.#take(1)]!
+    const shape = this.#shapes?.[number]
+    if (shape === undefined) throw new RangeError(`The message has no shape ${number}`)
+    return shape
+  }
+
+  #fields({ keys, isSpecial }: Shape, depth: number): object {
+    if (depth > VALUE_DEPTH_MAX) throw new RangeError('Nested too deep')
+    const object: Record<string, unknown> = {}
+    for (let i = 0; i < keys.length; i++) {
+      if (this.#bytes[this.#at] === Format.ABSENT) this.#at++
+      else if (isSpecial) define(object, keys[i]!, this.#value(depth + 1))
+      else object[keys[i]!] = this.#value(depth + 1)
+    }
+    return object
   }
 
   #object(depth: number): object {
@@ -150,16 +185,16 @@ export class CompactDecoder {
     for (;;) {
       const length = this.#bytes[this.#take(1)]!
       if (length === KEYS_END) return object
-      const key =
-        length === KEY_IS_TEXT
-          ? this.#text(this.#bytes[this.#take(1)]!)
-          : keys.find(this.#bytes, this.#take(length), length)
+      const key = this.#key(length)
       const value = this.#value(depth + 1)
       // Such as `__proto__` or `constructor`: an assignment would not always make a field of its own.
-      if (key in PLAIN) {
-        Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
-      } else object[key] = value
+      if (key in PLAIN) define(object, key, value)
+      else object[key] = value
     }
+  }
+
+  #key(length: number): string {
+    return length === KEY_IS_TEXT ? this.#text(this.#bytes[this.#take(1)]!) : this.#latin1(this.#take(length), length)
   }
 
   #array(depth: number): unknown[] {
@@ -196,4 +231,37 @@ export class CompactDecoder {
     this.#blobAt = at + length
     return copyPeerBytes(this.#payload.subarray(at, at + length)).buffer
   }
+}
+
+const { fromCharCode } = String
+
+/** Many characters at once, because each `+` makes a string. */
+function tinyText(bytes: Buffer, begin: number, end: number): string {
+  let text = ''
+  let at = begin
+  const char = (i: number): number => bytes[at + i]!
+  for (; end - at >= 8; at += 8)
+    text += fromCharCode(char(0), char(1), char(2), char(3), char(4), char(5), char(6), char(7))
+  if (end - at >= 4) {
+    text += fromCharCode(char(0), char(1), char(2), char(3))
+    at += 4
+  }
+  if (end - at >= 2) {
+    text += fromCharCode(char(0), char(1))
+    at += 2
+  }
+  return end > at ? text + fromCharCode(char(0)) : text
+}
+
+/** Copies a few bytes to `scratch`. */
+function copyWords(payload: Uint8Array, at: number, bytes: number): void {
+  const { view } = memoryOf(payload)
+  const from = payload.byteOffset + at
+  const words = bytes & ~3
+  for (let i = 0; i < words; i += 4) scratchView.setInt32(i, view.getInt32(from + i))
+  for (let i = words; i < bytes; i++) scratchView.setInt8(i, view.getInt8(from + i))
+}
+
+function define(object: object, key: string, value: unknown): void {
+  Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
 }

@@ -4,29 +4,20 @@ import { VALUE_DEPTH_MAX } from './limits.ts'
 import { mayHaveNamedFields } from './cloneable.ts'
 import * as Format from './compact-format.ts'
 import { isKnownClass } from './instances.ts'
+import { memoryOf, type MemoryViews } from './memory-views.ts'
+import { WrittenShapes, type Shape } from './shapes.ts'
 import { bytesOf, kindOf } from './views.ts'
 
 /** Objects up to this number are compared one by one to find one that occurs twice; more are kept in a Set. */
 const LISTED_MAX = 8
 
-const { KEY_IS_TEXT, KEYS_END, SHORT_TEXT_CHARS_MAX } = Format
+const { KEY_IS_TEXT, KEYS_END, SHAPE_HEAD_BYTES, SHORT_TEXT_CHARS_MAX } = Format
+const shapes = new WrittenShapes()
+/** Messages begun in this thread. */
+let messages = 0
 const getTime = Date.prototype.getTime
 const INT64_MIN = -(2n ** 63n)
 const INT64_MAX = 2n ** 63n - 1n
-
-/** Other views of the memory to write to. */
-class Room {
-  readonly view: DataView
-  readonly texts: Buffer
-
-  constructor({ buffer, byteOffset, byteLength }: Uint8Array) {
-    this.view = new DataView(buffer, byteOffset, byteLength)
-    this.texts = Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
-  }
-}
-
-/** A slot's memory is one object for the life of its channel, and views take longer to make than most values. */
-const rooms = new WeakMap<Uint8Array, Room>()
 
 /**
  * Writes values in the compact format (compact-format.ts): undefined, null, booleans, numbers, bigints of 64 bits, texts,
@@ -38,37 +29,41 @@ const rooms = new WeakMap<Uint8Array, Room>()
  */
 export class CompactEncoder {
   #room: Uint8Array = new Uint8Array(0)
-  #view: DataView = new DataView(new ArrayBuffer(0))
-  #texts: Buffer = Buffer.alloc(0)
+  /** Views of all of the memory in which the room lies; positions are positions in it. */
+  #memory: MemoryViews = memoryOf(this.#room)
+  #bytes: Uint8Array = this.#memory.bytes
+  #view: DataView = this.#memory.view
+  /** Where the room begins and ends. */
+  #begin = 0
+  #end = 0
   /** Where the next item goes. Beyond the room nothing is written, but counted. */
   #at = 0
   /** What lies behind the stream. */
   #blobs: Uint8Array[] = []
   #blobBytes = 0
-  readonly #listed: object[] = []
+  /** The first objects of the message. */
+  readonly #listed: object[] = new Array<object>(LISTED_MAX).fill(this)
+  #listedCount = 0
   #seen: Set<object> | null = null
+  /** The number of this message, and how many shapes it has. */
+  #message = 0
+  #shapes = 0
 
-  /** Begins a stream at `at`. */
-  begin(room: Uint8Array, at: number): void {
-    let views = rooms.get(room)
-    if (views === undefined) rooms.set(room, (views = new Room(room)))
-    this.#room = room
-    this.#view = views.view
-    this.#texts = views.texts
-    this.#at = at
-    this.#blobBytes = this.#listed.length = 0
+  /** Begins a message, whose first `headBytes` bytes are the caller's. */
+  begin(room: Uint8Array, headBytes: number): void {
+    if (room !== this.#room) {
+      this.#room = room
+      this.#memory = memoryOf(room)
+      this.#bytes = this.#memory.bytes
+      this.#view = this.#memory.view
+      this.#begin = room.byteOffset
+      this.#end = this.#begin + room.length
+    }
+    this.#at = this.#begin + headBytes
+    this.#blobBytes = this.#shapes = this.#listedCount = 0
     if (this.#blobs.length > 0) this.#blobs = []
     this.#seen = null
-  }
-
-  /** The view of the room that {@link begin} was given. */
-  get view(): DataView {
-    return this.#view
-  }
-
-  /** Where the stream ends. */
-  get at(): number {
-    return this.#at
+    this.#message = ++messages
   }
 
   /**
@@ -80,15 +75,22 @@ export class CompactEncoder {
     return this.#value(value, 1)
   }
 
-  /** Ends the stream; returns where the message ends, beyond the room when it does not fit. */
+  /** How many bytes of the message are written. */
+  get written(): number {
+    return this.#at - this.#begin
+  }
+
+  /** Ends the stream; returns the bytes of the message, which are more than the room's when it does not fit. */
   end(): number {
     const blobs = this.#blobs
-    const isRoom = this.#at + this.#blobBytes <= this.#room.length
-    let end = this.#at
+    if (blobs.length === 0) return this.written
+    const room = this.#room
+    const isRoom = this.written + this.#blobBytes <= room.length
+    let end = this.written
     for (let i = 0; i < blobs.length; i++) {
       const at = Format.aligned(end)
       end = at + blobs[i]!.length
-      if (isRoom && end <= this.#room.length) this.#room.set(blobs[i]!, at)
+      if (isRoom && end <= room.length) room.set(blobs[i]!, at)
     }
     return end
   }
@@ -119,41 +121,47 @@ export class CompactEncoder {
   }
 
   #byte(byte: number): void {
-    if (this.#at < this.#room.length) this.#room[this.#at] = byte
-    this.#at++
+    const at = this.#at++
+    if (at < this.#end) this.#bytes[at] = byte
+  }
+
+  /** Takes room for so many bytes; returns where it is, or -1 when there is none. */
+  #take(bytes: number): number {
+    const at = this.#at
+    this.#at = at + bytes
+    return this.#at <= this.#end ? at : -1
   }
 
   /** Writes an item's byte and a uint32. */
   #head(item: number, length: number): void {
-    const at = this.#at
-    if ((this.#at = at + 5) > this.#room.length) return
-    this.#room[at] = item
+    const at = this.#take(5)
+    if (at < 0) return
+    this.#bytes[at] = item
     this.#view.setUint32(at + 1, length, true)
   }
 
   #number(value: number): void {
-    const at = this.#at
-    const room = this.#room
-    if (!isInt32(value)) {
-      if ((this.#at = at + 9) > room.length) return
-      room[at] = Format.FLOAT64
-      this.#view.setFloat64(at + 1, value, true)
-    } else if (value >= -128 && value <= 127) {
-      if ((this.#at = at + 2) > room.length) return
-      room[at] = Format.INT8
-      room[at + 1] = value
-    } else {
-      if ((this.#at = at + 5) > room.length) return
-      room[at] = Format.INT32
-      this.#view.setInt32(at + 1, value, true)
-    }
+    if (!isInt32(value)) return this.#float64(Format.FLOAT64, value)
+    const isInt8 = value >= -128 && value <= 127
+    const at = this.#take(isInt8 ? 2 : 5)
+    if (at < 0) return
+    this.#bytes[at] = isInt8 ? Format.INT8 : Format.INT32
+    if (isInt8) this.#bytes[at + 1] = value
+    else this.#view.setInt32(at + 1, value, true)
+  }
+
+  #float64(item: number, value: number): void {
+    const at = this.#take(9)
+    if (at < 0) return
+    this.#bytes[at] = item
+    this.#view.setFloat64(at + 1, value, true)
   }
 
   #bigint(value: bigint): boolean {
     if (value < INT64_MIN || value > INT64_MAX) return false
-    const at = this.#at
-    if ((this.#at = at + 9) > this.#room.length) return true
-    this.#room[at] = Format.BIGINT64
+    const at = this.#take(9)
+    if (at < 0) return true
+    this.#bytes[at] = Format.BIGINT64
     this.#view.setBigInt64(at + 1, value, true)
     return true
   }
@@ -162,20 +170,25 @@ export class CompactEncoder {
     if (text.length > SHORT_TEXT_CHARS_MAX || !this.#short(Format.SHORT_TEXT, text)) this.#long(text)
   }
 
-  /** Writes a text of Latin-1 with its length; false when it has other characters. */
+  /** Writes a text of Latin-1 after its length; false when it has other characters. */
   #short(item: number, text: string): boolean {
     const { length } = text
-    const room = this.#room
+    const bytes = this.#bytes
     let at = this.#at
-    if (item >= 0) room[at++] = item
-    room[at++] = length
-    // Writes beyond the end of a typed array have no effect.
+    if (item >= 0) at++
+    const end = at + 1 + length
+    // Far from the end of the room, nearly always.
+    const isRoom = end <= this.#end
+    if (isRoom) {
+      if (item >= 0) bytes[at - 1] = item
+      bytes[at] = length
+    }
     for (let i = 0; i < length; i++) {
       const char = text.charCodeAt(i)
       if (char > 0xff) return false
-      room[at + i] = char
+      if (isRoom) bytes[at + 1 + i] = char
     }
-    this.#at = at + length
+    this.#at = end
     return true
   }
 
@@ -190,11 +203,12 @@ export class CompactEncoder {
       bytes = 2 * length
     }
     this.#head(item, bytes)
-    const at = this.#at
-    if ((this.#at = at + bytes) > this.#room.length) return
-    if (item === Format.LATIN1) this.#texts.write(text, at, bytes, 'latin1')
-    else if (item === Format.UTF8) this.#texts.write(text, at, bytes, 'utf8')
-    else this.#texts.write(text, at, bytes, 'utf16le')
+    const at = this.#take(bytes)
+    if (at < 0) return
+    const { texts } = this.#memory
+    if (item === Format.LATIN1) texts.write(text, at, bytes, 'latin1')
+    else if (item === Format.UTF8) texts.write(text, at, bytes, 'utf8')
+    else texts.write(text, at, bytes, 'utf16le')
   }
 
   #object(value: object, depth: number): boolean {
@@ -213,9 +227,11 @@ export class CompactEncoder {
 
   #isSeen(value: object): boolean {
     const listed = this.#listed
-    for (let i = 0; i < listed.length; i++) if (listed[i] === value) return true
-    if (listed.length < LISTED_MAX) {
-      listed.push(value)
+    const count = this.#listedCount
+    for (let i = 0; i < count; i++) if (listed[i] === value) return true
+    if (count < LISTED_MAX) {
+      listed[count] = value
+      this.#listedCount = count + 1
       return false
     }
     const seen = (this.#seen ??= new Set())
@@ -224,12 +240,55 @@ export class CompactEncoder {
   }
 
   #fields(value: object, depth: number): boolean {
-    this.#byte(Format.OBJECT)
-    // With `for … in` V8 was seen to compile this loop again and again.
+    // With `for … in` V8 was seen to compile the loops below again and again.
     const keys = Object.keys(value)
     // What is no plain object but has the prototype of one has no fields in most cases. Boxed texts and the arguments of
     // a function have indices.
     if ((keys.length === 0 || keys[0] === '0') && !isPlain(value)) return false
+    const shape = shapes.find(keys)
+    return shape === null ? this.#namedFields(value, keys, depth) : this.#shapedFields(value, shape, depth)
+  }
+
+  #shapedFields(value: object, shape: Shape, depth: number): boolean {
+    const { keys } = shape
+    this.#shape(shape)
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]!
+      const member = (value as Record<string, unknown>)[key]
+      if (typeof member === 'number') this.#number(member)
+      else if (member === undefined && !Object.hasOwn(value, key)) this.#byte(Format.ABSENT)
+      else if (!this.#value(member, depth + 1)) return false
+    }
+    return true
+  }
+
+  /** Begins an object of this shape. */
+  #shape(shape: Shape): void {
+    if (shape.message === this.#message) {
+      this.#byte(Format.SAME_SHAPE)
+      this.#byte(shape.number)
+      return
+    }
+    // The shapes beyond these are written each time.
+    if (this.#shapes < Format.SHAPES_MAX) {
+      shape.message = this.#message
+      shape.number = this.#shapes
+    }
+    this.#shapes++
+    const { byteLength } = shape
+    const names = shape.names!
+    const at = this.#take(SHAPE_HEAD_BYTES + byteLength)
+    if (at < 0) return
+    const view = this.#view
+    this.#bytes[at] = Format.SHAPED
+    this.#bytes[at + 1] = shape.keys.length
+    view.setUint16(at + 2, byteLength, true)
+    view.setInt32(at + 4, shape.hash, true)
+    for (let i = 0; i < byteLength; i += 4) view.setInt32(at + SHAPE_HEAD_BYTES + i, names.getInt32(i))
+  }
+
+  #namedFields(value: object, keys: readonly string[], depth: number): boolean {
+    this.#byte(Format.OBJECT)
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!
       const member = (value as Record<string, unknown>)[key]
@@ -263,8 +322,8 @@ export class CompactEncoder {
   #numbers(item: number, array: unknown[], length: number): boolean {
     const width = item === Format.FLOAT64S ? 8 : item === Format.INT32S ? 4 : item === Format.INT16S ? 2 : 1
     this.#head(item, length)
-    let at = this.#at
-    if ((this.#at = at + width * length) > this.#room.length) return true
+    let at = this.#take(width * length)
+    if (at < 0) return true
     const view = this.#view
     for (let i = 0; i < length; i++, at += width) {
       const number = array[i]
@@ -278,10 +337,7 @@ export class CompactEncoder {
   }
 
   #date(value: Date): boolean {
-    const at = this.#at
-    if ((this.#at = at + 9) > this.#room.length) return true
-    this.#room[at] = Format.DATE
-    this.#view.setFloat64(at + 1, getTime.call(value), true)
+    this.#float64(Format.DATE, getTime.call(value))
     return true
   }
 

@@ -13,10 +13,14 @@
  *     ARRAY                         length (uint32), an item for each element
  *     INT8S … FLOAT64S              length (uint32), the numbers of an array
  *     OBJECT                        for each field a key and an item; then KEYS_END
+ *     SHAPED                        fields (uint8), bytes of their names (uint16), a hash of these (int32); the names;
+ *                                   for each field an item, or ABSENT
+ *     SAME_SHAPE                    number of a shape of this message (uint8); items as for SHAPED
  *     VIEW                          kind (uint8, see views.ts), byte length (uint32)
  *     BUFFER                        byte length (uint32) of an ArrayBuffer
  *
- * A key is its length (uint8) and Latin-1, or KEY_IS_TEXT and an item that is a text. All numbers are little-endian.
+ * A key is its length (uint8) and Latin-1, or KEY_IS_TEXT and an item that is a text. The names of a shape (shapes.ts) are
+ * keys without KEY_IS_TEXT, filled up with zeros to a multiple of 4 bytes. All numbers are little-endian.
  */
 export const UNDEFINED = 0
 export const NULL = 1
@@ -39,6 +43,16 @@ export const FLOAT64S = 17
 export const OBJECT = 18
 export const VIEW = 19
 export const BUFFER = 20
+export const SHAPED = 21
+export const SAME_SHAPE = 22
+/** In the place of a field's item: the object does not have the field, because a getter has removed it. */
+export const ABSENT = 23
+
+/** Bytes of a SHAPED object before the names of its fields. */
+export const SHAPE_HEAD_BYTES = 8
+
+/** Shapes of one message that get a number. */
+export const SHAPES_MAX = 255
 
 /** In the place of a key's length: the key is a text that is not short, or not Latin-1. */
 export const KEY_IS_TEXT = 254

@@ -18,6 +18,8 @@ const formatOf = (value: unknown): number => {
   return room[0]!
 }
 const trip = (value: unknown): unknown => decodeValue(room.subarray(0, encodeValue(value, room)))
+/** An object's shape is unknown, then written for the first time, then read by its hash. */
+const TRIPS = 3
 
 /** A value as text in which everything shows that a program could tell apart, but for the memory of views. */
 function told(value: unknown, seen = new Map<object, number>()): string {
@@ -118,7 +120,9 @@ const mixed = fc.tuple(compact, compact).chain(([a, b]) =>
 
 test(`what is compact arrives as a structured clone (seed ${seed})`, () => {
   fc.assert(
-    fc.property(compact, (value) => assert.equal(told(trip(value)), told(structuredClone(value)))),
+    fc.property(compact, (value) => {
+      for (let i = 0; i < TRIPS; i++) assert.equal(told(trip(value)), told(structuredClone(value)))
+    }),
     { seed, numRuns: 500 },
   )
 })
@@ -126,6 +130,7 @@ test(`what is compact arrives as a structured clone (seed ${seed})`, () => {
 test(`what is compact in part arrives as a structured clone (seed ${seed})`, () => {
   fc.assert(
     fc.property(mixed, (value) => {
+      trip(value)
       assert.equal(told(trip(value)), told(structuredClone(value)))
       const bytes = room.subarray(0, encodeArguments([...value], room))
       assert.equal(told(decodeArguments(bytes)), told(structuredClone([...value])))
@@ -200,13 +205,15 @@ describe('what only seems to be plain is refused', () => {
 test('a getter may send a value itself', () => {
   const value = { a: 1, get b(): unknown { return trip({ c: [0.5, 'x'] }) }, d: 2 } // prettier-ignore
   const outer = new Uint8Array(1000)
-  const bytes = outer.subarray(0, encodeValue(value, outer))
-  assert.deepEqual(decodeValue(bytes), { a: 1, b: { c: [0.5, 'x'] }, d: 2 })
+  for (let i = 0; i < TRIPS; i++) {
+    const bytes = outer.subarray(0, encodeValue(value, outer))
+    assert.deepEqual(decodeValue(bytes), { a: 1, b: { c: [0.5, 'x'] }, d: 2 })
+  }
 })
 
 test('a getter may change what comes after it', () => {
   const make = (): object => ({ get a(): number { delete (this as { b?: unknown }).b; return 1 }, b: 2, c: 3 }) // prettier-ignore
-  assert.equal(told(trip(make())), told(structuredClone(make())))
+  for (let i = 0; i < TRIPS; i++) assert.equal(told(trip(make())), told(structuredClone(make())))
 })
 
 test('after a getter that throws the next value is sent as any other', () => {
@@ -227,6 +234,7 @@ test(`bytes that are no value give one error, and no value has more parts than b
   const changes = fc.array(fc.tuple(fc.nat(300), fc.nat(255)), { minLength: 1, maxLength: 6 })
   fc.assert(
     fc.property(compact, changes, fc.nat(40), fc.boolean(), (value, changed, cut, isMany) => {
+      encodeArguments([value], room)
       const byteLength = encodeArguments(isMany ? [value, 1] : [value], room)
       fc.pre(byteLength > 0)
       const bytes = room.slice(0, Math.max(0, byteLength - (cut > 30 ? cut - 30 : 0)))
