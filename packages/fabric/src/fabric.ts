@@ -148,7 +148,8 @@ export interface Connection {
    * Sends at once what this side has written. Over `tcp`, small writes that follow each other closely leave together:
    * with the next poll, wait, arm, finish, flush or close, and after a millisecond or two in any case. A caller that
    * polls again soon need not call this; one that turns to other work may. A process that is killed loses what it has
-   * not flushed. Elsewhere it does nothing.
+   * not flushed. In shared memory the peer sees at once what was sent; only when it falls asleep in the same hundred
+   * nanoseconds it is woken by one of the calls above. Over `verbs` it does nothing.
    *
    * @throws {FabricError} `closed`
    */

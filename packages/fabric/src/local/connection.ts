@@ -4,7 +4,7 @@ import { checkSend, checkWrite, slotsOf, type Slots } from '../geometry.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
 import { copyMessage, putMessage } from '../message.ts'
 import { Waker, type Source } from '../waker.ts'
-import { orderedLoad, publish } from './ordered.ts'
+import { fence, orderedLoad, orderedStore } from './ordered.ts'
 import { freeCells, immediateIn, isAsleep } from './peer-memory.ts'
 import {
   AWAKE,
@@ -77,6 +77,8 @@ export class RingConnection implements Connection {
   #written = 0
   #free: number
   #consumed = 0
+  /** Whether the peer notices what was sent last, even if it is just falling asleep. */
+  #isFenced = true
   #closed = false
   readonly #waker = new Waker()
 
@@ -111,7 +113,11 @@ export class RingConnection implements Connection {
     if (this.#free === 0 && !this.#hasRoom()) return false
     const cell = this.#cell(this.#writeRing, this.#written)
     putMessage(this.#words, cell + 1, word0, word1, word2)
-    this.#publish(cell, slot)
+    this.#put(cell, slot)
+    // A fence here would wait until the peer's core has given up the cell. What the caller does before it polls can be
+    // done meanwhile; and several sends need one fence only.
+    this.#wakeSleeper()
+    this.#isFenced = false
     return true
   }
 
@@ -119,13 +125,14 @@ export class RingConnection implements Connection {
     if (this.#closed || orderedLoad(this.#flags, LOST) !== 0) this.#refuseWrite()
     checkWrite(offset, byteLength, this.#windowBytes, immediate)
     if (this.#free === 0 && !this.#hasRoom()) return false
-    this.#publish(this.#cell(this.#writeRing, this.#written), immediate)
+    this.#put(this.#cell(this.#writeRing, this.#written), immediate)
+    this.#fence()
     return true
   }
 
-  /** Nothing is ever held back. */
   flush(): void {
     this.#refuseClosed('flush')
+    if (!this.#isFenced) this.#fence()
   }
 
   finish(immediate: number): boolean {
@@ -139,6 +146,7 @@ export class RingConnection implements Connection {
 
   poll(): number {
     if (this.#closed) this.#refuseClosed('poll')
+    if (!this.#isFenced) this.#fence()
     const consumed = this.#consumed
     const cell = this.#cell(this.#readRing, consumed)
     const immediate = immediateIn(this.#words, cell, this.#phase(consumed))
@@ -159,6 +167,7 @@ export class RingConnection implements Connection {
 
   wait(timeoutMs: number = Infinity): WaitResult {
     this.#refuseClosed('wait')
+    if (!this.#isFenced) this.#fence()
     this.#waker.disarm()
     const words = this.#words
     const sleep = this.#own + SLEEP
@@ -181,6 +190,7 @@ export class RingConnection implements Connection {
 
   arm(): boolean {
     this.#refuseClosed('arm')
+    if (!this.#isFenced) this.#fence()
     // Watch before the check below, because an interrupt wakes only a connection that is watched. A lost one is not
     // watched: its ended socket would be readable for ever.
     if (!this.#waker.isWatching && orderedLoad(this.#flags, LOST) === 0) {
@@ -221,16 +231,24 @@ export class RingConnection implements Connection {
     if (this.outbound.byteLength > 0) this.outbound = this.inbound = EMPTY
   }
 
-  /** Puts the immediate into the cell, which must be free, and wakes a peer that sleeps. */
-  #publish(cell: number, immediate: number): void {
-    const words = this.#words
+  /** Puts the immediate into the cell, which must be free. */
+  #put(cell: number, immediate: number): void {
     this.#free--
-    publish(words, cell, (immediate << 1) | this.#phase(this.#written))
+    orderedStore(this.#words, cell, (immediate << 1) | this.#phase(this.#written))
     this.#written = (this.#written + 1) | 0
-    if (isAsleep(words, this.#peer)) {
-      this.wakes++
-      this.#bell.ring()
-    }
+  }
+
+  /** Sees to it that the peer notices what was put, even when it has fallen asleep at the same moment. */
+  #fence(): void {
+    this.#isFenced = true
+    fence()
+    this.#wakeSleeper()
+  }
+
+  #wakeSleeper(): void {
+    if (!isAsleep(this.#words, this.#peer)) return
+    this.wakes++
+    this.#bell.ring()
   }
 
   /** Index of the first word of the cell that the n-th immediate of a ring is in. */

@@ -13,17 +13,18 @@ export const orderedLoad: (words: Int32Array, index: number) => number = keepsOr
   ? (words, index) => words[index]!
   : (words, index) => Atomics.load(words, index)
 
+/** Publishes a word together with all earlier stores. Later loads may still be older: {@link fence} prevents that. */
+export const orderedStore: (words: Int32Array, index: number, value: number) => void = keepsOrder
+  ? (words, index, value) => void (words[index] = value)
+  : (words, index, value) => void Atomics.store(words, index, value)
+
 /** The target of the locked instruction below; nothing else reads it. */
 const barrier = new Int32Array(1)
 
 /**
- * Publishes a word together with all earlier stores; later loads are not older. A plain store sends the word off before
- * the barrier, not after it, so a peer that polls for it need not wait for the barrier.
+ * What is loaded afterwards is not older than what was stored before is visible. Waits until every store is visible, which
+ * may take as long as a cache line from another core.
  */
-export const publish: (words: Int32Array, index: number, value: number) => void = keepsOrder
-  ? (words, index, value) => {
-      words[index] = value
-      // A locked instruction is the barrier between a store and a later load.
-      Atomics.add(barrier, 0, 0)
-    }
-  : (words, index, value) => void Atomics.store(words, index, value)
+export function fence(): void {
+  Atomics.add(barrier, 0, 0)
+}

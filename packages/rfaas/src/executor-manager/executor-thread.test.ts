@@ -147,7 +147,7 @@ describe('ExecutorThreads', { timeout: 30_000 }, () => {
   function invoke(channel: Channel): unknown {
     const slot = channel.take()
     const bytes = encodeArguments([], channel.input(slot))
-    return decodeValue(channel.invokeSync({ name: 'f', index: 0, raw: false }, slot, bytes))
+    return decodeValue(channel.output(slot), channel.invokeSync({ name: 'f', index: 0, raw: false }, slot, bytes))
   }
 
   it('take: an executor that serves its client, meters in memory that outlives it, and ends with 0 when it drains', async () => {

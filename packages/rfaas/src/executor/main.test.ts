@@ -123,7 +123,7 @@ describe('an executor process', () => {
       const channel = new Channel(connection, layout, 'the worker')
       const slot = channel.take()
       const bytes = encodeArguments([], channel.input(slot))
-      return decodeValue(channel.invokeSync({ name: 'f', index: 0, raw: false }, slot, bytes))
+      return decodeValue(channel.output(slot), channel.invokeSync({ name: 'f', index: 0, raw: false }, slot, bytes))
     }
     const [first] = message.secrets as [Uint8Array]
     const connection = await fabric.connect(answer.addresses[0]!, { ...windows, secret: first })

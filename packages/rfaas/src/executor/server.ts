@@ -72,9 +72,8 @@ export class InvocationServer {
       this.#refuse(slot, id, STATUS_MALFORMED, `the payload cannot have ${bytes} bytes`)
       return
     }
-    const input = this.#inputs.first(slot, bytes)
-    if (f.raw) this.#serveRaw(f.call, slot, id, input)
-    else this.#serveTyped(f.call, slot, id, input)
+    if (f.raw) this.#serveRaw(f.call, slot, id, this.#inputs.first(slot, bytes))
+    else this.#serveTyped(f.call, slot, id, bytes)
   }
 
   #serveRaw(call: RawFunction, slot: number, id: number, input: Uint8Array): void {
@@ -91,10 +90,10 @@ export class InvocationServer {
     else this.#returnRaw(slot, id, result)
   }
 
-  #serveTyped(call: (...args: unknown[]) => unknown, slot: number, id: number, input: Uint8Array): void {
+  #serveTyped(call: (...args: unknown[]) => unknown, slot: number, id: number, bytes: number): void {
     let args: unknown[]
     try {
-      args = decodeArguments(input)
+      args = decodeArguments(this.#inputs.whole(slot), bytes)
     } catch (error) {
       this.#refuse(slot, id, STATUS_MALFORMED, reasonOf(error))
       return

@@ -113,37 +113,38 @@ function put(flags: number, bytes: Uint8Array, room: Uint8Array): number {
 }
 
 /**
- * Decodes the output of {@link encodeValue}. The value owns its memory: nothing in it refers to `payload`, which the
- * peer may change meanwhile.
+ * Decodes the output of {@link encodeValue}. The value owns its memory: nothing in it refers to `room`, which the peer may
+ * change meanwhile.
  *
+ * @param byteLength of the message, which lies at the beginning of `room`. Default: all of it
  * @throws {RfaasError} `internal` when the bytes are not such a value
  */
-export function decodeValue(payload: Uint8Array): unknown {
-  return decode(payload, false)
+export function decodeValue(room: Uint8Array, byteLength: number = room.length): unknown {
+  return decode(room, byteLength, false)
 }
 
 /** As {@link decodeValue}, for the arguments of a call. */
-export function decodeArguments(payload: Uint8Array): unknown[] {
-  if (payload[1] !== MANY) return [decode(payload, false)]
-  const values = decode(payload, true)
+export function decodeArguments(room: Uint8Array, byteLength: number = room.length): unknown[] {
+  if (room[1] !== MANY) return [decode(room, byteLength, false)]
+  const values = decode(room, byteLength, true)
   return Array.isArray(values) ? (values as unknown[]) : [values]
 }
 
-function decode(payload: Uint8Array, isMany: boolean): unknown {
-  if (payload.length < HEAD_BYTES) throw malformed(`it has ${payload.length} bytes`)
-  const format = payload[0]
-  if (format !== COMPACT && format !== STRUCTURED) throw malformed(`format ${format} with ${payload.length} bytes`)
+function decode(room: Uint8Array, byteLength: number, isMany: boolean): unknown {
+  if (byteLength < HEAD_BYTES) throw malformed(`it has ${byteLength} bytes`)
+  const format = room[0]
+  if (format !== COMPACT && format !== STRUCTURED) throw malformed(`format ${format} with ${byteLength} bytes`)
   try {
-    if (format === COMPACT) return decodeCompact(payload, isMany)
-    return deserializeStructured(copyPeerBytes(payload.subarray(HEAD_BYTES)))
+    if (format === COMPACT) return decodeCompact(room, byteLength, isMany)
+    return deserializeStructured(copyPeerBytes(room.subarray(HEAD_BYTES, byteLength)))
   } catch (cause) {
     throw malformed(format === COMPACT ? 'it is no stream of items' : 'it is no structured clone', { cause })
   }
 }
 
-function decodeCompact(payload: Uint8Array, isMany: boolean): unknown {
-  const streamBytes = (payload[4]! | (payload[5]! << 8) | (payload[6]! << 16) | (payload[7]! << 24)) >>> 0
-  const decoder = new CompactDecoder(payload, HEAD_BYTES, streamBytes)
+function decodeCompact(room: Uint8Array, byteLength: number, isMany: boolean): unknown {
+  const streamBytes = (room[4]! | (room[5]! << 8) | (room[6]! << 16) | (room[7]! << 24)) >>> 0
+  const decoder = new CompactDecoder(room, byteLength, HEAD_BYTES, streamBytes)
   let value: unknown
   if (isMany) {
     const values: unknown[] = (value = [])

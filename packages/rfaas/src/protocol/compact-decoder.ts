@@ -27,41 +27,44 @@ const PLAIN = Object.prototype as object
  * are copied once, into their own ArrayBuffers.
  */
 export class CompactDecoder {
-  readonly #payload: Uint8Array
+  readonly #room: Uint8Array
+  readonly #byteLength: number
   readonly #bytes: Buffer
   readonly #view: DataView
   readonly #end: number
   #at = 0
-  /** Where in the payload the bytes of the next view lie. */
+  /** Where in the room the bytes of the next view lie. */
   #blobAt: number
   /** The shapes of this message. */
   #shapes: Shape[] | null = null
 
   /**
-   * @param payload the message; not read any more after the last call of {@link read}
-   * @throws {RangeError} when the payload is shorter than the stream is to be
+   * @param room begins with the message; not read any more after the last call of {@link read}
+   * @param byteLength of the message
+   * @throws {RangeError} when the message is shorter than the stream is to be
    */
-  constructor(payload: Uint8Array, streamAt: number, streamBytes: number) {
+  constructor(room: Uint8Array, byteLength: number, streamAt: number, streamBytes: number) {
     const end = streamAt + streamBytes
-    if (end > payload.length) throw new RangeError(`The stream has ${streamBytes} bytes`)
+    if (end > byteLength) throw new RangeError(`The stream has ${streamBytes} bytes`)
     if (streamBytes <= SCRATCH_BYTES) {
-      if (streamBytes > COPIED_BYTES_MAX) scratch.set(payload.subarray(streamAt, end))
-      else copyWords(payload, streamAt, streamBytes)
+      if (streamBytes > COPIED_BYTES_MAX) scratch.set(room.subarray(streamAt, end))
+      else copyWords(room, streamAt, streamBytes)
       this.#bytes = scratch
       this.#view = scratchView
     } else {
-      const { buffer } = copyPeerBytes(payload.subarray(streamAt, end))
+      const { buffer } = copyPeerBytes(room.subarray(streamAt, end))
       this.#bytes = Buffer.from(buffer)
       this.#view = new DataView(buffer)
     }
-    this.#payload = payload
+    this.#room = room
+    this.#byteLength = byteLength
     this.#end = streamBytes
     this.#blobAt = end
   }
 
   /** Whether everything was read. */
   get isOver(): boolean {
-    return this.#at === this.#end && this.#blobAt === this.#payload.length
+    return this.#at === this.#end && this.#blobAt === this.#byteLength
   }
 
   /** Whether the stream has another item. */
@@ -227,9 +230,9 @@ export class CompactDecoder {
   #blob(): ArrayBuffer {
     const length = this.#view.getUint32(this.#take(4), true)
     const at = Format.aligned(this.#blobAt)
-    if (length > this.#payload.length - at) throw new RangeError(`A view of ${length} bytes is beyond the message`)
+    if (length > this.#byteLength - at) throw new RangeError(`A view of ${length} bytes is beyond the message`)
     this.#blobAt = at + length
-    return copyPeerBytes(this.#payload.subarray(at, at + length)).buffer
+    return copyPeerBytes(this.#room.subarray(at, at + length)).buffer
   }
 }
 
@@ -254,9 +257,9 @@ function tinyText(bytes: Buffer, begin: number, end: number): string {
 }
 
 /** Copies a few bytes to `scratch`. */
-function copyWords(payload: Uint8Array, at: number, bytes: number): void {
-  const { view } = memoryOf(payload)
-  const from = payload.byteOffset + at
+function copyWords(room: Uint8Array, at: number, bytes: number): void {
+  const { view } = memoryOf(room)
+  const from = room.byteOffset + at
   const words = bytes & ~3
   for (let i = 0; i < words; i += 4) scratchView.setInt32(i, view.getInt32(from + i))
   for (let i = words; i < bytes; i++) scratchView.setInt8(i, view.getInt8(from + i))

@@ -9,17 +9,22 @@ import type { RemoteFunction } from './wire.ts'
  * @throws {RfaasError} `queue_full` when no slot is free: a call that spins cannot wait for one
  */
 export function callSync(dispatcher: Dispatcher, f: RemoteFunction, args: unknown[]): unknown {
-  using slot = dispatcher.reserve(0, undefined)
-  let byteLength: number
+  const channel = dispatcher.channelWithRoom()
+  const slot = channel.take()
   try {
-    byteLength = encodeInput(f, args, slot.channel.input(slot.index))
-  } catch (error) {
-    throw toRfaasError(error).withOutcome('not_run')
-  }
-  const payload = slot.invokeSync(f, byteLength)
-  try {
-    return decodeResult(f, payload)
-  } catch (error) {
-    throw toRfaasError(error).withOutcome('ran')
+    let byteLength: number
+    try {
+      byteLength = encodeInput(f, args, channel.input(slot))
+    } catch (error) {
+      throw toRfaasError(error).withOutcome('not_run')
+    }
+    const resultBytes = channel.invokeSync(f, slot, byteLength)
+    try {
+      return decodeResult(f, channel.output(slot), resultBytes)
+    } catch (error) {
+      throw toRfaasError(error).withOutcome('ran')
+    }
+  } finally {
+    channel.give(slot)
   }
 }

@@ -76,17 +76,18 @@ export class Call implements Waiter, Queued<Call> {
     }
   }
 
-  settled(payload: Uint8Array): void {
+  settled(byteLength: number): void {
+    const channel = this.#channel!
     if (!this.#isOver) {
       this.#end()
       try {
         // Copied or decoded before the slot is given back and reused.
-        this.#resolve(decodeResult(this.f, payload))
+        this.#resolve(decodeResult(this.f, channel.output(this.#slot), byteLength))
       } catch (error) {
         this.#reject(toRfaasError(error).withOutcome('ran'))
       }
     }
-    this.#channel!.give(this.#slot)
+    channel.give(this.#slot)
   }
 
   failed(error: RfaasError): void {
@@ -155,10 +156,12 @@ export function encodeInput(f: RemoteFunction, args: unknown[], room: Uint8Array
 /**
  * The result of an invocation, with memory of its own.
  *
+ * @param output where the result lies, in full length
+ *
  * @throws {RfaasError} `internal` when it cannot be decoded
  */
-export function decodeResult(f: RemoteFunction, payload: Uint8Array): unknown {
-  return f.raw ? payload.slice() : decodeValue(payload)
+export function decodeResult(f: RemoteFunction, output: Uint8Array, byteLength: number): unknown {
+  return f.raw ? output.slice(0, byteLength) : decodeValue(output, byteLength)
 }
 
 function tooLarge(f: RemoteFunction, byteLength: number, max: number): RfaasError {

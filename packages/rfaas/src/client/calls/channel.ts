@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 import { yieldProcessor, type Connection } from '@rfaas/fabric'
 
 import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
@@ -15,7 +17,10 @@ export const POLLS_PER_LOOK = 64
  * Empty polls before the client yields the processor. A hot worker has answered by then, over any fabric; any other may
  * need the processor on which the client polls.
  */
-export const POLLS_BEFORE_YIELD = 256
+export const POLLS_BEFORE_YIELD = 512
+
+/** Empty polls between two yields after that. */
+export const POLLS_PER_YIELD = 256
 
 /** Attempts to arm in one turn of the event loop. An attempt fails when something has arrived. */
 const ARM_ATTEMPTS_PER_TURN = 8
@@ -146,6 +151,16 @@ export class Channel implements PolledChannel {
     return this.#wire.input(slot)
   }
 
+  /** The memory of a slot's result, in full length. */
+  output(slot: number): Uint8Array {
+    return this.#wire.output(slot)
+  }
+
+  /** The result of a slot in place, valid until the slot is used again. */
+  outputBytes(slot: number, byteLength: number): Uint8Array {
+    return this.#wire.outputBytes(slot, byteLength)
+  }
+
   /** Whether an asynchronous invocation is in flight in the slot, though its caller may have given up on it. */
   isInFlight(slot: number): boolean {
     return this.#inFlight[slot] !== null
@@ -154,10 +169,10 @@ export class Channel implements PolledChannel {
   /**
    * Sends the invocation whose input is in the slot, and spins until its result is there.
    *
-   * @returns the result in place, valid until the slot is used again
+   * @returns how many bytes the result has, which lies in the slot's output until the slot is used again
    * @throws {RfaasError} what the function threw; `internal` when the worker is broken; `executor_lost`
    */
-  invokeSync(f: RemoteFunction, slot: number, byteLength: number): Uint8Array {
+  invokeSync(f: RemoteFunction, slot: number, byteLength: number): number {
     const connection = this.#connection
     const { wakes } = connection
     this.#submit(f, slot, byteLength)
@@ -345,7 +360,7 @@ export class Channel implements PolledChannel {
    */
   #linger(empty: number): boolean {
     if (this.#unsent.length > 0) this.#flush()
-    if (empty > POLLS_BEFORE_YIELD) yieldProcessor()
+    if (empty >= POLLS_BEFORE_YIELD && empty % POLLS_PER_YIELD === 0) yieldProcessor()
     return !this.isOpen
   }
 
@@ -354,14 +369,14 @@ export class Channel implements PolledChannel {
     const waiter = this.#waiters[slot]
     if (!f || !waiter) return this.#hear(slot)
     this.#clear(slot)
-    let payload: Uint8Array
+    let byteLength: number
     try {
-      payload = this.#wire.result(f, slot)
+      byteLength = this.#wire.result(f, slot)
     } catch (error) {
       waiter.failed(toRfaasError(error))
       return
     }
-    waiter.settled(payload)
+    waiter.settled(byteLength)
   }
 
   /**

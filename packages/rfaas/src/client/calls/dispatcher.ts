@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 import { yieldProcessor } from '@rfaas/fabric'
 
 import { RfaasError, type Outcome } from '../../errors.ts'
@@ -6,7 +8,7 @@ import { abortedError, onAbort } from './abort.ts'
 import { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'
 import { chooseWorker, freest } from './choose-worker.ts'
-import { POLLS_BEFORE_YIELD, POLLS_PER_LOOK, type Channel } from './channel.ts'
+import { POLLS_BEFORE_YIELD, POLLS_PER_LOOK, POLLS_PER_YIELD, type Channel } from './channel.ts'
 import { Paces, PIPELINE_MS } from './load.ts'
 import { Progress } from './progress.ts'
 import { rejectWithFrames } from './reject.ts'
@@ -158,23 +160,25 @@ export class Dispatcher {
       throw new RfaasError('invalid_argument', sentence)
     }
     const channel = worker === undefined ? this.#freest() : this.#channels[worker]!
-    if (channel === undefined) {
-      throw new RfaasError(
-        'queue_full',
-        'Cannot reserve a slot: the workers are gone, and their replacements are not ready yet',
-      )
-    }
     const { payloadBytesMax } = channel.layout
     if (!Number.isInteger(byteLength) || byteLength < 0 || byteLength > payloadBytesMax) {
       const sentence = `Cannot reserve ${byteLength} bytes: the lease's payloadBytesMax is ${payloadBytesMax}`
       throw new RfaasError('payload_too_large', sentence)
     }
-    const index = channel.room === 0 ? -1 : channel.reserve()
-    if (index < 0) {
-      const sentence = `Cannot reserve a slot: ${this.#whyNoRoom(channel)}; release one, or lease with more slots`
-      throw new RfaasError('queue_full', sentence)
-    }
-    return new Slot(this, channel, index, byteLength)
+    if (channel.room === 0) this.#refuseToReserve(channel)
+    return new Slot(this, channel, channel.reserve(), byteLength)
+  }
+
+  /**
+   * The worker with the most room, which is not 0.
+   *
+   * @throws {RfaasError} `queue_full`
+   */
+  channelWithRoom(): Channel {
+    if (this.#ended) throw this.#ended
+    const channel = this.#freest()
+    if (channel.room === 0) this.#refuseToReserve(channel)
+    return channel
   }
 
   /** Spins until the result is there, and returns it in place. See {@link Slot}. */
@@ -211,7 +215,7 @@ export class Dispatcher {
         channel.drain()
         channel.failInFlight(index)
       }
-      if (round > POLLS_BEFORE_YIELD) yieldProcessor()
+      if (round >= POLLS_BEFORE_YIELD && round % POLLS_PER_YIELD === 0) yieldProcessor()
     }
     if (batch.error) throw batch.error
   }
@@ -269,10 +273,19 @@ export class Dispatcher {
     throw new RfaasError('invalid_argument', 'Cannot invoke: the slot belongs to another lease', { outcome: 'not_run' })
   }
 
-  #freest(): Channel | undefined {
+  #freest(): Channel {
     let best = this.#channels[0]
-    for (const channel of this.#channels) if (channel.room > best!.room) best = channel
+    if (best === undefined) {
+      const sentence = 'Cannot reserve a slot: the workers are gone, and their replacements are not ready yet'
+      throw new RfaasError('queue_full', sentence)
+    }
+    for (const channel of this.#channels) if (channel.room > best.room) best = channel
     return best
+  }
+
+  #refuseToReserve(channel: Channel): never {
+    const sentence = `Cannot reserve a slot: ${this.#whyNoRoom(channel)}; release one, or lease with more slots`
+    throw new RfaasError('queue_full', sentence)
   }
 
   #use(channels: readonly Channel[]): void {

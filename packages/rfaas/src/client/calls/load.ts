@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 import type { RemoteFunction } from './wire.ts'
 
 /**

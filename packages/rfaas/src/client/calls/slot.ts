@@ -80,7 +80,8 @@ export class Slot implements Disposable {
   /** @internal */
   invokeSync(f: RemoteFunction, byteLength: number): Uint8Array {
     try {
-      return (this.output = this.channel.invokeSync(f, this.index, byteLength))
+      const resultBytes = this.channel.invokeSync(f, this.index, byteLength)
+      return (this.output = this.channel.outputBytes(this.index, resultBytes))
     } catch (error) {
       this.output = NOTHING
       throw error
@@ -184,9 +185,11 @@ class SlotWaiter implements Waiter {
     })
   }
 
-  settled(payload: Uint8Array): void {
+  settled(byteLength: number): void {
+    const { channel, index, isReleased } = this.#slot
+    const payload = channel.outputBytes(index, byteLength)
     // A released slot is reused from now on, so its result is copied.
-    const output = this.#slot.isReleased ? payload.slice() : payload
+    const output = isReleased ? payload.slice() : payload
     this.#end(output)
     if (this.#batch) this.#batch.done(null)
     else this.#resolve(output)

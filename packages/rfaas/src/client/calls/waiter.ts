@@ -2,8 +2,8 @@ import type { RfaasError } from '../../errors.ts'
 
 /** Receives the result of the invocation in a slot. */
 export interface Waiter {
-  /** @param payload the result in the slot's own memory, valid during the call only */
-  settled(payload: Uint8Array): void
+  /** @param byteLength of the result, which lies in the slot's output, during the call only */
+  settled(byteLength: number): void
   /** The function threw, or its result cannot be read. */
   failed(error: RfaasError): void
   /** The worker is gone without an answer. `error.outcome` says what is known of the invocation. */

@@ -59,19 +59,29 @@ export class Wire {
     return this.#connection.send(slot, byteLength, id, f.index, byteLength)
   }
 
+  /** The memory of a slot's result, in full length. */
+  output(slot: number): Uint8Array {
+    return this.#outputs.whole(slot)
+  }
+
+  /** The result of a slot in place, valid until the slot is used again. */
+  outputBytes(slot: number, byteLength: number): Uint8Array {
+    return this.#outputs.first(slot, byteLength)
+  }
+
   /**
-   * The result whose immediate was polled last, in place, valid until the slot is used again.
+   * How many bytes the result has whose immediate was polled last.
    *
    * @throws {RfaasError} what the function threw; `internal` when the worker is broken
    */
-  result(f: RemoteFunction, slot: number): Uint8Array {
+  result(f: RemoteFunction, slot: number): number {
     const received = this.#received
     const isOurs = received[MESSAGE_ID] === this.#ids[slot]
     const status = received[MESSAGE_STATUS]!
     const bytes = received[MESSAGE_PAYLOAD_BYTES]!
     if (!isOurs || status !== STATUS_OK || bytes >>> 0 > this.#payloadBytesMax)
       this.#refuse(f, slot, isOurs, status, bytes)
-    return this.#outputs.first(slot, bytes)
+    return bytes
   }
 
   /** Says what is wrong with a result: the function threw, or the worker is broken. */
