@@ -47,7 +47,7 @@ const SHORT: Group[] = [
 ]
 /** What takes minutes: `npm run test:all`. */
 const LONG: Group[] = [
-  { patterns: ['test/long/*.test.ts', ...LONG_UNITS], except: LONG_MEASURING, concurrency: 2, ...SYSTEM_LIMITS },
+  { patterns: ['test/long/*.test.ts', ...LONG_UNITS], except: LONG_MEASURING, concurrency: 3, ...SYSTEM_LIMITS },
   { patterns: LONG_MEASURING, concurrency: 1, ...SYSTEM_LIMITS },
 ]
 

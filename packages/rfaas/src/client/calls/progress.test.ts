@@ -338,4 +338,33 @@ describe('Progress', () => {
     await microtasks()
     assert.equal(hot.waiting, 0)
   })
+
+  test('a channel that was removed while it slept is polled and woken no more', async () => {
+    const clock = new Clock()
+    const progress = new Progress(clock.now)
+    const costs = { clock, pollMs: 0.00003, wakeMs: 0, armMs: 0 }
+    const [removed, other] = [new ScriptedChannel(true, costs), new ScriptedChannel(true, costs)]
+    const spinner = new Spinner(0.02)
+    for (const channel of [removed, other]) {
+      progress.add(channel, spinner)
+      channel.waiting = 1
+      progress.expect(channel)
+    }
+    await turn()
+    // Both sleep, and a spin for the one also polls the other.
+    const [before, beforeOther] = [removed.looks, other.looks]
+    spinner.paidOff()
+    other.ring()
+    await turn()
+    assert.ok(removed.looks > before && other.looks > beforeOther, 'a sleeper is polled')
+
+    progress.remove(removed)
+    const { looks, wakes, sleeps } = removed
+    for (let pass = 0; pass < 5; pass++) {
+      spinner.paidOff()
+      other.ring()
+      await turn()
+    }
+    assert.deepEqual([removed.looks, removed.wakes, removed.sleeps], [looks, wakes, sleeps])
+  })
 })
