@@ -54,6 +54,23 @@ describe('ways to call', () => {
       assert.equal(await workers.call.double(4), 8)
     })
 
+    test(`over ${fabric}: a call on each worker, behind what the worker runs, with the results in the order of the workers`, async () => {
+      await using workers = await lease({ fabric, cores: 2, slots: 1 })
+      const threads = await workers.each.remember({ model: 1 })
+      assert.equal(new Set(threads).size, 2)
+      const gate = scene.gate()
+      const busy = workers.call.blockWhileShut(gate.path)
+      const recalled = workers.each.recall()
+      assert.equal(await workers.call.add(1, 2), 3, 'the other worker takes other calls meanwhile')
+      gate.open()
+      assert.deepEqual(await recalled, threads.map((thread) => [{ model: 1 }, thread])) // prettier-ignore
+      await busy
+      assert.deepEqual(await workers.each.echo(Uint8Array.of(7)), Array(2).fill(Uint8Array.of(7)))
+      await assert.rejects(workers.each.fail('no'), error('function_failed', /no/))
+      await assert.rejects(workers.with({ signal: AbortSignal.abort() }).each.recall(), error('aborted'))
+      await assert.rejects(workers.each.never.with({ timeoutMs: 1 })(), error('deadline_exceeded'))
+    })
+
     test(`over ${fabric}: typed calls that spin`, async () => {
       await using workers = await lease({ fabric, slots: 1 })
       assert.equal(workers.callSync.add(1, 2), 3)

@@ -50,6 +50,16 @@ export async function typesFlow(cluster: Cluster): Promise<void> {
   for await (const result of lease.stream.double(numbersLater(), { timeoutMs: 5 })) is<number>()(result)
   for await (const result of lease.stream.add.spread([[1, 2]])) is<number>()(result)
 
+  // each: the arguments of one call, a result from every worker.
+  is<number[]>()(await lease.each.add(1, 2))
+  is<Uint8Array[]>()(await lease.each.echo.with({ timeoutMs: 5 })(new Uint8Array(8)))
+  // @ts-expect-error -- text is no number
+  await lease.each.add(1, '2')
+  const setUp = cluster.lease<typeof Functions>({ functions: 'a.ts', setup: (each) => each.double(1) })
+  is<Promise<Lease<typeof Functions>>>()(setUp)
+  // @ts-expect-error -- there is no such function
+  await cluster.lease<typeof Functions>({ functions: 'a.ts', setup: (each) => each.subtract(2, 1) })
+
   // callSync: no promise.
   is<number>()(lease.callSync.add(1, 2))
   is<Uint8Array>()(lease.callSync.echo(new Uint8Array(8)))

@@ -36,7 +36,7 @@ function rowsOf(heading: string): Map<string, string[]> {
 function propertiesOf(path: string, name: string): string[] {
   const source = readFileSync(join(ROOT, path), 'utf8')
   const body = new RegExp(`^export interface ${name}[^{]*\\{\\n(.*?)^\\}`, 'ms').exec(source)?.[1] ?? ''
-  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, property]) => property!)
+  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??[:(]/gm)].map(([, property]) => property!)
 }
 
 const shown = (value: number): string => value.toLocaleString('en-US')
@@ -104,6 +104,7 @@ describe('docs/options.md', () => {
     for (const hotTimeoutMs of ['always', 'never'] as const) assert.ok(accepts({ hotTimeoutMs }))
     for (const policy of ['pack', 'spread'] as const) assert.ok(accepts({ policy }))
     for (const fabric of ['local', 'verbs', 'tcp'] as const) assert.ok(accepts({ fabric }))
+    assert.ok(accepts({ setup: () => {} }) && !accepts({ setup: 'load' as never }))
     assert.ok(accepts({ queueMax: Infinity }) && accepts({ idempotent: ['f'] }) && !accepts({ preempt: true }))
   })
 

@@ -135,4 +135,59 @@ describe('replaced', () => {
     await other.release()
     await releasing
   })
+
+  test('its workers are set up before they take the calls that wait', async () => {
+    const runs: number[][] = []
+    const workers = await lease({
+      slots: 1,
+      setup: async (each) => {
+        runs.push((await each['remember']!('model')) as number[])
+      },
+    })
+    const lost = assert.rejects(workers.call.never(), error('executor_lost'))
+    const waiting = workers.call.recall()
+    process.kill(scene.executorPids()[0]!, 'SIGKILL')
+    await within(NOTICED_MS_MAX, 'noticed', lost)
+    const [value] = await within(NOTICED_MS_MAX, 'done elsewhere', waiting)
+    assert.deepEqual([value, runs.length], ['model', 2])
+    await workers.release()
+  })
+
+  test('when its workers cannot be set up it is over, with both reasons', async () => {
+    let times = 0
+    const workers = await lease({
+      slots: 1,
+      setup: () => {
+        if (++times > 1) throw new Error('no model any more')
+      },
+    })
+    const lost = assert.rejects(workers.call.never(), error('executor_lost'))
+    const waiting = workers.call.add(1, 2)
+    const reasons = /SIGKILL.*its replacement could not be set up: no model any more/
+    process.kill(scene.executorPids()[0]!, 'SIGKILL')
+    await within(NOTICED_MS_MAX, 'noticed', lost)
+    await assert.rejects(within(NOTICED_MS_MAX, 'refused', waiting), error('executor_lost', reasons))
+    assert.match((await within(NOTICED_MS_MAX, 'over', workers.closed))!.message, reasons)
+    await workers.release()
+  })
+
+  test('released while it is being set up, it does not wait for that', async () => {
+    const begun = Promise.withResolvers<void>()
+    let times = 0
+    const workers = await lease({
+      slots: 1,
+      setup: () => {
+        if (++times === 1) return
+        begun.resolve()
+        return new Promise(() => {})
+      },
+    })
+    const lost = assert.rejects(workers.call.never(), error('executor_lost'))
+    process.kill(scene.executorPids()[0]!, 'SIGKILL')
+    await within(NOTICED_MS_MAX, 'being set up', begun.promise)
+    await lost
+    const waiting = assert.rejects(workers.call.add(1, 2), error('lease_closed'))
+    await within(NOTICED_MS_MAX, 'released', workers.release())
+    await waiting
+  })
 })

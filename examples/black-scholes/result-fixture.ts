@@ -17,7 +17,16 @@ const lease = {
   workers: 1,
   firstResultMs: 212.4,
   timings: {
-    ...{ bundleMs: 12.3, grantMs: 3, uploadMs: 1.5, allocateMs: 187, start: 'cold' as const, startMs: 180, loadMs: 4 },
+    ...{
+      bundleMs: 12.3,
+      grantMs: 3,
+      uploadMs: 1.5,
+      allocateMs: 187,
+      start: 'cold' as const,
+      startMs: 180,
+      loadMs: 4,
+      setupMs: 0,
+    },
     ...{ connectMs: 4, totalMs: 208 },
   },
   roundTrips: trips(512, 940),

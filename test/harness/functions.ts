@@ -50,6 +50,17 @@ export async function meet(count: number): Promise<void> {
   await promise
 }
 
+let remembered: unknown = null
+
+/** Keeps a value at this worker; returns the worker's thread. */
+export function remember(value: unknown): number {
+  remembered = value
+  return threadId
+}
+
+/** What this worker remembers, and its thread. */
+export const recall = (): [value: unknown, threadId: number] => [remembered, threadId]
+
 export const echo = raw((input, output) => {
   output.set(input)
   return input.length

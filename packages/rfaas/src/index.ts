@@ -23,6 +23,7 @@ export type {
   LeasePart,
   LeaseTimings,
   MapCall,
+  Eaches,
   Maps,
   RawFunctionNames,
   RetrievalNotice,

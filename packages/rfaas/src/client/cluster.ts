@@ -55,20 +55,28 @@ export class Cluster implements AsyncDisposable {
    * `cluster.lease<typeof import('./pricing.ts')>({ functions: './pricing.ts' })`.
    *
    * @throws {RfaasError} `invalid_argument`, `module_failed`, `lease_denied`, `executor_start_failed`,
-   * `manager_unreachable`, `node_unreachable`, `unsupported`, `closed`
+   * `manager_unreachable`, `node_unreachable`, `unsupported`, `closed`; what the option `setup` throws
    */
-  async lease<M = AnyModule>(options: LeaseOptions): Promise<Lease<M>> {
+  async lease<M = AnyModule>(options: LeaseOptions<M>): Promise<Lease<M>> {
     this.#refuseClosed()
     refuseWhileLoading('lease')
     const context = { manager: this.#manager, managerUrl: this.url, nodes: this.#nodes, tenant: this.#tenant }
     const use = new LeaseUse(callerOf(this.lease))
     const opened = await this.#during(openLease(context, options))
     const lease: Lease<M> = new Lease<M>(opened, use, () => this.#leases.delete(lease as Lease<never>))
+    // From now on, closing the cluster releases it.
+    this.#leases.set(lease as Lease<never>, use)
+    try {
+      await this.#during(lease.begin(options.signal))
+    } catch (error) {
+      await lease.release({ graceMs: 0 }).catch(() => {})
+      this.#refuseClosed()
+      throw error
+    }
     if (this.#closed) {
       await lease.release()
       this.#refuseClosed()
     }
-    this.#leases.set(lease as Lease<never>, use)
     return lease
   }
 

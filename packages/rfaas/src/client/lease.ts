@@ -7,6 +7,7 @@ import type {
   AnyModule,
   Bill,
   Calls,
+  Eaches,
   FabricChoice,
   LeasePart,
   LeaseTimings,
@@ -25,6 +26,7 @@ import type { Slot } from './calls/slot.ts'
 import { LeaseListeners, type LeaseEventName, type LeaseEvents } from './lease-events.ts'
 import type { LeaseUse } from './unreleased/lease-use.ts'
 import { LeaseReplacer, type OpenReplacement } from './leases/lease-replacer.ts'
+import { WorkerSetup } from './leases/worker-setup.ts'
 import { coresOf, type LeasedPart } from './leases/leased-part.ts'
 
 /** What `cluster.lease()` has put together. @internal */
@@ -36,6 +38,8 @@ export interface OpenedLease {
   /** Whether a function may run twice for one call, when its worker is lost. */
   isIdempotent: (name: string) => boolean
   functions: RemoteFunction[]
+  /** Prepares new workers; null: there is nothing to prepare. */
+  setup: ((each: never) => unknown) | null
   queueMax: number
   spinMs: number
 }
@@ -60,6 +64,8 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   readonly map: Maps<M>
   /** See {@link Invoker.stream}. */
   readonly stream: Streams<M>
+  /** See {@link Invoker.each}. */
+  readonly each: Eaches<M>
   /**
    * Invokes one function and spins until its result is there: `lease.callSync.price(option)`, the fastest way for typed
    * values. The event loop is blocked meanwhile. Throws `queue_full` when no slot is free: it cannot wait for one.
@@ -97,10 +103,9 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   /** @internal */
   constructor(opened: OpenedLease, use: LeaseUse, onOver: () => void) {
-    const { parts, openReplacement, isIdempotent, functions, queueMax, spinMs } = opened
+    const { parts, openReplacement, isIdempotent, functions, setup, queueMax, spinMs } = opened
     this.#functions = new FunctionTable(functions)
-    const channels = parts.flatMap(({ channels }) => channels)
-    this.#dispatcher = new Dispatcher(channels, queueMax, spinMs, isIdempotent)
+    this.#dispatcher = new Dispatcher([], queueMax, spinMs, isIdempotent)
     use.calls = this.#dispatcher
     this.#use = use
     void this.#closed.promise.then(onOver)
@@ -108,16 +113,28 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     this.call = this.#invoker.call
     this.map = this.#invoker.map
     this.stream = this.#invoker.stream
+    this.each = this.#invoker.each
     this.callSync = this.#functions.members((f) => {
       return (...args: unknown[]) => callSync(this.#dispatcher, f, args)
     }) as SyncCalls<M>
     this.#replacer = new LeaseReplacer(parts, {
       dispatcher: this.#dispatcher,
       openReplacement,
+      setup: setup && new WorkerSetup(setup, this.#functions, spinMs),
       onRetrieved: (notice) => this.#retrieved.resolve(notice),
       listeners: this.#listeners,
       onOver: (error) => this.#over(error),
     })
+  }
+
+  /**
+   * Prepares the first workers. Until then the lease takes no invocations.
+   *
+   * @throws what the lease option `setup` throws; `aborted`
+   * @internal
+   */
+  async begin(signal: AbortSignal | undefined): Promise<void> {
+    await this.#replacer.begin(signal)
   }
 
   /**

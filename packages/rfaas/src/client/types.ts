@@ -36,6 +36,15 @@ export type SyncCalls<M> = {
       : never
 }
 
+/** `lease.each`: every function of the module, once on each worker. */
+export type Eaches<M> = {
+  readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends RawFunction
+    ? Call<[input: Uint8Array], Uint8Array[]>
+    : M[K] extends (...args: infer A) => infer R
+      ? IfTravels<A, R, Call<A, Awaited<R>[]>>
+      : never
+}
+
 /** `lease.map`: every function of the module, over many inputs. */
 export type Maps<M> = {
   readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends RawFunction
@@ -93,7 +102,7 @@ export type AnyModule = Record<string, AnyFunction>
 
 export type FabricChoice = 'local' | 'verbs' | 'tcp' | 'threads'
 
-export interface LeaseOptions {
+export interface LeaseOptions<M = AnyModule> {
   /**
    * The module with the functions, JavaScript or TypeScript: a path (relative to the current directory) or a `file:`
    * URL. `import.meta.resolve('./pricing.ts')` names one beside the calling file.
@@ -110,6 +119,14 @@ export interface LeaseOptions {
    * the nodes of the lease, and no log shows them. Default: none.
    */
   env?: Readonly<Record<string, string>>
+  /**
+   * Prepares new workers before they take any other invocation: `setup: (each) => each.load(table)` runs `load` once on each.
+   * Called when the lease opens, and again with the workers of each replacement. When it throws or rejects, `cluster.lease`
+   * rejects with that, and a replacement is not used. Default: nothing to prepare.
+   *
+   * @param each as {@link Invoker.each}, for the new workers
+   */
+  setup?(each: Eaches<M>): unknown
   /** Workers, one per core. Default 1. */
   cores?: number
   /**
@@ -232,6 +249,8 @@ export interface LeaseTimings {
   loadMs: number
   /** Opening the channels to the workers. */
   connectMs: number
+  /** Running the lease option `setup`; 0 without one. */
+  setupMs: number
   totalMs: number
 }
 

@@ -17,6 +17,8 @@ export class Call implements Waiter, Queued<Call> {
   previous: Call | null = null
   isQueued = false
   readonly f: RemoteFunction
+  /** The worker that the call is for; null: any. */
+  readonly only: Channel | null
   readonly #args: unknown[]
   readonly #resolve: (value: unknown) => void
   readonly #sendAgain: (call: Call, outcome: Outcome) => boolean
@@ -31,8 +33,10 @@ export class Call implements Waiter, Queued<Call> {
     args: unknown[],
     resolve: (value: unknown) => void,
     sendAgain: (call: Call, outcome: Outcome) => boolean,
+    only: Channel | null = null,
   ) {
     this.f = f
+    this.only = only
     this.#args = args
     this.#resolve = resolve
     this.#sendAgain = sendAgain

@@ -34,6 +34,8 @@ export class Dispatcher {
   readonly #spinner: Spinner
   readonly #isIdempotent: (name: string) => boolean
   readonly #queue = new CallQueue<Call>()
+  /** Calls that wait for a slot of one given worker. */
+  readonly #bound = new CallQueue<Call>()
   #isAdvancing = false
   #ended: RfaasError | null = null
   #width = 0
@@ -73,7 +75,7 @@ export class Dispatcher {
 
   /** Whether an asynchronous invocation waits or is in flight. */
   get isBusy(): boolean {
-    return this.#queue.length > 0 || this.#open.some(({ waiting }) => waiting > 0)
+    return this.#queue.length + this.#bound.length > 0 || this.#open.some(({ waiting }) => waiting > 0)
   }
 
   /** Adds workers. Waiting invocations are sent to them first. */
@@ -96,6 +98,7 @@ export class Dispatcher {
   /** Sends no more invocations to these workers; those in flight may finish. */
   retire(channels: readonly Channel[]): void {
     this.#use(this.#channels.filter((channel) => !channels.includes(channel)))
+    if (this.#bound.length > 0) this.#refuseBoundTo(channels)
   }
 
   /**
@@ -146,6 +149,18 @@ export class Dispatcher {
       if (signal) call.abortOn(signal, () => this.#queue.remove(call))
       if (timeoutMs !== undefined) call.expireAfter(timeoutMs, () => this.#queue.remove(call))
     })
+  }
+
+  /**
+   * As {@link call}, once on each worker that takes invocations. Resolves to the results in the order of the workers; rejects
+   * with the first failure.
+   */
+  async each(f: RemoteFunction, args: unknown[], signal?: AbortSignal, timeoutMs?: number): Promise<unknown[]> {
+    if (this.#ended === null && this.#channels.length === 0) {
+      const sentence = `Cannot invoke ${f.name} on each worker: they are gone, and their replacements are not ready yet`
+      throw new RfaasError('queue_full', sentence, { outcome: 'not_run' })
+    }
+    return Promise.all(this.#channels.map((channel) => this.#callOn(channel, f, args, signal, timeoutMs)))
   }
 
   /**
@@ -252,6 +267,28 @@ export class Dispatcher {
     this.#refuseQueued(error.withOutcome('not_run'))
   }
 
+  /** As {@link call}, on one given worker. */
+  #callOn(
+    channel: Channel,
+    f: RemoteFunction,
+    args: unknown[],
+    signal: AbortSignal | undefined,
+    timeoutMs: number | undefined,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) return rejectWithFrames(resolve, this.#ended.withOutcome('not_run'))
+      if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
+      const call = new Call(f, args, resolve, this.#sendAgain, channel)
+      if (this.#bound.length === 0 && channel.room > 0) this.#startOn(channel, call)
+      else if (channel.reservedSlots === channel.layout.slots) return reject(this.#allReserved(f, channel))
+      else if (this.#bound.length >= this.#queueMax) return reject(this.#queueFull(f))
+      else this.#bound.push(call)
+      const forget = (): void => void this.#bound.remove(call)
+      if (signal) call.abortOn(signal, forget)
+      if (timeoutMs !== undefined) call.expireAfter(timeoutMs, forget)
+    })
+  }
+
   #checkAll(slots: readonly Slot[]): void {
     for (const slot of slots) this.#check(slot, slot.input.length)
   }
@@ -301,7 +338,7 @@ export class Dispatcher {
   }
 
   #maySendAgain(call: Call, outcome: Outcome): boolean {
-    if (this.#again === null || this.#ended !== null) return false
+    if (this.#again === null || this.#ended !== null || call.only !== null) return false
     if (outcome !== 'not_run' && !this.#isIdempotent(call.f.name)) return false
     this.#again.push(call)
     return true
@@ -321,6 +358,7 @@ export class Dispatcher {
     // both call #next.
     if (this.#isAdvancing) return
     this.#isAdvancing = true
+    if (this.#bound.length > 0) this.#sendBound()
     for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
       const channel = chooseWorker(this.#channels, call.f, now)
       if (channel === null) break
@@ -329,6 +367,30 @@ export class Dispatcher {
     }
     this.#isAdvancing = false
     this.#watchHeld()
+  }
+
+  /** Sends the calls for given workers that have room. */
+  #sendBound(): void {
+    for (let call = this.#bound.first; call !== null;) {
+      const { next, only } = call
+      if (only!.room > 0) {
+        this.#bound.remove(call)
+        this.#startOn(only!, call)
+      }
+      call = next
+    }
+  }
+
+  #refuseBoundTo(channels: readonly Channel[]): void {
+    for (let call = this.#bound.first; call !== null;) {
+      const { next, only } = call
+      if (channels.includes(only!)) {
+        this.#bound.remove(call)
+        const sentence = `Cannot invoke ${call.f.name} on each worker: a worker takes no more invocations`
+        call.failed(new RfaasError('executor_lost', sentence, { outcome: 'not_run' }))
+      }
+      call = next
+    }
   }
 
   /** Sends the first of the calls that wait although slots are free, to whichever worker. */
@@ -386,9 +448,11 @@ export class Dispatcher {
   }
 
   #refuseQueued(error: RfaasError): void {
-    for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
-      this.#queue.remove(call)
-      call.failed(error)
+    for (const queue of [this.#queue, this.#bound]) {
+      for (let call = queue.first; call !== null; call = queue.first) {
+        queue.remove(call)
+        call.failed(error)
+      }
     }
   }
 
@@ -401,6 +465,11 @@ export class Dispatcher {
   #whyNoRoom(channel: Channel): string {
     if (channel.freeSlots === 0) return `all ${this.width} are taken`
     return 'its worker still runs an invocation that was aborted'
+  }
+
+  #allReserved(f: RemoteFunction, { layout }: Channel): RfaasError {
+    const reason = `all ${layout.slots} slots of a worker are reserved; release one first, or lease with more slots`
+    return new RfaasError('queue_full', `Cannot invoke ${f.name} on each worker: ${reason}`, { outcome: 'not_run' })
   }
 
   #queueFull(f: RemoteFunction): RfaasError {

@@ -1,5 +1,5 @@
 import { RfaasError } from '../../errors.ts'
-import type { AnyModule, Calls, Inputs, Maps, RawFunctionNames, Streams } from '../types.ts'
+import type { AnyModule, Calls, Eaches, Inputs, Maps, RawFunctionNames, Streams } from '../types.ts'
 import { withDeadline } from './deadline.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { checkInvokeOptions, checkMapOptions, type InvokeOptions, type MapOptions } from './invoke-options.ts'
@@ -110,6 +110,11 @@ export class Invoker<M = AnyModule> {
    * are under way or lie ready. When the loop is left, no more are sent.
    */
   readonly stream: Streams<M>
+  /**
+   * Invokes one function once on each worker: `await lease.each.load(table)`. Results come in the order of the workers. The
+   * first failure rejects. For what each worker is to know before other calls, see the lease option `setup`.
+   */
+  readonly each: Eaches<M>
   readonly #table: FunctionTable
   readonly #dispatcher: Dispatcher
   readonly #options: InvokeOptions
@@ -123,6 +128,7 @@ export class Invoker<M = AnyModule> {
     this.call = table.members((f) => this.#call(f)) as Calls<M>
     this.map = table.members((f) => this.#overInputs(f, mapInputs)) as Maps<M>
     this.stream = table.members((f) => this.#overInputs(f, streamInputs)) as Streams<M>
+    this.each = table.members((f) => this.#each(f)) as Eaches<M>
   }
 
   /**
@@ -152,11 +158,25 @@ export class Invoker<M = AnyModule> {
   }
 
   #call(f: RemoteFunction): unknown {
-    const send = this.#sender(f, this.#options)
+    return this.#withOptions((options) => this.#sender(f, options))
+  }
+
+  #each(f: RemoteFunction): unknown {
+    const dispatcher = this.#dispatcher
+    return this.#withOptions(
+      ({ signal, timeoutMs }) =>
+        (args) =>
+          dispatcher.each(f, args, signal, timeoutMs),
+    )
+  }
+
+  /** A function that sends, with the method `with` for options of one call. */
+  #withOptions(sender: (options: InvokeOptions) => Send): unknown {
+    const send = sender(this.#options)
     const call = (...args: unknown[]): Promise<unknown> => send(args)
     const withOptions = (options: InvokeOptions): unknown => {
       checkInvokeOptions(options)
-      const sendWith = this.#sender(f, { ...this.#options, ...options })
+      const sendWith = sender({ ...this.#options, ...options })
       return (...args: unknown[]) => sendWith(args)
     }
     return Object.assign(call, { with: withOptions })

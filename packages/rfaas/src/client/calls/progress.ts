@@ -125,6 +125,7 @@ export class Progress {
 
   /** Receives the results of this channel, too, and spins for them as its lease says. */
   add(channel: PolledChannel, spinner: Spinner): void {
+    if (channel.polled !== null) this.remove(channel)
     channel.polled = { channel, spinner, isAwake: false, isListed: false }
     channel.onWoken = () => this.expect(channel)
   }

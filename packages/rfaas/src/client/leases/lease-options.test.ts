@@ -17,6 +17,7 @@ test('checkLeaseOptions fills in the documented defaults', () => {
     functions,
     external: [],
     env: {},
+    setup: null,
     cores: 1,
     coresMin: 1,
     nodes: 1,
@@ -83,6 +84,7 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
     keepWarmMs: 0.5,
     external: ['sharp', '@it/addon'],
     env: { LEVEL: 'debug', Empty_1: '' },
+    setup: () => {},
   }
   const { isIdempotent, ...checked } = checkLeaseOptions({
     ...{

@@ -17,6 +17,7 @@ export interface CheckedLeaseOptions {
   functions: string | URL
   external: readonly string[]
   env: Environment
+  setup: ((each: never) => unknown) | null
   cores: number
   coresMin: number
   nodes: number
@@ -47,6 +48,7 @@ const KNOWN = new Set([
   'functions',
   'external',
   'env',
+  'setup',
   'cores',
   'coresMin',
   'nodes',
@@ -75,7 +77,7 @@ const POLICIES: unknown[] = ['pack', 'spread']
 const FABRICS: unknown[] = ['local', 'verbs', 'tcp', 'threads', undefined]
 
 /** @throws {RfaasError} `invalid_argument`, also for names that are not options */
-export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
+export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOptions {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) refuse(`there is no option ${JSON.stringify(name)}`)
   }
@@ -83,7 +85,7 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
   const { durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
   const { keepWarmMs = 0, waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
-  const { signal, external = [], env = NO_ENVIRONMENT } = options
+  const { signal, external = [], env = NO_ENVIRONMENT, setup = null } = options
   const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
     refuse(`functions must be the path or URL of a module, not ${show(functions)}`)
@@ -91,6 +93,7 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
   if (!Array.isArray(external) || !external.every((name) => typeof name === 'string' && PACKAGE_NAME.test(name))) {
     refuse(`external must be the names of packages, not ${show(external)}`)
   }
+  if (setup !== null && typeof setup !== 'function') refuse(`setup must be a function, not ${show(setup)}`)
   if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
   for (const [name, value] of Object.entries({ replace, preempt })) {
     if (typeof value !== 'boolean') refuse(`${name} must be true or false, not ${show(value)}`)
@@ -112,6 +115,7 @@ export function checkLeaseOptions(options: LeaseOptions): CheckedLeaseOptions {
     external,
     // A copy: the lease may be replaced after the caller has changed it.
     env: { ...env },
+    setup,
     cores: whole('cores', cores, 1),
     coresMin: whole('coresMin', coresMin, 1, cores),
     nodes: whole('nodes', nodes, 1, LEASE_NODES_MAX),

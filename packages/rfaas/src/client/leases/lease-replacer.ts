@@ -1,11 +1,14 @@
 import { addUsage, NO_USAGE } from '../../accounting/usage.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
+import { reasonOf } from '../../thrown.ts'
 import type { Dispatcher } from '../calls/dispatcher.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
 import type { LeaseListeners } from '../lease-events.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
 import { LET_GO } from './keeper.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
+import type { WorkerSetup } from './worker-setup.ts'
+import { abortedError, onAbort } from '../calls/abort.ts'
 
 /**
  * Leases this many workers again, with the same functions.
@@ -20,6 +23,8 @@ export interface LeaseReplacerOptions {
   readonly dispatcher: Dispatcher
   /** null: lost workers are not replaced. */
   readonly openReplacement: OpenReplacement | null
+  /** Prepares new workers; null: there is nothing to prepare. */
+  readonly setup: WorkerSetup | null
   readonly onRetrieved: (notice: RetrievalNotice) => void
   /** Told of what happens to the parts. */
   readonly listeners: LeaseListeners
@@ -57,6 +62,25 @@ export class LeaseReplacer {
     for (const part of first) this.#follow(part)
   }
 
+  /**
+   * Has the first workers prepared, and then take invocations.
+   *
+   * @throws what the program's `setup` throws; `aborted` when the signal fires before that is over
+   */
+  async begin(signal: AbortSignal | undefined): Promise<void> {
+    const { setup } = this.#options
+    const parts = this.#parts
+    if (setup !== null) {
+      const unlisten = signal && onAbort(signal, () => setup.end(abortedError('Cannot lease', signal)))
+      try {
+        await setup.run(parts)
+      } finally {
+        unlisten?.()
+      }
+    }
+    this.#use(parts)
+  }
+
   /** The current parts; when the lease is over, the last ones. */
   get parts(): readonly [LeasedPart, ...LeasedPart[]] {
     return this.#parts as [LeasedPart, ...LeasedPart[]]
@@ -74,6 +98,7 @@ export class LeaseReplacer {
     dispatcher.end(released)
     this.#isReleasing = true
     this.#giveUp.abort(LET_GO)
+    this.#options.setup?.end(released)
     await Promise.all(this.#replacing.values())
     const isIdle = await this.#idleWithin(graceMs)
     this.#isEnded = true
@@ -182,7 +207,7 @@ export class LeaseReplacer {
   }
 
   async #openNext(part: LeasedPart, cause: RfaasError): Promise<void> {
-    const { dispatcher, openReplacement, listeners } = this.#options
+    const { openReplacement, listeners } = this.#options
     const { leaseId: formerLeaseId, nodeId: formerNodeId } = part.keeper
     let next: LeasedPart[]
     try {
@@ -194,16 +219,42 @@ export class LeaseReplacer {
     }
     if (this.#isReleasing || this.#isEnded) return void (await Promise.all(next.map((each) => discard(each, cause))))
     this.#parts = this.#parts.flatMap((each) => (each === part ? next : [each]))
-    for (const each of next) {
-      this.#follow(each)
-      const { leaseId, nodeId } = each.keeper
-      const event: ClientEvent = { kind: 'lease-replaced', leaseId, nodeId, formerLeaseId, reason: cause }
-      clientEvents.publish(event)
+    for (const each of next) this.#follow(each)
+    try {
+      await this.#options.setup?.run(next)
+    } catch (thrown) {
+      const sentence = `${cause.sentence}; its replacement could not be set up: ${reasonOf(thrown)}`
+      return this.#refuse(next, new RfaasError(cause.code, sentence, { cause: thrown }))
     }
-    dispatcher.add(next.flatMap(({ channels }) => channels))
+    this.#use(next)
     for (const { keeper } of next) {
       const { leaseId: partId, nodeId } = keeper
+      clientEvents.publish({
+        kind: 'lease-replaced',
+        leaseId: partId,
+        nodeId,
+        formerLeaseId,
+        reason: cause,
+      } satisfies ClientEvent)
       listeners.tell('replaced', { partId, nodeId, formerPartId: formerLeaseId, reason: cause })
+    }
+  }
+
+  /** Has the workers of new parts take invocations, unless a part is retrieved or over already. */
+  #use(parts: readonly LeasedPart[]): void {
+    const usable = parts.filter(
+      (part) => this.#open.has(part) && this.#parts.includes(part) && !this.#replacing.has(part),
+    )
+    this.#options.dispatcher.add(usable.flatMap(({ channels }) => channels))
+  }
+
+  /** Gives back new parts that cannot be used; those that are over were given back already. */
+  #refuse(parts: readonly LeasedPart[], reason: RfaasError): void {
+    for (const part of parts) {
+      if (!this.#open.has(part)) continue
+      this.#giveBack(part)
+      this.#options.dispatcher.removeLost(part.channels, reason)
+      if (!this.#isReleasing) this.#goOnWithout(part, reason)
     }
   }
 

@@ -9,7 +9,7 @@ export interface LeasedPart {
   /** One per worker. */
   readonly channels: Channel[]
   readonly fabric: FabricChoice
-  readonly timings: LeaseTimings
+  timings: LeaseTimings
 }
 
 export function coresOf(parts: readonly LeasedPart[]): number {

@@ -58,12 +58,12 @@ interface Plan {
 /**
  * Leases workers, and returns with them the function that leases replacements. Undoes what it did when a step fails.
  */
-export async function openLease(context: LeaseContext, options: LeaseOptions): Promise<OpenedLease> {
+export async function openLease(context: LeaseContext, options: LeaseOptions<never>): Promise<OpenedLease> {
   const checked = checkLeaseOptions(options)
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
   const fabrics = usableFabrics(checked.fabric)
   const plan: Plan = { context, checked, layout, fabrics }
-  const { queueMax, spinUs, replace, isIdempotent, cores, coresMin, nodeId, signal } = checked
+  const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal } = checked
   const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
   const { parts, functions, code } = await unlessAborted(signal, () =>
     openParts(plan, all, () => bundle(checked.functions, checked.external)),
@@ -75,7 +75,8 @@ export async function openLease(context: LeaseContext, options: LeaseOptions): P
     const ask = { cores: lost, coresMin: coresMin < cores ? 1 : lost, avoidNodeIds, giveUp }
     return (await openParts(plan, ask, () => Promise.resolve(code))).parts
   }
-  return { parts, functions, queueMax, spinMs: spinUs / 1000, openReplacement: replace ? open : null, isIdempotent }
+  const openReplacement = replace ? open : null
+  return { parts, functions, setup, queueMax, spinMs: spinUs / 1000, openReplacement, isIdempotent }
 }
 
 /** Runs the opening of a lease, and gives its workers back when the signal has fired before they are there. */
@@ -169,6 +170,7 @@ async function openPart(
       startMs: allocated.startMs,
       loadMs: allocated.loadMs,
       connectMs,
+      setupMs: 0,
       totalMs: performance.now() - startMs,
     }
     const functions = allocated.functions.map(({ name, raw }, index) => ({ name, raw, index }))

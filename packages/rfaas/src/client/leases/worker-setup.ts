@@ -1,0 +1,50 @@
+import { performance } from 'node:perf_hooks'
+
+import type { RfaasError } from '../../errors.ts'
+import { Dispatcher } from '../calls/dispatcher.ts'
+import { Invoker, type FunctionTable } from '../calls/invoker.ts'
+import type { LeasedPart } from './leased-part.ts'
+
+/** Runs the lease option `setup` on new workers, before these take any other invocation. */
+export class WorkerSetup {
+  readonly #setup: (each: never) => unknown
+  readonly #functions: FunctionTable
+  readonly #spinMs: number
+  readonly #running = new Set<Dispatcher>()
+  readonly #ended = Promise.withResolvers<never>()
+
+  constructor(setup: (each: never) => unknown, functions: FunctionTable, spinMs: number) {
+    this.#setup = setup
+    this.#functions = functions
+    this.#spinMs = spinMs
+    // Not an unhandled rejection while nothing runs.
+    this.#ended.promise.catch(() => {})
+  }
+
+  /**
+   * Resolves when the workers of these parts are ready, and adds to the timings of the parts how long that took.
+   *
+   * @throws what the program's function throws; the error of {@link end}
+   */
+  async run(parts: readonly LeasedPart[]): Promise<void> {
+    const startMs = performance.now()
+    const channels = parts.flatMap((part) => part.channels)
+    // Its own, so that no call of the lease reaches these workers yet.
+    const dispatcher = new Dispatcher(channels, Infinity, this.#spinMs)
+    this.#running.add(dispatcher)
+    try {
+      const { each } = new Invoker(this.#functions, dispatcher, {})
+      await Promise.race([this.#setup(each as never), this.#ended.promise])
+    } finally {
+      this.#running.delete(dispatcher)
+    }
+    const setupMs = performance.now() - startMs
+    for (const part of parts) part.timings = { ...part.timings, setupMs, totalMs: part.timings.totalMs + setupMs }
+  }
+
+  /** Gives up what runs, and whatever runs later. */
+  end(error: RfaasError): void {
+    this.#ended.reject(error)
+    for (const dispatcher of this.#running) dispatcher.end(error)
+  }
+}
