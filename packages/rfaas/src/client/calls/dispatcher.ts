@@ -5,6 +5,7 @@ import { yieldProcessor } from '@rfaas/fabric'
 import { RfaasError, type Outcome } from '../../errors.ts'
 import { RESERVED_PATIENCE_MS } from '../limits.ts'
 import { abortedError, onAbort } from './abort.ts'
+import { BoundCalls } from './bound-calls.ts'
 import { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'
 import { chooseWorker, freest } from './choose-worker.ts'
@@ -34,8 +35,7 @@ export class Dispatcher {
   readonly #spinner: Spinner
   readonly #isIdempotent: (name: string) => boolean
   readonly #queue = new CallQueue<Call>()
-  /** Calls that wait for a slot of one given worker. */
-  readonly #bound = new CallQueue<Call>()
+  readonly #bound = new BoundCalls()
   #isAdvancing = false
   #ended: RfaasError | null = null
   #width = 0
@@ -98,7 +98,7 @@ export class Dispatcher {
   /** Sends no more invocations to these workers; those in flight may finish. */
   retire(channels: readonly Channel[]): void {
     this.#use(this.#channels.filter((channel) => !channels.includes(channel)))
-    if (this.#bound.length > 0) this.#refuseBoundTo(channels)
+    this.#bound.refuse(channels)
   }
 
   /**
@@ -264,7 +264,9 @@ export class Dispatcher {
     this.#ended ??= error
     if (this.#heldTimer !== null) clearTimeout(this.#heldTimer)
     if (this.#reservedTimer !== null) clearTimeout(this.#reservedTimer)
-    this.#refuseQueued(error.withOutcome('not_run'))
+    const refusal = error.withOutcome('not_run')
+    this.#refuseQueued(refusal)
+    this.#bound.refuseAll(refusal)
   }
 
   /** As {@link call}, on one given worker. */
@@ -358,7 +360,7 @@ export class Dispatcher {
     // both call #next.
     if (this.#isAdvancing) return
     this.#isAdvancing = true
-    if (this.#bound.length > 0) this.#sendBound()
+    if (this.#bound.length > 0) this.#bound.send((channel, call) => this.#startOn(channel, call))
     for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
       const channel = chooseWorker(this.#channels, call.f, now)
       if (channel === null) break
@@ -367,30 +369,6 @@ export class Dispatcher {
     }
     this.#isAdvancing = false
     this.#watchHeld()
-  }
-
-  /** Sends the calls for given workers that have room. */
-  #sendBound(): void {
-    for (let call = this.#bound.first; call !== null;) {
-      const { next, only } = call
-      if (only!.room > 0) {
-        this.#bound.remove(call)
-        this.#startOn(only!, call)
-      }
-      call = next
-    }
-  }
-
-  #refuseBoundTo(channels: readonly Channel[]): void {
-    for (let call = this.#bound.first; call !== null;) {
-      const { next, only } = call
-      if (channels.includes(only!)) {
-        this.#bound.remove(call)
-        const sentence = `Cannot invoke ${call.f.name} on each worker: a worker takes no more invocations`
-        call.failed(new RfaasError('executor_lost', sentence, { outcome: 'not_run' }))
-      }
-      call = next
-    }
   }
 
   /** Sends the first of the calls that wait although slots are free, to whichever worker. */
@@ -448,11 +426,9 @@ export class Dispatcher {
   }
 
   #refuseQueued(error: RfaasError): void {
-    for (const queue of [this.#queue, this.#bound]) {
-      for (let call = queue.first; call !== null; call = queue.first) {
-        queue.remove(call)
-        call.failed(error)
-      }
+    for (let call = this.#queue.first; call !== null; call = this.#queue.first) {
+      this.#queue.remove(call)
+      call.failed(error)
     }
   }
 
