@@ -1,0 +1,57 @@
+import { RfaasError } from '../../errors.ts'
+import type { Call } from './call.ts'
+import { CallQueue } from './call-queue.ts'
+import type { Channel } from './channel.ts'
+
+/** Calls that wait for a slot of one given worker each. */
+export class BoundCalls {
+  readonly #queue = new CallQueue<Call>()
+
+  get length(): number {
+    return this.#queue.length
+  }
+
+  push(call: Call): void {
+    this.#queue.push(call)
+  }
+
+  remove(call: Call): void {
+    this.#queue.remove(call)
+  }
+
+  /** Takes out every call whose worker has room, and gives it to `start`. */
+  send(start: (channel: Channel, call: Call) => void): void {
+    this.#each((call, channel) => {
+      if (channel.room === 0) return
+      this.#queue.remove(call)
+      start(channel, call)
+    })
+  }
+
+  /** Fails the calls for workers that take no more invocations. */
+  refuse(channels: readonly Channel[]): void {
+    this.#each((call, channel) => {
+      if (!channels.includes(channel)) return
+      const sentence = `Cannot invoke ${call.f.name} on each worker: a worker takes no more invocations`
+      this.#fail(call, new RfaasError('executor_lost', sentence, { outcome: 'not_run' }))
+    })
+  }
+
+  refuseAll(error: RfaasError): void {
+    this.#each((call) => this.#fail(call, error))
+  }
+
+  #fail(call: Call, error: RfaasError): void {
+    this.#queue.remove(call)
+    call.failed(error)
+  }
+
+  #each(visit: (call: Call, channel: Channel) => void): void {
+    for (let call = this.#queue.first; call !== null;) {
+      // `visit` may take it out.
+      const { next } = call
+      visit(call, call.only!)
+      call = next
+    }
+  }
+}
