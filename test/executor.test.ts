@@ -114,12 +114,13 @@ describe('an executor', () => {
   test('an invocation that never settles does not end its worker, nor keep it from others', async () => {
     const serve = async (fabric: 'local' | 'tcp'): Promise<void> => {
       const workers = await lease({ fabric, hotTimeoutMs: 1 })
+      const thread = await workers.call.thread()
       const never = workers.call.never()
       const refused = assert.rejects(
         never,
         error('cut_off', /had not finished after the grace of 2000 ms; it may have run/),
       )
-      await asleep(workers.id, 1)
+      await asleep(thread, workers.id, 2, 0)
       assert.equal(await workers.call.add(1, 2), 3)
       await workers.release()
       await refused
@@ -134,12 +135,17 @@ describe('an executor', () => {
     return { allocationCoreS, hotPollingNs, invocations }
   }
 
-  /** Waits until the workers sleep: two reports of different times show the same polling time. */
-  const asleep = async (leaseId: string, invocations: number) => {
+  /**
+   * Waits until the worker sleeps and the manager has its meters: two reports of different times show the same polling
+   * time, of at least `pollingNsMin`. A worker that waits for a processor does not sleep, but its meters stand still, too.
+   */
+  const asleep = async (thread: string, leaseId: string, invocations: number, pollingNsMin: number) => {
+    assert.ok(await standsStill(() => [thread]), 'the worker runs on')
     let last = await meters(leaseId)
     const isSame = (now: typeof last): boolean => {
       if (now.allocationCoreS === last.allocationCoreS) return false
-      const same = now.hotPollingNs === last.hotPollingNs && now.invocations === invocations
+      const isWhole = now.invocations === invocations && now.hotPollingNs >= pollingNsMin
+      const same = isWhole && now.hotPollingNs === last.hotPollingNs
       last = now
       return same
     }
@@ -150,16 +156,12 @@ describe('an executor', () => {
     test(`over ${fabric} a worker is hot after an invocation, then warm: it meters nothing and sleeps; the next makes it hot`, async () => {
       await using workers = await lease({ fabric, hotTimeoutMs: 20 })
       const thread = await workers.call.thread()
-      const first = await asleep(workers.id, 1)
+      const first = await asleep(thread, workers.id, 1, 15e6)
       assert.ok(await standsStill(() => [thread]), 'a warm worker runs')
       assert.equal((await meters(workers.id)).hotPollingNs, first.hotPollingNs)
 
       await workers.call.add(1, 2)
-      const second = await asleep(workers.id, 2)
-      assert.ok(
-        second.hotPollingNs >= first.hotPollingNs + 15e6,
-        `polled ${second.hotPollingNs - first.hotPollingNs} ns`,
-      )
+      await asleep(thread, workers.id, 2, first.hotPollingNs + 15e6)
     })
   }
 
