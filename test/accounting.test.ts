@@ -1,34 +1,21 @@
 /** What a lease has used is metered as it is used, outlives whatever is killed, and is billed once. */
 import { strict as assert } from 'node:assert'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { LeaseEnd, type Cluster, type Lease, type LeaseOptions, type Prices, type Usage } from 'rfaas'
+import { LeaseEnd, type Prices, type Usage } from 'rfaas'
 
-import type * as Functions from './harness/functions.ts'
-import { Scene } from './harness/scene.ts'
+import { embedded } from './harness/embedded.ts'
 import { until } from './harness/waiting.ts'
 
-const functions = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
 const PRICES: Prices = { perCoreS: 2, perGibS: 3, perHotPollingS: 5, perExecutionS: 7 }
 
 describe('the usage of a lease', () => {
-  let scene: Scene
-  let cluster: Cluster
-
-  before(async () => {
-    scene = new Scene()
-    // Every usage is reported many times over.
-    cluster = await scene.embedded({ manager: { heartbeatIntervalMs: 20, prices: PRICES } })
-  })
-  afterEach(() => scene.idle(cluster))
-  after(() => scene[Symbol.asyncDispose]())
-
-  const lease = (options: Partial<LeaseOptions> = {}): Promise<Lease<typeof Functions>> =>
-    cluster.lease<typeof Functions>({ functions, ...options })
+  // Every usage is reported many times over.
+  const here = embedded({ manager: { heartbeatIntervalMs: 20, prices: PRICES } })
+  const { lease } = here
 
   const known = async (leaseId: string) =>
-    (await cluster.leases({ includeClosed: true })).find((info) => info.leaseId === leaseId)!
+    (await here.cluster.leases({ includeClosed: true })).find((info) => info.leaseId === leaseId)!
 
   /** All that the workers did, in core seconds. */
   const busyCoreS = ({ hotPollingNs, executionNs }: Usage): number => (hotPollingNs + executionNs) / 1e9
@@ -117,7 +104,7 @@ describe('the usage of a lease', () => {
     await workers.map.compute(Array.from({ length: 10 }, () => 5))
     using slot = workers.reserve(8)
     for (let i = 0; i < 1000; i++) workers.invokeSync('echo', slot)
-    const [executor] = scene.executorPids()
+    const [executor] = here.scene.executorPids()
     process.kill(executor!, 'SIGKILL')
     await until(
       'closed',

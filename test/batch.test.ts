@@ -1,32 +1,22 @@
 /** Many invocations at once: sent together, waited for together, over both fabrics. */
 import { strict as assert } from 'node:assert'
 import { spawn } from 'node:child_process'
-import { after, afterEach, before, describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import type { Cluster, Lease, LeaseOptions, Slot } from 'rfaas'
+import { describe, test } from 'node:test'
+import type { Lease, LeaseOptions, Slot } from 'rfaas'
 
 import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
+import { embedded } from './harness/embedded.ts'
 import type * as Functions from './harness/functions.ts'
-import { Scene } from './harness/scene.ts'
 
-const functions = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
 const SLOTS = 8
 const CORES = 2
 
 describe('many invocations at once', () => {
-  let scene: Scene
-  let cluster: Cluster
-
-  before(async () => {
-    scene = new Scene()
-    cluster = await scene.embedded()
-  })
-  afterEach(() => scene.idle(cluster))
-  after(() => scene[Symbol.asyncDispose]())
+  const here = embedded()
 
   const lease = (options: Partial<LeaseOptions>): Promise<Lease<typeof Functions>> =>
-    cluster.lease<typeof Functions>({ functions, cores: CORES, slots: SLOTS, ...options })
+    here.lease({ cores: CORES, slots: SLOTS, ...options })
 
   /** All slots of all workers, each with an input of its own. */
   const reserveAll = (workers: Lease<typeof Functions>): Slot[] =>
@@ -58,7 +48,7 @@ describe('many invocations at once', () => {
     test(`over ${fabric}: a killed executor ends a spin for many, too`, async () => {
       const workers = await lease({ fabric })
       const slots = reserveAll(workers)
-      const [executor] = scene.executorPids()
+      const [executor] = here.scene.executorPids()
       // Our own event loop stands still meanwhile.
       const killer = spawn('sh', ['-c', `sleep 0.3; kill -9 ${executor}`], { stdio: 'ignore' })
       assert.throws(() => workers.invokeAllSync('spin', slots), error('executor_lost'))

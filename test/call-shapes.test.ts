@@ -1,28 +1,15 @@
 /** The ways to call, over every fabric: streams, calls that spin, deadlines, events, and leases that are not waited for. */
 import { strict as assert } from 'node:assert'
-import { after, afterEach, before, describe, test } from 'node:test'
-import type { Cluster, Lease, LeaseOptions, RfaasError } from 'rfaas'
+import { describe, test } from 'node:test'
+import type { RfaasError } from 'rfaas'
 
 import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
-import type * as Functions from './harness/functions.ts'
-import { Scene } from './harness/scene.ts'
-
-const functions = new URL('./harness/functions.ts', import.meta.url)
+import { embedded } from './harness/embedded.ts'
 
 describe('ways to call', () => {
-  let scene: Scene
-  let cluster: Cluster
-
-  before(async () => {
-    scene = new Scene()
-    cluster = await scene.embedded()
-  })
-  afterEach(() => scene.idle(cluster))
-  after(() => scene[Symbol.asyncDispose]())
-
-  const lease = (options: Partial<LeaseOptions> = {}): Promise<Lease<typeof Functions>> =>
-    cluster.lease<typeof Functions>({ functions, ...options })
+  const here = embedded()
+  const { lease } = here
 
   for (const fabric of FABRICS) {
     test(`over ${fabric}: streams of iterables and async iterables, in order or as they come`, async () => {
@@ -58,7 +45,7 @@ describe('ways to call', () => {
       await using workers = await lease({ fabric, cores: 2, slots: 1 })
       const threads = await workers.each.remember({ model: 1 })
       assert.equal(new Set(threads).size, 2)
-      const gate = scene.gate()
+      const gate = here.scene.gate()
       const busy = workers.call.blockWhileShut(gate.path)
       const recalled = workers.each.recall()
       assert.equal(await workers.call.add(1, 2), 3, 'the other worker takes other calls meanwhile')

@@ -4,32 +4,18 @@
  * wake-up.test.ts.
  */
 import { strict as assert } from 'node:assert'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { type Bill, type Cluster, type Lease, type LeaseOptions } from 'rfaas'
+import { type Bill } from 'rfaas'
 
 import { error } from './harness/codes.ts'
-import type * as Functions from './harness/functions.ts'
-import { Scene } from './harness/scene.ts'
+import { embedded } from './harness/embedded.ts'
 import { NOTICED_MS_MAX, within } from './harness/waiting.ts'
 
-const functions = fileURLToPath(new URL('./harness/functions.ts', import.meta.url))
-
 describe('defects of the original', () => {
-  let scene: Scene
-  let cluster: Cluster
-
-  before(async () => {
-    scene = new Scene()
-    // Heartbeats are so rare that the node hears nothing from the manager by itself.
-    cluster = await scene.embedded({ manager: { heartbeatIntervalMs: 600_000, nodeLostAfterMs: 1_800_000 } })
-  })
-  afterEach(() => scene.idle(cluster))
-  after(() => scene[Symbol.asyncDispose]())
-
-  const lease = (options: Partial<LeaseOptions> = {}): Promise<Lease<typeof Functions>> =>
-    cluster.lease<typeof Functions>({ functions, ...options })
+  // Heartbeats are so rare that the node hears nothing from the manager by itself.
+  const here = embedded({ manager: { heartbeatIntervalMs: 600_000, nodeLostAfterMs: 1_800_000 } })
+  const { lease } = here
 
   test('the lease announcement races with its use: a node that was told nothing takes a lease by its token', async () => {
     await using workers = await lease()
@@ -88,7 +74,7 @@ describe('defects of the original', () => {
   test('metering is lost when the executor is killed: what it had used is on the bill', async () => {
     const workers = await lease()
     for (let call = 0; call < 5; call++) await workers.call.compute(20)
-    const [executor] = scene.executorPids()
+    const [executor] = here.scene.executorPids()
     process.kill(executor!, 'SIGKILL')
     await within(NOTICED_MS_MAX, 'noticed', workers.closed)
     const { usage }: Bill = await workers.release()

@@ -1,14 +1,14 @@
 /** What an executor does with the functions that it was given, good and bad. */
 import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Cluster, Lease, LeaseOptions } from 'rfaas'
+import type { Lease, LeaseOptions } from 'rfaas'
 
 import { error } from './harness/codes.ts'
+import { embedded } from './harness/embedded.ts'
 import type * as Functions from './harness/functions.ts'
-import { Scene } from './harness/scene.ts'
 import { standsStill } from './harness/standstill.ts'
 import { sleepsOf } from './harness/traces.ts'
 import { NOTICED_MS_MAX, until, within } from './harness/waiting.ts'
@@ -23,19 +23,11 @@ function placeOf(remark: string): string {
 }
 
 describe('an executor', () => {
-  let scene: Scene
-  let cluster: Cluster
-
-  before(async () => {
-    scene = new Scene()
-    // Meters are in every heartbeat.
-    cluster = await scene.embedded({ manager: { heartbeatIntervalMs: 50 } })
-  })
-  afterEach(() => scene.idle(cluster))
-  after(() => scene[Symbol.asyncDispose]())
+  // Meters are in every heartbeat.
+  const here = embedded({ manager: { heartbeatIntervalMs: 50 } })
 
   const lease = (options: Partial<LeaseOptions> = {}): Promise<Lease<typeof Functions>> =>
-    cluster.lease<typeof Functions>({ functions: MODULE, ...options })
+    here.cluster.lease<typeof Functions>({ functions: MODULE, ...options })
 
   test('gives what a function threw, with the line of its source; the worker lives on', async () => {
     await using workers = await lease()
@@ -130,7 +122,7 @@ describe('an executor', () => {
 
   /** What the manager has last heard of the lease. */
   const meters = async (leaseId: string) => {
-    const found = (await cluster.leases()).find((info) => info.leaseId === leaseId)
+    const found = (await here.cluster.leases()).find((info) => info.leaseId === leaseId)
     const { allocationCoreS = 0, hotPollingNs = 0, invocations = 0 } = found?.usage ?? {}
     return { allocationCoreS, hotPollingNs, invocations }
   }
@@ -217,7 +209,7 @@ describe('an executor', () => {
       await assert.rejects(inFlight, error('executor_lost', reason))
       await assert.rejects(workers.call.add(1, 2), error('executor_lost', reason))
       // The cores come back without a release.
-      await scene.idle(cluster)
+      await here.scene.idle(here.cluster)
       await workers.release()
     })
   }

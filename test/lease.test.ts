@@ -2,13 +2,13 @@
 import { strict as assert } from 'node:assert'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../packages/rfaas/src/clock.ts'
-import { type Cluster, type Lease, type LeaseOptions } from 'rfaas'
 
 import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
+import { embedded } from './harness/embedded.ts'
 import type * as Functions from './harness/functions.ts'
 import { Scene } from './harness/scene.ts'
 import { becomes, until } from './harness/waiting.ts'
@@ -16,18 +16,8 @@ import { becomes, until } from './harness/waiting.ts'
 const functions = new URL('./harness/functions.ts', import.meta.url)
 
 describe('a lease', () => {
-  let scene: Scene
-  let cluster: Cluster
-
-  before(async () => {
-    scene = new Scene()
-    cluster = await scene.embedded()
-  })
-  afterEach(() => scene.idle(cluster))
-  after(() => scene[Symbol.asyncDispose]())
-
-  const lease = (options: Partial<LeaseOptions> = {}): Promise<Lease<typeof Functions>> =>
-    cluster.lease<typeof Functions>({ functions, ...options })
+  const here = embedded()
+  const { lease } = here
 
   for (const fabric of FABRICS) {
     test(`over ${fabric}: call, map, and in place, by spinning or on the event loop`, async () => {
@@ -93,7 +83,7 @@ describe('a lease', () => {
       const durationMs = 2000
       const patient = await lease({ fabric, durationMs })
       const firstMs = patient.expires.getTime()
-      const gate = scene.gate()
+      const gate = here.scene.gate()
       const inFlight = patient.call.whileShut(gate.path, 'finished')
       const released = patient.release({ graceMs: 60_000 })
       await assert.rejects(patient.call.add(1, 2), { code: 'lease_closed', outcome: 'not_run' })
@@ -123,7 +113,7 @@ describe('a lease', () => {
   })
 
   test('an unknown function is refused with the names of those that there are', async () => {
-    await using workers = await cluster.lease({ functions })
+    await using workers = await here.cluster.lease({ functions })
     await assert.rejects(workers.call['subtract']!(2, 1), error('unknown_function', /subtract.*\badd, /))
     await assert.rejects(workers.map['subtract']!([1]), error('unknown_function'))
     using slot = workers.reserve(1)
@@ -190,12 +180,12 @@ describe('a lease', () => {
   ]
   test('bad options are refused with the actual value, before anything is leased', async () => {
     for (const [options, sentence] of BAD) await assert.rejects(lease(options), error('invalid_argument', sentence))
-    assert.deepEqual(await cluster.leases(), [])
+    assert.deepEqual(await here.cluster.leases(), [])
   })
 
   test('a module that cannot be used says where and why', async () => {
     const module = (name: string, text: string): string => {
-      const path = join(scene.folder, name)
+      const path = join(here.scene.folder, name)
       writeFileSync(path, text)
       return path
     }
@@ -213,7 +203,7 @@ describe('a lease', () => {
     await assert.rejects(lease({ functions: empty }), error('module_failed', new RegExp(`${empty} exports nothing`)))
     const constants = module('constants.ts', `export const a = 1\nexport const b = 'b'\n`)
     await assert.rejects(lease({ functions: constants }), error('module_failed', /exports no function, only a, b/))
-    const absent = join(scene.folder, 'absent.ts')
+    const absent = join(here.scene.folder, 'absent.ts')
     await assert.rejects(lease({ functions: absent }), error('invalid_argument', new RegExp(`no file ${absent}`)))
   })
 
@@ -232,7 +222,7 @@ describe('a lease', () => {
 
   for (const fabric of FABRICS) {
     test(`over ${fabric}: what a client writes late, after it stood still, reaches nobody who has its cores now`, async () => {
-      const client = await scene.client(cluster.url)
+      const client = await here.scene.client(here.cluster.url)
       await client.lease({ functions: fileURLToPath(functions), cores: 2, durationMs: 2000, fabric })
       assert.equal(await client.call('add', 1, 2), 3)
       client.signal('SIGSTOP')
@@ -251,16 +241,16 @@ describe('a lease', () => {
   }
 
   test('a client that stands still for longer than its lease finds it closed, and its executor is gone', async () => {
-    const client = await scene.client(cluster.url)
+    const client = await here.scene.client(here.cluster.url)
     const { leaseId } = await client.lease({ functions: fileURLToPath(functions), durationMs: 3000 })
     assert.equal(await client.call('add', 1, 2), 3)
-    assert.equal(scene.executors().length, 1)
+    assert.equal(here.scene.executors().length, 1)
     client.signal('SIGSTOP')
-    await becomes([], () => scene.executorPids())
-    await scene.idle(cluster)
+    await becomes([], () => here.scene.executorPids())
+    await here.scene.idle(here.cluster)
     client.signal('SIGCONT')
     await assert.rejects(client.call('add', 1, 2), /^Error: (lease_expired|executor_lost): .*expired/)
-    const closed = (await cluster.leases({ includeClosed: true })).find((lease) => lease.leaseId === leaseId)
+    const closed = (await here.cluster.leases({ includeClosed: true })).find((lease) => lease.leaseId === leaseId)
     assert.equal(closed?.usage?.invocations, 1)
     await client[Symbol.asyncDispose]()
   })

@@ -1,29 +1,21 @@
 /** The lease option `setup` prepares each worker before it takes other calls; when that fails there is no lease. */
 import { strict as assert } from 'node:assert'
-import { after, afterEach, before, describe, test } from 'node:test'
-import type { Cluster, Lease, LeaseOptions } from 'rfaas'
+import { describe, test } from 'node:test'
+import type { Lease, LeaseOptions } from 'rfaas'
 
 import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
+import { embedded } from './harness/embedded.ts'
 import type * as Functions from './harness/functions.ts'
-import { Scene } from './harness/scene.ts'
 import { NOTICED_MS_MAX, within } from './harness/waiting.ts'
 
 const functions = new URL('./harness/functions.ts', import.meta.url)
 
 describe('setup', () => {
-  let scene: Scene
-  let cluster: Cluster
-
-  before(async () => {
-    scene = new Scene()
-    cluster = await scene.embedded()
-  })
-  afterEach(() => scene.idle(cluster))
-  after(() => scene[Symbol.asyncDispose]())
+  const here = embedded()
 
   const lease = (options: Omit<LeaseOptions<typeof Functions>, 'functions'>): Promise<Lease<typeof Functions>> =>
-    within(NOTICED_MS_MAX, 'leased', cluster.lease<typeof Functions>({ functions, ...options }))
+    within(NOTICED_MS_MAX, 'leased', here.lease(options))
 
   for (const fabric of FABRICS) {
     test(`over ${fabric}: runs on each worker before any other call, and in the timings`, async () => {
@@ -43,7 +35,7 @@ describe('setup', () => {
     })
 
     test(`over ${fabric}: a call of it that is not awaited goes on`, async () => {
-      const gate = scene.gate()
+      const gate = here.scene.gate()
       let later: Promise<string[]> | null = null
       await using workers = await lease({
         fabric,
@@ -84,7 +76,7 @@ describe('setup', () => {
     })
     await assert.rejects(aborted, error('aborted'))
 
-    const other = await scene.connect(cluster.url)
+    const other = await here.scene.connect(here.cluster.url)
     const closed = other.lease<typeof Functions>({
       functions,
       setup: (each) => {

@@ -2,8 +2,6 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
-import { RfaasError } from '../errors.ts'
-import type { ErrorCode } from '../errors.ts'
 import { MESSAGES_FD, METER_PAGE_FD } from '../executor/messages.ts'
 import type {
   FailedMessage,
@@ -23,6 +21,7 @@ import type { Executor } from './executors.ts'
 import { continueMarked, endMarked, stopMarked } from './marked-processes.ts'
 import { OutputLines } from './output-lines.ts'
 import { OutputRing } from './output-ring.ts'
+import { startFailed, startRefused } from './start-failures.ts'
 import { makeWorkFolder, removeWorkFolder } from './work-folder.ts'
 
 /**
@@ -383,22 +382,4 @@ export class ExecutorProcess implements Executor {
     // A process that is gone gets no message; callers that wait learn of its end from `exited`.
     if (this.#pipe?.writable) this.#pipe.write(encodeMessage(message))
   }
-}
-
-/** The error for an executor that says that it cannot start. */
-export function startRefused({ code, reason, stack }: FailedMessage): RfaasError {
-  return startFailed(code, reason + frames(stack))
-}
-
-export function startFailed(code: ErrorCode, reason: string): RfaasError {
-  return new RfaasError(code, `Cannot start executor: ${reason}`)
-}
-
-/** The lines of a stack that name source positions; the sentence before them is already in the reason. */
-function frames(stack: string): string {
-  const lines = stack.split('\n').filter((line) => /^\s+at /.test(line))
-  return lines
-    .slice(0, EXECUTOR_OUTPUT_LINES)
-    .map((line) => `\n${line}`)
-    .join('')
 }

@@ -1,3 +1,4 @@
+// The global of this name is a getter, which adds a third to a reading of the clock.
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 

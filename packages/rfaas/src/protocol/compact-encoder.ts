@@ -3,7 +3,7 @@ import { types } from 'node:util'
 import { VALUE_DEPTH_MAX } from './limits.ts'
 import { mayHaveNamedFields } from './cloneable.ts'
 import * as Format from './compact-format.ts'
-import { isKnownClass } from './instances.ts'
+import { isKnownClass, isPlain } from './instances.ts'
 import { memoryOf, type MemoryViews } from './memory-views.ts'
 import { WrittenShapes, type Shape } from './shapes.ts'
 import { bytesOf, kindOf } from './views.ts'
@@ -390,13 +390,4 @@ function numbersItem(array: unknown[]): number {
 
 function isInt32(number: number): boolean {
   return (number | 0) === number && (number !== 0 || 1 / number > 0)
-}
-
-/** Whether an object with the prototype of plain ones is plain: anything may be given another prototype. */
-function isPlain(value: object): boolean {
-  if (types.isBoxedPrimitive(value) || types.isAnyArrayBuffer(value) || types.isArgumentsObject(value)) return false
-  if (types.isMap(value) || types.isSet(value) || types.isDate(value) || types.isRegExp(value)) return false
-  if (types.isWeakMap(value) || types.isWeakSet(value) || types.isPromise(value) || types.isNativeError(value))
-    return false
-  return !types.isExternal(value) && !types.isGeneratorObject(value)
 }

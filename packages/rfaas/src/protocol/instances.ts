@@ -47,6 +47,15 @@ export function isLeaf(value: object): boolean {
   return types.isAnyArrayBuffer(value) || types.isBoxedPrimitive(value)
 }
 
+/** Whether an object with the prototype of plain ones is plain: anything may be given another prototype. */
+export function isPlain(value: object): boolean {
+  if (types.isBoxedPrimitive(value) || types.isAnyArrayBuffer(value) || types.isArgumentsObject(value)) return false
+  if (types.isMap(value) || types.isSet(value) || types.isDate(value) || types.isRegExp(value)) return false
+  if (types.isWeakMap(value) || types.isWeakSet(value) || types.isPromise(value) || types.isNativeError(value))
+    return false
+  return !types.isExternal(value) && !types.isGeneratorObject(value)
+}
+
 function prototypeOf(constructor: { prototype: unknown }): object {
   return constructor.prototype as object
 }

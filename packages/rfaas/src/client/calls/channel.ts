@@ -1,26 +1,13 @@
-import { performance } from 'node:perf_hooks'
-
 import { yieldProcessor, type Connection } from '@rfaas/fabric'
 
 import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { ARRIVALS_PER_LOOK_MAX, SUBMIT_MS_MAX } from '../limits.ts'
 import { FAREWELL, type SlotLayout } from '../../protocol/slots.ts'
 import { Load } from './load.ts'
+import { POLLS_PER_LOOK, yieldWhenDue } from './polls.ts'
 import type { Polled, PolledChannel } from './progress.ts'
 import type { Waiter } from './waiter.ts'
 import { Wire, type RemoteFunction } from './wire.ts'
-
-/** Empty polls between two looks at the worker's connection. */
-export const POLLS_PER_LOOK = 64
-
-/**
- * Empty polls before the client yields the processor. A hot worker has answered by then, over any fabric; any other may
- * need the processor on which the client polls.
- */
-export const POLLS_BEFORE_YIELD = 512
-
-/** Empty polls between two yields after that. */
-export const POLLS_PER_YIELD = 256
 
 /** Attempts to arm in one turn of the event loop. An attempt fails when something has arrived. */
 const ARM_ATTEMPTS_PER_TURN = 8
@@ -360,7 +347,7 @@ export class Channel implements PolledChannel {
    */
   #linger(empty: number): boolean {
     if (this.#unsent.length > 0) this.#flush()
-    if (empty >= POLLS_BEFORE_YIELD && empty % POLLS_PER_YIELD === 0) yieldProcessor()
+    yieldWhenDue(empty)
     return !this.isOpen
   }
 

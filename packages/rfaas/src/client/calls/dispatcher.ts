@@ -1,19 +1,20 @@
+// The global of this name is a getter, which adds a third to a reading of the clock.
 import { performance } from 'node:perf_hooks'
-
-import { yieldProcessor } from '@rfaas/fabric'
 
 import { RfaasError, type Outcome } from '../../errors.ts'
 import { RESERVED_PATIENCE_MS } from '../limits.ts'
-import { abortedError, onAbort } from './abort.ts'
+import { abortedError } from './abort.ts'
+import { awaitAll, spinForAll } from './batch.ts'
 import { BoundCalls } from './bound-calls.ts'
 import { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'
 import { chooseWorker, freest } from './choose-worker.ts'
-import { POLLS_BEFORE_YIELD, POLLS_PER_LOOK, POLLS_PER_YIELD, type Channel } from './channel.ts'
+import type { Channel } from './channel.ts'
 import { Paces, PIPELINE_MS } from './load.ts'
+import { allReserved, cannotReserve, noWorkers, queueFull } from './no-room.ts'
 import { Progress } from './progress.ts'
 import { rejectWithFrames } from './reject.ts'
-import { Batch, Slot } from './slot.ts'
+import { Slot } from './slot.ts'
 import { Spinner } from './spinner.ts'
 import type { RemoteFunction } from './wire.ts'
 
@@ -131,23 +132,24 @@ export class Dispatcher {
    * Arguments are encoded, the result is decoded or copied: the caller owns both.
    *
    * @param timeoutMs after this time the call fails with `deadline_exceeded`. Default: never
+   * @param only the worker that is to run it; the call goes to no other. Default: any
    */
-  call(f: RemoteFunction, args: unknown[], signal?: AbortSignal, timeoutMs?: number): Promise<unknown> {
+  call(
+    f: RemoteFunction,
+    args: unknown[],
+    signal?: AbortSignal,
+    timeoutMs?: number,
+    only: Channel | null = null,
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#ended) return rejectWithFrames(resolve, this.#ended.withOutcome('not_run'))
       if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
-      const call = new Call(f, args, resolve, this.#sendAgain)
-      if (this.#queue.length > 0 || !this.#start(call, chooseWorker(this.#channels, f, now))) {
-        if (this.#queue.length >= this.#queueMax) this.#sendHeld()
-        if (this.#queue.length > 0 || !this.#start(call, this.#queueMax > 0 ? null : freest(this.#channels))) {
-          if (this.#queue.length >= this.#queueMax) return reject(this.#queueFull(f))
-          this.#queue.push(call)
-          this.#watchHeld()
-          if (this.#areAllReserved()) this.#watchReserved()
-        }
-      }
-      if (signal) call.abortOn(signal, () => this.#queue.remove(call))
-      if (timeoutMs !== undefined) call.expireAfter(timeoutMs, () => this.#queue.remove(call))
+      const call = new Call(f, args, resolve, this.#sendAgain, only)
+      const refusal = only === null ? this.#place(call) : this.#placeOn(only, call)
+      if (refusal !== null) return reject(refusal)
+      const forget = (): void => void (only === null ? this.#queue : this.#bound).remove(call)
+      if (signal) call.abortOn(signal, forget)
+      if (timeoutMs !== undefined) call.expireAfter(timeoutMs, forget)
     })
   }
 
@@ -156,11 +158,9 @@ export class Dispatcher {
    * with the first failure.
    */
   async each(f: RemoteFunction, args: unknown[], signal?: AbortSignal, timeoutMs?: number): Promise<unknown[]> {
-    if (this.#ended === null && this.#channels.length === 0) {
-      const sentence = `Cannot invoke ${f.name} on each worker: they are gone, and their replacements are not ready yet`
-      throw new RfaasError('queue_full', sentence, { outcome: 'not_run' })
-    }
-    return Promise.all(this.#channels.map((channel) => this.#callOn(channel, f, args, signal, timeoutMs)))
+    if (this.#ended === null && this.#channels.length === 0)
+      throw noWorkers(`invoke ${f.name} on each worker`).withOutcome('not_run')
+    return Promise.all(this.#channels.map((channel) => this.call(f, args, signal, timeoutMs, channel)))
   }
 
   /**
@@ -180,7 +180,7 @@ export class Dispatcher {
       const sentence = `Cannot reserve ${byteLength} bytes: the lease's payloadBytesMax is ${payloadBytesMax}`
       throw new RfaasError('payload_too_large', sentence)
     }
-    if (channel.room === 0) this.#refuseToReserve(channel)
+    if (channel.room === 0) throw cannotReserve(channel, this.width)
     return new Slot(this, channel, channel.reserve(), byteLength)
   }
 
@@ -192,7 +192,7 @@ export class Dispatcher {
   channelWithRoom(): Channel {
     if (this.#ended) throw this.#ended
     const channel = this.#freest()
-    if (channel.room === 0) this.#refuseToReserve(channel)
+    if (channel.room === 0) throw cannotReserve(channel, this.width)
     return channel
   }
 
@@ -219,40 +219,16 @@ export class Dispatcher {
   /** Sends all, then spins until every result is there, in {@link Slot.output}. Only then throws the first failure. */
   invokeAllSync(f: RemoteFunction, slots: readonly Slot[]): void {
     this.#checkAll(slots)
-    const batch = new Batch(null)
-    this.#sendAll(f, slots, batch)
-    for (let round = 1; batch.left > 0; round++) {
-      for (const channel of this.#open) if (channel.waiting > 0) channel.drain()
-      if (round % POLLS_PER_LOOK !== 0) continue
-      for (const { channel, index } of slots) {
-        if (channel.isOpen || channel.isClosed) continue
-        // Answers that arrived before the worker was gone count.
-        channel.drain()
-        channel.failInFlight(index)
-      }
-      if (round >= POLLS_BEFORE_YIELD && round % POLLS_PER_YIELD === 0) yieldProcessor()
-    }
-    if (batch.error) throw batch.error
+    spinForAll(f, slots, () => this.#open)
   }
 
   /** Like {@link invokeAllSync}, but asynchronous. */
   invokeAll(f: RemoteFunction, slots: readonly Slot[], signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted) throw abortedError(`Cannot invoke ${f.name}`, signal, 'not_run')
-      // Before `onAbort`: an exception here would leave the listener on the signal.
+      // First: an exception must leave no listener on the signal.
       this.#checkAll(slots)
-      const abort = (): void => {
-        for (const slot of slots) slot.abandon()
-        unlisten?.()
-        rejectWithFrames(resolve, abortedError(`Cannot await ${f.name}`, signal!, 'unknown'))
-      }
-      const unlisten = signal && onAbort(signal, abort)
-      const batch = new Batch((error) => {
-        unlisten?.()
-        if (error) rejectWithFrames(resolve, error)
-        else resolve()
-      })
-      this.#sendAll(f, slots, batch)
+      awaitAll(f, slots, signal, resolve)
       for (const { channel } of slots) progress.expect(channel)
     })
   }
@@ -269,37 +245,30 @@ export class Dispatcher {
     this.#bound.refuseAll(refusal)
   }
 
-  /** As {@link call}, on one given worker. */
-  #callOn(
-    channel: Channel,
-    f: RemoteFunction,
-    args: unknown[],
-    signal: AbortSignal | undefined,
-    timeoutMs: number | undefined,
-  ): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.#ended) return rejectWithFrames(resolve, this.#ended.withOutcome('not_run'))
-      if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
-      const call = new Call(f, args, resolve, this.#sendAgain, channel)
-      if (this.#bound.length === 0 && channel.room > 0) this.#startOn(channel, call)
-      else if (channel.reservedSlots === channel.layout.slots) return reject(this.#allReserved(f, channel))
-      else if (this.#bound.length >= this.#queueMax) return reject(this.#queueFull(f))
-      else this.#bound.push(call)
-      const forget = (): void => void this.#bound.remove(call)
-      if (signal) call.abortOn(signal, forget)
-      if (timeoutMs !== undefined) call.expireAfter(timeoutMs, forget)
-    })
+  /** Sends the call, or has it wait; returns why it can do neither. */
+  #place(call: Call): RfaasError | null {
+    if (this.#queue.length === 0 && this.#start(call, chooseWorker(this.#channels, call.f, now))) return null
+    if (this.#queue.length >= this.#queueMax) this.#sendHeld()
+    if (this.#queue.length === 0 && this.#start(call, this.#queueMax > 0 ? null : freest(this.#channels))) return null
+    if (this.#queue.length >= this.#queueMax) return queueFull(call.f, this.width, this.#queue.length, this.#queueMax)
+    this.#queue.push(call)
+    this.#watchHeld()
+    if (this.#areAllReserved()) this.#watchReserved()
+    return null
+  }
+
+  /** As {@link #place}, for a call that is for one worker. */
+  #placeOn(channel: Channel, call: Call): RfaasError | null {
+    if (this.#bound.length === 0 && channel.room > 0) this.#startOn(channel, call)
+    else if (channel.reservedSlots === channel.layout.slots) return allReserved(call.f, channel)
+    else if (this.#bound.length >= this.#queueMax)
+      return queueFull(call.f, this.width, this.#bound.length, this.#queueMax)
+    else this.#bound.push(call)
+    return null
   }
 
   #checkAll(slots: readonly Slot[]): void {
     for (const slot of slots) this.#check(slot, slot.input.length)
-  }
-
-  #sendAll(f: RemoteFunction, slots: readonly Slot[], batch: Batch): void {
-    // Held open until all are sent, because the first may be answered before the last has been sent.
-    batch.left++
-    for (const slot of slots) slot.invokeIn(batch, f)
-    batch.done(null)
   }
 
   #check(slot: Slot, byteLength: number): void {
@@ -312,19 +281,11 @@ export class Dispatcher {
     throw new RfaasError('invalid_argument', 'Cannot invoke: the slot belongs to another lease', { outcome: 'not_run' })
   }
 
+  /** The worker with the most room, which may be none. */
   #freest(): Channel {
-    let best = this.#channels[0]
-    if (best === undefined) {
-      const sentence = 'Cannot reserve a slot: the workers are gone, and their replacements are not ready yet'
-      throw new RfaasError('queue_full', sentence)
-    }
-    for (const channel of this.#channels) if (channel.room > best.room) best = channel
-    return best
-  }
-
-  #refuseToReserve(channel: Channel): never {
-    const sentence = `Cannot reserve a slot: ${this.#whyNoRoom(channel)}; release one, or lease with more slots`
-    throw new RfaasError('queue_full', sentence)
+    const channel = freest(this.#channels) ?? this.#channels[0]
+    if (channel === undefined) throw noWorkers('reserve a slot')
+    return channel
   }
 
   #use(channels: readonly Channel[]): void {
@@ -436,21 +397,5 @@ export class Dispatcher {
     return (
       this.#channels.length > 0 && this.#channels.every(({ layout, reservedSlots }) => reservedSlots === layout.slots)
     )
-  }
-
-  #whyNoRoom(channel: Channel): string {
-    if (channel.freeSlots === 0) return `all ${this.width} are taken`
-    return 'its worker still runs an invocation that was aborted'
-  }
-
-  #allReserved(f: RemoteFunction, { layout }: Channel): RfaasError {
-    const reason = `all ${layout.slots} slots of a worker are reserved; release one first, or lease with more slots`
-    return new RfaasError('queue_full', `Cannot invoke ${f.name} on each worker: ${reason}`, { outcome: 'not_run' })
-  }
-
-  #queueFull(f: RemoteFunction): RfaasError {
-    const reason = `${this.width} calls are in flight and ${this.#queue.length} wait, queueMax is ${this.#queueMax}`
-    const next = 'raise `queueMax` or await some calls first'
-    return new RfaasError('queue_full', `Cannot invoke ${f.name}: ${reason}; ${next}`, { outcome: 'not_run' })
   }
 }

@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks'
-
 import { yieldProcessor } from '@rfaas/fabric'
 
 import type { Spinner } from './spinner.ts'

@@ -1,27 +1,10 @@
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { abortedError, onAbort } from './abort.ts'
+import type { Batch } from './batch.ts'
 import type { Channel } from './channel.ts'
 import type { Waiter } from './waiter.ts'
 import { rejectWithFrames } from './reject.ts'
 import type { RemoteFunction } from './wire.ts'
-
-/** Several invocations that are waited for together. */
-export class Batch {
-  left = 0
-  /** The error of the first that failed. */
-  error: RfaasError | null = null
-  readonly onDone: ((error: RfaasError | null) => void) | null
-
-  /** @param onDone called when none is left, with the first failure */
-  constructor(onDone: ((error: RfaasError | null) => void) | null) {
-    this.onDone = onDone
-  }
-
-  done(error: RfaasError | null): void {
-    this.error ??= error
-    if (--this.left === 0) this.onDone?.(this.error)
-  }
-}
 
 const NOTHING = new Uint8Array(0)
 

@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks'
-
 import type { RfaasError } from '../../errors.ts'
 import { Dispatcher } from '../calls/dispatcher.ts'
 import { Invoker, type FunctionTable } from '../calls/invoker.ts'
