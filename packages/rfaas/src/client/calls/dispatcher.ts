@@ -147,9 +147,8 @@ export class Dispatcher {
       const call = new Call(f, args, resolve, this.#sendAgain, only)
       const refusal = only === null ? this.#place(call) : this.#placeOn(only, call)
       if (refusal !== null) return reject(refusal)
-      const forget = (): void => void (only === null ? this.#queue : this.#bound).remove(call)
-      if (signal) call.abortOn(signal, forget)
-      if (timeoutMs !== undefined) call.expireAfter(timeoutMs, forget)
+      if (signal) call.abortOn(signal, () => this.#forget(call))
+      if (timeoutMs !== undefined) call.expireAfter(timeoutMs, () => this.#forget(call))
     })
   }
 
@@ -243,6 +242,12 @@ export class Dispatcher {
     const refusal = error.withOutcome('not_run')
     this.#refuseQueued(refusal)
     this.#bound.refuseAll(refusal)
+  }
+
+  /** The caller has given up: a call that waits is not sent. */
+  #forget(call: Call): void {
+    if (call.only === null) this.#queue.remove(call)
+    else this.#bound.remove(call)
   }
 
   /** Sends the call, or has it wait; returns why it can do neither. */
