@@ -1,6 +1,8 @@
 /** The names of an object's fields are written once, and known from then on; what is no list of names is refused. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 
 import fc from 'fast-check'
 
@@ -100,4 +102,24 @@ test(`whatever was seen before, the names that are read are those that were writ
     }),
     { seed, numRuns: 300 },
   )
+})
+
+test('names that can have no shape are not kept: a dictionary is forgotten with its message', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const written = new WrittenShapes()
+  const many = Array.from({ length: 100_000 }, (_, i) => `name ${i}`)
+  const long = ['x'.repeat(5_000)]
+  const fits = Array.from({ length: 255 }, (_, i) => `n${i}`)
+  const kept = [many, long, fits].map((keys) => {
+    // A list of its own, as `Object.keys` gives one.
+    const own = [...keys]
+    assert.equal(written.find(own), null)
+    return new WeakRef(own)
+  })
+  // A WeakRef holds what it was made for until the running job is over.
+  await new Promise(setImmediate)
+  collect()
+  assert.deepEqual(kept.map((list) => list.deref() !== undefined), [false, false, true]) // prettier-ignore
+  assert.notEqual(written.find(fits), null)
 })

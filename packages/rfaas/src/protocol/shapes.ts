@@ -4,8 +4,9 @@ const FIELDS_MAX = 255
 const NAMES_BYTES_MAX = 4096
 /** Characters of one name, at most. */
 const NAME_CHARS_MAX = 255
-/** When so many families or read shapes are kept, all are forgotten: a program has a few, unless it invents them. */
-const KEPT_MAX = 512
+/** When so many families are kept, or read shapes, all are forgotten: a program has a few, unless it invents them. */
+const FAMILIES_MAX = 128
+const READ_SHAPES_MAX = 512
 /** Shapes of one family that are kept, and recent lists of names that were seen once. */
 const SHAPES_PER_FAMILY = 16
 const SEEN_PER_FAMILY = 4
@@ -49,13 +50,15 @@ export class WrittenShapes {
   readonly #families = new Map<string, Family>()
   #last = new Shape([], null)
 
-  /** The shape with these keys, or null when they are seen for the first time, or cannot be written as a shape. */
+  /** The shape with these keys, or null when they are seen for the first time or can be no shape. */
   find(keys: readonly string[]): Shape | null {
     const shape = isSame(this.#last.keys, keys) ? this.#last : this.#look(keys)
     return shape === null || shape.names === null ? null : shape
   }
 
   #look(keys: readonly string[]): Shape | null {
+    // Not even kept: a dictionary may be large.
+    if (namesBytes(keys) > NAMES_BYTES_MAX) return null
     const family = this.#familyOf(keys[0] ?? '')
     const { shapes, seen } = family
     for (let i = 0; i < shapes.length; i++) if (isSame(shapes[i]!.keys, keys)) return (this.#last = shapes[i]!)
@@ -73,7 +76,7 @@ export class WrittenShapes {
   #familyOf(key: string): Family {
     const known = this.#families.get(key)
     if (known !== undefined) return known
-    if (this.#families.size >= KEPT_MAX) this.#families.clear()
+    if (this.#families.size >= FAMILIES_MAX) this.#families.clear()
     const family: Family = { shapes: [], nextShape: 0, seen: [], nextSeen: 0 }
     this.#families.set(key, family)
     return family
@@ -93,7 +96,7 @@ export class ReadShapes {
     const known = this.#shapes.get(hash)
     if (known !== undefined && known.keys.length === fields && isWritten(known, view, at, bytes)) return known
     const shape = readShape(fields, view, at, bytes)
-    if (this.#shapes.size >= KEPT_MAX) this.#shapes.clear()
+    if (this.#shapes.size >= READ_SHAPES_MAX) this.#shapes.clear()
     this.#shapes.set(hash, shape)
     return shape
   }
@@ -133,15 +136,20 @@ function isSame(some: readonly string[], others: readonly string[]): boolean {
   return true
 }
 
-/** The names as in a message; null when there are too many, or one is too long or not Latin-1. */
-function namesOf(keys: readonly string[]): DataView | null {
+/** What the names take in a message; Infinity when they are too many, or one is too long. */
+function namesBytes(keys: readonly string[]): number {
+  if (keys.length > FIELDS_MAX) return Infinity
   let bytes = 0
   for (const key of keys) {
     bytes += 1 + key.length
-    if (key.length > NAME_CHARS_MAX) return null
+    if (key.length > NAME_CHARS_MAX) return Infinity
   }
-  if (keys.length > FIELDS_MAX || bytes > NAMES_BYTES_MAX) return null
-  const names = new Uint8Array(Math.ceil(bytes / 4) * 4)
+  return bytes
+}
+
+/** The names as in a message; null when one is not Latin-1. They are not too many or too long. */
+function namesOf(keys: readonly string[]): DataView | null {
+  const names = new Uint8Array(Math.ceil(namesBytes(keys) / 4) * 4)
   let at = 0
   for (const key of keys) {
     names[at++] = key.length
