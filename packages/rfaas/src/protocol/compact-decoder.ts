@@ -1,5 +1,6 @@
 import { VALUE_DEPTH_MAX } from './limits.ts'
 import * as Format from './compact-format.ts'
+import { widthOf } from './compact-numbers.ts'
 import { memoryOf } from './memory-views.ts'
 import { copyPeerBytes } from './peer-bytes.ts'
 import { ReadShapes, type Shape } from './shapes.ts'
@@ -209,7 +210,7 @@ export class CompactDecoder {
   }
 
   #numbers(item: number): number[] {
-    const width = item === Format.FLOAT64S ? 8 : item === Format.INT32S ? 4 : item === Format.INT16S ? 2 : 1
+    const width = widthOf(item)
     const length = this.#length(width)
     let at = this.#take(length * width)
     const view = this.#view

@@ -3,6 +3,7 @@ import { types } from 'node:util'
 import { VALUE_DEPTH_MAX } from './limits.ts'
 import { mayHaveNamedFields } from './cloneable.ts'
 import * as Format from './compact-format.ts'
+import { isInt32, numbersItem, widthOf } from './compact-numbers.ts'
 import { isKnownClass, isPlain } from './instances.ts'
 import { memoryOf, type MemoryViews } from './memory-views.ts'
 import { WrittenShapes, type Shape } from './shapes.ts'
@@ -60,10 +61,10 @@ export class CompactEncoder {
       this.#end = this.#begin + room.length
     }
     this.#at = this.#begin + headBytes
-    this.#blobBytes = this.#shapes = this.#listedCount = 0
-    if (this.#blobs.length > 0) this.#blobs = []
-    this.#seen = null
+    this.#shapes = 0
     this.#message = ++messages
+    // The last message may have been given up.
+    this.#forget()
   }
 
   /**
@@ -82,8 +83,21 @@ export class CompactEncoder {
 
   /** Ends the stream; returns the bytes of the message, which are more than the room's when it does not fit. */
   end(): number {
+    const bytes = this.#blobs.length === 0 ? this.written : this.#endWithBlobs()
+    this.#forget()
+    return bytes
+  }
+
+  /** Holds on to nothing of the program's. */
+  #forget(): void {
+    for (let i = 0; i < this.#listedCount; i++) this.#listed[i] = this
+    this.#listedCount = this.#blobBytes = 0
+    if (this.#blobs.length > 0) this.#blobs = []
+    this.#seen = null
+  }
+
+  #endWithBlobs(): number {
     const blobs = this.#blobs
-    if (blobs.length === 0) return this.written
     const room = this.#room
     const isRoom = this.written + this.#blobBytes <= room.length
     let end = this.written
@@ -320,7 +334,7 @@ export class CompactEncoder {
 
   /** Writes an array of numbers; false when a getter has made it something else. */
   #numbers(item: number, array: unknown[], length: number): boolean {
-    const width = item === Format.FLOAT64S ? 8 : item === Format.INT32S ? 4 : item === Format.INT16S ? 2 : 1
+    const width = widthOf(item)
     this.#head(item, length)
     let at = this.#take(width * length)
     if (at < 0) return true
@@ -366,28 +380,4 @@ export class CompactEncoder {
 /** Whether nothing is special about the buffer: it is not detached, and cannot change its size. */
 function isWhole(buffer: ArrayBufferLike): boolean {
   return buffer instanceof ArrayBuffer ? !buffer.detached && !buffer.resizable : !buffer.growable
-}
-
-/** Which item an array is: that of its narrowest numbers, or ARRAY when it has anything else or nothing. */
-function numbersItem(array: unknown[]): number {
-  const { length } = array
-  let min = 0
-  let max = 0
-  let isInteger = true
-  for (let i = 0; i < length; i++) {
-    const number = array[i]
-    if (typeof number !== 'number') return Format.ARRAY
-    if (!isInteger) continue
-    if (!isInt32(number)) isInteger = false
-    else if (number < min) min = number
-    else if (number > max) max = number
-  }
-  if (length === 0) return Format.ARRAY
-  if (!isInteger) return Format.FLOAT64S
-  if (min >= -128 && max <= 127) return Format.INT8S
-  return min >= -32768 && max <= 32767 ? Format.INT16S : Format.INT32S
-}
-
-function isInt32(number: number): boolean {
-  return (number | 0) === number && (number !== 0 || 1 / number > 0)
 }

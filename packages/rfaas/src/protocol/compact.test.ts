@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { types } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 
 import fc from 'fast-check'
 
@@ -265,4 +267,19 @@ test('a stream that is nested too deep is refused', () => {
   bytes.set([COMPACT, 0, 0, 0], 0)
   new DataView(bytes.buffer).setUint32(4, 5 * levels, true)
   assert.throws(() => decodeValue(bytes), { code: 'internal' })
+})
+
+test('nothing of a value is held once it is encoded', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const held = ((): WeakRef<object>[] => {
+    const parts = Array.from({ length: 20 }, (_, i) => ({ part: i, bytes: new Uint8Array(8) }))
+    trip(parts)
+    return parts.flatMap((part) => [new WeakRef(part), new WeakRef(part.bytes)])
+  })()
+  trip({ a: 1 })
+  // A WeakRef holds what it was made for until the running job is over.
+  await new Promise(setImmediate)
+  collect()
+  assert.deepEqual(held.filter((ref) => ref.deref() !== undefined), []) // prettier-ignore
 })

@@ -2,7 +2,7 @@ import { RfaasError } from '../../errors.ts'
 import type { Channel } from './channel.ts'
 import type { RemoteFunction } from './wire.ts'
 
-/** Why an invocation, or a slot for one, is refused at once: each with the code `queue_full`. */
+/* Why an invocation, or a slot for one, is refused at once: each with the code `queue_full`. */
 
 /** @param width slots of all workers */
 export function cannotReserve({ freeSlots }: Channel, width: number): RfaasError {
