@@ -1,4 +1,5 @@
 import type { PoolRecord } from './records.ts'
+import { takeFirst } from './take-first.ts'
 
 interface Heard {
   unixMs: number
@@ -112,15 +113,11 @@ export class Liveness {
 
   /** Takes at most so many nodes of which something must be written. */
   takeUnwritten(limit: number): LivenessNews[] {
-    const news: LivenessNews[] = []
-    for (const nodeId of this.#unwritten) {
-      if (news.length >= limit) break
-      this.#unwritten.delete(nodeId)
+    return takeFirst(this.#unwritten, limit).map((nodeId) => {
       const { unixMs, pool, writtenPool } = this.#heard.get(nodeId)!
       const text = textOf(pool)
-      news.push({ nodeId, unixMs, pool: text === writtenPool ? undefined : text })
-    }
-    return news
+      return { nodeId, unixMs, pool: text === writtenPool ? undefined : text }
+    })
   }
 
   /** These are in the store now. @returns the nodes that were forgotten meanwhile */

@@ -6,6 +6,17 @@ import { CLOSED_LEASE_KEPT_MS, NODE_LOST_AFTER_MS, NODE_LOST_KEPT_MS } from './l
 import { HEARTBEATS, NODES, OPEN_LEASES, POOLS, USAGE } from './records.ts'
 import { CountedManager } from './test-counted-manager.ts'
 
+type Cost = (manager: CountedManager, nodes: number, leases: number) => Promise<number>
+
+/** What `cost` gives for a manager with some nodes and leases, and for one with ten times as many. */
+async function costsOf(cost: Cost): Promise<[some: number, tenfold: number]> {
+  const of = async (nodes: number, leases: number): Promise<number> => {
+    await using manager = await CountedManager.start(nodes, leases)
+    return await cost(manager, nodes, leases)
+  }
+  return [await of(4, 40), await of(40, 400)]
+}
+
 describe('the sweep', () => {
   test('a node that stays lost leaves no record behind', async () => {
     await using manager = await CountedManager.start(1, 0)
@@ -16,21 +27,16 @@ describe('the sweep', () => {
   })
 
   test('looks at what is due only: with ten times the nodes and leases, one lease that expires costs the same', async () => {
-    const costs: number[] = []
-    for (const [nodes, leases] of [
-      [4, 40],
-      [40, 400],
-    ] as const) {
-      await using manager = await CountedManager.start(nodes, leases)
+    const costs = await costsOf(async (manager, nodes, leases) => {
       await manager.rpc.requestLease({ cores: 1, memoryMib: 1, durationMs: 1_000, tenant: 'brief' })
       await manager.beatAll()
       const before = manager.operations
       await manager.advance(1_000)
       const { leases: all } = await manager.rpc.listLeases({ includeClosed: true })
       assert.equal(all.find(({ tenant }) => tenant === 'brief')?.end, LeaseEnd.EXPIRED)
-      costs.push(manager.operations - before - manager.pagesOf(nodes, leases + 1))
-    }
-    assert.deepEqual([costs[1]! <= costs[0]! + 2, costs[0]! < 20], [true, true], `operations: ${costs.join(', ')}`)
+      return manager.operations - before - manager.pagesOf(nodes, leases + 1)
+    })
+    assert.deepEqual([costs[1] <= costs[0] + 2, costs[0] < 20], [true, true], `operations: ${costs.join(', ')}`)
   })
 
   test('a node that is lost has its leases closed, and none of the others is read', async () => {
@@ -72,12 +78,7 @@ describe('the sweep', () => {
 
 describe('heartbeats', () => {
   test('of nodes that are known, with leases that run, cost no read and few commits', async () => {
-    const costs: number[] = []
-    for (const [nodes, leases] of [
-      [4, 40],
-      [40, 400],
-    ] as const) {
-      await using manager = await CountedManager.start(nodes, leases)
+    const costs = await costsOf(async (manager) => {
       await manager.beatAll()
       await manager.advance(1_000)
       await manager.beatAll()
@@ -87,10 +88,10 @@ describe('heartbeats', () => {
         await manager.beatAll()
       }
       assert.deepEqual(manager.gets.slice(gets), [])
-      costs.push(manager.commits - commits)
-    }
+      return manager.commits - commits
+    })
     // Ten seconds, and all nodes are written together.
-    assert.deepEqual([costs[1]! <= costs[0]!, costs[0]! <= 12], [true, true], `commits: ${costs.join(', ')}`)
+    assert.deepEqual([costs[1] <= costs[0], costs[0] <= 12], [true, true], `commits: ${costs.join(', ')}`)
   })
 
   test('usage that only a heartbeat has told is in the record of the closed lease, and outlives a restart', async () => {

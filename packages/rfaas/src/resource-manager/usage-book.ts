@@ -1,5 +1,6 @@
 import { mergeReports, NO_USAGE } from '../accounting/usage.ts'
 import type { Usage } from '../accounting/usage.ts'
+import { takeFirst } from './take-first.ts'
 
 interface Account {
   usage: Usage
@@ -47,13 +48,7 @@ export class UsageBook {
 
   /** Takes at most so many leases whose usage must be written. */
   takeUnwritten(limit: number): string[] {
-    const taken: string[] = []
-    for (const leaseId of this.#unwritten) {
-      if (taken.length >= limit) break
-      this.#unwritten.delete(leaseId)
-      taken.push(leaseId)
-    }
-    return taken
+    return takeFirst(this.#unwritten, limit)
   }
 
   /** This usage of the lease is in the store now. */
