@@ -24,9 +24,6 @@ const sleep = (how: 'wait' | 'arm'): Line => [
   ['poll', '7'],
 ]
 
-/** On an emulated machine a step takes thirty times as long, and orders of up to two switches find most defects. */
-const EMULATED_SWITCHES_MAX = 2
-
 /**
  * Over `threads` each single access of a close to memory is a step, and all orders would take minutes.
  */
@@ -121,16 +118,13 @@ export function testRacing(harness: Harness): void {
       const moves = [near, far].map((line) => line.map(([move]) => move)) as [Move[], Move[]]
       const expected = [near, far].map((line) => line.map(([, says]) => says))
       if (!ends) await pair.connect(harness)
-      const count = await everyOrder(
-        async (schedule) => {
-          if (ends) await pair.connect(harness)
-          const run = await pair.run(moves, schedule)
-          assert.deepEqual(run.said, expected, `in the order ${run.taken}`)
-          if (ends) await pair.disconnect()
-          return run
-        },
-        harness.emulated ? Math.min(switchesMax, EMULATED_SWITCHES_MAX) : switchesMax,
-      )
+      const count = await everyOrder(async (schedule) => {
+        if (ends) await pair.connect(harness)
+        const run = await pair.run(moves, schedule)
+        assert.deepEqual(run.said, expected, `in the order ${run.taken}`)
+        if (ends) await pair.disconnect()
+        return run
+      }, switchesMax)
       if (!ends) await pair.disconnect()
       test.diagnostic(`${count} orders`)
       // Over any fabric a sleeper has at least three steps, and the other end's step may come before and after each.
