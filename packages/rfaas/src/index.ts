@@ -33,11 +33,19 @@ export type {
   Streams,
   SyncCalls,
 } from './client/types.ts'
+export {
+  ParallelLoop,
+  type KernelNames,
+  type LoopItems,
+  type LoopRunOptions,
+  type LoopShares,
+  type ParallelLoopOptions,
+} from './client/parallel/parallel-loop.ts'
 export type { CannotTravel } from './client/travels.ts'
 export { LeaseEnd, LeaseState, NodeState, type LeaseInfo, type NodeInfo } from './control/gen/rfaas_pb.ts'
 export { RfaasError, type ErrorCode } from './errors.ts'
 export type { Node, NodeOptions } from './executor-manager/node.ts'
-export { raw, type RawFunction } from './functions.ts'
+export { raw, type RawFunction } from './raw.ts'
 export type { PlacementPolicy } from './lease/lease.ts'
 export type { ResourceManager, ResourceManagerOptions } from './resource-manager/manager.ts'
 export { startNode, startResourceManager } from './services.ts'

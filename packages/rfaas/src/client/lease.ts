@@ -223,6 +223,16 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     this.#dispatcher.invokeAllSync(this.#functions.findRaw(name), slots)
   }
 
+  /**
+   * A raw function and who sends it, for loops that fill slots by themselves.
+   *
+   * @throws {RfaasError} `unknown_function`, `invalid_argument`
+   * @internal
+   */
+  inPlace(name: string): { dispatcher: Dispatcher; f: RemoteFunction } {
+    return { dispatcher: this.#dispatcher, f: this.#functions.findRaw(name) }
+  }
+
   /** See {@link Invoker.invoke}. */
   invoke(name: RawFunctionNames<M>, slot: Slot, byteLength: number = slot.input.length): Promise<Uint8Array> {
     return this.#invoker.invoke(name, slot, byteLength)

@@ -1,5 +1,5 @@
 import type { Usage } from '../accounting/usage.ts'
-import type { RawFunction } from '../functions.ts'
+import type { RawFunction } from '../raw.ts'
 import type { PlacementPolicy } from '../lease/lease.ts'
 import type { InvokeOptions, MapOptions } from './calls/invoke-options.ts'
 import type { AnyFunction, IfTravels } from './travels.ts'

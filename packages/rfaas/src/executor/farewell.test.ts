@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { interrupt } from '@rfaas/fabric'
 
 import { METER_BYTES, Meters } from '../accounting/meters.ts'
-import { raw } from '../functions.ts'
+import { raw } from '../raw.ts'
 import { FAREWELL, slotLayout } from '../protocol/slots.ts'
 import { sayFarewell } from './farewell.ts'
 import { WorkerLoop } from './loop.ts'

@@ -2,7 +2,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { RfaasError } from '../errors.ts'
 import { whileLoading } from '../loading.ts'
-import { isRaw, type RawFunction } from '../functions.ts'
+import { isRaw, type RawFunction } from '../raw.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
 
 /** A function that clients can invoke. */

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import { interrupt } from '@rfaas/fabric'
 
 import { METER_BYTES, Meters } from '../accounting/meters.ts'
-import { raw } from '../functions.ts'
+import { raw } from '../raw.ts'
 import { slotLayout } from '../protocol/slots.ts'
 import { STATUS_OK } from '../protocol/status.ts'
 import type { LoadedFunction } from './load.ts'

@@ -1,5 +1,5 @@
 /* The functions with which an executor is rehearsed before it has a lease. */
-import { raw, type RawFunction } from '../functions.ts'
+import { raw, type RawFunction } from '../raw.ts'
 
 export const bytes: RawFunction = raw((input) => input.length)
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import { FabricError, type Connection } from '@rfaas/fabric'
 import fc from 'fast-check'
 
-import { raw } from '../functions.ts'
+import { raw } from '../raw.ts'
 import { decodeValue, encodeValue } from '../protocol/codec.ts'
 import { slotLayout } from '../protocol/slots.ts'
 import {

@@ -1,6 +1,6 @@
 import { FabricError, type Connection } from '@rfaas/fabric'
 
-import type { RawFunction } from '../functions.ts'
+import type { RawFunction } from '../raw.ts'
 import { decodeArguments, encodeValue, NotCloneableError } from '../protocol/codec.ts'
 import { encodeSentence, encodeThrown } from '../protocol/failure-bytes.ts'
 import {

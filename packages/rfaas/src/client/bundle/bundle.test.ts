@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { RfaasError } from '../../errors.ts'
-import { isRaw } from '../../functions.ts'
+import { isRaw } from '../../raw.ts'
 import { bundle } from './bundle.ts'
 
 const run = promisify(execFile)

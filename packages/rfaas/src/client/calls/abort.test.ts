@@ -4,7 +4,7 @@ import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 
 import { RfaasError } from '../../errors.ts'
-import { raw } from '../../functions.ts'
+import { raw } from '../../raw.ts'
 import { NASTY } from '../../test-thrown.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { FunctionTable, Invoker } from './invoker.ts'

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 
 import { RfaasError } from '../../errors.ts'
-import { raw } from '../../functions.ts'
+import { raw } from '../../raw.ts'
 import { RESERVED_PATIENCE_MS } from '../limits.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { remote, startTestWorker, type TestWorker } from './test-workers.ts'

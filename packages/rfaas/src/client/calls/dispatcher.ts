@@ -69,6 +69,11 @@ export class Dispatcher {
     return this.#width
   }
 
+  /** The workers that take invocations. */
+  get channels(): readonly Channel[] {
+    return this.#channels
+  }
+
   /** Changes with every invocation that is sent. */
   get activity(): number {
     return this.#open.reduce((sum, { lastId }) => sum + lastId, 0)
@@ -180,7 +185,17 @@ export class Dispatcher {
       throw new RfaasError('payload_too_large', sentence)
     }
     if (channel.room === 0) throw cannotReserve(channel, this.width)
+    return this.reserveOn(channel, byteLength)
+  }
+
+  /** Reserves a slot of a worker that has room. */
+  reserveOn(channel: Channel, byteLength: number): Slot {
     return new Slot(this, channel, channel.reserve(), byteLength)
+  }
+
+  /** Results of this worker are awaited: they are received as soon as the running code has come to its end. */
+  expect(channel: Channel): void {
+    progress.expect(channel)
   }
 
   /**

@@ -5,7 +5,7 @@ import { describe, test, type TestContext } from 'node:test'
 import { attach, openFabric, type Connection, type FabricName } from '@rfaas/fabric'
 
 import { RfaasError } from '../../errors.ts'
-import { raw } from '../../functions.ts'
+import { raw } from '../../raw.ts'
 import { FAREWELL, geometryOf, slotLayout } from '../../protocol/slots.ts'
 import { Channel } from './channel.ts'
 import { Dispatcher } from './dispatcher.ts'
