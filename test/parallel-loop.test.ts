@@ -77,7 +77,7 @@ describe('a parallel loop', () => {
 
   test('what is common to all, input written in place, items without input, elements of every size', async () => {
     await using workers = await lease()
-    using sums = new ParallelLoop(workers, kernels, 'sums')
+    using sums = new ParallelLoop(workers, kernels, 'sums', { inputPerItem: 2, outputPerItem: 3 })
     const pairs = Float32Array.from({ length: 20_000 }, (_, i) => i)
     const expected = Float64Array.from({ length: 30_000 }, (_, i) => {
       const pair = Math.floor(i / 3)
@@ -89,7 +89,7 @@ describe('a parallel loop', () => {
       into.set(pairs.subarray(2 * first, 2 * first + into.length))
     assert.deepEqual(await sums.run({ count: 10_000, fill }, { common: new Int32Array([60]) }), expected)
 
-    using numbers = new ParallelLoop(workers, kernels, 'numbers', { caller: false })
+    using numbers = new ParallelLoop(workers, kernels, 'numbers', { outputPerItem: 3, caller: false })
     const found = await numbers.run(70_000)
     for (let i = 0; i < 70_000; i++)
       assert.equal(found[3 * i]! | (found[3 * i + 1]! << 8) | (found[3 * i + 2]! << 16), i)
@@ -119,17 +119,49 @@ describe('a parallel loop', () => {
     assert.throws(() => alone.runSync(items), new RangeError('not that one'))
   })
 
+  test('what the function that writes the input throws ends the run', async () => {
+    await using workers = await lease()
+    using loop = new ParallelLoop(workers, kernels, 'root')
+    const reason = new Error('no input')
+    const fill = (into: Float64Array, first: number): void => {
+      if (first > ITEMS / 2) throw reason
+      into.set(values.subarray(first, first + into.length))
+    }
+    await assert.rejects(loop.run({ count: ITEMS, fill }), reason)
+    assert.throws(() => loop.runSync({ count: ITEMS, fill }), reason)
+    check(await loop.run(values))
+  })
+
   test('a signal ends a run; the event loop turns meanwhile; one run at a time', async () => {
     await using workers = await lease()
     using loop = new ParallelLoop(workers, kernels, 'root', { holdMs: 0 })
     const controller = new AbortController()
-    const running = loop.run(values, { signal: controller.signal })
+    const onProgress = (): void => controller.abort(new Error('enough'))
+    const running = loop.run(values, { signal: controller.signal, onProgress })
     await assert.rejects(loop.run(values), error('invalid_argument', /running/))
-    await new Promise(setImmediate)
-    controller.abort(new Error('enough'))
     await assert.rejects(running, error('aborted', /enough/))
     await assert.rejects(loop.run(values, { signal: controller.signal }), error('aborted'))
     check(await loop.run(values))
+    // Also when all slots still hold pieces of the run that was ended.
+    using leased = new ParallelLoop(workers, kernels, 'root', { caller: false })
+    for (const again of [() => leased.run(values), () => leased.runSync(values)]) {
+      const ended = new AbortController()
+      const failing = assert.rejects(leased.run(values, { signal: ended.signal }), error('aborted'))
+      ended.abort()
+      await failing
+      check(await again())
+    }
+  })
+
+  test('progress is told until all is computed, with the caller and without', async () => {
+    await using workers = await lease()
+    for (const caller of [true, false]) {
+      using loop = new ParallelLoop(workers, kernels, 'root', { caller, holdMs: 0 })
+      const told: number[] = []
+      await loop.run(values, { onProgress: (computed) => told.push(computed) })
+      assert.equal(told.at(-1), ITEMS)
+      assert.ok(told.length > 2 && told.every((computed, i) => computed >= (told[i - 1] ?? 0)))
+    }
   })
 
   test('its slots are reserved until it is disposed of', async () => {
@@ -148,10 +180,14 @@ describe('a parallel loop', () => {
     await using workers = await lease({ payloadBytesMax: 4096 })
     const make = (name: string, options?: object): unknown =>
       new ParallelLoop(workers, kernels as never, name as never, options)
-    assert.throws(() => make('plain'), error('invalid_argument', /plain is no kernel; the module has fussy, numbers, root, sums/))
+    assert.throws(
+      () => make('plain'),
+      error('invalid_argument', /plain is no kernel; the module has fussy, numbers, root, sums/),
+    )
     assert.throws(() => make('root', { holdMs: -1 }), error('invalid_argument', /holdMs must be 0 or more, not -1/))
-    assert.throws(() => kernel({ output: [Float64Array, 0] }, () => {}), error('invalid_argument', /output must be/))
-    using loop = new ParallelLoop(workers, kernels, 'sums')
+    assert.throws(() => make('root', { inputPerItem: 1.5 }), error('invalid_argument', /inputPerItem must be.*not 1.5/))
+    assert.throws(() => kernel({ output: Array as never }, () => {}), error('invalid_argument', /output must be/))
+    using loop = new ParallelLoop(workers, kernels, 'sums', { inputPerItem: 2, outputPerItem: 3 })
     const common = new Int32Array(1)
     const run = (items: unknown, options: object = { common }): Promise<unknown> =>
       loop.run(items as Float32Array, options)
@@ -164,7 +200,7 @@ describe('a parallel loop', () => {
     const output = new Float64Array(5)
     await assert.rejects(run(new Float32Array(4), { common, output }), error('invalid_argument', /6 elements.*not 5/))
     await assert.rejects(run(new Float32Array(4), { common: new Int32Array(1024) }), error('payload_too_large', /4096/))
-    using numbers = new ParallelLoop(workers, kernels, 'numbers')
+    using numbers = new ParallelLoop(workers, kernels, 'numbers', { outputPerItem: 3 })
     await assert.rejects(numbers.run('x' as never), error('invalid_argument', /given by their number, not x/))
     const other = await here.lease()
     assert.throws(() => new ParallelLoop(other as never, kernels, 'root'), error('unknown_function'))

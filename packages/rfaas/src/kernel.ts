@@ -4,6 +4,8 @@ import {
   HEAD_COMMON,
   HEAD_COUNT,
   HEAD_FIRST,
+  HEAD_INPUT_PER_ITEM,
+  HEAD_OUTPUT_PER_ITEM,
   itemsAt,
   PIECE_HEAD_BYTES,
   TOOK_BYTES,
@@ -27,12 +29,12 @@ export type Elements =
 /** The typed array that a constructor makes, over any kind of memory; undefined when there is no constructor. */
 export type ArrayOf<E> = E extends Elements ? E['prototype'] : undefined
 
-/** What the items of a loop are made of. */
+/** What the items of a loop are made of. How many elements an item has is said by the loop. */
 export interface KernelShape<I, O, C> {
-  /** One item of the input: the typed array, and how many of its elements. Default: items have no input. */
-  readonly input?: readonly [elements: I, perItem: number]
-  /** The result of one item, likewise. */
-  readonly output: readonly [elements: O, perItem: number]
+  /** The input. Default: items have none. */
+  readonly input?: I
+  /** The results. */
+  readonly output: O
   /** What every piece gets as a whole, for instance a vector or parameters. Default: nothing. */
   readonly common?: C
 }
@@ -69,10 +71,10 @@ export interface Kernel<I, O, C> {
  * worker is lost or late.
  *
  * @example
- * export const halve = kernel({ input: [Float64Array, 1], output: [Float64Array, 1] }, ({ input, output }) => {
+ * export const halve = kernel({ input: Float64Array, output: Float64Array }, ({ input, output }) => {
  *   for (let i = 0; i < input.length; i++) output[i] = input[i]! / 2
  * })
- * @throws {RfaasError} `invalid_argument` when the shape has no elements
+ * @throws {RfaasError} `invalid_argument` when the shape has something else than typed arrays
  */
 export function kernel<
   O extends Elements,
@@ -94,43 +96,35 @@ export function kernelParts(value: unknown): KernelParts<unknown, unknown, unkno
 
 /** The kernel as the workers run it, on slots. */
 function rawKernel<I, O, C>(shape: KernelShape<I, O, C>, run: (piece: Piece<I, O, C>) => void): RawFunction {
-  const { input: inputShape, output: outputShape, common: Common } = shape
-  const [Output, outputPerItem] = outputShape as unknown as [Elements, number]
-  return raw((input, output) => {
+  // All of them have what is used here.
+  const Input = shape.input as Float64ArrayConstructor | undefined
+  const Output = shape.output as Float64ArrayConstructor
+  const Common = shape.common as Float64ArrayConstructor | undefined
+  return raw((inputBytes, outputBytes) => {
     const startMs = performance.now()
-    const { buffer, byteOffset } = input
+    const buffer = inputBytes.buffer as ArrayBuffer
+    const { byteOffset } = inputBytes
     const head = new Float64Array(buffer, byteOffset, PIECE_HEAD_BYTES / 8)
     const first = head[HEAD_FIRST]!
     const count = head[HEAD_COUNT]!
-    const commonLength = head[HEAD_COMMON]!
-    const CommonArray = Common as Elements | undefined
-    const common = CommonArray && new CommonArray(buffer as ArrayBuffer, byteOffset + PIECE_HEAD_BYTES, commonLength)
+    const common = Common && new Common(buffer, byteOffset + PIECE_HEAD_BYTES, head[HEAD_COMMON])
     const at = byteOffset + itemsAt(common?.byteLength ?? 0)
-    const [Input, inputPerItem] = (inputShape ?? [undefined, 0]) as unknown as [Elements | undefined, number]
-    const items = Input && new Input(buffer as ArrayBuffer, at, count * inputPerItem)
-    const results = new Output(output.buffer as ArrayBuffer, output.byteOffset, count * outputPerItem)
-    run({ input: items, output: results, common, first, count } as Piece<I, O, C>)
-    const tookFrom = tookAt(results.byteLength)
-    new Float64Array(output.buffer, output.byteOffset + tookFrom, 1)[0] = performance.now() - startMs
+    const input = Input && new Input(buffer, at, count * head[HEAD_INPUT_PER_ITEM]!)
+    const outputBuffer = outputBytes.buffer as ArrayBuffer
+    const output = new Output(outputBuffer, outputBytes.byteOffset, count * head[HEAD_OUTPUT_PER_ITEM]!)
+    run({ input, output, common, first, count } as never)
+    const tookFrom = tookAt(output.byteLength)
+    new Float64Array(outputBuffer, outputBytes.byteOffset + tookFrom, 1)[0] = performance.now() - startMs
     return tookFrom + TOOK_BYTES
   })
 }
 
-function checkShape({ input, output }: KernelShape<unknown, unknown, unknown>): void {
-  for (const [name, field] of [
-    ['input', input],
-    ['output', output],
-  ] as const) {
-    if (name === 'input' && field === undefined) continue
-    const [elements, perItem] = Array.isArray(field) ? (field as [unknown, unknown]) : []
-    if (
-      typeof elements === 'function' &&
-      'BYTES_PER_ELEMENT' in elements &&
-      Number.isSafeInteger(perItem) &&
-      (perItem as number) > 0
-    )
-      continue
-    const sentence = `Cannot make a kernel: ${name} must be a typed array and how many elements an item has, for instance [Float64Array, 1]`
+function checkShape(shape: KernelShape<unknown, unknown, unknown>): void {
+  for (const name of ['input', 'output', 'common'] as const) {
+    const elements = shape[name]
+    if (typeof elements === 'function' && 'BYTES_PER_ELEMENT' in elements) continue
+    if (elements === undefined && name !== 'output') continue
+    const sentence = `Cannot make a kernel: ${name} must be the constructor of a typed array, for instance Float64Array`
     throw new RfaasError('invalid_argument', sentence)
   }
 }

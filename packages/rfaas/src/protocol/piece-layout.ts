@@ -6,12 +6,16 @@
  *     0    first item of the piece      0    result of the piece
  *     8    number of items              …    after it, at a multiple of 8: milliseconds that the kernel took
  *     16   elements of `common`
+ *     24   elements of an item
+ *     32   elements of a result
  *     64   `common`, then the items
  */
 export const PIECE_HEAD_BYTES = 64
 export const HEAD_FIRST = 0
 export const HEAD_COUNT = 1
 export const HEAD_COMMON = 2
+export const HEAD_INPUT_PER_ITEM = 3
+export const HEAD_OUTPUT_PER_ITEM = 4
 
 /** Bytes that the time takes, after the result. */
 export const TOOK_BYTES = 8

@@ -1,6 +1,14 @@
 import { RfaasError } from '../../errors.ts'
 import { kernelParts, type Elements, type Kernel, type Piece } from '../../kernel.ts'
-import { HEAD_COMMON, HEAD_COUNT, HEAD_FIRST, itemsAt, PIECE_HEAD_BYTES } from '../../protocol/piece-layout.ts'
+import {
+  HEAD_COMMON,
+  HEAD_COUNT,
+  HEAD_FIRST,
+  HEAD_INPUT_PER_ITEM,
+  HEAD_OUTPUT_PER_ITEM,
+  itemsAt,
+  PIECE_HEAD_BYTES,
+} from '../../protocol/piece-layout.ts'
 import type { Range } from './ranges.ts'
 
 /** Any typed array of numbers: all of them have what is used here. */
@@ -22,19 +30,18 @@ export class LoopBody {
   readonly #outputPerItem: number
   readonly #run: (piece: Piece<Elements, Elements, Elements>) => void
 
-  constructor(name: string, kernel: Kernel<unknown, unknown, unknown>) {
+  /** @param inputPerItem elements of an item, and of its result */
+  constructor(name: string, kernel: Kernel<unknown, unknown, unknown>, inputPerItem: number, outputPerItem: number) {
     const { shape, run } = kernelParts(kernel)
-    const [Input, inputPerItem] = (shape.input ?? [null, 0]) as [NumbersConstructor | null, number]
-    const [Output, outputPerItem] = shape.output as [NumbersConstructor, number]
     this.name = name
     this.#run = run as (piece: Piece<Elements, Elements, Elements>) => void
-    this.#Input = Input
-    this.#Output = Output
-    this.#inputPerItem = inputPerItem
+    this.#Input = (shape.input as NumbersConstructor | undefined) ?? null
+    this.#Output = shape.output as NumbersConstructor
+    this.Common = (shape.common as NumbersConstructor | undefined) ?? null
+    this.#inputPerItem = this.#Input ? inputPerItem : 0
     this.#outputPerItem = outputPerItem
-    this.Common = (shape.common ?? null) as NumbersConstructor | null
-    this.inputBytesPerItem = Input ? inputPerItem * Input.BYTES_PER_ELEMENT : 0
-    this.outputBytesPerItem = outputPerItem * Output.BYTES_PER_ELEMENT
+    this.inputBytesPerItem = this.#inputPerItem * (this.#Input?.BYTES_PER_ELEMENT ?? 0)
+    this.outputBytesPerItem = outputPerItem * this.#Output.BYTES_PER_ELEMENT
   }
 
   /**
@@ -73,6 +80,8 @@ export class LoopBody {
     head[HEAD_FIRST] = first
     head[HEAD_COUNT] = count
     head[HEAD_COMMON] = job.common?.length ?? 0
+    head[HEAD_INPUT_PER_ITEM] = this.#inputPerItem
+    head[HEAD_OUTPUT_PER_ITEM] = this.#outputPerItem
     if (job.common !== null)
       new this.Common!(buffer as ArrayBuffer, byteOffset + PIECE_HEAD_BYTES, job.common.length).set(job.common)
     const at = itemsAt(job.common?.byteLength ?? 0)

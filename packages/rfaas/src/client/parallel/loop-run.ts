@@ -32,9 +32,11 @@ export class LoopRun implements PieceListener {
   readonly #firstWorker: number
   #hereItems = 1
   #inFlight = 0
-  /** Ends the run, when something has failed. */
-  error: RfaasError | null = null
-  /** Called when the calling thread is needed: the run is over, or items are left for it. */
+  /** What has ended the run early, in `reason`: a function of the program may throw anything. */
+  failure: { readonly reason: unknown } | null = null
+  /** Whether each result is to be told to the calling thread. */
+  tellsProgress = false
+  /** Called when the calling thread is needed: the run is over, items are left for it, or there is progress to tell. */
   onNeeded: (() => void) | null = null
   /** Items that were computed here, and by the workers of each lease. */
   hereCount = 0
@@ -56,10 +58,15 @@ export class LoopRun implements PieceListener {
       costs.map((cost) => 1 / (cost || typical)),
     )
     for (const worker of workers) this.#checkFits(worker)
+    for (const worker of workers) worker.onFree = (lane) => this.#feed(lane)
   }
 
   get isOver(): boolean {
-    return this.error !== null || (this.#ranges.left === 0 && this.#inFlight === 0)
+    return this.failure !== null || (this.#ranges.left === 0 && this.#inFlight === 0)
+  }
+
+  get computedCount(): number {
+    return this.leaseCounts.reduce((a, b) => a + b, this.hereCount)
   }
 
   /** Gives each worker as many pieces as it has lanes. */
@@ -70,7 +77,7 @@ export class LoopRun implements PieceListener {
   /** Computes a piece in this thread; false when there is none for it. */
   computeHere(): boolean {
     const here = this.#here
-    if (here === null || this.error !== null) return false
+    if (here === null || this.failure !== null) return false
     const most = here.average > 0 ? Math.ceil(HERE_MS / here.average) : this.#hereItems
     const range = this.#ranges.take(CALLER, most)
     if (range === null) return false
@@ -97,7 +104,10 @@ export class LoopRun implements PieceListener {
 
   /** Ends the run: what is still in flight is not awaited. */
   end(): void {
-    for (const { lanes } of this.#workers) for (const lane of lanes) lane.forget()
+    for (const worker of this.#workers) {
+      worker.onFree = null
+      for (const lane of worker.lanes) lane.forget()
+    }
   }
 
   computed(lane: Lane, range: Range, output: Uint8Array): void {
@@ -105,7 +115,7 @@ export class LoopRun implements PieceListener {
     this.#body.read(this.#job, range, output)
     this.leaseCounts[lane.worker.lease]! += range.count
     this.#feed(lane)
-    if (this.isOver) this.onNeeded?.()
+    if (this.tellsProgress || this.isOver) this.onNeeded?.()
   }
 
   failed(error: RfaasError): void {
@@ -122,25 +132,25 @@ export class LoopRun implements PieceListener {
     this.onNeeded?.()
   }
 
-  /** Ends the run with this error, unless another one has ended it. */
-  fail(error: RfaasError): void {
-    this.error ??= error
+  /** Ends the run with this reason, unless another one has ended it. */
+  fail(reason: unknown): void {
+    this.failure ??= { reason }
     this.onNeeded?.()
   }
 
   #feed(lane: Lane): void {
     const { worker } = lane
-    if (this.error !== null || this.#ranges.left === 0 || !worker.channel.isOpen) return
+    if (this.failure !== null || this.#ranges.left === 0 || !worker.channel.isOpen) return
     const range = this.#ranges.take(this.#firstWorker + this.#workers.indexOf(worker), this.#sizeFor(worker))!
+    let byteLength: number
     try {
-      const byteLength = this.#body.write(this.#job, range, lane.input)
-      this.#inFlight++
-      lane.send(range, byteLength, range.count * this.#body.outputBytesPerItem, this)
+      byteLength = this.#body.write(this.#job, range, lane.input)
     } catch (error) {
-      this.#inFlight--
-      this.#ranges.giveBack(range)
-      if (worker.channel.isOpen) throw error
+      // The program's own function that fills pieces has thrown.
+      return this.fail(error)
     }
+    if (lane.send(range, byteLength, range.count * this.#body.outputBytesPerItem, this)) this.#inFlight++
+    else this.#ranges.giveBack(range)
   }
 
   /** Half of what its region lasts for, within bounds: so pieces become smaller towards the end. */

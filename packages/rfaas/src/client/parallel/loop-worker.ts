@@ -36,6 +36,8 @@ export class LoopWorker {
   readonly cost: Cost = new Cost()
   /** Milliseconds from sending a piece to its result, without those of the kernel; the least that was measured lately. */
   overheadMs: number
+  /** Called when a lane has computed a piece of a run that is over. */
+  onFree: ((lane: Lane) => void) | null = null
   /** Whether the client's sleep on this worker was ended by a run. */
   isWoken = false
 
@@ -92,15 +94,22 @@ export class Lane implements Waiter {
     channel.failInFlight(this.#slot.index)
   }
 
-  /** Sends the piece whose input was written. */
-  send(range: Range, byteLength: number, resultBytes: number, listener: PieceListener): void {
+  /** Sends the piece whose input was written; false when the worker is gone. */
+  send(range: Range, byteLength: number, resultBytes: number, listener: PieceListener): boolean {
     const { channel, f } = this.worker
     this.#wasIdle = this.worker.isIdle
     this.#range = range
     this.#listener = listener
     this.#resultBytes = resultBytes
     this.#sentMs = performance.now()
-    channel.invoke(f, this.#slot.index, byteLength, this)
+    try {
+      channel.invoke(f, this.#slot.index, byteLength, this)
+      return true
+    } catch {
+      // Who removes the lost worker says why; here it is enough that others compute the piece.
+      this.#range = this.#listener = null
+      return false
+    }
   }
 
   /** The run is over; what still comes is not for it. */
@@ -148,6 +157,7 @@ export class Lane implements Waiter {
     const listener = this.#listener
     this.#range = this.#listener = null
     if (this.#slot.isReleased) this.worker.channel.unreserve(this.#slot.index)
+    else if (listener === null) this.worker.onFree?.(this)
     return { range, listener }
   }
 }

@@ -17,6 +17,10 @@ const WORTH_OVER_WAY = 4
 const MEASURED_EVERY = 16
 
 export interface ParallelLoopOptions {
+  /** Elements of the input of one item, for instance the length of a row. Default 1. */
+  readonly inputPerItem?: number
+  /** Elements of the result of one item. Default 1. */
+  readonly outputPerItem?: number
   /** Whether the calling thread computes, too. Default true. */
   readonly caller?: boolean
   /** For how long, in ms, `run` may hold the event loop at a time. Default 5. */
@@ -28,6 +32,8 @@ export interface LoopRunOptions<O, C> {
   readonly output?: ArrayOf<O>
   /** What every piece gets; needed when the kernel's shape has it. */
   readonly common?: ArrayOf<C>
+  /** Called with how many items are computed, at each turn of the event loop. Default: nobody is told. */
+  readonly onProgress?: (computed: number) => void
   /** Ends the run: it rejects with `aborted`. Default: none. */
   readonly signal?: AbortSignal
 }
@@ -65,7 +71,7 @@ type CommonOf<K> = K extends Kernel<infer _I, infer _O, infer C> ? C : never
  *
  * @example
  * import * as pricing from './pricing.ts' // export const price = kernel({ … }, …)
- * using loop = new ParallelLoop(lease, pricing, 'price')
+ * using loop = new ParallelLoop(lease, pricing, 'price', { inputPerItem: 9 })
  * const prices = await loop.run(options)
  */
 export class ParallelLoop<M, N extends KernelNames<M>> implements Disposable {
@@ -90,24 +96,22 @@ export class ParallelLoop<M, N extends KernelNames<M>> implements Disposable {
     leases: Lease<M> | readonly Lease<M>[],
     module: M,
     name: N,
-    { caller = true, holdMs = HOLD_MS_DEFAULT }: ParallelLoopOptions = {},
+    { inputPerItem = 1, outputPerItem = 1, caller = true, holdMs = HOLD_MS_DEFAULT }: ParallelLoopOptions = {},
   ) {
+    const refuse = (reason: string): never => {
+      throw new RfaasError('invalid_argument', `Cannot make a parallel loop: ${reason}`)
+    }
     const kernel: unknown = module[name]
     if (kernelParts(kernel) === null) {
       const names = Object.entries(module as object).flatMap(([key, value]) => (kernelParts(value) ? [key] : []))
-      const has = names.length === 0 ? 'none' : names.join(', ')
-      throw new RfaasError(
-        'invalid_argument',
-        `Cannot make a parallel loop: ${String(name)} is no kernel; the module has ${has}`,
-      )
+      refuse(`${String(name)} is no kernel; the module has ${names.length === 0 ? 'none' : names.join(', ')}`)
     }
-    if (typeof holdMs !== 'number' || !(holdMs >= 0))
-      throw new RfaasError(
-        'invalid_argument',
-        `Cannot make a parallel loop: holdMs must be 0 or more, not ${inspect(holdMs)}`,
-      )
+    for (const [what, count] of Object.entries({ inputPerItem, outputPerItem }))
+      if (!Number.isSafeInteger(count) || count < 1)
+        refuse(`${what} must be a whole number from 1 on, not ${inspect(count)}`)
+    if (typeof holdMs !== 'number' || !(holdMs >= 0)) refuse(`holdMs must be 0 or more, not ${inspect(holdMs)}`)
     this.#leases = [leases].flat() as Lease<never>[]
-    this.#body = new LoopBody(String(name), kernel as Kernel<unknown, unknown, unknown>)
+    this.#body = new LoopBody(String(name), kernel as Kernel<unknown, unknown, unknown>, inputPerItem, outputPerItem)
     this.#here = caller ? new Cost() : null
     this.#holdMs = holdMs
     this.#noLease = this.#leases.map(() => 0)
@@ -136,6 +140,7 @@ export class ParallelLoop<M, N extends KernelNames<M>> implements Disposable {
     const job = this.#body.job(items, options.output, options.common)
     if (this.#isSmall(job)) return this.#runHere(job) as never
     const run = this.#begin(job)
+    run.tellsProgress = options.onProgress !== undefined
     const unlisten =
       signal && onAbort(signal, () => run.fail(abortedError(`Cannot run ${this.#body.name}`, signal, 'unknown')))
     try {
@@ -148,20 +153,21 @@ export class ParallelLoop<M, N extends KernelNames<M>> implements Disposable {
           run.drain()
           continue
         }
+        options.onProgress?.(run.computedCount)
         turnedMs = performance.now()
       }
     } finally {
       unlisten?.()
       this.#end(run)
     }
-    if (run.error) throw run.error
+    if (run.failure) throw run.failure.reason
     return job.output as never
   }
 
   /** As {@link run}, but holds the event loop until all items are computed: for loops that take less than a millisecond. */
   runSync(
     items: LoopItems<InputOf<M[N]>>,
-    { output, common }: Omit<LoopRunOptions<OutputOf<M[N]>, CommonOf<M[N]>>, 'signal'> = {},
+    { output, common }: Omit<LoopRunOptions<OutputOf<M[N]>, CommonOf<M[N]>>, 'signal' | 'onProgress'> = {},
   ): ArrayOf<OutputOf<M[N]>> {
     const job = this.#body.job(items, output, common)
     if (this.#isSmall(job)) return this.#runHere(job) as never
@@ -179,7 +185,7 @@ export class ParallelLoop<M, N extends KernelNames<M>> implements Disposable {
     } finally {
       this.#end(run)
     }
-    if (run.error) throw run.error
+    if (run.failure) throw run.failure.reason
     return job.output as never
   }
 
