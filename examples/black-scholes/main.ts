@@ -1,4 +1,5 @@
 /** The main job, `npm start`: how it ends becomes output and an exit code. */
+import { writeFile } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { dieWithParent, RfaasError } from 'rfaas'
 import { HELP, readArguments } from './arguments.ts'
@@ -6,7 +7,7 @@ import { Interrupted, onInterrupt } from './interrupt.ts'
 import { runJob } from './job.ts'
 import { silent, TextProgress } from './progress.ts'
 import { renderReport } from './report.ts'
-import { assertWritable, writePage } from './page/write-page.ts'
+import { assertWritable } from '../writable.ts'
 
 async function main(): Promise<void> {
   const options = readArguments(process.argv.slice(2))
@@ -24,7 +25,9 @@ async function main(): Promise<void> {
     progress.end()
     process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : renderReport(result, process.stdout))
     if (options.report !== null) {
-      await writePage(options.report, result)
+      // The libraries that draw take longer to load than all of ours.
+      const { renderPage } = await import('./page/page.ts')
+      await writeFile(options.report, renderPage(result))
       if (!options.json) process.stdout.write(`With pictures: ${options.report}\n`)
     }
   } finally {

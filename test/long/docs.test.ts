@@ -23,6 +23,7 @@ describe('docs/', () => {
   for (const [page, args, output] of [
     ['docs/coming-from.md', ['pool.mts'], /^144\n$/],
     ['docs/coming-from.md', ['burst.mts'], /^\[ 'image 7', 'image 8', 'image 9' \]\n$/],
+    ['docs/parallel-loops.md', ['main.mts'], /^1000000 \{ caller: \d+, leases: \[ \d+ \] \}\n$/],
     ['docs/testing.md', ['--test', 'square.test.mts'], /^ℹ pass 1$/m],
   ] as const) {
     test(`${page}: node ${args.join(' ')}`, () => {

@@ -1,16 +1,11 @@
 import * as Plot from '@observablehq/plot'
-import { parseHTML } from 'linkedom'
-import { counted, duration, short } from '../format.ts'
+import { AXIS, COLORS, draw, INK } from '../../draw.ts'
+import { counted, duration, short } from '../../format.ts'
 import type { JobResult, Phase } from '../result.ts'
 import type { RoundTrips } from '../round-trips.ts'
 
-const INK = '#1b1f24'
-const MUTED = '#6a737d'
-const COLORS = { local: '#0b6bcb', network: '#c2410c', bareLocal: '#7f8c99', bareNetwork: '#a8937f', both: '#0a3d73' }
-const WIDTH = 860
 const LABEL_WIDTH = 210
 const BAR_HEIGHT = 34
-const AXIS = { tickSize: 0, color: MUTED, label: null }
 
 /** One distribution of round trips, and how it is drawn. */
 export interface Line {
@@ -119,17 +114,6 @@ function barFigure(title: string, bars: readonly Bar[], marginLeft: number = LAB
       Plot.text(bars, { y: 'name', x: 'to', text: 'text', dx: 8, textAnchor: 'start', fill: INK }),
     ],
   })
-}
-
-/** A figure as SVG for a page. */
-function draw(title: string, height: number, options: Plot.PlotOptions): string {
-  const { document } = parseHTML('<!doctype html><html></html>')
-  const style = { fontFamily: 'inherit', fontSize: '14px', color: INK, overflow: 'visible' }
-  const svg = Plot.plot({ document: document as never, width: WIDTH, height, style, ...options })
-  svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
-  svg.setAttribute('role', 'img')
-  svg.setAttribute('aria-label', title)
-  return svg.outerHTML
 }
 
 /** Each further nine takes the same width: x is the reciprocal of the share of slower trips. */
