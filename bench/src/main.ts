@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { applications } from './benches/applications.ts'
 import { asyncCalls } from './benches/async.ts'
 import { background } from './benches/background.ts'
 import { cold } from './benches/cold.ts'
@@ -30,6 +31,7 @@ const BENCHES: readonly Bench[] = [
   throughput,
   parallel,
   offload,
+  applications,
   asyncCalls,
   spin,
   warm,
@@ -44,11 +46,11 @@ const BENCHES: readonly Bench[] = [
 
 const USAGE = `usage: npm run bench -- NAME [--json] [--quick]
 
-${BENCHES.map(({ name, question }) => `  ${name.padEnd(11)}  ${question}`).join('\n')}
+${BENCHES.map(({ name, question }) => `  ${name.padEnd(12)}  ${question}`).join('\n')}
 
-  all          every bench, one after another; keeps what they found in bench/results, with plots,
-               and renews what the documents quote (with --quick only in bench/results/quick)
-  tables       makes plots and tables once more from bench/results
+  all           every bench, one after another; keeps what they found in bench/results, with plots,
+                and renews what the documents quote (with --quick only in bench/results/quick)
+  tables        makes plots and tables once more from bench/results
 
   --json       print one object; its \`summary\` holds the numbers that are quoted, by name
   --quick      fewer and shorter rounds: to see that it runs, not to quote

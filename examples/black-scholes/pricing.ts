@@ -1,5 +1,5 @@
 /** The functions that run on leased workers. */
-import { raw } from 'rfaas/functions'
+import { kernel, raw } from 'rfaas/functions'
 import { blackScholes, priceAll } from './black-scholes.ts'
 import { PRICE_BYTES, ROW_BYTES, type Option } from './rows.ts'
 
@@ -26,6 +26,11 @@ export const priceRows = raw((input, output) => {
   const rows = new Float64Array(input.buffer, input.byteOffset, input.byteLength / Float64Array.BYTES_PER_ELEMENT)
   const prices = new Float64Array(output.buffer, output.byteOffset, count)
   return priceAll(rows, prices) * PRICE_BYTES
+})
+
+/** The body of a parallel loop: an item is one row, its result one price. */
+export const priceItems = kernel({ input: Float64Array, output: Float64Array }, ({ input, output }) => {
+  void priceAll(input, output)
 })
 
 /** The no-op with which an invocation is measured: returns its input, so that the payload travels both ways. */

@@ -51,6 +51,19 @@ test('idle: a worker that sleeps uses less of a processor than one that polls', 
   assert.ok(ratio < 0.05, `${ratio} of what a hot worker uses`)
 })
 
+for (const [application, size] of [
+  ['matmul', 64],
+  ['blackScholes', 2000],
+  ['jacobi', 64],
+] as const) {
+  for (const way of ['alone', 'threads', 'local', 'tcp']) {
+    test(`applications ${application}: ${way} computes the right result`, async () => {
+      const { values } = await runTrial(nodeTrial('applications', application, size, way, 20), 30_000)
+      assert.ok(values['ms']! > 0)
+    })
+  }
+}
+
 test('a trial says which argument is wrong', async () => {
   await assert.rejects(runTrial(nodeTrial('clock', 'many', 100), 30_000), /TRIPS is not a whole number: many/)
 })
