@@ -12,8 +12,10 @@ const PIECE_MS_MAX = 2
 const PIECE_OVER_WAY = 4
 /** The first piece of a worker whose speed is not known is this part of its region. */
 const FIRST_PART = 1 / 16
-/** The calling thread's pieces take about this long; then it looks after its workers. */
+/** The calling thread's pieces take at most about this long; then it looks after its workers. */
 const HERE_MS = 0.1
+/** Towards the end they become smaller, but not below this. */
+const HERE_MS_MIN = 0.02
 /** While its speed is not known, each of its pieces has so many times as many items as the one before. */
 const HERE_GROWTH = 4
 
@@ -78,8 +80,7 @@ export class LoopRun implements PieceListener {
   computeHere(): boolean {
     const here = this.#here
     if (here === null || this.failure !== null) return false
-    const most = here.average > 0 ? Math.ceil(HERE_MS / here.average) : this.#hereItems
-    const range = this.#ranges.take(CALLER, most)
+    const range = this.#ranges.take(CALLER, this.#sizeHere(here.average))
     if (range === null) return false
     const startMs = performance.now()
     this.#body.compute(this.#job, range)
@@ -151,6 +152,12 @@ export class LoopRun implements PieceListener {
     }
     if (lane.send(range, byteLength, range.count * this.#body.outputBytesPerItem, this)) this.#inFlight++
     else this.#ranges.giveBack(range)
+  }
+
+  #sizeHere(cost: number): number {
+    if (cost === 0) return this.#hereItems
+    const ms = Math.min(HERE_MS, Math.max(HERE_MS_MIN, (this.#ranges.own(CALLER) * cost) / 2))
+    return Math.max(1, Math.round(ms / cost))
   }
 
   /** Half of what its region lasts for, within bounds: so pieces become smaller towards the end. */
