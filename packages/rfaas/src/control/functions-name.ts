@@ -26,6 +26,18 @@ export function parseFunctionsName(text: string): FunctionsName | null {
   return VERSION.test(version) ? { name, version: Number(version) } : null
 }
 
+/**
+ * The functions of this name, to be undeployed.
+ *
+ * @throws {RfaasError} `invalid_argument` when it is no name
+ */
+export function nameToUndeploy(text: string): FunctionsName {
+  const named = typeof text === 'string' ? parseFunctionsName(text) : null
+  if (named !== null) return named
+  const sentence = `Cannot undeploy: give a name such as pricing or pricing@2, not ${JSON.stringify(text)}`
+  throw new RfaasError('invalid_argument', sentence)
+}
+
 /** The inverse of {@link parseFunctionsName}. */
 export function formatFunctionsName({ name, version }: FunctionsName): string {
   return version === 0 ? name : `${name}@${version}`

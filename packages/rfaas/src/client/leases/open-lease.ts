@@ -4,14 +4,17 @@ import { hostIdentity, openFabric, prepareFabric, reasonAgainstVerbs, type Conne
 
 import { systemClock } from '../../clock.ts'
 import type { ExecutorManagerClient, ManagerClient } from '../../control/client.ts'
+import { deployedName } from '../../control/functions-name.ts'
 import { PlacementPolicy } from '../../control/gen/rfaas_pb.ts'
 import type { AllocateResponse, NodeInfo } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
-import { bundle, type Bundle } from '../bundle/bundle.ts'
+import { bundle } from '../bundle/bundle.ts'
 import { abortedError } from '../calls/abort.ts'
 import { Channel } from '../calls/channel.ts'
 import type { RemoteFunction } from '../calls/wire.ts'
+import { deployedCode, type LeasedCode } from '../deploy/deployed-code.ts'
+import { entryOf } from '../deploy/entry.ts'
 import { checkAllocated } from './check-answers.ts'
 import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from './choose-offer.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
@@ -66,7 +69,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal } = checked
   const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
   const { parts, functions, code } = await unlessAborted(signal, () =>
-    openParts(plan, all, () => bundle(checked.functions, checked.external)),
+    openParts(plan, all, () => codeOf(context, checked.functions, checked.external)),
   )
   const open = async (lost: number, avoidNodeId: string, giveUp: AbortSignal): Promise<LeasedPart[]> => {
     // A lease of one given node gets no other node. And the functions stay what they were, though their files may have
@@ -77,6 +80,23 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   }
   const openReplacement = replace ? open : null
   return { parts, functions, setup, queueMax, spinMs: spinUs / 1000, openReplacement, isIdempotent }
+}
+
+/** The functions that a lease names: those deployed under a name, or a module that is bundled now. */
+async function codeOf(
+  { manager }: LeaseContext,
+  functions: string | URL,
+  external: readonly string[],
+): Promise<LeasedCode> {
+  const deployed = deployedName(functions)
+  if (deployed !== null) return deployedCode(manager, deployed)
+  const { sha256, code } = await bundle(entryOf(functions), external).catch((error: unknown) => {
+    const isUnclear = typeof functions === 'string' && !functions.includes('/')
+    if (!isUnclear || !(error instanceof RfaasError) || error.code !== 'invalid_argument') throw error
+    const sentence = `${error.sentence}; if you mean deployed functions, their name has no dot, like pricing or pricing@2`
+    throw new RfaasError('invalid_argument', sentence, { cause: error })
+  })
+  return { sha256, read: () => Promise.resolve(code) }
 }
 
 /** Runs the opening of a lease, and gives its workers back when the signal has fired before they are there. */
@@ -107,8 +127,8 @@ async function unlessAborted<T extends { parts: LeasedPart[] }>(
 async function openParts(
   plan: Plan,
   ask: Ask,
-  makeBundle: () => Promise<Bundle>,
-): Promise<{ parts: LeasedPart[]; functions: RemoteFunction[]; code: Bundle }> {
+  makeBundle: () => Promise<LeasedCode>,
+): Promise<{ parts: LeasedPart[]; functions: RemoteFunction[]; code: LeasedCode }> {
   const startMs = performance.now()
   const granting = timed(requestLeases(plan, ask))
   granting.catch(() => {})
@@ -150,7 +170,7 @@ async function openParts(
 async function openPart(
   { checked, layout, fabrics }: Plan,
   { keeper, node, nodeInfo }: ObtainedLease,
-  code: Bundle,
+  code: LeasedCode,
   from: Standpoint,
   { startMs, bundleMs, grantMs }: { startMs: number; bundleMs: number; grantMs: number },
 ): Promise<{ part: LeasedPart; functions: RemoteFunction[] }> {
@@ -238,7 +258,7 @@ function verbsNote(fabrics: FabricChoice[]): string {
 async function allocate(
   node: ExecutorManagerClient,
   keeper: LeaseKeeper,
-  { sha256, code }: Bundle,
+  { sha256, read }: LeasedCode,
   { fabric, address }: ChosenOffer,
   { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
@@ -260,6 +280,7 @@ async function allocate(
   } catch (error) {
     if (!(error instanceof RfaasError) || error.code !== 'not_found') throw error
   }
+  const code = await read()
   await node.rpc.putBundle({ token: keeper.token, sha256, code })
   const uploadedMs = performance.now()
   return { allocated: await ask(), uploadMs: uploadedMs - startMs, allocateMs: performance.now() - uploadedMs }

@@ -172,7 +172,7 @@ describe('deployed functions', () => {
     await using manager = await TestManager.start()
     const { rpc } = manager
     const good = { name: 'pricing', sha256: 'a'.repeat(64), bytes: 1, functions }
-    for (const [change, message] of [
+    const wrong: [Partial<typeof good> & { uploadId?: string }, RegExp][] = [
       [{ name: 'pricing.ts' }, /the name must be a letter, then .* not "pricing.ts"/],
       [{ name: 'x'.repeat(65) }, /at most 64 characters/],
       [{ sha256: 'A'.repeat(64) }, /must be 64 lower-case hex digits/],
@@ -182,7 +182,8 @@ describe('deployed functions', () => {
       [{ functions: [{ name: 'a\nb', raw: false }] }, /a function is called "a\\nb"/],
       [{ functions: [{ name: 'x'.repeat(20_000), raw: false }] }, /have 20000 bytes, at most 16384/],
       [{ uploadId: '../x' }, /upload_id is "..\/x"/],
-    ] as const) {
+    ]
+    for (const [change, message] of wrong) {
       await assert.rejects(rpc.deployFunctions({ ...good, ...change }), { code: 'invalid_argument', message })
     }
     const slice = Buffer.from('x')
