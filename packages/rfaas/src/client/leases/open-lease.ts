@@ -68,9 +68,11 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   const plan: Plan = { context, checked, layout, fabrics }
   const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal } = checked
   const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
-  const { parts, functions, code } = await unlessAborted(signal, () =>
+  const first = await unlessAborted(signal, () =>
     openParts(plan, all, () => codeOf(context, checked.functions, checked.external)),
   )
+  const { parts, functions } = first
+  let { code } = first
   const open = async (lost: number, avoidNodeId: string, giveUp: AbortSignal): Promise<LeasedPart[]> => {
     // A lease of one given node gets no other node. And the functions stay what they were, though their files may have
     // changed.
@@ -79,8 +81,23 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
     return (await openParts(plan, ask, () => Promise.resolve(code))).parts
   }
   const openReplacement = replace ? open : null
-  return { parts, functions, setup, queueMax, spinMs: spinUs / 1000, openReplacement, isIdempotent }
+  const openUpdate: OpenUpdate = async (wanted, count, giveUp) => {
+    // First, because it fails most easily.
+    const next = await codeOf(context, wanted, deployedName(wanted) === null ? checked.external : [])
+    if (next.sha256 === code.sha256) return null
+    const ask = { cores: count, coresMin: count, avoidNodeIds: [], giveUp }
+    const opened = await openParts(plan, ask, () => Promise.resolve(next)).catch((error: unknown) => {
+      if (!(error instanceof RfaasError) || error.code !== 'lease_denied') throw error
+      const reason = `its new workers need as many cores as it has, beside them, until these have finished`
+      throw new RfaasError('lease_denied', `Cannot update the lease: ${reason}; ${error.sentence}`, { cause: error })
+    })
+    return { parts: opened.parts, functions: opened.functions, keep: () => void (code = next) }
+  }
+  return { parts, functions, setup, queueMax, spinMs: spinUs / 1000, openReplacement, openUpdate, isIdempotent }
 }
+
+/** As {@link OpenedLease.openUpdate}. */
+type OpenUpdate = OpenedLease['openUpdate']
 
 /** The functions that a lease names: those deployed under a name, or a module that is bundled now. */
 async function codeOf(
