@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Lease, LeaseOptions } from 'rfaas'
+import type { Lease, LeaseOptions, RawFunction } from 'rfaas'
 
 import { error } from './harness/codes.ts'
 import { embedded } from './harness/embedded.ts'
@@ -17,7 +17,7 @@ interface First {
   recall(): string
   whileShut(gate: string): Promise<string>
   gone(): string
-  sum: (typeof import('./harness/functions.ts'))['invert']
+  sum: RawFunction
 }
 interface Second extends First {
   added(): string
@@ -157,8 +157,7 @@ describe('lease.update', () => {
   })
 
   test('a release while it waits for cores ends it', async () => {
-    const workers = await lease({ waitMs: 3_600_000 })
-    await using _others = await here.lease({ cores: 2 })
+    const workers = await lease({ cores: 2, waitMs: 3_600_000 })
     const updating = assert.rejects(workers.update(write('second.ts', SECOND)), error('lease_closed'))
     await within(NOTICED_MS_MAX, 'released', workers.release())
     await updating

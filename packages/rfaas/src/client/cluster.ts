@@ -119,7 +119,7 @@ export class Cluster implements AsyncDisposable {
   /** All deployed functions, by name and version. @throws {RfaasError} `manager_unreachable`, `closed` */
   async functions(): Promise<DeployedFunctions[]> {
     this.#refuseClosed()
-    return (await this.#during(this.#manager.rpc.listFunctions({}))).functions.map(fromProto)
+    return (await this.#during(this.#manager.rpc.listFunctions({}))).functions.map((each) => fromProto(each))
   }
 
   /**

@@ -273,7 +273,12 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
       const expected = 'the path or URL of a module, or the name of deployed functions'
       throw new RfaasError('invalid_argument', `Cannot update the lease: give ${expected}, not ${inspect(functions)}`)
     }
-    await this.#replacer.update((cores, giveUp) => this.#openUpdate(functions, cores, giveUp))
+    this.#use.updates++
+    try {
+      await this.#replacer.update((cores, giveUp) => this.#openUpdate(functions, cores, giveUp))
+    } finally {
+      this.#use.updates--
+    }
     return this as unknown as Lease<N>
   }
 

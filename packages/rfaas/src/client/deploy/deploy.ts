@@ -6,6 +6,7 @@ import type { FunctionsInfo } from '../../control/gen/rfaas_pb.ts'
 import { FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
 import { RfaasError } from '../../errors.ts'
 import { bundle } from '../bundle/bundle.ts'
+import { checkFunctions } from './check-functions.ts'
 import { entryOf } from './entry.ts'
 import { functionsOf, type ListedFunction } from './functions-of.ts'
 
@@ -52,16 +53,16 @@ export async function deployFunctions(
     if (!(error instanceof RfaasError) || error.code !== 'not_found') throw error
     return rpc.deployFunctions({ ...request, uploadId: await upload(rpc, code) })
   })
-  return { ...fromProto(functions!), isNew }
+  return { ...fromProto(functions), isNew }
 }
 
 /** See {@link Cluster.undeploy}. */
 export async function undeployFunctions({ rpc }: ManagerClient, functions: string): Promise<DeployedFunctions[]> {
-  return (await rpc.undeployFunctions(nameToUndeploy(functions))).functions.map(fromProto)
+  return (await rpc.undeployFunctions(nameToUndeploy(functions))).functions.map((each) => fromProto(each))
 }
 
-export function fromProto(info: FunctionsInfo): DeployedFunctions {
-  const { name, version, sha256, bytes, functions, deployedUnixMs } = info
+export function fromProto(info: FunctionsInfo | undefined): DeployedFunctions {
+  const { name, version, sha256, bytes, functions, deployedUnixMs } = checkFunctions(info)
   const listed = functions.map(({ name: each, raw }) => ({ name: each, raw }))
   return { name, version, sha256, bytes, functions: listed, deployed: new Date(deployedUnixMs) }
 }

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import type { ManagerClient } from '../../control/client.ts'
 import { formatFunctionsName } from '../../control/functions-name.ts'
 import type { FunctionsName } from '../../control/functions-name.ts'
-import { BUNDLE_BYTES_MAX, FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
+import { FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
 import { RfaasError } from '../../errors.ts'
+import { checkFunctions } from './check-functions.ts'
 
 /** The functions of a lease: where a node may have them already, and how to get them where it does not. */
 export interface LeasedCode {
@@ -26,7 +27,7 @@ export async function deployedCode({ rpc }: ManagerClient, wanted: FunctionsName
     const advice = `deploy them with rfaas deploy FILE --name ${wanted.name}, or, if you mean a file, write ./${text}`
     throw new RfaasError('not_found', `${error.sentence}; ${advice}`, { cause: error })
   })
-  const { name, version, sha256, bytes } = functions!
+  const { name, version, sha256, bytes } = checkFunctions(functions)
   const what = `the functions ${formatFunctionsName({ name, version })}`
   let reading: Promise<Uint8Array> | null = null
   const read = (): Promise<Uint8Array> => {
@@ -44,7 +45,6 @@ async function download(rpc: ManagerClient['rpc'], what: string, sha256: string,
   const refuse = (reason: string): never => {
     throw new RfaasError('internal', `Cannot use ${what}: ${reason}`)
   }
-  if (bytes > BUNDLE_BYTES_MAX) refuse(`their bundle has ${bytes} bytes, at most ${BUNDLE_BYTES_MAX} are allowed`)
   const code = new Uint8Array(bytes)
   for (let offset = 0; offset < bytes; offset += FUNCTIONS_SLICE_BYTES) {
     const { slice } = await rpc.readFunctions({ sha256, offset })
