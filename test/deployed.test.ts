@@ -68,6 +68,7 @@ describe('deployed functions', () => {
     ] as const) {
       await using lease = await other.lease<Pricing>({ functions: name })
       assert.deepEqual(lease.functions, ['sum', 'version'])
+      assert.equal(lease.deployed, name === 'pricing' ? 'pricing@2' : name)
       assert.equal(await lease.call.version(), expected)
     }
     await using lease = await cluster.lease<Pricing>({ functions: 'pricing@1' })

@@ -135,6 +135,7 @@ describe('lease.update', () => {
     assert.equal(await workers.call.recall(), 'set up 1')
     await waiting
     assert.equal(await workers.call.recall(), 'set up 2')
+    assert.equal(workers.deployed, 'named@2')
     assert.equal(runs, 2)
     await cluster.undeploy('named')
   })

@@ -40,6 +40,8 @@ export interface OpenedLease {
   /** Whether a function may run twice for one call, when its worker is lost. */
   isIdempotent: (name: string) => boolean
   functions: RemoteFunction[]
+  /** As {@link Lease.deployed}. */
+  deployed: string | null
   /** Prepares new workers; null: there is nothing to prepare. */
   setup: ((each: never) => unknown) | null
   queueMax: number
@@ -101,6 +103,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   readonly #dispatcher: Dispatcher
   readonly #invoker: Invoker<M>
   readonly #openUpdate: OpenedLease['openUpdate']
+  #deployed: string | null
   readonly #use: LeaseUse
   #released: Promise<Bill> | null = null
 
@@ -109,6 +112,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     const { parts, openReplacement, openUpdate, isIdempotent, functions, setup, queueMax, spinMs } = opened
     this.#functions = new FunctionTable(functions)
     this.#openUpdate = openUpdate
+    this.#deployed = opened.deployed
     this.#dispatcher = new Dispatcher([], queueMax, spinMs, isIdempotent)
     use.calls = this.#dispatcher
     this.#use = use
@@ -180,6 +184,11 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   /** Names of the functions that can be invoked. */
   get functions(): string[] {
     return this.#functions.names
+  }
+
+  /** The name and version of the functions if they are deployed, such as `pricing@2`; null for a module given by its path. */
+  get deployed(): string | null {
+    return this.#deployed
   }
 
   /**
@@ -275,7 +284,10 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     }
     this.#use.updates++
     try {
-      await this.#replacer.update((cores, giveUp) => this.#openUpdate(functions, cores, giveUp))
+      await this.#replacer.update(async (cores, giveUp) => {
+        const opened = await this.#openUpdate(functions, cores, giveUp)
+        return opened && { ...opened, keep: () => this.#keep(opened) }
+      })
     } finally {
       this.#use.updates--
     }
@@ -303,6 +315,11 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release()
+  }
+
+  #keep(opened: OpenedUpdate): void {
+    opened.keep()
+    this.#deployed = opened.deployed
   }
 
   async #release(graceMs: number): Promise<Bill> {

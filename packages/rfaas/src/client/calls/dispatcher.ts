@@ -116,6 +116,7 @@ export class Dispatcher {
   removeLost(channels: readonly Channel[], reason: RfaasError, cutOff: RfaasError = reason): void {
     this.retire(channels)
     this.#open = this.#open.filter((channel) => !channels.includes(channel))
+    for (const slot of this.#slots) if (channels.includes(slot.channel)) this.#slots.delete(slot)
     this.#collectAgain(() => {
       for (const channel of channels) {
         progress.remove(channel)

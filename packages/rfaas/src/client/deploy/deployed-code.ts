@@ -10,6 +10,8 @@ import { checkFunctions } from './check-functions.ts'
 /** The functions of a lease: where a node may have them already, and how to get them where it does not. */
 export interface LeasedCode {
   readonly sha256: string
+  /** The name and version under which they are deployed, such as `pricing@2`; null: they were not. */
+  readonly deployed: string | null
   /** The bundle; may be called several times. */
   read(): Promise<Uint8Array>
 }
@@ -28,17 +30,17 @@ export async function deployedCode({ rpc }: ManagerClient, wanted: FunctionsName
     throw new RfaasError('not_found', `${error.sentence}; ${advice}`, { cause: error })
   })
   const { name, version, sha256, bytes } = checkFunctions(functions)
-  const what = `the functions ${formatFunctionsName({ name, version })}`
+  const deployed = formatFunctionsName({ name, version })
   let reading: Promise<Uint8Array> | null = null
   const read = (): Promise<Uint8Array> => {
-    reading ??= download(rpc, what, sha256, bytes).catch((error: unknown) => {
+    reading ??= download(rpc, `the functions ${deployed}`, sha256, bytes).catch((error: unknown) => {
       // Tried again when they are needed again.
       reading = null
       throw error
     })
     return reading
   }
-  return { sha256, read }
+  return { sha256, deployed, read }
 }
 
 async function download(rpc: ManagerClient['rpc'], what: string, sha256: string, bytes: number): Promise<Uint8Array> {

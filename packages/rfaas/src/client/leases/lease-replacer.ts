@@ -24,6 +24,8 @@ export type OpenReplacement = (cores: number, avoidNodeId: string, giveUp: Abort
 export interface OpenedUpdate {
   readonly parts: readonly LeasedPart[]
   readonly functions: readonly RemoteFunction[]
+  /** As {@link Lease.deployed}. */
+  readonly deployed: string | null
   /** Makes this version the one of replacements, too. */
   keep(): void
 }

@@ -91,9 +91,11 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
       const reason = `its new workers need as many cores as it has, beside them, until these have finished`
       throw new RfaasError('lease_denied', `Cannot update the lease: ${reason}; ${error.sentence}`, { cause: error })
     })
-    return { parts: opened.parts, functions: opened.functions, keep: () => void (code = next) }
+    return { ...opened, deployed: next.deployed, keep: () => void (code = next) }
   }
-  return { parts, functions, setup, queueMax, spinMs: spinUs / 1000, openReplacement, openUpdate, isIdempotent }
+  const { deployed } = code
+  const spinMs = spinUs / 1000
+  return { parts, functions, deployed, setup, queueMax, spinMs, openReplacement, openUpdate, isIdempotent }
 }
 
 /** As {@link OpenedLease.openUpdate}. */
@@ -113,7 +115,7 @@ async function codeOf(
     const sentence = `${error.sentence}; if you mean deployed functions, their name has no dot, like pricing or pricing@2`
     throw new RfaasError('invalid_argument', sentence, { cause: error })
   })
-  return { sha256, read: () => Promise.resolve(code) }
+  return { sha256, deployed: null, read: () => Promise.resolve(code) }
 }
 
 /** Runs the opening of a lease, and gives its workers back when the signal has fired before they are there. */
