@@ -326,7 +326,8 @@ export class Dispatcher {
 
   /** As {@link #place}, for a call that is for one worker. */
   #placeOn(channel: Channel, call: Call): RfaasError | null {
-    if (this.#bound.length === 0 && channel.room > 0) this.#startOn(channel, call)
+    // Whatever waits for other workers: these may be busy for long.
+    if (channel.room > 0 && !this.#bound.has([channel])) this.#startOn(channel, call)
     else if (channel.reservedSlots === channel.layout.slots) return allReserved(call.f, channel)
     else if (this.#bound.length >= this.#queueMax)
       return queueFull(call.f, this.width, this.#bound.length, this.#queueMax)
