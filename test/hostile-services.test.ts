@@ -54,8 +54,8 @@ function nonsense(random: Random, own: { url: string }) {
 }
 
 /** Leases and calls, as far as it goes; then everything is given back. */
-async function use(cluster: Cluster): Promise<void> {
-  await using lease = await cluster.lease({ functions })
+async function use(cluster: Cluster, name = functions): Promise<void> {
+  await using lease = await cluster.lease({ functions: name })
   await lease.call['add']!(1, 2)
 }
 
@@ -66,7 +66,14 @@ test(`nonsense in good form is an error with a code (RFAAS_SEED=${seed})`, { tim
   own.url = server.url
   const cluster = await connect(server.url)
   for (let round = 0; round < ROUNDS; round++) {
-    const works: (() => Promise<unknown>)[] = [() => use(cluster), () => cluster.leases(), () => cluster.nodes()]
+    const works: (() => Promise<unknown>)[] = [
+      () => use(cluster),
+      () => cluster.leases(),
+      () => cluster.nodes(),
+      () => cluster.functions(),
+      () => cluster.undeploy('pricing'),
+      () => use(cluster, 'pricing'),
+    ]
     for (const work of works) {
       try {
         await within(ANSWER_MS_MAX, `round ${round}`, work())

@@ -2,7 +2,7 @@
  * Checks that the types of a functions module reach the caller. Nothing here runs: the compiler checks it, and a line
  * after `@ts-expect-error` that compiles fails the check.
  */
-import type { CannotTravel, Cluster, ErrorCode, Lease } from 'rfaas'
+import type { CannotTravel, Cluster, DeployedFunctions, Deployment, ErrorCode, Lease } from 'rfaas'
 
 import type * as Functions from './harness/functions.ts'
 
@@ -55,6 +55,20 @@ export async function typesFlow(cluster: Cluster): Promise<void> {
   is<Uint8Array[]>()(await lease.each.echo.with({ timeoutMs: 5 })(new Uint8Array(8)))
   // @ts-expect-error -- text is no number
   await lease.each.add(1, '2')
+
+  // update: the lease has the types of the new version; without any, those that it had.
+  is<Lease<{ next(): number }>>()(await lease.update<{ next(): number }>('functions@2'))
+  is<Lease<typeof Functions>>()(await lease.update('./functions.ts'))
+  // @ts-expect-error -- the name or the path of functions
+  await lease.update(2)
+
+  // deploy: with a name.
+  const deployed: Deployment = await cluster.deploy('./functions.ts', { name: 'functions' })
+  is<DeployedFunctions[]>()(await cluster.functions())
+  is<boolean>()(deployed.isNew)
+  // @ts-expect-error -- the name is missing
+  await cluster.deploy('./functions.ts', {})
+
   const setUp = cluster.lease<typeof Functions>({ functions: 'a.ts', setup: (each) => each.double(1) })
   is<Promise<Lease<typeof Functions>>>()(setUp)
   // @ts-expect-error -- there is no such function

@@ -52,6 +52,7 @@ describe('docs/options.md', () => {
     ['`cluster.lease(', `${CLIENT}/types.ts`, 'LeaseOptions'],
     ['`local(', `${CLIENT}/local.ts`, 'LocalOptions'],
     ['`connect(', `${CLIENT}/cluster.ts`, 'ConnectOptions'],
+    ['`cluster.deploy(', `${CLIENT}/deploy/deploy.ts`, 'DeployOptions'],
     ['`lease.release(', `${CLIENT}/lease.ts`, 'ReleaseOptions'],
     ['`lease.with(', `${CLIENT}/calls/invoke-options.ts`, 'InvokeOptions'],
     ['`lease.map.f(', `${CLIENT}/calls/invoke-options.ts`, 'MapOptions'],

@@ -32,6 +32,7 @@ const GROUPS: Readonly<Record<string, readonly Readonly<Record<string, string>>[
       'executor/rehearsal-functions': 'executor/rehearsal-functions',
     },
     { 'client/leases/keeper-thread': 'client/leases/keeper-thread' },
+    { 'client/deploy/load-thread': 'client/deploy/load-thread' },
   ],
 }
 

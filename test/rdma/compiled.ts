@@ -13,6 +13,7 @@ const BEGINNINGS = [
   'executor/main',
   'executor/worker',
   'client/leases/keeper-thread',
+  'client/deploy/load-thread',
   'client/local-thread',
   'index',
 ].map((path) => `packages/rfaas/src/${path}.js`)

@@ -39,6 +39,8 @@ export type ErrorCode =
   | 'token_refused'
   /** No such lease, node or bundle. */
   | 'not_found'
+  /** The resource manager has no room for more deployed functions. */
+  | 'registry_full'
   /** The executor could not be started. */
   | 'executor_start_failed'
   /** The executor process ended while the lease was open. */

@@ -5,6 +5,8 @@ export { dieWithParent } from '@rfaas/fabric'
 
 export type { Prices, Usage } from './accounting/usage.ts'
 export { Cluster, connect, type ConnectOptions } from './client/cluster.ts'
+export type { DeployedFunctions, Deployment, DeployOptions } from './client/deploy/deploy.ts'
+export type { ListedFunction } from './client/deploy/functions-of.ts'
 export type { InvokeOptions, MapOptions } from './client/calls/invoke-options.ts'
 export type { Invoker } from './client/calls/invoker.ts'
 export { Lease } from './client/lease.ts'

@@ -39,6 +39,16 @@ export function logManagerEvents(log: Logger): void {
         log.info({ leaseId, nodeId, end, invocations: usage.invocations }, 'lease closed')
         return
       }
+      case 'functions-deployed': {
+        const { name, version, sha256, bytes } = event.functions
+        log.info({ functions: `${name}@${version}`, sha256, bytes }, 'functions deployed')
+        return
+      }
+      case 'functions-undeployed': {
+        const names = event.functions.map(({ name, version }) => `${name}@${version}`)
+        log.info({ functions: names.join(', ') }, 'functions undeployed')
+        return
+      }
       case 'failure':
         log.error(sentenceOf(event.error))
     }

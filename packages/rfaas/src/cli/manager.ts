@@ -2,6 +2,7 @@ import { Option } from 'commander'
 import type { Command } from 'commander'
 import { parseDurationMs } from '../config/duration.ts'
 import { parsePairs } from '../config/pairs.ts'
+import { parseSizeBytes } from '../config/size.ts'
 import { fromText } from './exit.ts'
 import { dieWithParentOption, hostOption, jsonOption, logLevelOption, portOption } from './options.ts'
 import { runService } from './service.ts'
@@ -26,6 +27,7 @@ interface ManagerFlags extends ServiceFlags {
   heartbeatInterval?: number
   nodeLostAfter?: number
   preemptionGrace?: number
+  functionsMax?: number
 }
 
 export function addManager(program: Command): void {
@@ -57,6 +59,11 @@ export function addManager(program: Command): void {
         'how long a lease that is preempted may still run (default: 5s)',
       ).argParser(fromText(parseDurationMs, '--preemption-grace')),
     )
+    .addOption(
+      new Option('--functions-max <size>', 'size of all deployed functions together (default: 256MiB)').argParser(
+        fromText(parseSizeBytes, '--functions-max'),
+      ),
+    )
     .addOption(logLevelOption())
     .addOption(jsonOption('when ready, print one line of JSON: {kind: "manager", url, pid}'))
     .addOption(dieWithParentOption())
@@ -66,7 +73,7 @@ export function addManager(program: Command): void {
 
 async function run(flags: ManagerFlags): Promise<void> {
   const { startResourceManager } = await import('../resource-manager/manager.ts')
-  const { host, port, data, prices, heartbeatInterval, nodeLostAfter, preemptionGrace } = flags
+  const { host, port, data, prices, heartbeatInterval, nodeLostAfter, preemptionGrace, functionsMax } = flags
   const options = {
     host,
     port,
@@ -74,6 +81,7 @@ async function run(flags: ManagerFlags): Promise<void> {
     ...(prices === undefined ? {} : { prices }),
     ...(heartbeatInterval === undefined ? {} : { heartbeatIntervalMs: heartbeatInterval }),
     ...(nodeLostAfter === undefined ? {} : { nodeLostAfterMs: nodeLostAfter }),
+    ...(functionsMax === undefined ? {} : { functionsBytesMax: functionsMax }),
     ...(preemptionGrace === undefined ? {} : { preemptionGraceMs: preemptionGrace }),
   }
   const { logManagerEvents } = await import('./events.ts')

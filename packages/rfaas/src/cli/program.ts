@@ -3,6 +3,7 @@ import { styleText } from 'node:util'
 import { Command } from 'commander'
 import { addDoctor } from './doctor/command.ts'
 import { addDrain } from './drain.ts'
+import { addFunctions } from './functions.ts'
 import { addInvoke } from './invoke/command.ts'
 import { addLease } from './lease.ts'
 import { addLeases } from './leases.ts'
@@ -48,9 +49,8 @@ export function createProgram(): Command {
     .configureOutput({ outputError: () => {} })
     .exitOverride()
     .addHelpText('after', EXAMPLES + EXIT_CODES)
-  for (const add of [addUp, addManager, addNode, addNodes, addLeases, addLease, addDrain, addInvoke, addDoctor]) {
-    add(program)
-  }
+  for (const add of [addUp, addManager, addNode, addNodes, addLeases, addLease, addDrain]) add(program)
+  for (const add of [addFunctions, addInvoke, addDoctor]) add(program)
   return program
 }
 

@@ -2,6 +2,14 @@ import { executorManagerClient, managerClient } from '../control/client.ts'
 import type { LeaseInfo, NodeInfo } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
 import { refuseWhileLoading } from '../loading.ts'
+import {
+  deployFunctions,
+  fromProto,
+  undeployFunctions,
+  type DeployedFunctions,
+  type Deployment,
+  type DeployOptions,
+} from './deploy/deploy.ts'
 import { NODE_CLIENTS_IDLE_MAX } from './limits.ts'
 import { Lease } from './lease.ts'
 import { openLease } from './leases/open-lease.ts'
@@ -91,6 +99,38 @@ export class Cluster implements AsyncDisposable {
     this.#refuseClosed()
     const { includeClosed = false } = options
     return (await this.#during(this.#manager.rpc.listLeases({ includeClosed }))).leases
+  }
+
+  /**
+   * Bundles a module and registers it at the resource manager under a name, with the next version: `cluster.lease({ functions:
+   * 'pricing@2' })` uses it from any program. The module is loaded once in a thread of this program, to see which functions
+   * it has. When the newest version of this name has the same bytes, nothing changes, and that version is returned.
+   *
+   * @param path of the module, or of a folder with a `package.json` with `main`, or with an `index.ts` or `index.js`;
+   * relative to the current directory; or a `file:` URL
+   * @throws {RfaasError} `invalid_argument`, `module_failed`, `registry_full`, `manager_unreachable`, `closed`
+   */
+  async deploy(path: string | URL, options: DeployOptions): Promise<Deployment> {
+    this.#refuseClosed()
+    refuseWhileLoading('deploy')
+    return this.#during(deployFunctions(this.#manager, path, options))
+  }
+
+  /** All deployed functions, by name and version. @throws {RfaasError} `manager_unreachable`, `closed` */
+  async functions(): Promise<DeployedFunctions[]> {
+    this.#refuseClosed()
+    return (await this.#during(this.#manager.rpc.listFunctions({}))).functions.map((each) => fromProto(each))
+  }
+
+  /**
+   * Removes deployed functions: `'pricing@2'` one version, `'pricing'` all. Leases that use them go on.
+   *
+   * @returns what was removed
+   * @throws {RfaasError} `not_found`, `invalid_argument`, `manager_unreachable`, `closed`
+   */
+  async undeploy(functions: string): Promise<DeployedFunctions[]> {
+    this.#refuseClosed()
+    return this.#during(undeployFunctions(this.#manager, functions))
   }
 
   /** Releases all leases of this program, then lets go of the resource manager. Closing twice is fine. */

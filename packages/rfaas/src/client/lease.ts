@@ -25,7 +25,7 @@ import { FunctionTable, Invoker } from './calls/invoker.ts'
 import type { Slot } from './calls/slot.ts'
 import { LeaseListeners, type LeaseEventName, type LeaseEvents } from './lease-events.ts'
 import type { LeaseUse } from './unreleased/lease-use.ts'
-import { LeaseReplacer, type OpenReplacement } from './leases/lease-replacer.ts'
+import { LeaseReplacer, type OpenedUpdate, type OpenReplacement } from './leases/lease-replacer.ts'
 import { WorkerSetup } from './leases/worker-setup.ts'
 import { coresOf, type LeasedPart } from './leases/leased-part.ts'
 
@@ -35,9 +35,13 @@ export interface OpenedLease {
   parts: LeasedPart[]
   /** null: lost parts are not replaced. */
   openReplacement: OpenReplacement | null
+  /** Leases so many workers with other functions; null: the lease has these functions already. */
+  openUpdate: (functions: string | URL, cores: number, giveUp: AbortSignal) => Promise<OpenedUpdate | null>
   /** Whether a function may run twice for one call, when its worker is lost. */
   isIdempotent: (name: string) => boolean
   functions: RemoteFunction[]
+  /** As {@link Lease.deployed}. */
+  deployed: string | null
   /** Prepares new workers; null: there is nothing to prepare. */
   setup: ((each: never) => unknown) | null
   queueMax: number
@@ -98,13 +102,17 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   readonly #functions: FunctionTable
   readonly #dispatcher: Dispatcher
   readonly #invoker: Invoker<M>
+  readonly #openUpdate: OpenedLease['openUpdate']
+  #deployed: string | null
   readonly #use: LeaseUse
   #released: Promise<Bill> | null = null
 
   /** @internal */
   constructor(opened: OpenedLease, use: LeaseUse, onOver: () => void) {
-    const { parts, openReplacement, isIdempotent, functions, setup, queueMax, spinMs } = opened
+    const { parts, openReplacement, openUpdate, isIdempotent, functions, setup, queueMax, spinMs } = opened
     this.#functions = new FunctionTable(functions)
+    this.#openUpdate = openUpdate
+    this.#deployed = opened.deployed
     this.#dispatcher = new Dispatcher([], queueMax, spinMs, isIdempotent)
     use.calls = this.#dispatcher
     this.#use = use
@@ -115,10 +123,11 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     this.stream = this.#invoker.stream
     this.each = this.#invoker.each
     this.callSync = this.#functions.members((f) => {
-      return (...args: unknown[]) => callSync(this.#dispatcher, f, args)
+      return (...args: unknown[]) => callSync(this.#dispatcher, this.#dispatcher.newest(f), args)
     }) as SyncCalls<M>
     this.#replacer = new LeaseReplacer(parts, {
       dispatcher: this.#dispatcher,
+      functions: this.#functions,
       openReplacement,
       setup: setup && new WorkerSetup(setup, this.#functions, spinMs),
       onRetrieved: (notice) => this.#retrieved.resolve(notice),
@@ -175,6 +184,11 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   /** Names of the functions that can be invoked. */
   get functions(): string[] {
     return this.#functions.names
+  }
+
+  /** The name and version of the functions if they are deployed, such as `pricing@2`; null for a module given by its path. */
+  get deployed(): string | null {
+    return this.#deployed
   }
 
   /**
@@ -264,6 +278,33 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   }
 
   /**
+   * Has all later invocations run in another version of the functions: `await lease.update('pricing@3')`, or the path of a
+   * module. New workers are leased beside the current ones, load it, and are prepared by `setup`; then they take all
+   * invocations that have not been sent, to the function of the same name. The former workers answer what was sent to them,
+   * and are given back. When it fails, nothing has changed. Reserved slots must be reserved again.
+   *
+   * @returns this lease, with the types of the new version
+   * @throws {RfaasError} what `cluster.lease` throws, among it `lease_denied` when there are not as many cores free as the
+   * lease has; the code of what has ended the lease; what the option `setup` throws
+   */
+  async update<N = M>(functions: string | URL): Promise<Lease<N>> {
+    if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
+      const expected = 'the path or URL of a module, or the name of deployed functions'
+      throw new RfaasError('invalid_argument', `Cannot update the lease: give ${expected}, not ${inspect(functions)}`)
+    }
+    this.#use.updates++
+    try {
+      await this.#replacer.update(async (cores, giveUp) => {
+        const opened = await this.#openUpdate(functions, cores, giveUp)
+        return opened && { ...opened, keep: () => this.#keep(opened) }
+      })
+    } finally {
+      this.#use.updates--
+    }
+    return this as unknown as Lease<N>
+  }
+
+  /**
    * Ends the lease. Invocations that wait for a slot fail with `lease_closed`. Those in flight may finish within the
    * grace; after it their executor is killed, and they fail with `cut_off`. Then the capacity goes back. Idempotent:
    * releasing again returns the same bill, and the grace that ends first counts.
@@ -284,6 +325,11 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release()
+  }
+
+  #keep(opened: OpenedUpdate): void {
+    opened.keep()
+    this.#deployed = opened.deployed
   }
 
   async #release(graceMs: number): Promise<Bill> {

@@ -12,6 +12,9 @@ import { SLOTS_MAX } from '../protocol/limits.ts'
 /** Bundles that a client caches, so that the next lease of the same functions need not make them again. */
 export const BUNDLES_KEPT_MAX = 8
 
+/** How long a module that is deployed may take to load. */
+export const DEPLOY_LOAD_MS_MAX = 30_000
+
 /** Longest `timeoutMs` of an invocation: no timer of Node.js runs longer. */
 export const INVOKE_TIMEOUT_MS_MAX: number = 2 ** 31 - 1
 

@@ -105,7 +105,8 @@ export type FabricChoice = 'local' | 'verbs' | 'tcp' | 'threads'
 export interface LeaseOptions<M = AnyModule> {
   /**
    * The module with the functions, JavaScript or TypeScript: a path (relative to the current directory) or a `file:`
-   * URL. `import.meta.resolve('./pricing.ts')` names one beside the calling file.
+   * URL. `import.meta.resolve('./pricing.ts')` names one beside the calling file. Or the name of functions that are
+   * deployed: `pricing@2`, or `pricing` for the newest version. A path has a slash or an extension, a name has neither.
    */
   functions: string | URL
   /**

@@ -8,6 +8,24 @@ import { strict as assert } from 'node:assert'
 /** Largest functions bundle that a node takes. */
 export const BUNDLE_BYTES_MAX: number = 32 * 1024 * 1024
 
+/**
+ * Part of a bundle that travels to a resource manager, and from it, in one message. In base64 it has 1 MiB, which every store
+ * takes as one value.
+ */
+export const FUNCTIONS_SLICE_BYTES: number = 768 * 1024
+
+/** Characters of the name of deployed functions. */
+export const FUNCTIONS_NAME_CHARS_MAX = 64
+
+/** Functions of one deployed module… */
+export const FUNCTIONS_OF_MODULE_MAX = 1_000
+
+/** …and bytes of all their names together, in UTF-8. */
+export const FUNCTIONS_OF_MODULE_BYTES_MAX: number = 16 * 1024
+
+/** Versions that a resource manager keeps, of all deployed functions together. */
+export const FUNCTIONS_VERSIONS_MAX = 1_024
+
 /** Largest message of the control plane: a request with a bundle, or a list of all nodes or leases. */
 export const CONTROL_MESSAGE_BYTES_MAX: number = BUNDLE_BYTES_MAX + 1024 * 1024
 
@@ -51,6 +69,13 @@ export const CONTROL_KEEP_ALIVE_MS = 10_000
 export const CONTROL_CLOSE_GRACE_MS = 500
 
 assert(CONTROL_MESSAGE_BYTES_MAX > BUNDLE_BYTES_MAX, 'a bundle and its token fit into one control message')
+assert(FUNCTIONS_SLICE_BYTES < CONTROL_PLAIN_MESSAGE_BYTES_MAX, 'a slice fits into a small message')
+assert(
+  // Around each name, and beside the functions of a version, are a few bytes more.
+  FUNCTIONS_VERSIONS_MAX * (FUNCTIONS_OF_MODULE_BYTES_MAX + 8 * FUNCTIONS_OF_MODULE_MAX + 1024) <
+    CONTROL_MESSAGE_BYTES_MAX,
+  'a list of all deployed functions fits into one message',
+)
 assert(CONTROL_BODIES_BYTES_MAX > 4 * CONTROL_MESSAGE_BYTES_MAX, 'a node can receive some bundles at once')
 assert(CONTROL_PLAIN_MESSAGE_BYTES_MAX < CONTROL_MESSAGE_BYTES_MAX, 'few messages may be large')
 assert(CONTROL_CONNECT_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'an unreachable server is told apart from a slow one')

@@ -6,6 +6,7 @@ const BUNDLES: DescMethod = ExecutorManagerService.method.putBundle
 const LISTS: ReadonlySet<DescMethod> = new Set([
   ResourceManagerService.method.listNodes,
   ResourceManagerService.method.listLeases,
+  ResourceManagerService.method.listFunctions,
 ])
 
 /** Largest message that a server reads. Only bundles are large; a small bound keeps a peer from filling our heap. */

@@ -29,6 +29,8 @@ export interface Context {
   readonly awakeUnixMs: number
   /** How long closed leases can be looked up. */
   readonly closedLeaseKeptMs: number
+  /** Bytes of all deployed functions. */
+  readonly functionsBytesMax: number
   readonly liveness: Liveness
   /** Grants leases, those that are asked for at once together. */
   readonly grants: Batcher<LeaseDemand, GrantedLease[]>

@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import type { RfaasError } from '../errors.ts'
+import type { DeployedVersion } from './functions/records.ts'
 import type { LeaseRecord, NodeRecord } from './records.ts'
 
 /** What a resource manager has done. */
@@ -15,6 +16,9 @@ export type ManagerEvent =
   | { readonly kind: 'lease-closed'; readonly lease: LeaseRecord }
   /** The node takes no new leases, or takes new ones again. */
   | { readonly kind: 'node-draining'; readonly node: NodeRecord }
+  /** Functions got a new version. */
+  | { readonly kind: 'functions-deployed'; readonly functions: DeployedVersion }
+  | { readonly kind: 'functions-undeployed'; readonly functions: readonly DeployedVersion[] }
   /** Work that was due failed; it will be retried. */
   | { readonly kind: 'failure'; readonly error: RfaasError }
 

@@ -94,6 +94,18 @@ export const ALARM_SLEEP_MS_MAX = 60_000
 /** When the resource manager's work at a deadline fails (the disk is full, say), it is retried after this. */
 export const ALARM_RETRY_MS = 1_000
 
+/** Bytes of all deployed functions, unless the resource manager is told otherwise. */
+export const FUNCTIONS_BYTES_MAX: number = 256 * 1024 * 1024
+
+/** Uploads of functions that a resource manager takes at once… */
+export const FUNCTIONS_UPLOADS_MAX = 16
+
+/** …and how long an upload may take, before a later one removes it. */
+export const FUNCTIONS_UPLOAD_MS_MAX: number = 10 * 60_000
+
+/** Names under which functions are or were deployed. A name that is not used any more keeps its last version's number. */
+export const FUNCTIONS_NAMES_MAX = 10_000
+
 assert(NODE_LOST_AFTER_MS > 3 * HEARTBEAT_INTERVAL_MS, 'a node survives two heartbeats that are lost or late')
 assert(HEARTBEAT_TIMEOUT_MS + HEARTBEAT_INTERVAL_MS < NODE_LOST_AFTER_MS, 'one heartbeat that hangs loses no node')
 assert(

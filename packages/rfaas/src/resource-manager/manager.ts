@@ -5,7 +5,7 @@ import { RfaasError } from '../errors.ts'
 import { exportKeys, generateKeys, importKeys } from '../lease/ed25519.ts'
 import type { SigningKeys } from '../lease/token.ts'
 import { HEARTBEAT_INTERVAL_MS, RETRIEVAL_GRACE_MS_MAX } from '../lease/limits.ts'
-import { CLOSED_LEASE_KEPT_MS, NODE_LOST_AFTER_MS, PREEMPTION_GRACE_MS } from './limits.ts'
+import { CLOSED_LEASE_KEPT_MS, FUNCTIONS_BYTES_MAX, NODE_LOST_AFTER_MS, PREEMPTION_GRACE_MS } from './limits.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { systemRandomness } from '../randomness.ts'
@@ -36,6 +36,8 @@ export interface ResourceManagerOptions {
   preemptionGraceMs?: number
   /** How long closed leases, and with them what they have cost, can be looked up. Default 86,400,000: one day. */
   closedLeaseKeptMs?: number
+  /** Bytes of all deployed functions; each has at most 32 MiB. Default 256 MiB. */
+  functionsBytesMax?: number
   /** Default: the system's clock. */
   clock?: Clock
 }
@@ -78,9 +80,13 @@ export async function startResourceManager(options: ResourceManagerOptions = {})
 
 function checkIntervals(
   options: ResourceManagerOptions,
-): Pick<ManagerParts, 'heartbeatIntervalMs' | 'nodeLostAfterMs' | 'preemptionGraceMs' | 'closedLeaseKeptMs'> {
+): Pick<
+  ManagerParts,
+  'heartbeatIntervalMs' | 'nodeLostAfterMs' | 'preemptionGraceMs' | 'closedLeaseKeptMs' | 'functionsBytesMax'
+> {
   const { heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS, nodeLostAfterMs = NODE_LOST_AFTER_MS } = options
   const { preemptionGraceMs = PREEMPTION_GRACE_MS, closedLeaseKeptMs = CLOSED_LEASE_KEPT_MS } = options
+  const { functionsBytesMax = FUNCTIONS_BYTES_MAX } = options
   const refuse = (reason: string): never => {
     throw new RfaasError('invalid_argument', `Cannot start the resource manager: ${reason}`)
   }
@@ -96,7 +102,10 @@ function checkIntervals(
   if (!(closedLeaseKeptMs >= 0 && closedLeaseKeptMs < Infinity)) {
     refuse(`closedLeaseKeptMs is ${closedLeaseKeptMs}, must be a number of milliseconds from 0`)
   }
-  return { heartbeatIntervalMs, nodeLostAfterMs, preemptionGraceMs, closedLeaseKeptMs }
+  if (!(Number.isSafeInteger(functionsBytesMax) && functionsBytesMax >= 0)) {
+    refuse(`functionsBytesMax is ${functionsBytesMax}, must be a whole number of bytes from 0`)
+  }
+  return { heartbeatIntervalMs, nodeLostAfterMs, preemptionGraceMs, closedLeaseKeptMs, functionsBytesMax }
 }
 
 async function openStore(dataPath: string | undefined): Promise<Store> {

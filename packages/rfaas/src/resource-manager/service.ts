@@ -2,6 +2,7 @@ import type { ConnectRouter } from '@connectrpc/connect'
 import { ResourceManagerService } from '../control/gen/rfaas_pb.ts'
 import type { Context } from './context.ts'
 import { RfaasError } from '../errors.ts'
+import { functionsHandlers } from './functions/service.ts'
 import type { LeaseQueue } from './lease-queue.ts'
 import { giveBackAll, grant, isGranted, listLeases, release, renew } from './leases.ts'
 import type { Granted } from './leases.ts'
@@ -55,6 +56,8 @@ export function resourceManagerRoutes(
   }
   return (router) =>
     router.service(ResourceManagerService, {
+      ...functionsHandlers(context),
+
       async beginRun() {
         return { run: await beginRun(context) }
       },

@@ -54,7 +54,7 @@ export function storeConformance(name: string, open: () => Store | Promise<Store
     test(
       'values come back as they were, whatever they hold',
       withStore(async (store) => {
-        const values = ['', '"', "'; DROP TABLE entries", 'ünïcödé 🐅', '\u0001\n', 'x'.repeat(1_000_000)]
+        const values = ['', '"', "'; DROP TABLE entries", 'ünïcödé 🐅', '\u0001\n', 'x'.repeat(2 ** 20)]
         for (const value of values) {
           await store.commit(commit({}, { v: value }))
           assert.equal((await store.get('v'))?.value, value)

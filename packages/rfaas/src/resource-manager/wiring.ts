@@ -1,6 +1,6 @@
 import type { ConnectRouter } from '@connectrpc/connect'
 import { toRfaasError } from '../errors.ts'
-import { GRANTED_AT_ONCE } from './limits.ts'
+import { FUNCTIONS_BYTES_MAX, GRANTED_AT_ONCE } from './limits.ts'
 import { Alarm } from './alarm.ts'
 import { Batcher } from './batcher.ts'
 import { isPossible } from './choice.ts'
@@ -40,6 +40,8 @@ export interface ManagerParts extends Pick<
 > {
   /** Other managers may share the store. The caller that opened it closes it. */
   readonly store: Store
+  /** Default FUNCTIONS_BYTES_MAX. */
+  readonly functionsBytesMax?: number
 }
 
 export interface WiredManager {
@@ -76,6 +78,7 @@ export function wireManager(parts: ManagerParts): WiredManager {
   const context: Context = {
     ...parts,
     store,
+    functionsBytesMax: parts.functionsBytesMax ?? FUNCTIONS_BYTES_MAX,
     get awakeUnixMs() {
       return awakeUnixMs
     },

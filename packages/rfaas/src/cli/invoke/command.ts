@@ -36,7 +36,7 @@ export function addInvoke(program: Command): void {
   program
     .command('invoke')
     .description('lease cores, call a function of a module on them, print its result, release')
-    .argument('<module>', 'JavaScript or TypeScript file that exports the function')
+    .argument('<module>', 'JavaScript or TypeScript file that exports the function, or the name of deployed functions')
     .argument('<function>', 'name of the exported function')
     .option('--data <text>', 'the input: JSON for a typed function, text for a raw one')
     .addOption(new Option('--file <path>', 'read the input from a file; - is standard input').conflicts('data'))

@@ -11,6 +11,12 @@ export class BoundCalls {
     return this.#queue.length
   }
 
+  /** Whether a call waits for one of these workers. */
+  has(channels: readonly Channel[]): boolean {
+    for (let call = this.#queue.first; call !== null; call = call.next) if (channels.includes(call.only!)) return true
+    return false
+  }
+
   push(call: Call): void {
     this.#queue.push(call)
   }

@@ -16,7 +16,8 @@ export class Call implements Waiter, Queued<Call> {
   next: Call | null = null
   previous: Call | null = null
   isQueued = false
-  readonly f: RemoteFunction
+  /** Another one of the same name when the lease was updated before the call was sent. */
+  f: RemoteFunction
   /** The worker that the call is for; null: any. */
   readonly only: Channel | null
   readonly #args: unknown[]

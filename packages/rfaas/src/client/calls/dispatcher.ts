@@ -47,8 +47,13 @@ export class Dispatcher {
   #reservedTimer: NodeJS.Timeout | null = null
   /** Runs while a call waits although a slot is free. */
   #heldTimer: NodeJS.Timeout | null = null
-  readonly #paces = new Paces()
-  readonly #idle = new Set<() => void>()
+  #paces = new Paces()
+  /** Await that nothing is in flight: on these workers, or with null on any. */
+  readonly #idle = new Set<{ readonly channels: readonly Channel[] | null; readonly resolve: () => void }>()
+  /** The functions since the last update, by name; null before the first. */
+  #current: ReadonlyMap<string, RemoteFunction> | null = null
+  /** Slots that the program has reserved; some may be released. */
+  readonly #slots = new Set<Slot>()
   readonly #sendAgain = (call: Call, outcome: Outcome): boolean => this.#maySendAgain(call, outcome)
 
   /** @param isIdempotent whether a function may run twice for one call, when its worker is lost */
@@ -116,6 +121,7 @@ export class Dispatcher {
   removeLost(channels: readonly Channel[], reason: RfaasError, cutOff: RfaasError = reason): void {
     this.retire(channels)
     this.#open = this.#open.filter((channel) => !channels.includes(channel))
+    for (const slot of this.#slots) if (channels.includes(slot.channel)) this.#slots.delete(slot)
     this.#collectAgain(() => {
       for (const channel of channels) {
         progress.remove(channel)
@@ -125,10 +131,60 @@ export class Dispatcher {
     this.#tellIdle()
   }
 
-  /** Resolves when nothing is in flight on any worker. */
-  whenIdle(): Promise<void> {
+  /**
+   * Replaces workers by others that have other functions, in one step: what was sent is answered by the former workers, all
+   * else goes to the new ones, to the function of the same name. A call that waits for a function that is gone fails. Slots
+   * that are reserved at the former workers can no longer be used.
+   */
+  exchange(former: readonly Channel[], channels: readonly Channel[], functions: readonly RemoteFunction[]): void {
+    // Without refusing the calls that wait for one of them.
+    this.#use(this.#channels.filter((channel) => !former.includes(channel)))
+    this.#current = new Map(functions.map((f) => [f.name, f]))
+    this.#paces = new Paces()
+    for (const slot of this.#slots) {
+      if (!former.includes(slot.channel)) continue
+      slot.owner = null
+      this.#slots.delete(slot)
+    }
+    for (let call = this.#queue.first; call !== null;) {
+      const { next } = call
+      try {
+        call.f = this.newest(call.f)
+      } catch (error) {
+        this.#queue.remove(call)
+        call.failed(error as RfaasError)
+      }
+      call = next
+    }
+    this.add(channels)
+  }
+
+  /**
+   * The function of this name as the current workers number it.
+   *
+   * @throws {RfaasError} `unknown_function` when an update has removed it
+   */
+  newest(f: RemoteFunction): RemoteFunction {
+    if (this.#current === null) return f
+    const found = this.#current.get(f.name)
+    if (found !== undefined) return found
+    const sentence = `Cannot invoke ${f.name}: since the lease was updated, the module has ${[...this.#current.keys()].join(', ')}`
+    throw new RfaasError('unknown_function', sentence, { outcome: 'not_run' })
+  }
+
+  /** What has ended the lease; null: nothing. */
+  get ended(): RfaasError | null {
+    return this.#ended
+  }
+
+  /**
+   * Resolves when nothing is in flight, and nothing waits for one of them, on these workers.
+   *
+   * @param channels default: all workers, and whatever waits does not count
+   */
+  whenIdle(channels: readonly Channel[] | null = null): Promise<void> {
     return new Promise((resolve) => {
-      this.#idle.add(resolve)
+      this.#idle.add({ channels, resolve })
       this.#tellIdle()
     })
   }
@@ -149,7 +205,7 @@ export class Dispatcher {
     return new Promise((resolve, reject) => {
       if (this.#ended) return rejectWithFrames(resolve, this.#ended.withOutcome('not_run'))
       if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
-      const call = new Call(f, args, resolve, this.#sendAgain, only)
+      const call = new Call(this.newest(f), args, resolve, this.#sendAgain, only)
       const refusal = only === null ? this.#place(call) : this.#placeOn(only, call)
       if (refusal !== null) return reject(refusal)
       if (signal) call.abortOn(signal, () => this.#forget(call))
@@ -190,7 +246,10 @@ export class Dispatcher {
 
   /** Reserves a slot of a worker that has room. */
   reserveOn(channel: Channel, byteLength: number): Slot {
-    return new Slot(this, channel, channel.reserve(), byteLength)
+    const slot = new Slot(this, channel, channel.reserve(), byteLength)
+    if (this.#slots.size > this.#width) for (const each of this.#slots) if (each.isReleased) this.#slots.delete(each)
+    this.#slots.add(slot)
+    return slot
   }
 
   /** Results of this worker are awaited: they are received as soon as the running code has come to its end. */
@@ -262,7 +321,10 @@ export class Dispatcher {
   /** The caller has given up: a call that waits is not sent. */
   #forget(call: Call): void {
     if (call.only === null) this.#queue.remove(call)
-    else this.#bound.remove(call)
+    else {
+      this.#bound.remove(call)
+      this.#tellIdle()
+    }
   }
 
   /** Sends the call, or has it wait; returns why it can do neither. */
@@ -279,7 +341,8 @@ export class Dispatcher {
 
   /** As {@link #place}, for a call that is for one worker. */
   #placeOn(channel: Channel, call: Call): RfaasError | null {
-    if (this.#bound.length === 0 && channel.room > 0) this.#startOn(channel, call)
+    // Whatever waits for other workers: these may be busy for long.
+    if (channel.room > 0 && !this.#bound.has([channel])) this.#startOn(channel, call)
     else if (channel.reservedSlots === channel.layout.slots) return allReserved(call.f, channel)
     else if (this.#bound.length >= this.#queueMax)
       return queueFull(call.f, this.width, this.#bound.length, this.#queueMax)
@@ -292,12 +355,16 @@ export class Dispatcher {
   }
 
   #check(slot: Slot, byteLength: number): void {
-    if (this.#ended !== null || slot.owner !== this) this.#refuse()
+    if (this.#ended !== null || slot.owner !== this) this.#refuse(slot)
     slot.check(byteLength)
   }
 
-  #refuse(): never {
+  #refuse({ owner }: Slot): never {
     if (this.#ended) throw this.#ended.withOutcome('not_run')
+    if (owner === null) {
+      const sentence = 'Cannot invoke: the lease was updated since the slot was reserved; reserve one again'
+      throw new RfaasError('invalid_argument', sentence, { outcome: 'not_run' })
+    }
     throw new RfaasError('invalid_argument', 'Cannot invoke: the slot belongs to another lease', { outcome: 'not_run' })
   }
 
@@ -323,6 +390,9 @@ export class Dispatcher {
   #maySendAgain(call: Call, outcome: Outcome): boolean {
     if (this.#again === null || this.#ended !== null || call.only !== null) return false
     if (outcome !== 'not_run' && !this.#isIdempotent(call.f.name)) return false
+    const f = this.#current === null ? call.f : this.#current.get(call.f.name)
+    if (f === undefined) return false
+    call.f = f
     this.#again.push(call)
     return true
   }
@@ -384,9 +454,13 @@ export class Dispatcher {
   }
 
   #tellIdle(): void {
-    if (this.#idle.size === 0 || this.#open.some(({ waiting }) => waiting > 0)) return
-    for (const resolve of this.#idle) resolve()
-    this.#idle.clear()
+    for (const idle of this.#idle) {
+      const { channels, resolve } = idle
+      if ((channels ?? this.#open).some(({ waiting }) => waiting > 0)) continue
+      if (channels !== null && this.#bound.has(channels)) continue
+      this.#idle.delete(idle)
+      resolve()
+    }
   }
 
   /**

@@ -16,7 +16,7 @@ interface Table {
 
 /** The functions of a lease's module, by name. */
 export class FunctionTable {
-  readonly #functions: ReadonlyMap<string, RemoteFunction>
+  #functions: ReadonlyMap<string, RemoteFunction>
   #prototype: object | null = null
 
   constructor(functions: readonly RemoteFunction[]) {
@@ -25,6 +25,11 @@ export class FunctionTable {
 
   get names(): string[] {
     return [...this.#functions.keys()]
+  }
+
+  /** Takes the functions of another version of the module. Tables of members that were made before have them, too. */
+  update(functions: readonly RemoteFunction[]): void {
+    this.#functions = new Map(functions.map((f) => [f.name, f]))
   }
 
   /** @throws {RfaasError} `unknown_function` */
@@ -53,9 +58,12 @@ export class FunctionTable {
   get #members(): object {
     if (this.#prototype !== null) return this.#prototype
     const misses = new Proxy(Object.create(null) as object, {
-      get: (_, name) => {
+      get: (_, name, table: Table) => {
         // `then` must be absent, or an awaited table would wait for ever.
         if (typeof name === 'symbol' || name === 'then') return undefined
+        // One that an update has added.
+        const f = this.#functions.get(name)
+        if (f !== undefined) return table[MEMBER](f)
         return Object.assign(() => Promise.reject(this.#unknown(name)), {
           with: () => () => Promise.reject(this.#unknown(name)),
         })

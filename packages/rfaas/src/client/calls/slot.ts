@@ -17,8 +17,8 @@ export class Slot implements Disposable {
   readonly input: Uint8Array
   /** The result of the last invocation that succeeded, in place; empty before the first, and after one that failed. */
   output: Uint8Array = NOTHING
-  /** @internal The dispatcher of its lease. */
-  readonly owner: object
+  /** @internal The dispatcher of its lease; null when an update of the lease has replaced its worker. */
+  owner: object | null
   /** @internal */
   readonly channel: Channel
   /** @internal */

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 
+import { deployedName } from '../../control/functions-name.ts'
 import { RfaasError } from '../../errors.ts'
 import { environmentProblem, NO_ENVIRONMENT, type Environment } from '../../lease/environment.ts'
 import { labelsProblem, NO_LABELS, resourcesProblem } from '../../lease/labels.ts'
@@ -88,11 +89,13 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   const { signal, external = [], env = NO_ENVIRONMENT, setup = null } = options
   const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
-    refuse(`functions must be the path or URL of a module, not ${show(functions)}`)
+    refuse(`functions must be the path or URL of a module, or the name of deployed functions, not ${show(functions)}`)
   }
+  const isDeployed = deployedName(functions) !== null
   if (!Array.isArray(external) || !external.every((name) => typeof name === 'string' && PACKAGE_NAME.test(name))) {
     refuse(`external must be the names of packages, not ${show(external)}`)
   }
+  if (isDeployed && external.length > 0) refuse(`external must be given when ${show(functions)} is deployed`)
   if (setup !== null && typeof setup !== 'function') refuse(`setup must be a function, not ${show(setup)}`)
   if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
   for (const [name, value] of Object.entries({ replace, preempt })) {

@@ -2,6 +2,8 @@ import { addUsage, NO_USAGE } from '../../accounting/usage.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { reasonOf } from '../../thrown.ts'
 import type { Dispatcher } from '../calls/dispatcher.ts'
+import { FunctionTable } from '../calls/invoker.ts'
+import type { RemoteFunction } from '../calls/wire.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
 import type { LeaseListeners } from '../lease-events.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
@@ -18,9 +20,20 @@ import { abortedError, onAbort } from '../calls/abort.ts'
  */
 export type OpenReplacement = (cores: number, avoidNodeId: string, giveUp: AbortSignal) => Promise<LeasedPart[]>
 
+/** Workers with another version of the functions, which are not used yet. */
+export interface OpenedUpdate {
+  readonly parts: readonly LeasedPart[]
+  readonly functions: readonly RemoteFunction[]
+  /** As {@link Lease.deployed}. */
+  readonly deployed: string | null
+  /** Makes this version the one of replacements, too. */
+  keep(): void
+}
+
 /** What a {@link LeaseReplacer} works with, and its callbacks. */
 export interface LeaseReplacerOptions {
   readonly dispatcher: Dispatcher
+  readonly functions: FunctionTable
   /** null: lost workers are not replaced. */
   readonly openReplacement: OpenReplacement | null
   /** Prepares new workers; null: there is nothing to prepare. */
@@ -47,7 +60,9 @@ export class LeaseReplacer {
   /** Parts that take no more invocations, each with its replacement under way. */
   readonly #replacing = new Map<LeasedPart, Promise<void>>()
   /** Fires when no replacement is wanted any more. */
-  readonly #giveUp = new AbortController()
+  #giveUp = new AbortController()
+  /** Updates run one after another: resolves when the last one is over. */
+  #updating: Promise<unknown> = Promise.resolve()
   /** Why the last part was not replaced. */
   #failure: RfaasError | null = null
   #isReleasing = false
@@ -87,6 +102,70 @@ export class LeaseReplacer {
   }
 
   /**
+   * Has workers with other functions take the place of the current ones. These finish what was sent to them, and are given
+   * back then. When it fails, nothing has changed.
+   *
+   * @param open leases so many workers; null: the functions are those that the lease has
+   * @throws what `open` and the program's `setup` throw; what has ended the lease, or the new workers
+   */
+  async update(open: (cores: number, giveUp: AbortSignal) => Promise<OpenedUpdate | null>): Promise<void> {
+    const updating = this.#updating.then(() => this.#update(open))
+    this.#updating = updating.catch(() => {})
+    await updating
+  }
+
+  async #update(open: (cores: number, giveUp: AbortSignal) => Promise<OpenedUpdate | null>): Promise<void> {
+    const { dispatcher, functions, setup } = this.#options
+    this.#refuseOver()
+    const opened = await open(coresOf(this.#parts), this.#giveUp.signal).catch((error: unknown) => {
+      this.#refuseOver()
+      throw error
+    })
+    if (opened === null) return
+    const { parts: next, functions: others } = opened
+    const { promise: lost, reject: lose } = Promise.withResolvers<never>()
+    lost.catch(() => {})
+    for (const part of next) failWhenLost(part, lose)
+    try {
+      this.#refuseOver()
+      if (setup !== null) await Promise.race([setup.run(next, new FunctionTable(others)), lost])
+      this.#refuseOver()
+    } catch (error) {
+      await Promise.all(next.map((part) => discard(part, toRfaasError(error))))
+      throw error
+    }
+    // From here on in one turn: an invocation meets the one version or the other.
+    const former = this.#parts
+    this.#parts = next
+    this.#giveUp.abort(LET_GO)
+    this.#giveUp = new AbortController()
+    for (const part of next) this.#follow(part)
+    opened.keep()
+    functions.update(others)
+    dispatcher.exchange(
+      former.flatMap(({ channels }) => channels),
+      next.flatMap(({ channels }) => channels),
+      others,
+    )
+    for (const part of former) if (this.#open.has(part)) void this.#drain(part)
+  }
+
+  /** Gives a part back as soon as it has answered what was sent to it. */
+  async #drain(part: LeasedPart): Promise<void> {
+    const { dispatcher } = this.#options
+    await dispatcher.whenIdle(part.channels)
+    if (!this.#open.has(part) || this.#isReleasing || this.#isEnded) return
+    this.#giveBack(part)
+    const sentence = `The workers of lease ${part.keeper.leaseId} were replaced by an update`
+    dispatcher.removeLost(part.channels, new RfaasError('lease_closed', sentence))
+  }
+
+  #refuseOver(): void {
+    const { ended } = this.#options.dispatcher
+    if (ended !== null) throw new RfaasError(ended.code, `Cannot update the lease: ${ended.sentence}`, { cause: ended })
+  }
+
+  /**
    * Ends the lease when nothing is in flight any more, at the latest after the grace: invocations still in flight then
    * are killed, and fail with `cut_off`.
    *
@@ -99,7 +178,7 @@ export class LeaseReplacer {
     this.#isReleasing = true
     this.#giveUp.abort(LET_GO)
     this.#options.setup?.end(released)
-    await Promise.all(this.#replacing.values())
+    await Promise.all([...this.#replacing.values(), this.#updating])
     const isIdle = await this.#idleWithin(graceMs)
     this.#isEnded = true
     // Lets the channels hear farewells, so that workers over a network need not wait for our confirmation.
@@ -158,7 +237,9 @@ export class LeaseReplacer {
     // Lets the channels hear farewells, so that the workers need not wait for our confirmation.
     for (const channel of part.channels) channel.watchForLoss()
     listeners.tell('retrieved', { partId: leaseId, nodeId, ...notice })
-    if (!this.#isReleasing) this.#replace(part, new RfaasError('lease_retrieved', sentence))
+    // Unless the part only finishes what is in flight.
+    const isCurrent = this.#parts.includes(part)
+    if (!this.#isReleasing && isCurrent) this.#replace(part, new RfaasError('lease_retrieved', sentence))
     clientEvents.publish({ kind: 'lease-retrieved', leaseId, nodeId, ...notice } satisfies ClientEvent)
     onRetrieved(notice)
   }
@@ -214,10 +295,13 @@ export class LeaseReplacer {
       const avoidNodeId = cause.code === 'lease_retrieved' ? formerNodeId : ''
       next = await openReplacement!(part.channels.length, avoidNodeId, this.#giveUp.signal)
     } catch (thrown) {
+      if (!this.#parts.includes(part)) return
       const sentence = `${cause.sentence}; it could not be replaced: ${toRfaasError(thrown).sentence}`
       return this.#goOnWithout(part, new RfaasError(cause.code, sentence, { cause: thrown }))
     }
-    if (this.#isReleasing || this.#isEnded) return void (await Promise.all(next.map((each) => discard(each, cause))))
+    // An update may have replaced the part meanwhile, too.
+    if (this.#isReleasing || this.#isEnded || !this.#parts.includes(part))
+      return void (await Promise.all(next.map((each) => discard(each, cause))))
     this.#parts = this.#parts.flatMap((each) => (each === part ? next : [each]))
     for (const each of next) this.#follow(each)
     try {
@@ -292,6 +376,16 @@ export class LeaseReplacer {
     for (const part of this.#open) this.#letGo(part)
     onOver(error)
   }
+}
+
+/** Until the lease follows the part: `lose` is called with the reason when its workers cannot be used. */
+function failWhenLost({ keeper, channels }: LeasedPart, lose: (error: RfaasError) => void): void {
+  for (const channel of channels) channel.onLost = () => void keeper.reasonForLoss()
+  keeper.onUnheard = () => {
+    for (const channel of channels) channel.watchForLoss()
+  }
+  keeper.onClosed = lose
+  keeper.onRetrieved = ({ message }) => lose(new RfaasError('lease_retrieved', message))
 }
 
 const NO_BILL: Bill = { usage: NO_USAGE, cost: 0 }

@@ -4,14 +4,17 @@ import { hostIdentity, openFabric, prepareFabric, reasonAgainstVerbs, type Conne
 
 import { systemClock } from '../../clock.ts'
 import type { ExecutorManagerClient, ManagerClient } from '../../control/client.ts'
+import { deployedName } from '../../control/functions-name.ts'
 import { PlacementPolicy } from '../../control/gen/rfaas_pb.ts'
 import type { AllocateResponse, NodeInfo } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
-import { bundle, type Bundle } from '../bundle/bundle.ts'
+import { bundle } from '../bundle/bundle.ts'
 import { abortedError } from '../calls/abort.ts'
 import { Channel } from '../calls/channel.ts'
 import type { RemoteFunction } from '../calls/wire.ts'
+import { deployedCode, type LeasedCode } from '../deploy/deployed-code.ts'
+import { entryOf } from '../deploy/entry.ts'
 import { checkAllocated } from './check-answers.ts'
 import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from './choose-offer.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
@@ -65,9 +68,11 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   const plan: Plan = { context, checked, layout, fabrics }
   const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal } = checked
   const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
-  const { parts, functions, code } = await unlessAborted(signal, () =>
-    openParts(plan, all, () => bundle(checked.functions, checked.external)),
+  const first = await unlessAborted(signal, () =>
+    openParts(plan, all, () => codeOf(context, checked.functions, checked.external)),
   )
+  const { parts, functions } = first
+  let { code } = first
   const open = async (lost: number, avoidNodeId: string, giveUp: AbortSignal): Promise<LeasedPart[]> => {
     // A lease of one given node gets no other node. And the functions stay what they were, though their files may have
     // changed.
@@ -76,7 +81,41 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
     return (await openParts(plan, ask, () => Promise.resolve(code))).parts
   }
   const openReplacement = replace ? open : null
-  return { parts, functions, setup, queueMax, spinMs: spinUs / 1000, openReplacement, isIdempotent }
+  const openUpdate: OpenUpdate = async (wanted, count, giveUp) => {
+    // First, because it fails most easily.
+    const next = await codeOf(context, wanted, deployedName(wanted) === null ? checked.external : [])
+    if (next.sha256 === code.sha256) return null
+    const ask = { cores: count, coresMin: count, avoidNodeIds: [], giveUp }
+    const opened = await openParts(plan, ask, () => Promise.resolve(next)).catch((error: unknown) => {
+      if (!(error instanceof RfaasError) || error.code !== 'lease_denied') throw error
+      const reason = `its new workers need as many cores as it has, beside them, until these have finished`
+      throw new RfaasError('lease_denied', `Cannot update the lease: ${reason}; ${error.sentence}`, { cause: error })
+    })
+    return { ...opened, deployed: next.deployed, keep: () => void (code = next) }
+  }
+  const { deployed } = code
+  const spinMs = spinUs / 1000
+  return { parts, functions, deployed, setup, queueMax, spinMs, openReplacement, openUpdate, isIdempotent }
+}
+
+/** As {@link OpenedLease.openUpdate}. */
+type OpenUpdate = OpenedLease['openUpdate']
+
+/** The functions that a lease names: those deployed under a name, or a module that is bundled now. */
+async function codeOf(
+  { manager }: LeaseContext,
+  functions: string | URL,
+  external: readonly string[],
+): Promise<LeasedCode> {
+  const deployed = deployedName(functions)
+  if (deployed !== null) return deployedCode(manager, deployed)
+  const { sha256, code } = await bundle(entryOf(functions), external).catch((error: unknown) => {
+    const isUnclear = typeof functions === 'string' && !functions.includes('/')
+    if (!isUnclear || !(error instanceof RfaasError) || error.code !== 'invalid_argument') throw error
+    const sentence = `${error.sentence}; if you mean deployed functions, their name has no dot, like pricing or pricing@2`
+    throw new RfaasError('invalid_argument', sentence, { cause: error })
+  })
+  return { sha256, deployed: null, read: () => Promise.resolve(code) }
 }
 
 /** Runs the opening of a lease, and gives its workers back when the signal has fired before they are there. */
@@ -107,8 +146,8 @@ async function unlessAborted<T extends { parts: LeasedPart[] }>(
 async function openParts(
   plan: Plan,
   ask: Ask,
-  makeBundle: () => Promise<Bundle>,
-): Promise<{ parts: LeasedPart[]; functions: RemoteFunction[]; code: Bundle }> {
+  makeBundle: () => Promise<LeasedCode>,
+): Promise<{ parts: LeasedPart[]; functions: RemoteFunction[]; code: LeasedCode }> {
   const startMs = performance.now()
   const granting = timed(requestLeases(plan, ask))
   granting.catch(() => {})
@@ -150,7 +189,7 @@ async function openParts(
 async function openPart(
   { checked, layout, fabrics }: Plan,
   { keeper, node, nodeInfo }: ObtainedLease,
-  code: Bundle,
+  code: LeasedCode,
   from: Standpoint,
   { startMs, bundleMs, grantMs }: { startMs: number; bundleMs: number; grantMs: number },
 ): Promise<{ part: LeasedPart; functions: RemoteFunction[] }> {
@@ -238,7 +277,7 @@ function verbsNote(fabrics: FabricChoice[]): string {
 async function allocate(
   node: ExecutorManagerClient,
   keeper: LeaseKeeper,
-  { sha256, code }: Bundle,
+  { sha256, read }: LeasedCode,
   { fabric, address }: ChosenOffer,
   { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
@@ -260,6 +299,7 @@ async function allocate(
   } catch (error) {
     if (!(error instanceof RfaasError) || error.code !== 'not_found') throw error
   }
+  const code = await read()
   await node.rpc.putBundle({ token: keeper.token, sha256, code })
   const uploadedMs = performance.now()
   return { allocated: await ask(), uploadMs: uploadedMs - startMs, allocateMs: performance.now() - uploadedMs }

@@ -22,16 +22,17 @@ export class WorkerSetup {
   /**
    * Resolves when the workers of these parts are ready, and adds to the timings of the parts how long that took.
    *
+   * @param functions of these workers. Default: those of the lease
    * @throws what the program's function throws; the error of {@link end}
    */
-  async run(parts: readonly LeasedPart[]): Promise<void> {
+  async run(parts: readonly LeasedPart[], functions: FunctionTable = this.#functions): Promise<void> {
     const startMs = performance.now()
     const channels = parts.flatMap((part) => part.channels)
     // Its own, so that no call of the lease reaches these workers yet.
     const dispatcher = new Dispatcher(channels, Infinity, this.#spinMs)
     this.#running.add(dispatcher)
     try {
-      const { each } = new Invoker(this.#functions, dispatcher, {})
+      const { each } = new Invoker(functions, dispatcher, {})
       await Promise.race([this.#setup(each as never), this.#ended.promise])
     } finally {
       this.#running.delete(dispatcher)

@@ -10,6 +10,8 @@ export class LeaseUse {
   isReleased = false
   /** Whether the program has asked for `closed` or `retrieved`: then it may well wait for that alone. */
   isAwaited = false
+  /** Updates that the program awaits. */
+  updates = 0
   /** Set by the lease. */
   calls: Pick<Dispatcher, 'activity' | 'isBusy'> = NO_CALLS
 
@@ -18,6 +20,6 @@ export class LeaseUse {
   }
 
   get isInUse(): boolean {
-    return this.isAwaited || this.isReleased || this.calls.isBusy
+    return this.isAwaited || this.isReleased || this.updates > 0 || this.calls.isBusy
   }
 }

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file rfaas.proto.
  */
 export const file_rfaas: GenFile = /*@__PURE__*/
-  fileDesc("CgtyZmFhcy5wcm90bxIIcmZhYXMudjEiPwoLRmFicmljT2ZmZXISDgoGZmFicmljGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSLgBAoITm9kZUluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtjb250cm9sX3VybBgCIAEoCRINCgVjb3JlcxgDIAEoDRISCgptZW1vcnlfbWliGAQgASgNEhIKCmNvcmVzX2ZyZWUYBSABKA0SFwoPbWVtb3J5X21pYl9mcmVlGAYgASgNEiYKB2ZhYnJpY3MYByADKAsyFS5yZmFhcy52MS5GYWJyaWNPZmZlchIiCgVzdGF0ZRgIIAEoDjITLnJmYWFzLnYxLk5vZGVTdGF0ZRIeChZsYXN0X2hlYXJ0YmVhdF91bml4X21zGAkgASgBEiAKBHBvb2wYCiABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxIuCgZsYWJlbHMYCyADKAsyHi5yZmFhcy52MS5Ob2RlSW5mby5MYWJlbHNFbnRyeRI0CglyZXNvdXJjZXMYDCADKAsyIS5yZmFhcy52MS5Ob2RlSW5mby5SZXNvdXJjZXNFbnRyeRI9Cg5yZXNvdXJjZXNfZnJlZRgNIAMoCzIlLnJmYWFzLnYxLk5vZGVJbmZvLlJlc291cmNlc0ZyZWVFbnRyeRIUCgxkcmFpbl9yZWFzb24YDiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGjQKElJlc291cmNlc0ZyZWVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIjsKCFBvb2xJbmZvEgwKBHNpemUYASABKA0SDQoFcmVhZHkYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDSJ/CgVVc2FnZRIZChFhbGxvY2F0aW9uX2NvcmVfcxgBIAEoARIYChBhbGxvY2F0aW9uX2dpYl9zGAIgASgBEhYKDmhvdF9wb2xsaW5nX25zGAMgASgBEhQKDGV4ZWN1dGlvbl9ucxgEIAEoARITCgtpbnZvY2F0aW9ucxgFIAEoASK+AwoJTGVhc2VJbmZvEhAKCGxlYXNlX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAkSDgoGdGVuYW50GAMgASgJEg0KBWNvcmVzGAQgASgNEhIKCm1lbW9yeV9taWIYBSABKA0SIwoFc3RhdGUYBiABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgHIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEhcKD2dyYW50ZWRfdW5peF9tcxgIIAEoARIXCg9leHBpcmVzX3VuaXhfbXMYCSABKAESFgoOY2xvc2VkX3VuaXhfbXMYCiABKAESDQoFZmVuY2UYCyABKAQSHgoFdXNhZ2UYDCABKAsyDy5yZmFhcy52MS5Vc2FnZRIMCgRjb3N0GA0gASgBEjUKCXJlc291cmNlcxgOIAMoCzIiLnJmYWFzLnYxLkxlYXNlSW5mby5SZXNvdXJjZXNFbnRyeRITCgtlbmRfbWVzc2FnZRgPIAEoCRIQCghwcmlvcml0eRgQIAEoDRowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIhEKD0JlZ2luUnVuUmVxdWVzdCIfChBCZWdpblJ1blJlc3BvbnNlEgsKA3J1bhgBIAEoDSJrChNSZWdpc3Rlck5vZGVSZXF1ZXN0EiAKBG5vZGUYASABKAsyEi5yZmFhcy52MS5Ob2RlSW5mbxIlCgZsZWFzZXMYAiADKAsyFS5yZmFhcy52MS5MZWFzZVJlcG9ydBILCgNydW4YAyABKA0iYgoUUmVnaXN0ZXJOb2RlUmVzcG9uc2USFgoOcHVibGljX2tleV9qd2sYASABKAkSHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAIgASgNEhMKC25vd191bml4X21zGAMgASgBImAKC0xlYXNlUmVwb3J0EhAKCGxlYXNlX2lkGAEgASgJEh4KBXVzYWdlGAIgASgLMg8ucmZhYXMudjEuVXNhZ2USHwoDZW5kGAMgASgOMhIucmZhYXMudjEuTGVhc2VFbmQieQoQSGVhcnRiZWF0UmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEiUKBmxlYXNlcxgCIAMoCzIVLnJmYWFzLnYxLkxlYXNlUmVwb3J0EiAKBHBvb2wYAyABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxILCgNydW4YBCABKA0iegoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgSGAoQY2xvc2VkX2xlYXNlX2lkcxgCIAMoCRInCgpyZXRyaWV2YWxzGAMgAygLMhMucmZhYXMudjEuUmV0cmlldmFsEhMKC25vd191bml4X21zGAQgASgBIkAKCVJldHJpZXZhbBIQCghsZWFzZV9pZBgBIAEoCRIQCghncmFjZV9tcxgCIAEoARIPCgdtZXNzYWdlGAMgASgJIjUKFURlcmVnaXN0ZXJOb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEgsKA3J1bhgCIAEoDSIYChZEZXJlZ2lzdGVyTm9kZVJlc3BvbnNlIiEKEExpc3ROb2Rlc1JlcXVlc3QSDQoFbGltaXQYASABKA0iNgoRTGlzdE5vZGVzUmVzcG9uc2USIQoFbm9kZXMYASADKAsyEi5yZmFhcy52MS5Ob2RlSW5mbyKOBAoTUmVxdWVzdExlYXNlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFY29yZXMYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDRITCgtkdXJhdGlvbl9tcxgEIAEoARIPCgdub2RlX2lkGAUgASgJEg8KB2ZhYnJpY3MYBiADKAkSDwoHaG9zdF9pZBgHIAEoCRI5CgZsYWJlbHMYCCADKAsyKS5yZmFhcy52MS5SZXF1ZXN0TGVhc2VSZXF1ZXN0LkxhYmVsc0VudHJ5Ej8KCXJlc291cmNlcxgJIAMoCzIsLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QuUmVzb3VyY2VzRW50cnkSKQoGcG9saWN5GAogASgOMhkucmZhYXMudjEuUGxhY2VtZW50UG9saWN5EhAKCHByaW9yaXR5GAsgASgNEhYKDmF2b2lkX25vZGVfaWRzGAwgAygJEhEKCW5vZGVzX21heBgNIAEoDRIRCgljb3Jlc19taW4YDiABKA0SEAoIcHJlZW1wdHMYDyABKAgSEgoKcmVxdWVzdF9pZBgQIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjAKDlJlc291cmNlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEiVAoRQXdhaXRMZWFzZVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QSDwoHd2FpdF9tcxgCIAEoASJhCgpMZWFzZUdyYW50EiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvEg0KBXRva2VuGAIgASgJEiAKBG5vZGUYAyABKAsyEi5yZmFhcy52MS5Ob2RlSW5mbyJRChRSZXF1ZXN0TGVhc2VSZXNwb25zZRIkCgZncmFudHMYASADKAsyFC5yZmFhcy52MS5MZWFzZUdyYW50EhMKC25vd191bml4X21zGAIgASgBIkkKEVJlbmV3TGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJEhMKC2R1cmF0aW9uX21zGAMgASgBIlwKElJlbmV3TGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbxINCgV0b2tlbhgCIAEoCRITCgtub3dfdW5peF9tcxgDIAEoASI2ChNSZWxlYXNlTGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJIjoKFFJlbGVhc2VMZWFzZVJlc3BvbnNlEiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvIisKEUxpc3RMZWFzZXNSZXF1ZXN0EhYKDmluY2x1ZGVfY2xvc2VkGAEgASgIIjkKEkxpc3RMZWFzZXNSZXNwb25zZRIjCgZsZWFzZXMYASADKAsyEy5yZmFhcy52MS5MZWFzZUluZm8iSgoUUmV0cmlldmVMZWFzZVJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJIjsKFVJldHJpZXZlTGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbyJTChBEcmFpbk5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJEgwKBHVuZG8YBCABKAgiOAoRRHJhaW5Ob2RlUmVzcG9uc2USIwoGbGVhc2VzGAEgAygLMhMucmZhYXMudjEuTGVhc2VJbmZvIiMKEFdhdGNoTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSITChFXYXRjaE5vZGVSZXNwb25zZSIxChBIYXNCdW5kbGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIkChFIYXNCdW5kbGVSZXNwb25zZRIPCgdwcmVzZW50GAEgASgIIj8KEFB1dEJ1bmRsZVJlcXVlc3QSDQoFdG9rZW4YASABKAkSDgoGc2hhMjU2GAIgASgJEgwKBGNvZGUYAyABKAwiEwoRUHV0QnVuZGxlUmVzcG9uc2UijQIKD0FsbG9jYXRlUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIVCg1idW5kbGVfc2hhMjU2GAIgASgJEg4KBmZhYnJpYxgDIAEoCRINCgVzbG90cxgEIAEoDRIZChFwYXlsb2FkX2J5dGVzX21heBgFIAEoDRIWCg5ob3RfdGltZW91dF9tcxgGIAEoARIPCgdhZGRyZXNzGAcgASgJEhQKDGtlZXBfd2FybV9tcxgIIAEoARIvCgNlbnYYCSADKAsyIi5yZmFhcy52MS5BbGxvY2F0ZVJlcXVlc3QuRW52RW50cnkaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIwCg1Xb3JrZXJBZGRyZXNzEg8KB2FkZHJlc3MYASABKAkSDgoGc2VjcmV0GAIgASgMIikKDEZ1bmN0aW9uSW5mbxIMCgRuYW1lGAEgASgJEgsKA3JhdxgCIAEoCCK9AQoQQWxsb2NhdGVSZXNwb25zZRITCgtleGVjdXRvcl9pZBgBIAEoCRIoCgd3b3JrZXJzGAIgAygLMhcucmZhYXMudjEuV29ya2VyQWRkcmVzcxIpCglmdW5jdGlvbnMYAyADKAsyFi5yZmFhcy52MS5GdW5jdGlvbkluZm8SEAoIc3RhcnRfbXMYBCABKAESDwoHbG9hZF9tcxgFIAEoARIOCgZwb29sZWQYBiABKAgSDAoEa2VwdBgHIAEoCCIeCg1FeHRlbmRSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIhAKDkV4dGVuZFJlc3BvbnNlIkYKEURlYWxsb2NhdGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEhUKCGdyYWNlX21zGAIgASgBSACIAQFCCwoJX2dyYWNlX21zIjQKEkRlYWxsb2NhdGVSZXNwb25zZRIeCgV1c2FnZRgBIAEoCzIPLnJmYWFzLnYxLlVzYWdlIiIKEVdhdGNoTGVhc2VSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIoMBChJXYXRjaExlYXNlUmVzcG9uc2USIwoFc3RhdGUYASABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgCIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEg8KB21lc3NhZ2UYAyABKAkSEAoIZ3JhY2VfbXMYBCABKAFKBAgFEAYqawoJTm9kZVN0YXRlEhoKFk5PREVfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBOT0RFX1NUQVRFX1JFQURZEAESEwoPTk9ERV9TVEFURV9MT1NUEAISFwoTTk9ERV9TVEFURV9EUkFJTklORxADKmsKD1BsYWNlbWVudFBvbGljeRIgChxQTEFDRU1FTlRfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGQoVUExBQ0VNRU5UX1BPTElDWV9QQUNLEAESGwoXUExBQ0VNRU5UX1BPTElDWV9TUFJFQUQQAiqqAQoKTGVhc2VTdGF0ZRIbChdMRUFTRV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFUxFQVNFX1NUQVRFX1JFUVVFU1RFRBABEhcKE0xFQVNFX1NUQVRFX0dSQU5URUQQAhIWChJMRUFTRV9TVEFURV9BQ1RJVkUQAxIbChdMRUFTRV9TVEFURV9URVJNSU5BVElORxAEEhYKEkxFQVNFX1NUQVRFX0NMT1NFRBAFKrwBCghMZWFzZUVuZBIZChVMRUFTRV9FTkRfVU5TUEVDSUZJRUQQABIWChJMRUFTRV9FTkRfUkVMRUFTRUQQARIVChFMRUFTRV9FTkRfRVhQSVJFRBACEhcKE0xFQVNFX0VORF9SRVRSSUVWRUQQAxIXChNMRUFTRV9FTkRfTk9ERV9MT1NUEAQSHgoaTEVBU0VfRU5EX0VYRUNVVE9SX0NSQVNIRUQQBRIUChBMRUFTRV9FTkRfREVOSUVEEAYy5gcKFlJlc291cmNlTWFuYWdlclNlcnZpY2USQQoIQmVnaW5SdW4SGS5yZmFhcy52MS5CZWdpblJ1blJlcXVlc3QaGi5yZmFhcy52MS5CZWdpblJ1blJlc3BvbnNlEk0KDFJlZ2lzdGVyTm9kZRIdLnJmYWFzLnYxLlJlZ2lzdGVyTm9kZVJlcXVlc3QaHi5yZmFhcy52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJECglIZWFydGJlYXQSGi5yZmFhcy52MS5IZWFydGJlYXRSZXF1ZXN0GhsucmZhYXMudjEuSGVhcnRiZWF0UmVzcG9uc2USUwoORGVyZWdpc3Rlck5vZGUSHy5yZmFhcy52MS5EZXJlZ2lzdGVyTm9kZVJlcXVlc3QaIC5yZmFhcy52MS5EZXJlZ2lzdGVyTm9kZVJlc3BvbnNlEkQKCUxpc3ROb2RlcxIaLnJmYWFzLnYxLkxpc3ROb2Rlc1JlcXVlc3QaGy5yZmFhcy52MS5MaXN0Tm9kZXNSZXNwb25zZRJNCgxSZXF1ZXN0TGVhc2USHS5yZmFhcy52MS5SZXF1ZXN0TGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVzcG9uc2USSQoKQXdhaXRMZWFzZRIbLnJmYWFzLnYxLkF3YWl0TGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVzcG9uc2USRwoKUmVuZXdMZWFzZRIbLnJmYWFzLnYxLlJlbmV3TGVhc2VSZXF1ZXN0GhwucmZhYXMudjEuUmVuZXdMZWFzZVJlc3BvbnNlEk0KDFJlbGVhc2VMZWFzZRIdLnJmYWFzLnYxLlJlbGVhc2VMZWFzZVJlcXVlc3QaHi5yZmFhcy52MS5SZWxlYXNlTGVhc2VSZXNwb25zZRJHCgpMaXN0TGVhc2VzEhsucmZhYXMudjEuTGlzdExlYXNlc1JlcXVlc3QaHC5yZmFhcy52MS5MaXN0TGVhc2VzUmVzcG9uc2USUAoNUmV0cmlldmVMZWFzZRIeLnJmYWFzLnYxLlJldHJpZXZlTGVhc2VSZXF1ZXN0Gh8ucmZhYXMudjEuUmV0cmlldmVMZWFzZVJlc3BvbnNlEkQKCURyYWluTm9kZRIaLnJmYWFzLnYxLkRyYWluTm9kZVJlcXVlc3QaGy5yZmFhcy52MS5EcmFpbk5vZGVSZXNwb25zZRJGCglXYXRjaE5vZGUSGi5yZmFhcy52MS5XYXRjaE5vZGVSZXF1ZXN0GhsucmZhYXMudjEuV2F0Y2hOb2RlUmVzcG9uc2UwATK4AwoWRXhlY3V0b3JNYW5hZ2VyU2VydmljZRJECglIYXNCdW5kbGUSGi5yZmFhcy52MS5IYXNCdW5kbGVSZXF1ZXN0GhsucmZhYXMudjEuSGFzQnVuZGxlUmVzcG9uc2USRAoJUHV0QnVuZGxlEhoucmZhYXMudjEuUHV0QnVuZGxlUmVxdWVzdBobLnJmYWFzLnYxLlB1dEJ1bmRsZVJlc3BvbnNlEkEKCEFsbG9jYXRlEhkucmZhYXMudjEuQWxsb2NhdGVSZXF1ZXN0GhoucmZhYXMudjEuQWxsb2NhdGVSZXNwb25zZRI7CgZFeHRlbmQSFy5yZmFhcy52MS5FeHRlbmRSZXF1ZXN0GhgucmZhYXMudjEuRXh0ZW5kUmVzcG9uc2USRwoKRGVhbGxvY2F0ZRIbLnJmYWFzLnYxLkRlYWxsb2NhdGVSZXF1ZXN0GhwucmZhYXMudjEuRGVhbGxvY2F0ZVJlc3BvbnNlEkkKCldhdGNoTGVhc2USGy5yZmFhcy52MS5XYXRjaExlYXNlUmVxdWVzdBocLnJmYWFzLnYxLldhdGNoTGVhc2VSZXNwb25zZTABYgZwcm90bzM");
+  fileDesc("CgtyZmFhcy5wcm90bxIIcmZhYXMudjEiPwoLRmFicmljT2ZmZXISDgoGZmFicmljGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSLgBAoITm9kZUluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtjb250cm9sX3VybBgCIAEoCRINCgVjb3JlcxgDIAEoDRISCgptZW1vcnlfbWliGAQgASgNEhIKCmNvcmVzX2ZyZWUYBSABKA0SFwoPbWVtb3J5X21pYl9mcmVlGAYgASgNEiYKB2ZhYnJpY3MYByADKAsyFS5yZmFhcy52MS5GYWJyaWNPZmZlchIiCgVzdGF0ZRgIIAEoDjITLnJmYWFzLnYxLk5vZGVTdGF0ZRIeChZsYXN0X2hlYXJ0YmVhdF91bml4X21zGAkgASgBEiAKBHBvb2wYCiABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxIuCgZsYWJlbHMYCyADKAsyHi5yZmFhcy52MS5Ob2RlSW5mby5MYWJlbHNFbnRyeRI0CglyZXNvdXJjZXMYDCADKAsyIS5yZmFhcy52MS5Ob2RlSW5mby5SZXNvdXJjZXNFbnRyeRI9Cg5yZXNvdXJjZXNfZnJlZRgNIAMoCzIlLnJmYWFzLnYxLk5vZGVJbmZvLlJlc291cmNlc0ZyZWVFbnRyeRIUCgxkcmFpbl9yZWFzb24YDiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGjQKElJlc291cmNlc0ZyZWVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIjsKCFBvb2xJbmZvEgwKBHNpemUYASABKA0SDQoFcmVhZHkYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDSJ/CgVVc2FnZRIZChFhbGxvY2F0aW9uX2NvcmVfcxgBIAEoARIYChBhbGxvY2F0aW9uX2dpYl9zGAIgASgBEhYKDmhvdF9wb2xsaW5nX25zGAMgASgBEhQKDGV4ZWN1dGlvbl9ucxgEIAEoARITCgtpbnZvY2F0aW9ucxgFIAEoASK+AwoJTGVhc2VJbmZvEhAKCGxlYXNlX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAkSDgoGdGVuYW50GAMgASgJEg0KBWNvcmVzGAQgASgNEhIKCm1lbW9yeV9taWIYBSABKA0SIwoFc3RhdGUYBiABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgHIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEhcKD2dyYW50ZWRfdW5peF9tcxgIIAEoARIXCg9leHBpcmVzX3VuaXhfbXMYCSABKAESFgoOY2xvc2VkX3VuaXhfbXMYCiABKAESDQoFZmVuY2UYCyABKAQSHgoFdXNhZ2UYDCABKAsyDy5yZmFhcy52MS5Vc2FnZRIMCgRjb3N0GA0gASgBEjUKCXJlc291cmNlcxgOIAMoCzIiLnJmYWFzLnYxLkxlYXNlSW5mby5SZXNvdXJjZXNFbnRyeRITCgtlbmRfbWVzc2FnZRgPIAEoCRIQCghwcmlvcml0eRgQIAEoDRowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIhEKD0JlZ2luUnVuUmVxdWVzdCIfChBCZWdpblJ1blJlc3BvbnNlEgsKA3J1bhgBIAEoDSJrChNSZWdpc3Rlck5vZGVSZXF1ZXN0EiAKBG5vZGUYASABKAsyEi5yZmFhcy52MS5Ob2RlSW5mbxIlCgZsZWFzZXMYAiADKAsyFS5yZmFhcy52MS5MZWFzZVJlcG9ydBILCgNydW4YAyABKA0iYgoUUmVnaXN0ZXJOb2RlUmVzcG9uc2USFgoOcHVibGljX2tleV9qd2sYASABKAkSHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAIgASgNEhMKC25vd191bml4X21zGAMgASgBImAKC0xlYXNlUmVwb3J0EhAKCGxlYXNlX2lkGAEgASgJEh4KBXVzYWdlGAIgASgLMg8ucmZhYXMudjEuVXNhZ2USHwoDZW5kGAMgASgOMhIucmZhYXMudjEuTGVhc2VFbmQieQoQSGVhcnRiZWF0UmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEiUKBmxlYXNlcxgCIAMoCzIVLnJmYWFzLnYxLkxlYXNlUmVwb3J0EiAKBHBvb2wYAyABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxILCgNydW4YBCABKA0iegoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgSGAoQY2xvc2VkX2xlYXNlX2lkcxgCIAMoCRInCgpyZXRyaWV2YWxzGAMgAygLMhMucmZhYXMudjEuUmV0cmlldmFsEhMKC25vd191bml4X21zGAQgASgBIkAKCVJldHJpZXZhbBIQCghsZWFzZV9pZBgBIAEoCRIQCghncmFjZV9tcxgCIAEoARIPCgdtZXNzYWdlGAMgASgJIjUKFURlcmVnaXN0ZXJOb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEgsKA3J1bhgCIAEoDSIYChZEZXJlZ2lzdGVyTm9kZVJlc3BvbnNlIiEKEExpc3ROb2Rlc1JlcXVlc3QSDQoFbGltaXQYASABKA0iNgoRTGlzdE5vZGVzUmVzcG9uc2USIQoFbm9kZXMYASADKAsyEi5yZmFhcy52MS5Ob2RlSW5mbyKOBAoTUmVxdWVzdExlYXNlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFY29yZXMYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDRITCgtkdXJhdGlvbl9tcxgEIAEoARIPCgdub2RlX2lkGAUgASgJEg8KB2ZhYnJpY3MYBiADKAkSDwoHaG9zdF9pZBgHIAEoCRI5CgZsYWJlbHMYCCADKAsyKS5yZmFhcy52MS5SZXF1ZXN0TGVhc2VSZXF1ZXN0LkxhYmVsc0VudHJ5Ej8KCXJlc291cmNlcxgJIAMoCzIsLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QuUmVzb3VyY2VzRW50cnkSKQoGcG9saWN5GAogASgOMhkucmZhYXMudjEuUGxhY2VtZW50UG9saWN5EhAKCHByaW9yaXR5GAsgASgNEhYKDmF2b2lkX25vZGVfaWRzGAwgAygJEhEKCW5vZGVzX21heBgNIAEoDRIRCgljb3Jlc19taW4YDiABKA0SEAoIcHJlZW1wdHMYDyABKAgSEgoKcmVxdWVzdF9pZBgQIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjAKDlJlc291cmNlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEiVAoRQXdhaXRMZWFzZVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QSDwoHd2FpdF9tcxgCIAEoASJhCgpMZWFzZUdyYW50EiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvEg0KBXRva2VuGAIgASgJEiAKBG5vZGUYAyABKAsyEi5yZmFhcy52MS5Ob2RlSW5mbyJRChRSZXF1ZXN0TGVhc2VSZXNwb25zZRIkCgZncmFudHMYASADKAsyFC5yZmFhcy52MS5MZWFzZUdyYW50EhMKC25vd191bml4X21zGAIgASgBIkkKEVJlbmV3TGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJEhMKC2R1cmF0aW9uX21zGAMgASgBIlwKElJlbmV3TGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbxINCgV0b2tlbhgCIAEoCRITCgtub3dfdW5peF9tcxgDIAEoASI2ChNSZWxlYXNlTGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJIjoKFFJlbGVhc2VMZWFzZVJlc3BvbnNlEiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvIisKEUxpc3RMZWFzZXNSZXF1ZXN0EhYKDmluY2x1ZGVfY2xvc2VkGAEgASgIIjkKEkxpc3RMZWFzZXNSZXNwb25zZRIjCgZsZWFzZXMYASADKAsyEy5yZmFhcy52MS5MZWFzZUluZm8iSgoUUmV0cmlldmVMZWFzZVJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJIjsKFVJldHJpZXZlTGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbyJTChBEcmFpbk5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJEgwKBHVuZG8YBCABKAgiOAoRRHJhaW5Ob2RlUmVzcG9uc2USIwoGbGVhc2VzGAEgAygLMhMucmZhYXMudjEuTGVhc2VJbmZvIiMKEFdhdGNoTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSITChFXYXRjaE5vZGVSZXNwb25zZSKSAQoNRnVuY3Rpb25zSW5mbxIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDgoGc2hhMjU2GAMgASgJEg0KBWJ5dGVzGAQgASgNEikKCWZ1bmN0aW9ucxgFIAMoCzIWLnJmYWFzLnYxLkZ1bmN0aW9uSW5mbxIYChBkZXBsb3llZF91bml4X21zGAYgASgBIkoKFlVwbG9hZEZ1bmN0aW9uc1JlcXVlc3QSEQoJdXBsb2FkX2lkGAEgASgJEg4KBm9mZnNldBgCIAEoDRINCgVzbGljZRgDIAEoDCIZChdVcGxvYWRGdW5jdGlvbnNSZXNwb25zZSKDAQoWRGVwbG95RnVuY3Rpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBnNoYTI1NhgCIAEoCRINCgVieXRlcxgDIAEoDRIpCglmdW5jdGlvbnMYBCADKAsyFi5yZmFhcy52MS5GdW5jdGlvbkluZm8SEQoJdXBsb2FkX2lkGAUgASgJIlUKF0RlcGxveUZ1bmN0aW9uc1Jlc3BvbnNlEioKCWZ1bmN0aW9ucxgBIAEoCzIXLnJmYWFzLnYxLkZ1bmN0aW9uc0luZm8SDgoGaXNfbmV3GAIgASgIIjUKFEZpbmRGdW5jdGlvbnNSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSJDChVGaW5kRnVuY3Rpb25zUmVzcG9uc2USKgoJZnVuY3Rpb25zGAEgASgLMhcucmZhYXMudjEuRnVuY3Rpb25zSW5mbyI2ChRSZWFkRnVuY3Rpb25zUmVxdWVzdBIOCgZzaGEyNTYYASABKAkSDgoGb2Zmc2V0GAIgASgNIiYKFVJlYWRGdW5jdGlvbnNSZXNwb25zZRINCgVzbGljZRgBIAEoDCIWChRMaXN0RnVuY3Rpb25zUmVxdWVzdCJDChVMaXN0RnVuY3Rpb25zUmVzcG9uc2USKgoJZnVuY3Rpb25zGAEgAygLMhcucmZhYXMudjEuRnVuY3Rpb25zSW5mbyI5ChhVbmRlcGxveUZ1bmN0aW9uc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIkcKGVVuZGVwbG95RnVuY3Rpb25zUmVzcG9uc2USKgoJZnVuY3Rpb25zGAEgAygLMhcucmZhYXMudjEuRnVuY3Rpb25zSW5mbyIxChBIYXNCdW5kbGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIkChFIYXNCdW5kbGVSZXNwb25zZRIPCgdwcmVzZW50GAEgASgIIj8KEFB1dEJ1bmRsZVJlcXVlc3QSDQoFdG9rZW4YASABKAkSDgoGc2hhMjU2GAIgASgJEgwKBGNvZGUYAyABKAwiEwoRUHV0QnVuZGxlUmVzcG9uc2UijQIKD0FsbG9jYXRlUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIVCg1idW5kbGVfc2hhMjU2GAIgASgJEg4KBmZhYnJpYxgDIAEoCRINCgVzbG90cxgEIAEoDRIZChFwYXlsb2FkX2J5dGVzX21heBgFIAEoDRIWCg5ob3RfdGltZW91dF9tcxgGIAEoARIPCgdhZGRyZXNzGAcgASgJEhQKDGtlZXBfd2FybV9tcxgIIAEoARIvCgNlbnYYCSADKAsyIi5yZmFhcy52MS5BbGxvY2F0ZVJlcXVlc3QuRW52RW50cnkaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIwCg1Xb3JrZXJBZGRyZXNzEg8KB2FkZHJlc3MYASABKAkSDgoGc2VjcmV0GAIgASgMIikKDEZ1bmN0aW9uSW5mbxIMCgRuYW1lGAEgASgJEgsKA3JhdxgCIAEoCCK9AQoQQWxsb2NhdGVSZXNwb25zZRITCgtleGVjdXRvcl9pZBgBIAEoCRIoCgd3b3JrZXJzGAIgAygLMhcucmZhYXMudjEuV29ya2VyQWRkcmVzcxIpCglmdW5jdGlvbnMYAyADKAsyFi5yZmFhcy52MS5GdW5jdGlvbkluZm8SEAoIc3RhcnRfbXMYBCABKAESDwoHbG9hZF9tcxgFIAEoARIOCgZwb29sZWQYBiABKAgSDAoEa2VwdBgHIAEoCCIeCg1FeHRlbmRSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIhAKDkV4dGVuZFJlc3BvbnNlIkYKEURlYWxsb2NhdGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEhUKCGdyYWNlX21zGAIgASgBSACIAQFCCwoJX2dyYWNlX21zIjQKEkRlYWxsb2NhdGVSZXNwb25zZRIeCgV1c2FnZRgBIAEoCzIPLnJmYWFzLnYxLlVzYWdlIiIKEVdhdGNoTGVhc2VSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIoMBChJXYXRjaExlYXNlUmVzcG9uc2USIwoFc3RhdGUYASABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgCIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEg8KB21lc3NhZ2UYAyABKAkSEAoIZ3JhY2VfbXMYBCABKAFKBAgFEAYqawoJTm9kZVN0YXRlEhoKFk5PREVfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBOT0RFX1NUQVRFX1JFQURZEAESEwoPTk9ERV9TVEFURV9MT1NUEAISFwoTTk9ERV9TVEFURV9EUkFJTklORxADKmsKD1BsYWNlbWVudFBvbGljeRIgChxQTEFDRU1FTlRfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGQoVUExBQ0VNRU5UX1BPTElDWV9QQUNLEAESGwoXUExBQ0VNRU5UX1BPTElDWV9TUFJFQUQQAiqqAQoKTGVhc2VTdGF0ZRIbChdMRUFTRV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFUxFQVNFX1NUQVRFX1JFUVVFU1RFRBABEhcKE0xFQVNFX1NUQVRFX0dSQU5URUQQAhIWChJMRUFTRV9TVEFURV9BQ1RJVkUQAxIbChdMRUFTRV9TVEFURV9URVJNSU5BVElORxAEEhYKEkxFQVNFX1NUQVRFX0NMT1NFRBAFKrwBCghMZWFzZUVuZBIZChVMRUFTRV9FTkRfVU5TUEVDSUZJRUQQABIWChJMRUFTRV9FTkRfUkVMRUFTRUQQARIVChFMRUFTRV9FTkRfRVhQSVJFRBACEhcKE0xFQVNFX0VORF9SRVRSSUVWRUQQAxIXChNMRUFTRV9FTkRfTk9ERV9MT1NUEAQSHgoaTEVBU0VfRU5EX0VYRUNVVE9SX0NSQVNIRUQQBRIUChBMRUFTRV9FTkRfREVOSUVEEAYy6gsKFlJlc291cmNlTWFuYWdlclNlcnZpY2USQQoIQmVnaW5SdW4SGS5yZmFhcy52MS5CZWdpblJ1blJlcXVlc3QaGi5yZmFhcy52MS5CZWdpblJ1blJlc3BvbnNlEk0KDFJlZ2lzdGVyTm9kZRIdLnJmYWFzLnYxLlJlZ2lzdGVyTm9kZVJlcXVlc3QaHi5yZmFhcy52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJECglIZWFydGJlYXQSGi5yZmFhcy52MS5IZWFydGJlYXRSZXF1ZXN0GhsucmZhYXMudjEuSGVhcnRiZWF0UmVzcG9uc2USUwoORGVyZWdpc3Rlck5vZGUSHy5yZmFhcy52MS5EZXJlZ2lzdGVyTm9kZVJlcXVlc3QaIC5yZmFhcy52MS5EZXJlZ2lzdGVyTm9kZVJlc3BvbnNlEkQKCUxpc3ROb2RlcxIaLnJmYWFzLnYxLkxpc3ROb2Rlc1JlcXVlc3QaGy5yZmFhcy52MS5MaXN0Tm9kZXNSZXNwb25zZRJNCgxSZXF1ZXN0TGVhc2USHS5yZmFhcy52MS5SZXF1ZXN0TGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVzcG9uc2USSQoKQXdhaXRMZWFzZRIbLnJmYWFzLnYxLkF3YWl0TGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVzcG9uc2USRwoKUmVuZXdMZWFzZRIbLnJmYWFzLnYxLlJlbmV3TGVhc2VSZXF1ZXN0GhwucmZhYXMudjEuUmVuZXdMZWFzZVJlc3BvbnNlEk0KDFJlbGVhc2VMZWFzZRIdLnJmYWFzLnYxLlJlbGVhc2VMZWFzZVJlcXVlc3QaHi5yZmFhcy52MS5SZWxlYXNlTGVhc2VSZXNwb25zZRJHCgpMaXN0TGVhc2VzEhsucmZhYXMudjEuTGlzdExlYXNlc1JlcXVlc3QaHC5yZmFhcy52MS5MaXN0TGVhc2VzUmVzcG9uc2USUAoNUmV0cmlldmVMZWFzZRIeLnJmYWFzLnYxLlJldHJpZXZlTGVhc2VSZXF1ZXN0Gh8ucmZhYXMudjEuUmV0cmlldmVMZWFzZVJlc3BvbnNlEkQKCURyYWluTm9kZRIaLnJmYWFzLnYxLkRyYWluTm9kZVJlcXVlc3QaGy5yZmFhcy52MS5EcmFpbk5vZGVSZXNwb25zZRJGCglXYXRjaE5vZGUSGi5yZmFhcy52MS5XYXRjaE5vZGVSZXF1ZXN0GhsucmZhYXMudjEuV2F0Y2hOb2RlUmVzcG9uc2UwARJWCg9VcGxvYWRGdW5jdGlvbnMSIC5yZmFhcy52MS5VcGxvYWRGdW5jdGlvbnNSZXF1ZXN0GiEucmZhYXMudjEuVXBsb2FkRnVuY3Rpb25zUmVzcG9uc2USVgoPRGVwbG95RnVuY3Rpb25zEiAucmZhYXMudjEuRGVwbG95RnVuY3Rpb25zUmVxdWVzdBohLnJmYWFzLnYxLkRlcGxveUZ1bmN0aW9uc1Jlc3BvbnNlElAKDUZpbmRGdW5jdGlvbnMSHi5yZmFhcy52MS5GaW5kRnVuY3Rpb25zUmVxdWVzdBofLnJmYWFzLnYxLkZpbmRGdW5jdGlvbnNSZXNwb25zZRJQCg1SZWFkRnVuY3Rpb25zEh4ucmZhYXMudjEuUmVhZEZ1bmN0aW9uc1JlcXVlc3QaHy5yZmFhcy52MS5SZWFkRnVuY3Rpb25zUmVzcG9uc2USUAoNTGlzdEZ1bmN0aW9ucxIeLnJmYWFzLnYxLkxpc3RGdW5jdGlvbnNSZXF1ZXN0Gh8ucmZhYXMudjEuTGlzdEZ1bmN0aW9uc1Jlc3BvbnNlElwKEVVuZGVwbG95RnVuY3Rpb25zEiIucmZhYXMudjEuVW5kZXBsb3lGdW5jdGlvbnNSZXF1ZXN0GiMucmZhYXMudjEuVW5kZXBsb3lGdW5jdGlvbnNSZXNwb25zZTK4AwoWRXhlY3V0b3JNYW5hZ2VyU2VydmljZRJECglIYXNCdW5kbGUSGi5yZmFhcy52MS5IYXNCdW5kbGVSZXF1ZXN0GhsucmZhYXMudjEuSGFzQnVuZGxlUmVzcG9uc2USRAoJUHV0QnVuZGxlEhoucmZhYXMudjEuUHV0QnVuZGxlUmVxdWVzdBobLnJmYWFzLnYxLlB1dEJ1bmRsZVJlc3BvbnNlEkEKCEFsbG9jYXRlEhkucmZhYXMudjEuQWxsb2NhdGVSZXF1ZXN0GhoucmZhYXMudjEuQWxsb2NhdGVSZXNwb25zZRI7CgZFeHRlbmQSFy5yZmFhcy52MS5FeHRlbmRSZXF1ZXN0GhgucmZhYXMudjEuRXh0ZW5kUmVzcG9uc2USRwoKRGVhbGxvY2F0ZRIbLnJmYWFzLnYxLkRlYWxsb2NhdGVSZXF1ZXN0GhwucmZhYXMudjEuRGVhbGxvY2F0ZVJlc3BvbnNlEkkKCldhdGNoTGVhc2USGy5yZmFhcy52MS5XYXRjaExlYXNlUmVxdWVzdBocLnJmYWFzLnYxLldhdGNoTGVhc2VSZXNwb25zZTABYgZwcm90bzM");
 
 /**
  * Where and how a node's workers can be reached.
@@ -1063,6 +1063,324 @@ export const WatchNodeResponseSchema: GenMessage<WatchNodeResponse> = /*@__PURE_
   messageDesc(file_rfaas, 32);
 
 /**
+ * One version of functions that are deployed under a name.
+ *
+ * @generated from message rfaas.v1.FunctionsInfo
+ */
+export type FunctionsInfo = Message<"rfaas.v1.FunctionsInfo"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * from 1; never given twice under one name
+   *
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+
+  /**
+   * of the bundle, lower-case hex
+   *
+   * @generated from field: string sha256 = 3;
+   */
+  sha256: string;
+
+  /**
+   * of the bundle
+   *
+   * @generated from field: uint32 bytes = 4;
+   */
+  bytes: number;
+
+  /**
+   * @generated from field: repeated rfaas.v1.FunctionInfo functions = 5;
+   */
+  functions: FunctionInfo[];
+
+  /**
+   * @generated from field: double deployed_unix_ms = 6;
+   */
+  deployedUnixMs: number;
+};
+
+/**
+ * Describes the message rfaas.v1.FunctionsInfo.
+ * Use `create(FunctionsInfoSchema)` to create a new message.
+ */
+export const FunctionsInfoSchema: GenMessage<FunctionsInfo> = /*@__PURE__*/
+  messageDesc(file_rfaas, 33);
+
+/**
+ * @generated from message rfaas.v1.UploadFunctionsRequest
+ */
+export type UploadFunctionsRequest = Message<"rfaas.v1.UploadFunctionsRequest"> & {
+  /**
+   * chosen by the caller at random, 32 lower-case hex digits
+   *
+   * @generated from field: string upload_id = 1;
+   */
+  uploadId: string;
+
+  /**
+   * of the slice in the bundle; the first slice begins the upload
+   *
+   * @generated from field: uint32 offset = 2;
+   */
+  offset: number;
+
+  /**
+   * 786,432 bytes; the last slice may be shorter
+   *
+   * @generated from field: bytes slice = 3;
+   */
+  slice: Uint8Array;
+};
+
+/**
+ * Describes the message rfaas.v1.UploadFunctionsRequest.
+ * Use `create(UploadFunctionsRequestSchema)` to create a new message.
+ */
+export const UploadFunctionsRequestSchema: GenMessage<UploadFunctionsRequest> = /*@__PURE__*/
+  messageDesc(file_rfaas, 34);
+
+/**
+ * @generated from message rfaas.v1.UploadFunctionsResponse
+ */
+export type UploadFunctionsResponse = Message<"rfaas.v1.UploadFunctionsResponse"> & {
+};
+
+/**
+ * Describes the message rfaas.v1.UploadFunctionsResponse.
+ * Use `create(UploadFunctionsResponseSchema)` to create a new message.
+ */
+export const UploadFunctionsResponseSchema: GenMessage<UploadFunctionsResponse> = /*@__PURE__*/
+  messageDesc(file_rfaas, 35);
+
+/**
+ * @generated from message rfaas.v1.DeployFunctionsRequest
+ */
+export type DeployFunctionsRequest = Message<"rfaas.v1.DeployFunctionsRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string sha256 = 2;
+   */
+  sha256: string;
+
+  /**
+   * @generated from field: uint32 bytes = 3;
+   */
+  bytes: number;
+
+  /**
+   * @generated from field: repeated rfaas.v1.FunctionInfo functions = 4;
+   */
+  functions: FunctionInfo[];
+
+  /**
+   * the finished upload of the bundle; empty: the manager should have it already
+   *
+   * @generated from field: string upload_id = 5;
+   */
+  uploadId: string;
+};
+
+/**
+ * Describes the message rfaas.v1.DeployFunctionsRequest.
+ * Use `create(DeployFunctionsRequestSchema)` to create a new message.
+ */
+export const DeployFunctionsRequestSchema: GenMessage<DeployFunctionsRequest> = /*@__PURE__*/
+  messageDesc(file_rfaas, 36);
+
+/**
+ * @generated from message rfaas.v1.DeployFunctionsResponse
+ */
+export type DeployFunctionsResponse = Message<"rfaas.v1.DeployFunctionsResponse"> & {
+  /**
+   * @generated from field: rfaas.v1.FunctionsInfo functions = 1;
+   */
+  functions?: FunctionsInfo | undefined;
+
+  /**
+   * false: the newest version has the same bundle, and stays what it is
+   *
+   * @generated from field: bool is_new = 2;
+   */
+  isNew: boolean;
+};
+
+/**
+ * Describes the message rfaas.v1.DeployFunctionsResponse.
+ * Use `create(DeployFunctionsResponseSchema)` to create a new message.
+ */
+export const DeployFunctionsResponseSchema: GenMessage<DeployFunctionsResponse> = /*@__PURE__*/
+  messageDesc(file_rfaas, 37);
+
+/**
+ * @generated from message rfaas.v1.FindFunctionsRequest
+ */
+export type FindFunctionsRequest = Message<"rfaas.v1.FindFunctionsRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * 0: the newest
+   *
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message rfaas.v1.FindFunctionsRequest.
+ * Use `create(FindFunctionsRequestSchema)` to create a new message.
+ */
+export const FindFunctionsRequestSchema: GenMessage<FindFunctionsRequest> = /*@__PURE__*/
+  messageDesc(file_rfaas, 38);
+
+/**
+ * @generated from message rfaas.v1.FindFunctionsResponse
+ */
+export type FindFunctionsResponse = Message<"rfaas.v1.FindFunctionsResponse"> & {
+  /**
+   * @generated from field: rfaas.v1.FunctionsInfo functions = 1;
+   */
+  functions?: FunctionsInfo | undefined;
+};
+
+/**
+ * Describes the message rfaas.v1.FindFunctionsResponse.
+ * Use `create(FindFunctionsResponseSchema)` to create a new message.
+ */
+export const FindFunctionsResponseSchema: GenMessage<FindFunctionsResponse> = /*@__PURE__*/
+  messageDesc(file_rfaas, 39);
+
+/**
+ * @generated from message rfaas.v1.ReadFunctionsRequest
+ */
+export type ReadFunctionsRequest = Message<"rfaas.v1.ReadFunctionsRequest"> & {
+  /**
+   * @generated from field: string sha256 = 1;
+   */
+  sha256: string;
+
+  /**
+   * a multiple of 786,432
+   *
+   * @generated from field: uint32 offset = 2;
+   */
+  offset: number;
+};
+
+/**
+ * Describes the message rfaas.v1.ReadFunctionsRequest.
+ * Use `create(ReadFunctionsRequestSchema)` to create a new message.
+ */
+export const ReadFunctionsRequestSchema: GenMessage<ReadFunctionsRequest> = /*@__PURE__*/
+  messageDesc(file_rfaas, 40);
+
+/**
+ * @generated from message rfaas.v1.ReadFunctionsResponse
+ */
+export type ReadFunctionsResponse = Message<"rfaas.v1.ReadFunctionsResponse"> & {
+  /**
+   * as it was uploaded
+   *
+   * @generated from field: bytes slice = 1;
+   */
+  slice: Uint8Array;
+};
+
+/**
+ * Describes the message rfaas.v1.ReadFunctionsResponse.
+ * Use `create(ReadFunctionsResponseSchema)` to create a new message.
+ */
+export const ReadFunctionsResponseSchema: GenMessage<ReadFunctionsResponse> = /*@__PURE__*/
+  messageDesc(file_rfaas, 41);
+
+/**
+ * @generated from message rfaas.v1.ListFunctionsRequest
+ */
+export type ListFunctionsRequest = Message<"rfaas.v1.ListFunctionsRequest"> & {
+};
+
+/**
+ * Describes the message rfaas.v1.ListFunctionsRequest.
+ * Use `create(ListFunctionsRequestSchema)` to create a new message.
+ */
+export const ListFunctionsRequestSchema: GenMessage<ListFunctionsRequest> = /*@__PURE__*/
+  messageDesc(file_rfaas, 42);
+
+/**
+ * @generated from message rfaas.v1.ListFunctionsResponse
+ */
+export type ListFunctionsResponse = Message<"rfaas.v1.ListFunctionsResponse"> & {
+  /**
+   * by name, then by version
+   *
+   * @generated from field: repeated rfaas.v1.FunctionsInfo functions = 1;
+   */
+  functions: FunctionsInfo[];
+};
+
+/**
+ * Describes the message rfaas.v1.ListFunctionsResponse.
+ * Use `create(ListFunctionsResponseSchema)` to create a new message.
+ */
+export const ListFunctionsResponseSchema: GenMessage<ListFunctionsResponse> = /*@__PURE__*/
+  messageDesc(file_rfaas, 43);
+
+/**
+ * @generated from message rfaas.v1.UndeployFunctionsRequest
+ */
+export type UndeployFunctionsRequest = Message<"rfaas.v1.UndeployFunctionsRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * 0: all versions
+   *
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message rfaas.v1.UndeployFunctionsRequest.
+ * Use `create(UndeployFunctionsRequestSchema)` to create a new message.
+ */
+export const UndeployFunctionsRequestSchema: GenMessage<UndeployFunctionsRequest> = /*@__PURE__*/
+  messageDesc(file_rfaas, 44);
+
+/**
+ * @generated from message rfaas.v1.UndeployFunctionsResponse
+ */
+export type UndeployFunctionsResponse = Message<"rfaas.v1.UndeployFunctionsResponse"> & {
+  /**
+   * those that were removed
+   *
+   * @generated from field: repeated rfaas.v1.FunctionsInfo functions = 1;
+   */
+  functions: FunctionsInfo[];
+};
+
+/**
+ * Describes the message rfaas.v1.UndeployFunctionsResponse.
+ * Use `create(UndeployFunctionsResponseSchema)` to create a new message.
+ */
+export const UndeployFunctionsResponseSchema: GenMessage<UndeployFunctionsResponse> = /*@__PURE__*/
+  messageDesc(file_rfaas, 45);
+
+/**
  * @generated from message rfaas.v1.HasBundleRequest
  */
 export type HasBundleRequest = Message<"rfaas.v1.HasBundleRequest"> & {
@@ -1084,7 +1402,7 @@ export type HasBundleRequest = Message<"rfaas.v1.HasBundleRequest"> & {
  * Use `create(HasBundleRequestSchema)` to create a new message.
  */
 export const HasBundleRequestSchema: GenMessage<HasBundleRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 33);
+  messageDesc(file_rfaas, 46);
 
 /**
  * @generated from message rfaas.v1.HasBundleResponse
@@ -1101,7 +1419,7 @@ export type HasBundleResponse = Message<"rfaas.v1.HasBundleResponse"> & {
  * Use `create(HasBundleResponseSchema)` to create a new message.
  */
 export const HasBundleResponseSchema: GenMessage<HasBundleResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 34);
+  messageDesc(file_rfaas, 47);
 
 /**
  * @generated from message rfaas.v1.PutBundleRequest
@@ -1130,7 +1448,7 @@ export type PutBundleRequest = Message<"rfaas.v1.PutBundleRequest"> & {
  * Use `create(PutBundleRequestSchema)` to create a new message.
  */
 export const PutBundleRequestSchema: GenMessage<PutBundleRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 35);
+  messageDesc(file_rfaas, 48);
 
 /**
  * @generated from message rfaas.v1.PutBundleResponse
@@ -1143,7 +1461,7 @@ export type PutBundleResponse = Message<"rfaas.v1.PutBundleResponse"> & {
  * Use `create(PutBundleResponseSchema)` to create a new message.
  */
 export const PutBundleResponseSchema: GenMessage<PutBundleResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 36);
+  messageDesc(file_rfaas, 49);
 
 /**
  * @generated from message rfaas.v1.AllocateRequest
@@ -1215,7 +1533,7 @@ export type AllocateRequest = Message<"rfaas.v1.AllocateRequest"> & {
  * Use `create(AllocateRequestSchema)` to create a new message.
  */
 export const AllocateRequestSchema: GenMessage<AllocateRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 37);
+  messageDesc(file_rfaas, 50);
 
 /**
  * @generated from message rfaas.v1.WorkerAddress
@@ -1239,7 +1557,7 @@ export type WorkerAddress = Message<"rfaas.v1.WorkerAddress"> & {
  * Use `create(WorkerAddressSchema)` to create a new message.
  */
 export const WorkerAddressSchema: GenMessage<WorkerAddress> = /*@__PURE__*/
-  messageDesc(file_rfaas, 38);
+  messageDesc(file_rfaas, 51);
 
 /**
  * @generated from message rfaas.v1.FunctionInfo
@@ -1263,7 +1581,7 @@ export type FunctionInfo = Message<"rfaas.v1.FunctionInfo"> & {
  * Use `create(FunctionInfoSchema)` to create a new message.
  */
 export const FunctionInfoSchema: GenMessage<FunctionInfo> = /*@__PURE__*/
-  messageDesc(file_rfaas, 39);
+  messageDesc(file_rfaas, 52);
 
 /**
  * @generated from message rfaas.v1.AllocateResponse
@@ -1320,7 +1638,7 @@ export type AllocateResponse = Message<"rfaas.v1.AllocateResponse"> & {
  * Use `create(AllocateResponseSchema)` to create a new message.
  */
 export const AllocateResponseSchema: GenMessage<AllocateResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 40);
+  messageDesc(file_rfaas, 53);
 
 /**
  * @generated from message rfaas.v1.ExtendRequest
@@ -1337,7 +1655,7 @@ export type ExtendRequest = Message<"rfaas.v1.ExtendRequest"> & {
  * Use `create(ExtendRequestSchema)` to create a new message.
  */
 export const ExtendRequestSchema: GenMessage<ExtendRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 41);
+  messageDesc(file_rfaas, 54);
 
 /**
  * @generated from message rfaas.v1.ExtendResponse
@@ -1350,7 +1668,7 @@ export type ExtendResponse = Message<"rfaas.v1.ExtendResponse"> & {
  * Use `create(ExtendResponseSchema)` to create a new message.
  */
 export const ExtendResponseSchema: GenMessage<ExtendResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 42);
+  messageDesc(file_rfaas, 55);
 
 /**
  * @generated from message rfaas.v1.DeallocateRequest
@@ -1374,7 +1692,7 @@ export type DeallocateRequest = Message<"rfaas.v1.DeallocateRequest"> & {
  * Use `create(DeallocateRequestSchema)` to create a new message.
  */
 export const DeallocateRequestSchema: GenMessage<DeallocateRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 43);
+  messageDesc(file_rfaas, 56);
 
 /**
  * @generated from message rfaas.v1.DeallocateResponse
@@ -1391,7 +1709,7 @@ export type DeallocateResponse = Message<"rfaas.v1.DeallocateResponse"> & {
  * Use `create(DeallocateResponseSchema)` to create a new message.
  */
 export const DeallocateResponseSchema: GenMessage<DeallocateResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 44);
+  messageDesc(file_rfaas, 57);
 
 /**
  * @generated from message rfaas.v1.WatchLeaseRequest
@@ -1408,7 +1726,7 @@ export type WatchLeaseRequest = Message<"rfaas.v1.WatchLeaseRequest"> & {
  * Use `create(WatchLeaseRequestSchema)` to create a new message.
  */
 export const WatchLeaseRequestSchema: GenMessage<WatchLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 45);
+  messageDesc(file_rfaas, 58);
 
 /**
  * @generated from message rfaas.v1.WatchLeaseResponse
@@ -1444,7 +1762,7 @@ export type WatchLeaseResponse = Message<"rfaas.v1.WatchLeaseResponse"> & {
  * Use `create(WatchLeaseResponseSchema)` to create a new message.
  */
 export const WatchLeaseResponseSchema: GenMessage<WatchLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 46);
+  messageDesc(file_rfaas, 59);
 
 /**
  * @generated from enum rfaas.v1.NodeState
@@ -1749,6 +2067,63 @@ export const ResourceManagerService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchNodeRequestSchema;
     output: typeof WatchNodeResponseSchema;
+  },
+  /**
+   * Receives a bundle of functions, slice by slice, to be deployed.
+   *
+   * @generated from rpc rfaas.v1.ResourceManagerService.UploadFunctions
+   */
+  uploadFunctions: {
+    methodKind: "unary";
+    input: typeof UploadFunctionsRequestSchema;
+    output: typeof UploadFunctionsResponseSchema;
+  },
+  /**
+   * Registers functions under a name and gives them the next version. `not_found` when the manager does not have their
+   * bundle: upload it and ask again.
+   *
+   * @generated from rpc rfaas.v1.ResourceManagerService.DeployFunctions
+   */
+  deployFunctions: {
+    methodKind: "unary";
+    input: typeof DeployFunctionsRequestSchema;
+    output: typeof DeployFunctionsResponseSchema;
+  },
+  /**
+   * @generated from rpc rfaas.v1.ResourceManagerService.FindFunctions
+   */
+  findFunctions: {
+    methodKind: "unary";
+    input: typeof FindFunctionsRequestSchema;
+    output: typeof FindFunctionsResponseSchema;
+  },
+  /**
+   * Gives one slice of the bundle of deployed functions.
+   *
+   * @generated from rpc rfaas.v1.ResourceManagerService.ReadFunctions
+   */
+  readFunctions: {
+    methodKind: "unary";
+    input: typeof ReadFunctionsRequestSchema;
+    output: typeof ReadFunctionsResponseSchema;
+  },
+  /**
+   * @generated from rpc rfaas.v1.ResourceManagerService.ListFunctions
+   */
+  listFunctions: {
+    methodKind: "unary";
+    input: typeof ListFunctionsRequestSchema;
+    output: typeof ListFunctionsResponseSchema;
+  },
+  /**
+   * Leases of the functions go on.
+   *
+   * @generated from rpc rfaas.v1.ResourceManagerService.UndeployFunctions
+   */
+  undeployFunctions: {
+    methodKind: "unary";
+    input: typeof UndeployFunctionsRequestSchema;
+    output: typeof UndeployFunctionsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_rfaas, 0);

@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto'
+
+import type { ManagerClient } from '../../control/client.ts'
+import { functionsNameProblem, nameToUndeploy } from '../../control/functions-name.ts'
+import type { FunctionsInfo } from '../../control/gen/rfaas_pb.ts'
+import { FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
+import { RfaasError } from '../../errors.ts'
+import { bundle } from '../bundle/bundle.ts'
+import { checkFunctions } from './check-functions.ts'
+import { entryOf } from './entry.ts'
+import { functionsOf, type ListedFunction } from './functions-of.ts'
+
+export interface DeployOptions {
+  /** The name under which leases find the functions: a letter, then letters, digits, `-` or `_`, at most 64 characters. */
+  name: string
+  /** Packages that are not bundled but loaded from where they are installed, as for a lease. Default: none. */
+  external?: readonly string[]
+}
+
+/** One version of functions that are deployed at a resource manager. */
+export interface DeployedFunctions {
+  readonly name: string
+  /** From 1; given by the manager, and never twice under one name. */
+  readonly version: number
+  /** Of the bundle, 64 lower-case hex digits. */
+  readonly sha256: string
+  /** Size of the bundle. */
+  readonly bytes: number
+  readonly functions: readonly ListedFunction[]
+  readonly deployed: Date
+}
+
+/** What {@link Cluster.deploy} has done. */
+export interface Deployment extends DeployedFunctions {
+  /** False: the newest version under this name has the same bytes, and is this one. */
+  readonly isNew: boolean
+}
+
+const KNOWN: ReadonlySet<string> = new Set(['name', 'external'])
+
+/** See {@link Cluster.deploy}. */
+export async function deployFunctions(
+  { rpc }: ManagerClient,
+  path: string | URL,
+  options: DeployOptions,
+): Promise<Deployment> {
+  checkDeployOptions(options)
+  const { name, external = [] } = options
+  const { sha256, code } = await bundle(entryOf(path), external)
+  const request = { name, sha256, bytes: code.byteLength, functions: await functionsOf({ code }) }
+  const { functions, isNew } = await rpc.deployFunctions(request).catch(async (error: unknown) => {
+    // The manager does not have these bytes yet.
+    if (!(error instanceof RfaasError) || error.code !== 'not_found') throw error
+    return rpc.deployFunctions({ ...request, uploadId: await upload(rpc, code) })
+  })
+  return { ...fromProto(functions), isNew }
+}
+
+/** See {@link Cluster.undeploy}. */
+export async function undeployFunctions({ rpc }: ManagerClient, functions: string): Promise<DeployedFunctions[]> {
+  return (await rpc.undeployFunctions(nameToUndeploy(functions))).functions.map((each) => fromProto(each))
+}
+
+export function fromProto(info: FunctionsInfo | undefined): DeployedFunctions {
+  const { name, version, sha256, bytes, functions, deployedUnixMs } = checkFunctions(info)
+  const listed = functions.map(({ name: each, raw }) => ({ name: each, raw }))
+  return { name, version, sha256, bytes, functions: listed, deployed: new Date(deployedUnixMs) }
+}
+
+async function upload(rpc: ManagerClient['rpc'], code: Uint8Array): Promise<string> {
+  const uploadId = randomBytes(16).toString('hex')
+  for (let offset = 0; offset < code.byteLength; offset += FUNCTIONS_SLICE_BYTES) {
+    await rpc.uploadFunctions({ uploadId, offset, slice: code.subarray(offset, offset + FUNCTIONS_SLICE_BYTES) })
+  }
+  return uploadId
+}
+
+function checkDeployOptions(options: DeployOptions): void {
+  const refuse = (reason: string): never => {
+    throw new RfaasError('invalid_argument', `Cannot deploy: ${reason}`)
+  }
+  for (const key of Object.keys(options ?? {})) {
+    if (!KNOWN.has(key)) refuse(`there is no option ${JSON.stringify(key)}`)
+  }
+  const { name, external = [] } = options ?? {}
+  if (typeof name !== 'string') refuse(`name must be given, such as { name: 'pricing' }`)
+  const problem = functionsNameProblem(name)
+  if (problem !== null) refuse(problem)
+  if (!Array.isArray(external) || !external.every((each) => typeof each === 'string' && each !== '')) {
+    refuse('external must be the names of packages')
+  }
+}
