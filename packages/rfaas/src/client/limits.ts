@@ -12,6 +12,9 @@ import { SLOTS_MAX } from '../protocol/limits.ts'
 /** Bundles that a client caches, so that the next lease of the same functions need not make them again. */
 export const BUNDLES_KEPT_MAX = 8
 
+/** Files whose SHA-256 a client keeps, so that it need not read a package again that has not changed. */
+export const HASHES_KEPT_MAX = 65_536
+
 /** Longest `timeoutMs` of an invocation: no timer of Node.js runs longer. */
 export const INVOKE_TIMEOUT_MS_MAX: number = 2 ** 31 - 1
 

@@ -8,6 +8,18 @@ import { strict as assert } from 'node:assert'
 /** Largest functions bundle that a node takes. */
 export const BUNDLE_BYTES_MAX: number = 32 * 1024 * 1024
 
+/** Bytes of a packed bundle that a client sends in one request. */
+export const BUNDLE_SLICE_BYTES: number = 8 * 1024 * 1024
+
+/** Files and links of a packed bundle… */
+export const BUNDLE_FILES_MAX = 65_536
+
+/** …and size of the manifest that lists them. */
+export const BUNDLE_MANIFEST_BYTES_MAX: number = 16 * 1024 * 1024
+
+/** Files by which a client and a node find out whether they see the same file system. */
+export const SEEN_FILES_MAX = 64
+
 /** Largest message of the control plane: a request with a bundle, or a list of all nodes or leases. */
 export const CONTROL_MESSAGE_BYTES_MAX: number = BUNDLE_BYTES_MAX + 1024 * 1024
 
@@ -51,6 +63,10 @@ export const CONTROL_KEEP_ALIVE_MS = 10_000
 export const CONTROL_CLOSE_GRACE_MS = 500
 
 assert(CONTROL_MESSAGE_BYTES_MAX > BUNDLE_BYTES_MAX, 'a bundle and its token fit into one control message')
+assert(
+  BUNDLE_SLICE_BYTES <= BUNDLE_BYTES_MAX && BUNDLE_MANIFEST_BYTES_MAX <= BUNDLE_BYTES_MAX,
+  'so does any part of one',
+)
 assert(CONTROL_BODIES_BYTES_MAX > 4 * CONTROL_MESSAGE_BYTES_MAX, 'a node can receive some bundles at once')
 assert(CONTROL_PLAIN_MESSAGE_BYTES_MAX < CONTROL_MESSAGE_BYTES_MAX, 'few messages may be large')
 assert(CONTROL_CONNECT_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'an unreachable server is told apart from a slow one')

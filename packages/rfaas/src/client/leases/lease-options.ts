@@ -16,6 +16,7 @@ import type { FabricChoice, LeaseOptions } from '../types.ts'
 export interface CheckedLeaseOptions {
   functions: string | URL
   external: readonly string[]
+  files: readonly string[]
   env: Environment
   setup: ((each: never) => unknown) | null
   cores: number
@@ -47,6 +48,7 @@ export interface CheckedLeaseOptions {
 const KNOWN = new Set([
   'functions',
   'external',
+  'files',
   'env',
   'setup',
   'cores',
@@ -85,13 +87,16 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   const { durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
   const { keepWarmMs = 0, waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
-  const { signal, external = [], env = NO_ENVIRONMENT, setup = null } = options
+  const { signal, external = [], files = [], env = NO_ENVIRONMENT, setup = null } = options
   const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
     refuse(`functions must be the path or URL of a module, not ${show(functions)}`)
   }
   if (!Array.isArray(external) || !external.every((name) => typeof name === 'string' && PACKAGE_NAME.test(name))) {
     refuse(`external must be the names of packages, not ${show(external)}`)
+  }
+  if (!Array.isArray(files) || !files.every((name) => typeof name === 'string' && name !== '')) {
+    refuse(`files must be paths or patterns, not ${show(files)}`)
   }
   if (setup !== null && typeof setup !== 'function') refuse(`setup must be a function, not ${show(setup)}`)
   if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
@@ -113,6 +118,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   const checked = {
     functions,
     external,
+    files,
     // A copy: the lease may be replaced after the caller has changed it.
     env: { ...env },
     setup,

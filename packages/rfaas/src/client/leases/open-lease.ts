@@ -8,7 +8,7 @@ import { PlacementPolicy } from '../../control/gen/rfaas_pb.ts'
 import type { AllocateResponse, NodeInfo } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
-import { bundle, type Bundle } from '../bundle/bundle.ts'
+import { bundle } from '../bundle/bundle.ts'
 import { abortedError } from '../calls/abort.ts'
 import { Channel } from '../calls/channel.ts'
 import type { RemoteFunction } from '../calls/wire.ts'
@@ -20,6 +20,7 @@ import type { LeaseKeeper } from './keeper.ts'
 import type { OpenedLease } from '../lease.ts'
 import { checkLeaseOptions, type CheckedLeaseOptions } from './lease-options.ts'
 import { obtainLeases, type LeaseSource, type ObtainedLease } from './obtain-leases.ts'
+import { SentBundle, type BundleForm } from './send-bundle.ts'
 import type { SharedClients } from './shared-clients.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
 import { reasonOf } from '../../thrown.ts'
@@ -34,6 +35,8 @@ export interface LeaseContext {
   readonly managerUrl: string
   readonly nodes: SharedClients<ExecutorManagerClient>
   readonly tenant: string
+  /** Ids of nodes that are known not to see this client's files. */
+  readonly distantNodes: Set<string>
 }
 
 /** A request to the manager: at first for the whole lease, later for the replacement of a part. */
@@ -66,7 +69,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal } = checked
   const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
   const { parts, functions, code } = await unlessAborted(signal, () =>
-    openParts(plan, all, () => bundle(checked.functions, checked.external)),
+    openParts(plan, all, async () => new SentBundle(await bundle(checked.functions, checked), context.distantNodes)),
   )
   const open = async (lost: number, avoidNodeId: string, giveUp: AbortSignal): Promise<LeasedPart[]> => {
     // A lease of one given node gets no other node. And the functions stay what they were, though their files may have
@@ -107,8 +110,8 @@ async function unlessAborted<T extends { parts: LeasedPart[] }>(
 async function openParts(
   plan: Plan,
   ask: Ask,
-  makeBundle: () => Promise<Bundle>,
-): Promise<{ parts: LeasedPart[]; functions: RemoteFunction[]; code: Bundle }> {
+  makeBundle: () => Promise<SentBundle>,
+): Promise<{ parts: LeasedPart[]; functions: RemoteFunction[]; code: SentBundle }> {
   const startMs = performance.now()
   const granting = timed(requestLeases(plan, ask))
   granting.catch(() => {})
@@ -150,7 +153,7 @@ async function openParts(
 async function openPart(
   { checked, layout, fabrics }: Plan,
   { keeper, node, nodeInfo }: ObtainedLease,
-  code: Bundle,
+  code: SentBundle,
   from: Standpoint,
   { startMs, bundleMs, grantMs }: { startMs: number; bundleMs: number; grantMs: number },
 ): Promise<{ part: LeasedPart; functions: RemoteFunction[] }> {
@@ -238,14 +241,14 @@ function verbsNote(fabrics: FabricChoice[]): string {
 async function allocate(
   node: ExecutorManagerClient,
   keeper: LeaseKeeper,
-  { sha256, code }: Bundle,
+  code: SentBundle,
   { fabric, address }: ChosenOffer,
   { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
-  const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
+  const shape = { fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
   const startMs = performance.now()
-  const ask = async (): Promise<AllocateResponse> => {
-    const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...shape })
+  const ask = async (form: BundleForm): Promise<AllocateResponse> => {
+    const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...form, ...shape })
     allocating.catch(() => {})
     // Once the request has left, we have nothing to do until the executor has started: a good time to load the fabric,
     // and to start the thread that keeps the lease.
@@ -256,13 +259,17 @@ async function allocate(
     return allocating
   }
   try {
-    return { allocated: await ask(), uploadMs: 0, allocateMs: performance.now() - startMs }
+    return {
+      allocated: await ask(await code.formFor(keeper.nodeId)),
+      uploadMs: 0,
+      allocateMs: performance.now() - startMs,
+    }
   } catch (error) {
     if (!(error instanceof RfaasError) || error.code !== 'not_found') throw error
   }
-  await node.rpc.putBundle({ token: keeper.token, sha256, code })
+  const form = await code.send(node.rpc, keeper.nodeId, () => keeper.token)
   const uploadedMs = performance.now()
-  return { allocated: await ask(), uploadMs: uploadedMs - startMs, allocateMs: performance.now() - uploadedMs }
+  return { allocated: await ask(form), uploadMs: uploadedMs - startMs, allocateMs: performance.now() - uploadedMs }
 }
 
 async function openChannels(
