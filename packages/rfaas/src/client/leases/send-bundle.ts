@@ -69,12 +69,29 @@ export class SentBundle {
 }
 
 async function sendPacked(rpc: NodeRpc, { sha256, manifest, slices }: PackedBundle, token: () => string) {
-  let { complete } = await rpc.putBundle({ token: token(), sha256, manifest })
+  let { complete } = await withNewest(token, (newest) => rpc.putBundle({ token: newest, sha256, manifest }))
   if (complete) return
   let offset = 0
   for await (const code of slices()) {
-    complete = (await rpc.putBundle({ token: token(), sha256, code, offset })).complete
+    const at = offset
+    complete = (await withNewest(token, (newest) => rpc.putBundle({ token: newest, sha256, code, offset: at })))
+      .complete
     offset += code.byteLength
   }
   if (!complete) throw new RfaasError('internal', `Cannot send bundle ${sha256}: the node waits for more`)
+}
+
+/**
+ * A lease may be renewed while a slice is on its way. The node then refuses the older token of the slice, before it
+ * looks at the bytes: they are sent again with the newest one.
+ */
+async function withNewest<T>(token: () => string, send: (token: string) => Promise<T>): Promise<T> {
+  const shown = token()
+  try {
+    return await send(shown)
+  } catch (error) {
+    const newest = token()
+    if (!(error instanceof RfaasError) || error.code !== 'token_refused' || newest === shown) throw error
+    return send(newest)
+  }
 }
