@@ -185,6 +185,21 @@ describe('BundleCache', () => {
     assert.equal(await (await BundleCache.open({ folder, clock })).has(sha256), true)
   })
 
+  it('leaves a packed bundle that functions have changed to those who still run from it, and gives it to nobody else', async () => {
+    const { folder, cache } = await setUp()
+    const { sha256, manifest, bytes } = packed(TOOL)
+    await cache.begin('me', sha256, manifest)
+    await cache.append('me', sha256, 0, bytes)
+    const pinned = await cache.pin(sha256)
+    await writeFile(join(dirname(pinned.path), 'files/written'), '')
+    await assert.rejects(cache.pin(sha256), { code: 'lease_denied', message: /functions that still run have changed/ })
+    await assert.rejects(cache.begin('me', sha256, manifest), { code: 'lease_denied' })
+    assert.equal(await readFile(pinned.path, 'utf8'), 'export {}')
+    pinned.release()
+    await assert.rejects(cache.pin(sha256), { code: 'not_found' })
+    assert.deepEqual(await readdir(folder), [])
+  })
+
   it('refuses contents that are not those of the manifest, and keeps nothing of them', async () => {
     const { folder, clock, cache } = await setUp()
     const { sha256, manifest, bytes } = packed(TOOL)

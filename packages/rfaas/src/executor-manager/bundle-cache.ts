@@ -40,6 +40,8 @@ export class BundleCache {
   readonly #clock: Clock
   readonly #sizeBytesMax: number
   readonly #pins = new Map<string, number>()
+  /** Packed bundles from which executors load, with the number of their pins: their files must stay. */
+  readonly #leased = new Map<string, number>()
   #cancelTouch: (() => void) | null = null
   /** Serializes puts: two concurrent ones would both count on the same free space. */
   #lastPut: Promise<unknown> = Promise.resolve()
@@ -145,6 +147,10 @@ export class BundleCache {
     if (found === null) return false
     const verified = this.#verified.get(sha256) ?? new Map<string, string>()
     if (!(await isUndamaged(folder, sha256, verified))) {
+      if ((this.#leased.get(sha256) ?? 0) > 0) {
+        const reason = 'functions that still run have changed its files; it is sent again when their leases are over'
+        throw new RfaasError('lease_denied', `Cannot use bundle ${sha256}: ${reason}`)
+      }
       this.#verified.delete(sha256)
       await this.#removeFolder(folder)
       return false
@@ -192,24 +198,34 @@ export class BundleCache {
   /**
    * Protects the bundle from eviction until the release. The executor may import it repeatedly.
    *
-   * @throws {RfaasError} `not_found` when the bundle is not here or was damaged
+   * @throws {RfaasError} `not_found` when the bundle is not here or was damaged; `lease_denied` when functions that still
+   * run have changed the files of a packed one
    */
   async pin(sha256: string): Promise<PinnedBundle> {
     const path = this.#pathOf(sha256)
     this.#pins.set(sha256, (this.#pins.get(sha256) ?? 0) + 1)
     let released = false
+    let isLeased = false
     const release = (): void => {
       if (released) return
       released = true
+      if (isLeased) this.#leased.set(sha256, this.#leased.get(sha256)! - 1)
+      if (this.#leased.get(sha256) === 0) this.#leased.delete(sha256)
       const left = this.#pins.get(sha256)! - 1
       if (left > 0) this.#pins.set(sha256, left)
       else this.#pins.delete(sha256)
       if (this.#pins.size === 0) this.#stopTouching()
     }
-    if (!(await this.has(sha256))) {
+    const isHere = await this.has(sha256).catch((error: unknown) => {
+      release()
+      throw error
+    })
+    if (!isHere) {
       release()
       throw new RfaasError('not_found', `No bundle ${sha256} on this node: send it first`)
     }
+    isLeased = this.#verified.has(sha256)
+    if (isLeased) this.#leased.set(sha256, (this.#leased.get(sha256) ?? 0) + 1)
     this.#touchLater()
     const folder = this.#folderOf(sha256)
     return { path: this.#verified.has(sha256) ? join(folder, PACKED_MODULE) : path, release }
