@@ -33,6 +33,11 @@ export async function typesFlow(cluster: Cluster): Promise<void> {
   // @ts-expect-error -- takes bytes
   await lease.call.echo('text')
 
+  // What is brought along: names of packages, and paths.
+  await cluster.lease<typeof Functions>({ functions: './functions.ts', external: ['sharp'], files: ['models/*.onnx'] })
+  // @ts-expect-error -- a list of patterns, not one
+  await cluster.lease<typeof Functions>({ functions: './functions.ts', files: 'models/*.onnx' })
+
   // map: one argument each, results in an array.
   is<number[]>()(await lease.map.double(new Set([1, 2])))
   is<Functions.Greeting[]>()(await lease.map.greet(['you', 'me']))

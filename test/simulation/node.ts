@@ -85,7 +85,13 @@ export class SimulatedNode {
           randomness: this.#scene.randomness,
           importPublicKey: importKey,
           // Clients use the lease id as the name of their bundle, so that an executor knows its lease.
-          bundles: { has: async () => true, put: async () => {}, pin: async (path) => ({ path, release: () => {} }) },
+          bundles: {
+            has: async () => true,
+            put: async () => {},
+            begin: async () => true,
+            append: async () => true,
+            pin: async (path) => ({ path, release: () => {} }),
+          },
           pool: executorsOf(() => executors.make(process)),
         },
         process,

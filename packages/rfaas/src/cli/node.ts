@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Node } from '../executor-manager/node.ts'
 import {
+  cacheMaxOption,
   coresOption,
   dieWithParentOption,
   fabricsOption,
@@ -41,6 +42,7 @@ interface NodeFlags extends ServiceFlags {
   pool?: number
   keepWarmMax?: number
   cache?: string
+  cacheMax?: number
 }
 
 export function addNode(program: Command): void {
@@ -59,6 +61,7 @@ export function addNode(program: Command): void {
     .addOption(poolOption())
     .addOption(keepWarmMaxOption())
     .option('--cache <path>', 'folder for uploaded functions (default: a cache folder of this user)')
+    .addOption(cacheMaxOption())
     .addOption(logLevelOption())
     .addOption(jsonOption('when ready, print one line of JSON: {kind: "node", nodeId, url, fabrics, pid}'))
     .addOption(dieWithParentOption())
@@ -68,7 +71,8 @@ export function addNode(program: Command): void {
 
 async function run(flags: NodeFlags): Promise<void> {
   const { startNode } = await import('../executor-manager/node.ts')
-  const { manager, name, host, port, cores, memoryMib, resource, label, fabrics, pool, keepWarmMax, cache } = flags
+  const { manager, name, host, port, cores, memoryMib, resource, label, fabrics, pool, keepWarmMax } = flags
+  const { cache, cacheMax } = flags
   const options = {
     managerUrl: manager,
     host,
@@ -82,6 +86,7 @@ async function run(flags: NodeFlags): Promise<void> {
     ...(pool === undefined ? {} : { pool }),
     ...(keepWarmMax === undefined ? {} : { keepWarmMsMax: keepWarmMax }),
     ...(cache === undefined ? {} : { cacheDir: cache }),
+    ...(cacheMax === undefined ? {} : { cacheBytesMax: cacheMax }),
   }
   const { logNodeEvents } = await import('./events.ts')
   await runService(

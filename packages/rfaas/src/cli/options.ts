@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import { parseDurationMs, parseHotTimeout } from '../config/duration.ts'
 import { parseName, parseNames } from '../config/names.ts'
-import { parseMemoryMib } from '../config/size.ts'
+import { parseMemoryMib, parseSizeBytes } from '../config/size.ts'
 import { parseLabel, parseResource } from '../config/traits.ts'
 import { DEFAULT_MANAGER_URL, parseManagerUrl } from '../config/url.ts'
 import { parseCores, parsePool, parsePort } from '../config/whole.ts'
@@ -73,6 +73,13 @@ export function keepWarmMaxOption(): Option {
     '--keep-warm-max <time>',
     'how long executors of ended leases may be kept for the next lease, if leases ask for it; 0s keeps none (default: 1m)',
   ).argParser(fromText(parseDurationMs, '--keep-warm-max'))
+}
+
+export function cacheMaxOption(): Option {
+  return new Option(
+    '--cache-max <size>',
+    'size of that folder, such as 4GiB; a bundle with packages and files takes at most half of it (default: 1GiB)',
+  ).argParser(fromText(parseSizeBytes, '--cache-max'))
 }
 
 export function fabricsOption(): Option {

@@ -39,6 +39,7 @@ export class Cluster implements AsyncDisposable {
   readonly url: string
   readonly #manager: ReturnType<typeof managerClient>
   readonly #nodes = new SharedClients(executorManagerClient, NODE_CLIENTS_IDLE_MAX)
+  readonly #distantNodes = new Set<string>()
   readonly #tenant: string
   readonly #leases = new Map<Lease<never>, LeaseUse>()
   readonly #owner: ClusterOwner | null
@@ -68,7 +69,13 @@ export class Cluster implements AsyncDisposable {
   async lease<M = AnyModule>(options: LeaseOptions<M>): Promise<Lease<M>> {
     this.#refuseClosed()
     refuseWhileLoading('lease')
-    const context = { manager: this.#manager, managerUrl: this.url, nodes: this.#nodes, tenant: this.#tenant }
+    const context = {
+      manager: this.#manager,
+      managerUrl: this.url,
+      nodes: this.#nodes,
+      tenant: this.#tenant,
+      distantNodes: this.#distantNodes,
+    }
     const use = new LeaseUse(callerOf(this.lease))
     const opened = await this.#during(openLease(context, options))
     const lease: Lease<M> = new Lease<M>(opened, use, () => this.#leases.delete(lease as Lease<never>))

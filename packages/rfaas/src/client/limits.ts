@@ -14,6 +14,8 @@ export const BUNDLES_KEPT_MAX = 8
 
 /** How long a module that is deployed may take to load. */
 export const DEPLOY_LOAD_MS_MAX = 30_000
+/** Files whose SHA-256 a client keeps, so that it need not read a package again that has not changed. */
+export const HASHES_KEPT_MAX = 65_536
 
 /** Longest `timeoutMs` of an invocation: no timer of Node.js runs longer. */
 export const INVOKE_TIMEOUT_MS_MAX: number = 2 ** 31 - 1

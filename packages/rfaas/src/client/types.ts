@@ -110,10 +110,16 @@ export interface LeaseOptions<M = AnyModule> {
    */
   functions: string | URL
   /**
-   * Packages that are not bundled but loaded from where they are installed: `['better-sqlite3']`. Those with native code
+   * Packages that are not bundled but loaded as they are installed: `['better-sqlite3']`. Those with native code
    * and those that read files of their own are found without being named. Default: none.
    */
   external?: readonly string[]
+  /**
+   * Files and folders that functions read, relative to the folder of the module, also as patterns: `['models/*.onnx']`.
+   * They go with the functions to nodes that do not see them; what the text of a module names beside it goes by itself.
+   * Default: none.
+   */
+  files?: readonly string[]
   /**
    * Environment variables of the functions, there before their module is loaded: `{ DATABASE_URL: … }`. Names of
    * letters, digits and `_`, not beginning with `RFAAS_`; at most 64 KiB together. They travel over the control plane to

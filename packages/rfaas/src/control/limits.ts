@@ -25,6 +25,17 @@ export const FUNCTIONS_OF_MODULE_BYTES_MAX: number = 16 * 1024
 
 /** Versions that a resource manager keeps, of all deployed functions together. */
 export const FUNCTIONS_VERSIONS_MAX = 1_024
+/** Bytes of a packed bundle that a client sends in one request. */
+export const BUNDLE_SLICE_BYTES: number = 8 * 1024 * 1024
+
+/** Files and links of a packed bundle… */
+export const BUNDLE_FILES_MAX = 65_536
+
+/** …and size of the manifest that lists them. */
+export const BUNDLE_MANIFEST_BYTES_MAX: number = 16 * 1024 * 1024
+
+/** Files by which a client and a node find out whether they see the same file system. */
+export const SEEN_FILES_MAX = 64
 
 /** Largest message of the control plane: a request with a bundle, or a list of all nodes or leases. */
 export const CONTROL_MESSAGE_BYTES_MAX: number = BUNDLE_BYTES_MAX + 1024 * 1024
@@ -75,6 +86,10 @@ assert(
   FUNCTIONS_VERSIONS_MAX * (FUNCTIONS_OF_MODULE_BYTES_MAX + 8 * FUNCTIONS_OF_MODULE_MAX + 1024) <
     CONTROL_MESSAGE_BYTES_MAX,
   'a list of all deployed functions fits into one message',
+)
+assert(
+  BUNDLE_SLICE_BYTES <= BUNDLE_BYTES_MAX && BUNDLE_MANIFEST_BYTES_MAX <= BUNDLE_BYTES_MAX,
+  'so does any part of one',
 )
 assert(CONTROL_BODIES_BYTES_MAX > 4 * CONTROL_MESSAGE_BYTES_MAX, 'a node can receive some bundles at once')
 assert(CONTROL_PLAIN_MESSAGE_BYTES_MAX < CONTROL_MESSAGE_BYTES_MAX, 'few messages may be large')

@@ -8,8 +8,14 @@ import { LEASE_REPORTS_MAX } from '../lease/limits.ts'
  * Relations between them are asserted at the end, so that a change to one of them cannot silently break another.
  */
 
-/** Limit for a node's cache of bundles on disk. */
+/** Default limit for a node's cache of bundles on disk. */
 export const BUNDLE_CACHE_BYTES_MAX: number = 1024 * 1024 * 1024
+
+/** The share of that cache that one packed bundle may take: a module with its packages and files. */
+export const PACKED_BUNDLE_SHARE_MAX = 0.5
+
+/** How long a node waits for the next slice of a packed bundle before it forgets what has arrived. */
+export const BUNDLE_UPLOAD_IDLE_MS: number = 60_000
 
 /** How often a node marks the bundles that its executors use… */
 export const BUNDLE_TOUCH_INTERVAL_MS: number = 60_000
@@ -112,6 +118,8 @@ assert(MARKED_LOOK_MS * 10 < MARKED_MS_MAX, 'processes that start others are loo
 assert(POOL_REFILL_DELAY_MS < POOL_BUSY_MS_MAX, 'the pool looks for an idle core more than once')
 assert(POOL_WORKERS_MAX <= POOL_LEASE_WORKERS_MAX, 'an executor of the pool has meters for all of its workers')
 assert(BUNDLE_TOUCH_INTERVAL_MS * 2 < BUNDLE_SPARE_MS, 'a bundle in use survives one missed mark')
+assert(PACKED_BUNDLE_SHARE_MAX < 1, 'the cache holds the largest packed bundle with its manifest')
+assert(BUNDLE_UPLOAD_IDLE_MS < BUNDLE_SPARE_MS, 'an upload is not evicted while it waits')
 assert(BUNDLE_BYTES_MAX < BUNDLE_CACHE_BYTES_MAX, 'the cache holds the largest bundle')
 // A report takes fewer than 256 bytes: an id, nine numbers and an end.
 assert(256 * LEASE_REPORTS_MAX < CONTROL_PLAIN_MESSAGE_BYTES_MAX, 'a node can report all of its leases at once')

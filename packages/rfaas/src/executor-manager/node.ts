@@ -13,7 +13,9 @@ import { describeMachine } from './machine.ts'
 import type { Machine, WorkerFabric } from './machine.ts'
 import { IdleCores } from './idle-cores.ts'
 import { importPublicKey } from '../lease/ed25519.ts'
-import { POOL_IDLE_CORES_MIN } from './limits.ts'
+import { BUNDLE_BYTES_MAX } from '../control/limits.ts'
+import { RfaasError } from '../errors.ts'
+import { BUNDLE_CACHE_BYTES_MAX, POOL_IDLE_CORES_MIN } from './limits.ts'
 import { LEASE_MEMORY_MIB_DEFAULT } from '../lease/limits.ts'
 import { systemRandomness } from '../randomness.ts'
 import { wireNode, type WiredNode } from './wiring.ts'
@@ -49,6 +51,11 @@ export interface NodeOptions {
    * Folder for bundles of functions; several nodes of one user may share it. Default: a folder in the user's cache, or
    * among the temporary files where that cannot be written. */
   cacheDir?: string
+  /**
+   * Limit for the size of all bundles in that folder, in bytes. A bundle with packages and files takes at most half of
+   * it. Default 1 GiB.
+   */
+  cacheBytesMax?: number
   /**
    * Number of executors to keep ready, so that a lease need not wait for the start of a process. They use memory in
    * addition to `memoryMib`, about 90 MiB each, and no processor time. Default: 1, or 0 where the machine would have
@@ -97,7 +104,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   await using undo = new AsyncDisposableStack()
   const manager = managerClient(options.managerUrl)
   undo.defer(() => manager.close())
-  const bundles = await BundleCache.open({ folder: options.cacheDir ?? (await defaultCacheDir()), clock })
+  const folder = options.cacheDir ?? (await defaultCacheDir())
+  const bundles = await BundleCache.open({ folder, clock, sizeBytesMax: checkedCacheBytes(options.cacheBytesMax) })
   undo.defer(() => bundles.close())
 
   let wired: WiredNode | null = null
@@ -134,6 +142,13 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   }
+}
+
+/** @throws {RfaasError} `invalid_argument` */
+function checkedCacheBytes(value: number = BUNDLE_CACHE_BYTES_MAX): number {
+  if (Number.isSafeInteger(value) && value > BUNDLE_BYTES_MAX) return value
+  const reason = `cacheBytesMax must be a whole number above ${BUNDLE_BYTES_MAX}, not ${value}`
+  throw new RfaasError('invalid_argument', `Cannot start node: ${reason}`)
 }
 
 /** Threads where nothing else is offered, else processes. */

@@ -1,8 +1,12 @@
+import { isAbsolute } from 'node:path'
+
 import type { ConnectRouter } from '@connectrpc/connect'
 import { usageToProto } from '../accounting/usage.ts'
 import { ExecutorManagerService } from '../control/gen/rfaas_pb.ts'
 import type { FabricOffer } from '../control/gen/rfaas_pb.ts'
+import { SEEN_FILES_MAX } from '../control/limits.ts'
 import { RfaasError } from '../errors.ts'
+import { seesAll, type SeenFile } from '../file-identity.ts'
 import { RETRIEVAL_GRACE_MS_MAX } from '../lease/limits.ts'
 import type { BundleCache } from './bundle-cache.ts'
 import type { NodeLeases } from './node-leases.ts'
@@ -12,7 +16,7 @@ import { allocationRequest, newsToProto, startedToProto } from './wire.ts'
 export interface ServiceOptions {
   gate: TokenGate
   leases: NodeLeases
-  bundles: Pick<BundleCache, 'has' | 'put'>
+  bundles: Pick<BundleCache, 'has' | 'put' | 'begin' | 'append'>
   offers: readonly Pick<FabricOffer, 'fabric' | 'address'>[]
   /** Reports changes to the resource manager; resolves when it knows them or cannot be reached now. */
   report: () => Promise<unknown>
@@ -25,6 +29,16 @@ function checkedGraceMs(graceMs: number | undefined): number | undefined {
   throw new RfaasError('invalid_argument', `Cannot release the lease: graceMs must be ${range}, not ${graceMs}`)
 }
 
+/** @throws {RfaasError} `invalid_argument` */
+function checkedSeenFiles(files: readonly SeenFile[]): readonly SeenFile[] {
+  const problem =
+    files.length > SEEN_FILES_MAX
+      ? `${files.length} files, ${SEEN_FILES_MAX} are allowed`
+      : files.find(({ path }) => !isAbsolute(path) || path.includes('\0'))?.path
+  if (problem === undefined) return files
+  throw new RfaasError('invalid_argument', `Cannot look for the files of a bundle: ${problem}`)
+}
+
 /**
  * The calls that clients may make on a node. Each carries the token of its lease; nothing is done before it is checked.
  */
@@ -32,18 +46,28 @@ export function executorManagerRoutes({ gate, leases, bundles, offers, report }:
   const isKnown = (leaseId: string): boolean => leases.has(leaseId)
   return (router: ConnectRouter): ConnectRouter =>
     router.service(ExecutorManagerService, {
-      async hasBundle({ token, sha256 }) {
+      async hasBundle({ token, sha256, seenFiles }) {
         leases.admit(await gate.check(token))
-        return { present: await bundles.has(sha256) }
+        return { present: await bundles.has(sha256), seesFiles: seesAll(checkedSeenFiles(seenFiles)) }
       },
-      async putBundle({ token, sha256, code }) {
-        leases.admit(await gate.check(token))
+      async putBundle({ token, sha256, code, manifest, offset }) {
+        const claims = await gate.check(token)
+        leases.admit(claims)
+        if (manifest.byteLength > 0) return { complete: await bundles.begin(claims.leaseId, sha256, manifest) }
+        if (offset !== undefined) return { complete: await bundles.append(claims.leaseId, sha256, offset, code) }
         await bundles.put(sha256, code)
-        return {}
+        return { complete: true }
       },
       async allocate(request) {
         const claims = await gate.check(request.token)
         leases.admit(claims)
+        if (!seesAll(checkedSeenFiles(request.seenFiles))) {
+          const reason = 'it does not see the files of the client that the bundle loads'
+          throw new RfaasError(
+            'not_found',
+            `No bundle ${request.bundleSha256} for this node: ${reason}; send it packed`,
+          )
+        }
         return startedToProto(await leases.allocate(claims, allocationRequest(request, claims, offers)))
       },
       async extend({ token }) {

@@ -88,7 +88,7 @@ export class Setup {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.leases.stopAll()
     await this.kept.close()
-    this.bundles.close()
+    void this.bundles.close()
     await this.#folder[Symbol.asyncDispose]()
     assert.deepEqual(this.capacity.free, TOTAL)
     assert.equal(this.clock.timerCount, 0)

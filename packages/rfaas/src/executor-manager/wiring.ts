@@ -27,7 +27,7 @@ export interface NodeParts {
   readonly clock: Clock
   readonly randomness: Randomness
   readonly importPublicKey: (publicKeyJwk: string) => Promise<VerifyingKey>
-  readonly bundles: Pick<BundleCache, 'has' | 'pin' | 'put'>
+  readonly bundles: Pick<BundleCache, 'has' | 'pin' | 'put' | 'begin' | 'append'>
   readonly pool: Executors
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -82,17 +82,29 @@ describe('loadFunctions', () => {
     await assert.rejects(loadFunctions(constants), { code: 'module_failed', message: /only a, b/ })
   })
 
-  test('says which package a node lacks that the bundle loads from where its client has it', async () => {
+  test('says which package is gone that the bundle loads from where its client has it', async () => {
     const path = join(folder, 'elsewhere/node_modules/@it/addon/main.js')
     const outside = await module(
       'outside.mjs',
       `import it from ${JSON.stringify(pathToFileURL(path).href)}; export const f = it`,
     )
-    await assert.rejects(loadFunctions(outside), {
+    const reason = `the package @it/addon is not bundled but loaded from ${path}, which is gone`
+    await assert.rejects(loadFunctions(outside), { code: 'module_failed', message: new RegExp(reason) })
+  })
+
+  test('says which package did not travel in a packed bundle, and how to bring it', async () => {
+    const needs = async (at: string, name: string): Promise<string> => {
+      await mkdir(join(folder, at))
+      return module(`${at}/module.mjs`, `import '${name}'; export const f = () => 1`)
+    }
+    await assert.rejects(loadFunctions(await needs('undeclared', '@it/helper/inner.js')), {
       code: 'module_failed',
-      message: new RegExp(
-        `the package @it/addon is not bundled but loaded from ${path}, which this node .* does not have`,
-      ),
+      message:
+        /the package @it\/helper was not found where the functions were leased, .*files: \['node_modules\/@it\/helper'\]$/,
+    })
+    await assert.rejects(loadFunctions(await needs('platform', '@it/addon-linux-arm64')), {
+      code: 'module_failed',
+      message: /install it there \(npm install --os=linux --cpu=\w+ --libc=\w+ @it\/addon-linux-arm64\)$/,
     })
   })
 })

@@ -1,9 +1,12 @@
+import { basename } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { RfaasError } from '../errors.ts'
 import { whileLoading } from '../loading.ts'
+import { PACKED_MODULE } from '../packed-module.ts'
 import { isRaw, type RawFunction } from '../raw.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
+import { commandFor, explainAddons, thisRuntime } from './addon-advice.ts'
 
 /** A function that clients can invoke. */
 export type LoadedFunction =
@@ -16,10 +19,14 @@ export type LoadedFunction =
  */
 export async function loadFunctions(bundlePath: string): Promise<LoadedFunction[]> {
   let exports: Record<string, unknown>
+  explainAddons()
   try {
     exports = await whileLoading(() => import(pathToFileURL(bundlePath).href) as Promise<Record<string, unknown>>)
   } catch (error) {
-    const reason = absentOutside(error, bundlePath) ?? `${placeOf(error, bundlePath)}${reasonOf(error)}`
+    const reason =
+      absentOutside(error, bundlePath) ??
+      absentPackage(error, bundlePath) ??
+      `${placeOf(error, bundlePath)}${reasonOf(error)}`
     throw new RfaasError('module_failed', `Cannot load the functions: ${reason}`, { cause: error })
   }
   const functions = functionsOf(exports)
@@ -42,8 +49,32 @@ function absentOutside(error: unknown, bundlePath: string): string | null {
   const path = fileURLToPath(url)
   const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]
   const what = name === undefined ? `the file ${path}` : `the package ${name}`
-  const where = `${process.platform} ${process.arch}`
-  return `${what} is not bundled but loaded from ${path}, which this node (${where}) does not have; install it there, or lease on the client's own machine`
+  return `${what} is not bundled but loaded from ${path}, which is gone; install it again where the functions are leased`
+}
+
+/** In the name of a package that has the files of one platform. */
+const PLATFORM_PACKAGE = /[-/](?:linux|linuxmusl|darwin|win32)-/
+
+/**
+ * A sentence for a package that one of the packages in a packed bundle needs and that is not in it: it was not installed
+ * where the bundle was made, as the packages of other platforms are not, or is not named as a dependency. null for any
+ * other error.
+ */
+function absentPackage(error: unknown, bundlePath: string): string | null {
+  const { code } = error as NodeJS.ErrnoException
+  const reason = reasonOf(error)
+  if (basename(bundlePath) !== PACKED_MODULE || (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND')) {
+    return null
+  }
+  const name = /Cannot find (?:package|module) '((?:@[^/']+\/)?[^./'][^/']*)/.exec(reason)?.[1]
+  if (name === undefined) return null
+  const runtime = thisRuntime()
+  const { platform, arch, libc } = runtime
+  const advice = PLATFORM_PACKAGE.test(name)
+    ? `install it there (${commandFor(runtime)} ${name})`
+    : `name it among the dependencies of the package that needs it, or in the lease option files: ['node_modules/${name}']`
+  const where = [platform, arch, libc].filter((part) => part !== null).join(' ')
+  return `the package ${name} was not found where the functions were leased, so it did not come to this node (${where}); ${advice}`
 }
 
 /** The place in the sources where the module threw, as `file:line:column: `; empty when its stack names none. */

@@ -1,25 +1,40 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import type { BuildFailure, BuildOptions, BuildResult, Metafile } from 'esbuild'
-import { RfaasError } from '../../errors.ts'
+import { RfaasError, toRfaasError } from '../../errors.ts'
+import { identityOf } from '../../file-identity.ts'
 import { BUNDLES_KEPT_MAX } from '../limits.ts'
-import { BUNDLE_BYTES_MAX } from '../../control/limits.ts'
+import { BUNDLE_BYTES_MAX, SEEN_FILES_MAX } from '../../control/limits.ts'
+import { Gathered } from './gather.ts'
+import { IN_PLACE, packedLayout, type Layout } from './layout.ts'
 import { OutsidePackages, outsidePlugin } from './outside-plugin.ts'
+import { packBundle, type PackedBundle } from './pack.ts'
 import { packageOf, textNeedsItsPlace } from './packages.ts'
 import { isScript, PLACE_HEAD, PLACE_NAMES, PLACE_WARNINGS, PlacedModules } from './places.ts'
 import { Sources } from './sources.ts'
 import { withBundler } from './with-bundler.ts'
 
-/** A functions module with all that it imports, in one file: what travels to the node. */
+/**
+ * A functions module with all that it imports, in one file: what travels to the node. If it loads packages or files from
+ * beside it, this form of it runs only on a node that sees them; `pack` makes the form for others.
+ */
 export interface Bundle {
   /** The hash of `code`, 64 lower-case hex digits. Nodes keep bundles under this name. */
   readonly sha256: string
   /** One ECMAScript module, UTF-8, with its source map inside. */
   readonly code: Uint8Array
+  /** Files that a node must see as this machine has them, to run it in this form; none when `pack` is null. */
+  readonly places: readonly string[]
+  /**
+   * Makes the form that brings its packages and files, as they are now. null: the module needs none.
+   *
+   * @throws {RfaasError} `module_failed`
+   */
+  readonly pack: (() => Promise<PackedBundle>) | null
 }
 
 /*
@@ -44,6 +59,14 @@ const PLACE_BANNER: string = [
 /** Builds of one bundle: each may find more packages that must stay outside. */
 const BUILDS_MAX = 8
 
+/** What a bundle is made from, besides its sources. */
+export interface BundleOptions {
+  /** Names of packages that stay outside in any case. */
+  readonly external?: readonly string[]
+  /** Files that functions read, as patterns relative to the module's folder: for those that cannot be found in its text. */
+  readonly files?: readonly string[]
+}
+
 /** The latest bundles of this process by entry and NODE_PATH, each with the sources it was made from. */
 const kept = new Map<string, { bundle: Bundle; sources: Sources }>()
 
@@ -53,11 +76,11 @@ const kept = new Map<string, { bundle: Bundle; sources: Sources }>()
  * the same place give the same bundle, whatever the current directory.
  *
  * @param functions a path (relative to the current directory), a `file:` URL, or the text of one
- * @param external names of packages that stay outside in any case
- * @throws {RfaasError} `invalid_argument` when there is no such file; `module_failed` when it cannot be bundled, with
+ * @throws {RfaasError} `invalid_argument` when there is no such file, or no file that `files` names; `module_failed` when it cannot be bundled, with
  * file, line and column of the first reason
  */
-export async function bundle(functions: string | URL, external: readonly string[] = []): Promise<Bundle> {
+export async function bundle(functions: string | URL, options: BundleOptions = {}): Promise<Bundle> {
+  const { external = [], files = [] } = options
   const entry = entryPath(functions)
   const isFile = await stat(entry).then(
     (found) => found.isFile(),
@@ -65,21 +88,69 @@ export async function bundle(functions: string | URL, external: readonly string[
   )
   if (!isFile) throw new RfaasError('invalid_argument', `Cannot bundle functions: there is no file ${entry}`)
   // esbuild looks for packages in NODE_PATH, too.
-  const key = [entry, process.env['NODE_PATH'] ?? '', ...external].join('\0')
+  const key = JSON.stringify([entry, process.env['NODE_PATH'] ?? '', external, files])
+  checkFiles(entry, files)
   const known = kept.get(key)
   if (known?.sources.areUnchanged) return known.bundle
   kept.delete(key)
   const beganUnixMs = Date.now()
-  const { code, modules } = await makeBundle(entry, external)
+  const { code, modules, outside, placed } = await makeBundle(entry, external)
   if (code.byteLength > BUNDLE_BYTES_MAX) {
     const reason = `the bundle has ${code.byteLength} bytes, a node takes ${BUNDLE_BYTES_MAX}`
     throw new RfaasError('module_failed', `Cannot bundle functions of ${entry}: ${reason}`)
   }
-  const made = { sha256: createHash('sha256').update(code).digest('hex'), code }
+  const isWhole = placed.size === 0 && outside.files.size === 0 && files.length === 0
+  const made: Bundle = {
+    sha256: createHash('sha256').update(code).digest('hex'),
+    code,
+    places: isWhole ? [] : placesOf(entry, outside, placed),
+    pack: isWhole ? null : () => pack(entry, outside, placed, files),
+  }
   const sources = Sources.of([entry, ...modules], beganUnixMs)
   if (sources !== null) kept.set(key, { bundle: made, sources })
   for (const oldest of kept.keys()) if (kept.size > BUNDLES_KEPT_MAX) kept.delete(oldest)
   return made
+}
+
+function checkFiles(entry: string, patterns: readonly string[]): void {
+  for (const pattern of patterns) {
+    if (globSync(pattern, { cwd: dirname(entry) }).length > 0) continue
+    const reason = `files: nothing in ${dirname(entry)} is named ${JSON.stringify(pattern)}`
+    throw new RfaasError('invalid_argument', `Cannot bundle functions of ${entry}: ${reason}`)
+  }
+}
+
+/** Some of all packages and modules that the bundle leads to: a node that has these has the others. */
+function placesOf(entry: string, outside: OutsidePackages, placed: PlacedModules): string[] {
+  const manifests = [...outside.all].map(({ folder }) => join(folder, 'package.json'))
+  const places = [entry, ...placed.paths, ...outside.files, ...manifests]
+  return places.filter((path) => identityOf(path) !== '').slice(0, SEEN_FILES_MAX)
+}
+
+/** The same module once more, now for a place beside its packages and files. */
+async function pack(
+  entry: string,
+  outside: OutsidePackages,
+  placed: PlacedModules,
+  patterns: readonly string[],
+): Promise<PackedBundle> {
+  const gathered = new Gathered()
+  try {
+    for (const path of placed.paths) gathered.addModule(path)
+    for (const path of outside.files) {
+      const home = packageOf(path)
+      if (home === null) gathered.addAny(path)
+      else gathered.addPackage(home.folder)
+    }
+    for (const pattern of patterns) {
+      for (const name of globSync(pattern, { cwd: dirname(entry) })) gathered.addAny(resolve(dirname(entry), name))
+    }
+  } catch (error) {
+    throw toRfaasError(error, 'module_failed', `Cannot pack the bundle of ${entry}`)
+  }
+  const root = gathered.root
+  const result = await runEsbuild(entry, outside, placed, packedLayout(root))
+  return packBundle(result.outputFiles[0]!.contents, gathered, root)
 }
 
 function entryPath(functions: string | URL): string {
@@ -97,13 +168,13 @@ function entryPath(functions: string | URL): string {
 async function makeBundle(
   entry: string,
   external: readonly string[],
-): Promise<{ code: Uint8Array; modules: string[] }> {
+): Promise<{ code: Uint8Array; modules: string[]; outside: OutsidePackages; placed: PlacedModules }> {
   const folder = dirname(entry)
   const outside = new OutsidePackages(external)
   const placed = new PlacedModules()
   for (let builds = 1; ; builds++) {
     outside.files.clear()
-    const result = await runEsbuild(entry, outside, placed)
+    const result = await runEsbuild(entry, outside, placed, IN_PLACE)
     const output = Object.values(result.metafile.outputs)[0]!
     if (output.exports.length === 0) {
       throw new RfaasError('module_failed', `Cannot bundle functions: ${entry} exports nothing`)
@@ -111,7 +182,7 @@ async function makeBundle(
     if (findPlaces(result, output, folder, outside, placed) && builds < BUILDS_MAX) continue
     const inputs = Object.keys(result.metafile.inputs).filter((input) => !input.startsWith('rfaas-missing:'))
     const modules = inputs.map((input) => resolve(folder, input))
-    return { code: result.outputFiles[0]!.contents, modules: [...modules, ...outside.files] }
+    return { code: result.outputFiles[0]!.contents, modules: [...modules, ...outside.files], outside, placed }
   }
 }
 
@@ -139,7 +210,7 @@ function findPlaces(
   return isNew
 }
 
-async function runEsbuild(entry: string, outside: OutsidePackages, placed: PlacedModules) {
+async function runEsbuild(entry: string, outside: OutsidePackages, placed: PlacedModules, layout: Layout) {
   const folder = dirname(entry)
   const options = {
     entryPoints: [entry],
@@ -159,7 +230,7 @@ async function runEsbuild(entry: string, outside: OutsidePackages, placed: Place
     // one file can hold the functions and the program that leases them.
     define: { 'import.meta.main': 'false', ...(placed.size === 0 ? {} : PLACE_NAMES) },
     logOverride: PLACE_WARNINGS,
-    plugins: [outsidePlugin(outside, placed)],
+    plugins: [outsidePlugin(outside, placed, layout)],
     metafile: true,
     write: false,
     logLevel: 'silent',

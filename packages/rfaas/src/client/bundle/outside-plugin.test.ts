@@ -29,7 +29,7 @@ describe('a bundle leaves where it is', () => {
   }
 
   async function bundled(path: string, external: string[] = []): Promise<{ text: string; functions: Functions }> {
-    const { code, sha256 } = await bundle(path, external)
+    const { code, sha256 } = await bundle(path, { external })
     const text = Buffer.from(code).toString()
     const placed = await file(`node/${sha256}.mjs`, text)
     return { text, functions: (await import(pathToFileURL(placed).href)) as Functions }

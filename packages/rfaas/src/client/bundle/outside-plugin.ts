@@ -1,8 +1,8 @@
 import { isBuiltin } from 'node:module'
-import { pathToFileURL } from 'node:url'
 
 import type { ImportKind, OnResolveResult, Plugin, PluginBuild } from 'esbuild'
 
+import type { Layout } from './layout.ts'
 import { isNative, packageOf, type InstalledPackage } from './packages.ts'
 import type { PlacedModules } from './places.ts'
 import { reachesItsPlace } from './reach.ts'
@@ -52,10 +52,10 @@ export class OutsidePackages {
 }
 
 /**
- * Leaves packages outside, by the absolute path of the file that Node.js would take; turns packages that are not
+ * Leaves packages outside, by the path of the file that Node.js would take, as the layout has it; turns packages that are not
  * installed into modules that throw when they are reached; and reads modules that depend on their place.
  */
-export function outsidePlugin(outside: OutsidePackages, placed: PlacedModules): Plugin {
+export function outsidePlugin(outside: OutsidePackages, placed: PlacedModules, layout: Layout): Plugin {
   return {
     name: 'rfaas',
     setup(build) {
@@ -87,7 +87,7 @@ export function outsidePlugin(outside: OutsidePackages, placed: PlacedModules): 
               sideEffects: found.sideEffects,
             }
           }
-          return leave(outside, found.path, kind, found.sideEffects)
+          return leave(outside, layout, found.path, kind, found.sideEffects)
         },
       )
       // Node.js loads these two itself, from where they are.
@@ -96,29 +96,35 @@ export function outsidePlugin(outside: OutsidePackages, placed: PlacedModules): 
         async ({ path, kind, importer, resolveDir, pluginData }) => {
           if (pluginData === MISSING || kind === 'entry-point') return undefined
           const found = await build.resolve(path, { kind, importer, resolveDir, pluginData: MISSING })
-          return found.errors.length > 0 ? undefined : leave(outside, found.path, kind, true)
+          return found.errors.length > 0 ? undefined : leave(outside, layout, found.path, kind, true)
         },
       )
       build.onLoad({ filter: /.*/, namespace: MISSING }, ({ path, pluginData }) => ({
         contents: throwing(path, pluginData as string),
         loader: 'js',
       }))
-      readPlaced(build, placed)
+      readPlaced(build, placed, layout)
     },
   }
 }
 
-function leave(outside: OutsidePackages, path: string, kind: ImportKind, sideEffects: boolean): OnResolveResult {
+function leave(
+  outside: OutsidePackages,
+  layout: Layout,
+  path: string,
+  kind: ImportKind,
+  sideEffects: boolean,
+): OnResolveResult {
   outside.files.add(path)
   const isRequired = kind === 'require-call' || kind === 'require-resolve'
-  return { path: isRequired ? path : pathToFileURL(path).href, external: true, sideEffects }
+  return { path: isRequired ? layout.pathOf(path) : layout.urlOf(path), external: true, sideEffects }
 }
 
-function readPlaced(build: PluginBuild, placed: PlacedModules): void {
+function readPlaced(build: PluginBuild, placed: PlacedModules, layout: Layout): void {
   if (placed.size === 0) return
   const escaped = [...placed.paths].map((path) => path.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
   build.onLoad({ filter: new RegExp(`^(?:${escaped.join('|')})$`), namespace: 'file' }, ({ path }) => ({
-    contents: placed.read(path),
+    contents: placed.read(path, layout),
     loader: 'default',
   }))
 }

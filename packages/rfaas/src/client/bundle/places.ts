@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { extname } from 'node:path'
-import { pathToFileURL } from 'node:url'
 
 import type { Message } from 'esbuild'
+
+import type { Layout } from './layout.ts'
 
 /**
  * How modules of the user find what is beside them, although the bundle runs out of a node's cache: each name below is
@@ -28,8 +29,12 @@ const LED: ReadonlyMap<string, { word: string; name: string }> = new Map([
   ['unsupported-require-call', { word: 'require', name: '__rfaas_require' }],
 ])
 
-/** Code for the head of the bundle: gives the names above, and more, for a module that was at `url`. */
-export const PLACE_HEAD: string = `const __rfaas_at = (url) => {
+/**
+ * Code for the head of the bundle: gives the names above, and more, for a module that was at `place`: a URL, or, in a
+ * packed bundle, a path relative to the bundle.
+ */
+export const PLACE_HEAD: string = `const __rfaas_at = (place) => {
+  const url = new URL(place, import.meta.url).href;
   const filename = rfaasFileURLToPath(url);
   const require = rfaasCreateRequire(url);
   const isRelative = (name) => /^\\.{0,2}\\//.test(name);
@@ -67,8 +72,12 @@ export class PlacedModules {
     this.#modules.set(path, led)
   }
 
-  /** The text of such a module for the bundler, on the same lines as the original. */
-  read(path: string): string {
+  /**
+   * The text of such a module for the bundler, on the same lines as the original.
+   *
+   * @param layout says where the module is for the running bundle
+   */
+  read(path: string, layout: Layout): string {
     const lines = readFileSync(path, 'utf8').split('\n')
     const led = [...this.#modules.get(path)!].map(([at, how]) => ({ at: at.split(':').map(Number), ...how }))
     // From the right, so that the columns to the left stay what they are.
@@ -78,7 +87,7 @@ export class PlacedModules {
       if (after.startsWith(word)) lines[at[0]! - 1] = before + name + after.slice(word.length)
     }
     const names = [...new Set([...Object.values(PLACE_NAMES), '__rfaas_import', '__rfaas_require'])]
-    const head = `var {${names.join()}} = __rfaas_at(${JSON.stringify(pathToFileURL(path).href)});`
+    const head = `var {${names.join()}} = __rfaas_at(${JSON.stringify(layout.urlOf(path))});`
     // A first line for the system's loader must stay the first.
     const first = lines[0]!.startsWith('#!') ? 1 : 0
     lines[first] = head + (lines[first] ?? '')

@@ -30,7 +30,8 @@ export function reachesItsPlace(entry: string): boolean {
   return false
 }
 
-function fileAt(path: string): string | null {
+/** The file that a path without an ending may mean; null when there is none. */
+export function fileAt(path: string): string | null {
   for (const ending of ENDINGS) {
     if (statSync(path + ending, { throwIfNoEntry: false })?.isFile() === true) return path + ending
   }

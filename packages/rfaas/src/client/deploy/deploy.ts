@@ -46,7 +46,11 @@ export async function deployFunctions(
 ): Promise<Deployment> {
   checkDeployOptions(options)
   const { name, external = [] } = options
-  const { sha256, code } = await bundle(entryOf(path), external)
+  const { sha256, code, pack } = await bundle(entryOf(path), { external })
+  if (pack !== null) {
+    const reason = 'it loads packages or files that are not part of its bundle, and nodes elsewhere do not have them'
+    throw new RfaasError('module_failed', `Cannot deploy ${String(path)}: ${reason}; lease it by its path instead`)
+  }
   const request = { name, sha256, bytes: code.byteLength, functions: await functionsOf({ code }) }
   const { functions, isNew } = await rpc.deployFunctions(request).catch(async (error: unknown) => {
     // The manager does not have these bytes yet.

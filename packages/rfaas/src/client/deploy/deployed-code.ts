@@ -5,16 +5,8 @@ import { formatFunctionsName } from '../../control/functions-name.ts'
 import type { FunctionsName } from '../../control/functions-name.ts'
 import { FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
 import { RfaasError } from '../../errors.ts'
+import type { LeasedCode } from '../leases/send-bundle.ts'
 import { checkFunctions } from './check-functions.ts'
-
-/** The functions of a lease: where a node may have them already, and how to get them where it does not. */
-export interface LeasedCode {
-  readonly sha256: string
-  /** The name and version under which they are deployed, such as `pricing@2`; null: they were not. */
-  readonly deployed: string | null
-  /** The bundle; may be called several times. */
-  read(): Promise<Uint8Array>
-}
 
 /**
  * Asks the manager for the functions of this name. Their bytes are read only when a node does not have them, once per lease,
@@ -31,8 +23,8 @@ export async function deployedCode({ rpc }: ManagerClient, wanted: FunctionsName
   })
   const { name, version, sha256, bytes } = checkFunctions(functions)
   const deployed = formatFunctionsName({ name, version })
-  let reading: Promise<Uint8Array> | null = null
-  const read = (): Promise<Uint8Array> => {
+  let reading: Promise<Uint8Array<ArrayBuffer>> | null = null
+  const read = (): Promise<Uint8Array<ArrayBuffer>> => {
     reading ??= download(rpc, `the functions ${deployed}`, sha256, bytes).catch((error: unknown) => {
       // Tried again when they are needed again.
       reading = null
@@ -40,10 +32,20 @@ export async function deployedCode({ rpc }: ManagerClient, wanted: FunctionsName
     })
     return reading
   }
-  return { sha256, deployed, read }
+  const form = { bundleSha256: sha256, seenFiles: [] }
+  return {
+    sha256,
+    deployed,
+    formFor: () => Promise.resolve(form),
+    send: async (node, _, token) => {
+      const code = await read()
+      await node.putBundle({ token: token(), sha256, code })
+      return form
+    },
+  }
 }
 
-async function download(rpc: ManagerClient['rpc'], what: string, sha256: string, bytes: number): Promise<Uint8Array> {
+async function download(rpc: ManagerClient['rpc'], what: string, sha256: string, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const refuse = (reason: string): never => {
     throw new RfaasError('internal', `Cannot use ${what}: ${reason}`)
   }

@@ -16,6 +16,7 @@ test('checkLeaseOptions fills in the documented defaults', () => {
   assert.deepEqual(checked, {
     functions,
     external: [],
+    files: [],
     env: {},
     setup: null,
     cores: 1,
@@ -83,6 +84,7 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
     spinUs: 0,
     keepWarmMs: 0.5,
     external: ['sharp', '@it/addon'],
+    files: ['models/*.onnx'],
     env: { LEVEL: 'debug', Empty_1: '' },
     setup: () => {},
   }
@@ -174,6 +176,8 @@ test('checkLeaseOptions refuses a replace, idempotent or preempt of another kind
     assert.throws(() => checkLeaseOptions({ functions, ...options }), { code: 'invalid_argument', message })
   refuses({ external: 'sharp' }, /external must be the names of packages, not "sharp"/)
   refuses({ external: ['./a'] }, /external must be the names of packages, not \[ '.\/a' \]/)
+  refuses({ files: 'a.txt' }, /files must be paths or patterns, not "a.txt"/)
+  refuses({ files: [''] }, /files must be paths or patterns, not \[ '' \]/)
   refuses({ env: 'A=1' }, /env must be an object, not "A=1"/)
   refuses({ env: { A: 1 } }, /env: A must be a string, not 1/)
   refuses({ env: { 'A=B': '' } }, /env: "A=B" is not a name of letters, digits and _/)

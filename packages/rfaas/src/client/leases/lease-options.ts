@@ -17,6 +17,7 @@ import type { FabricChoice, LeaseOptions } from '../types.ts'
 export interface CheckedLeaseOptions {
   functions: string | URL
   external: readonly string[]
+  files: readonly string[]
   env: Environment
   setup: ((each: never) => unknown) | null
   cores: number
@@ -48,6 +49,7 @@ export interface CheckedLeaseOptions {
 const KNOWN = new Set([
   'functions',
   'external',
+  'files',
   'env',
   'setup',
   'cores',
@@ -86,7 +88,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   const { durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
   const { keepWarmMs = 0, waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
-  const { signal, external = [], env = NO_ENVIRONMENT, setup = null } = options
+  const { signal, external = [], files = [], env = NO_ENVIRONMENT, setup = null } = options
   const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
     refuse(`functions must be the path or URL of a module, or the name of deployed functions, not ${show(functions)}`)
@@ -96,6 +98,9 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
     refuse(`external must be the names of packages, not ${show(external)}`)
   }
   if (isDeployed && external.length > 0) refuse(`external must be given when ${show(functions)} is deployed`)
+  if (!Array.isArray(files) || !files.every((name) => typeof name === 'string' && name !== '')) {
+    refuse(`files must be paths or patterns, not ${show(files)}`)
+  }
   if (setup !== null && typeof setup !== 'function') refuse(`setup must be a function, not ${show(setup)}`)
   if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
   for (const [name, value] of Object.entries({ replace, preempt })) {
@@ -116,6 +121,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   const checked = {
     functions,
     external,
+    files,
     // A copy: the lease may be replaced after the caller has changed it.
     env: { ...env },
     setup,

@@ -9,11 +9,11 @@ import { PlacementPolicy } from '../../control/gen/rfaas_pb.ts'
 import type { AllocateResponse, NodeInfo } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
-import { bundle } from '../bundle/bundle.ts'
+import { bundle, type BundleOptions } from '../bundle/bundle.ts'
 import { abortedError } from '../calls/abort.ts'
 import { Channel } from '../calls/channel.ts'
 import type { RemoteFunction } from '../calls/wire.ts'
-import { deployedCode, type LeasedCode } from '../deploy/deployed-code.ts'
+import { deployedCode } from '../deploy/deployed-code.ts'
 import { entryOf } from '../deploy/entry.ts'
 import { checkAllocated } from './check-answers.ts'
 import { chooseOffer, standpoint, type ChosenOffer, type Standpoint } from './choose-offer.ts'
@@ -23,6 +23,7 @@ import type { LeaseKeeper } from './keeper.ts'
 import type { OpenedLease } from '../lease.ts'
 import { checkLeaseOptions, type CheckedLeaseOptions } from './lease-options.ts'
 import { obtainLeases, type LeaseSource, type ObtainedLease } from './obtain-leases.ts'
+import { SentBundle, type BundleForm, type LeasedCode } from './send-bundle.ts'
 import type { SharedClients } from './shared-clients.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
 import { reasonOf } from '../../thrown.ts'
@@ -37,6 +38,8 @@ export interface LeaseContext {
   readonly managerUrl: string
   readonly nodes: SharedClients<ExecutorManagerClient>
   readonly tenant: string
+  /** Ids of nodes that are known not to see this client's files. */
+  readonly distantNodes: Set<string>
 }
 
 /** A request to the manager: at first for the whole lease, later for the replacement of a part. */
@@ -69,7 +72,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal } = checked
   const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
   const first = await unlessAborted(signal, () =>
-    openParts(plan, all, () => codeOf(context, checked.functions, checked.external)),
+    openParts(plan, all, () => codeOf(context, checked.functions, checked)),
   )
   const { parts, functions } = first
   let { code } = first
@@ -83,7 +86,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   const openReplacement = replace ? open : null
   const openUpdate: OpenUpdate = async (wanted, count, giveUp) => {
     // First, because it fails most easily.
-    const next = await codeOf(context, wanted, deployedName(wanted) === null ? checked.external : [])
+    const next = await codeOf(context, wanted, deployedName(wanted) === null ? checked : {})
     if (next.sha256 === code.sha256) return null
     const ask = { cores: count, coresMin: count, avoidNodeIds: [], giveUp }
     const opened = await openParts(plan, ask, () => Promise.resolve(next)).catch((error: unknown) => {
@@ -103,19 +106,19 @@ type OpenUpdate = OpenedLease['openUpdate']
 
 /** The functions that a lease names: those deployed under a name, or a module that is bundled now. */
 async function codeOf(
-  { manager }: LeaseContext,
+  { manager, distantNodes }: LeaseContext,
   functions: string | URL,
-  external: readonly string[],
+  options: BundleOptions,
 ): Promise<LeasedCode> {
   const deployed = deployedName(functions)
   if (deployed !== null) return deployedCode(manager, deployed)
-  const { sha256, code } = await bundle(entryOf(functions), external).catch((error: unknown) => {
+  const bundled = await bundle(entryOf(functions), options).catch((error: unknown) => {
     const isUnclear = typeof functions === 'string' && !functions.includes('/')
     if (!isUnclear || !(error instanceof RfaasError) || error.code !== 'invalid_argument') throw error
     const sentence = `${error.sentence}; if you mean deployed functions, their name has no dot, like pricing or pricing@2`
     throw new RfaasError('invalid_argument', sentence, { cause: error })
   })
-  return { sha256, deployed: null, read: () => Promise.resolve(code) }
+  return new SentBundle(bundled, distantNodes)
 }
 
 /** Runs the opening of a lease, and gives its workers back when the signal has fired before they are there. */
@@ -277,14 +280,14 @@ function verbsNote(fabrics: FabricChoice[]): string {
 async function allocate(
   node: ExecutorManagerClient,
   keeper: LeaseKeeper,
-  { sha256, read }: LeasedCode,
+  code: LeasedCode,
   { fabric, address }: ChosenOffer,
   { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
-  const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
+  const shape = { fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
   const startMs = performance.now()
-  const ask = async (): Promise<AllocateResponse> => {
-    const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...shape })
+  const ask = async (form: BundleForm): Promise<AllocateResponse> => {
+    const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...form, ...shape })
     allocating.catch(() => {})
     // Once the request has left, we have nothing to do until the executor has started: a good time to load the fabric,
     // and to start the thread that keeps the lease.
@@ -295,14 +298,17 @@ async function allocate(
     return allocating
   }
   try {
-    return { allocated: await ask(), uploadMs: 0, allocateMs: performance.now() - startMs }
+    return {
+      allocated: await ask(await code.formFor(keeper.nodeId)),
+      uploadMs: 0,
+      allocateMs: performance.now() - startMs,
+    }
   } catch (error) {
     if (!(error instanceof RfaasError) || error.code !== 'not_found') throw error
   }
-  const code = await read()
-  await node.rpc.putBundle({ token: keeper.token, sha256, code })
+  const form = await code.send(node.rpc, keeper.nodeId, () => keeper.token)
   const uploadedMs = performance.now()
-  return { allocated: await ask(), uploadMs: uploadedMs - startMs, allocateMs: performance.now() - uploadedMs }
+  return { allocated: await ask(form), uploadMs: uploadedMs - startMs, allocateMs: performance.now() - uploadedMs }
 }
 
 async function openChannels(
