@@ -42,6 +42,8 @@ export interface OpenedLease {
   setup: ((each: never) => unknown) | null
   queueMax: number
   spinMs: number
+  /** As the lease option. */
+  abandonedGraceMs: number
 }
 
 export interface ReleaseOptions {
@@ -53,7 +55,8 @@ export interface ReleaseOptions {
  * Leased workers, ready to be invoked. The lease is renewed until `release` (or the end of the `await using` block).
  *
  * Every invocation can fail, besides `function_failed`, with `unknown_function`, `payload_too_large`,
- * `result_too_large`, `queue_full`, `aborted` or `deadline_exceeded`, and when the lease is over, with the code of what ended it:
+ * `result_too_large`, `queue_full`, `aborted` or `deadline_exceeded`; with `worker_crashed`, `worker_exited`, `out_of_memory` or
+ * `worker_ended` when its worker has ended, which is then restarted; and when the lease is over, with the code of what ended it:
  * `lease_closed` (released), `cut_off` (released, and still running after the grace), `lease_expired`,
  * `lease_retrieved` (also while invocations in flight may still finish), `executor_lost`, `node_lost`.
  */
@@ -103,7 +106,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   /** @internal */
   constructor(opened: OpenedLease, use: LeaseUse, onOver: () => void) {
-    const { parts, openReplacement, isIdempotent, functions, setup, queueMax, spinMs } = opened
+    const { parts, openReplacement, isIdempotent, functions, setup, queueMax, spinMs, abandonedGraceMs } = opened
     this.#functions = new FunctionTable(functions)
     this.#dispatcher = new Dispatcher([], queueMax, spinMs, isIdempotent)
     use.calls = this.#dispatcher
@@ -120,6 +123,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     this.#replacer = new LeaseReplacer(parts, {
       dispatcher: this.#dispatcher,
       openReplacement,
+      abandonedGraceMs,
       setup: setup && new WorkerSetup(setup, this.#functions, spinMs),
       onRetrieved: (notice) => this.#retrieved.resolve(notice),
       listeners: this.#listeners,

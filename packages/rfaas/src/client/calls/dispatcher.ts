@@ -42,6 +42,8 @@ export class Dispatcher {
   #width = 0
   /** Set while workers that are gone are given up: collects their calls that may run elsewhere, in their order. */
   #again: Call[] | null = null
+  /** Whether calls of idempotent functions that may have run may run once more. */
+  #mayRepeat = true
   /** How many times a slot was given back. */
   #given = 0
   #reservedTimer: NodeJS.Timeout | null = null
@@ -79,8 +81,9 @@ export class Dispatcher {
     return this.#queue.length + this.#bound.length > 0 || this.#open.some(({ waiting }) => waiting > 0)
   }
 
-  /** Adds workers. Waiting invocations are sent to them first. */
-  add(channels: readonly Channel[]): void {
+  /** Adds workers, unless they are there. Waiting invocations are sent to them first. */
+  add(added: readonly Channel[]): void {
+    const channels = added.filter((channel) => !this.#open.includes(channel))
     this.#use([...this.#channels, ...channels])
     this.#open = [...this.#open, ...channels]
     for (const channel of channels) {
@@ -117,6 +120,25 @@ export class Dispatcher {
         channel.close(reason, cutOff)
       }
     })
+    this.#tellIdle()
+  }
+
+  /**
+   * Closes the channel of a worker that has ended by itself. Answers that have arrived count; a call that the worker had
+   * not begun goes back to the front of the queue. Every other call in flight fails, also of an idempotent function: it may
+   * be what ended the worker, and would end the next one.
+   *
+   * @param begun how many invocations of this channel the worker had begun
+   */
+  removeEnded(channel: Channel, reason: RfaasError, begun: number): void {
+    this.retire([channel])
+    this.#open = this.#open.filter((each) => each !== channel)
+    this.#mayRepeat = false
+    this.#collectAgain(() => {
+      progress.remove(channel)
+      channel.close(reason, reason, begun)
+    })
+    this.#mayRepeat = true
     this.#tellIdle()
   }
 
@@ -307,7 +329,7 @@ export class Dispatcher {
 
   #maySendAgain(call: Call, outcome: Outcome): boolean {
     if (this.#again === null || this.#ended !== null || call.only !== null) return false
-    if (outcome !== 'not_run' && !this.#isIdempotent(call.f.name)) return false
+    if (outcome !== 'not_run' && !(this.#mayRepeat && this.#isIdempotent(call.f.name))) return false
     this.#again.push(call)
     return true
   }

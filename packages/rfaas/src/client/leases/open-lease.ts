@@ -5,7 +5,7 @@ import { hostIdentity, openFabric, prepareFabric, reasonAgainstVerbs, type Conne
 import { systemClock } from '../../clock.ts'
 import type { ExecutorManagerClient, ManagerClient } from '../../control/client.ts'
 import { PlacementPolicy } from '../../control/gen/rfaas_pb.ts'
-import type { AllocateResponse, NodeInfo } from '../../control/gen/rfaas_pb.ts'
+import type { AllocateResponse, NodeInfo, WorkerAddress } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
 import { bundle, type Bundle } from '../bundle/bundle.ts'
@@ -63,7 +63,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
   const fabrics = usableFabrics(checked.fabric)
   const plan: Plan = { context, checked, layout, fabrics }
-  const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal } = checked
+  const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal, abandonedGraceMs } = checked
   const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
   const { parts, functions, code } = await unlessAborted(signal, () =>
     openParts(plan, all, () => bundle(checked.functions, checked.external)),
@@ -76,7 +76,8 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
     return (await openParts(plan, ask, () => Promise.resolve(code))).parts
   }
   const openReplacement = replace ? open : null
-  return { parts, functions, setup, queueMax, spinMs: spinUs / 1000, openReplacement, isIdempotent }
+  const spinMs = spinUs / 1000
+  return { parts, functions, setup, queueMax, spinMs, openReplacement, isIdempotent, abandonedGraceMs }
 }
 
 /** Runs the opening of a lease, and gives its workers back when the signal has fired before they are there. */
@@ -160,7 +161,9 @@ async function openPart(
     const { allocated, uploadMs, allocateMs } = await allocate(node, keeper, code, offer, checked)
     const whom = `The executor of lease ${keeper.leaseId} on node ${keeper.nodeId}`
     checkAllocated(allocated, whom)
-    const [channels, connectMs] = await timed(openChannels(allocated, fabric, layout, whom))
+    const open = (workers: Parameters<typeof openChannels>[0]): Promise<Channel[]> => openChannels(workers, fabric, layout, whom)
+    const [channels, connectMs] = await timed(open(allocated.workers))
+    const reconnect: LeasedPart['reconnect'] = async (worker) => (await open([worker]))[0]!
     const timings: LeaseTimings = {
       bundleMs,
       grantMs,
@@ -174,7 +177,7 @@ async function openPart(
       totalMs: performance.now() - startMs,
     }
     const functions = allocated.functions.map(({ name, raw }, index) => ({ name, raw, index }))
-    return { part: { keeper, channels, fabric, timings }, functions }
+    return { part: { keeper, channels, reconnect, fabric, timings }, functions }
   } catch (error) {
     // The caller needs the reason for the failure, not an error of the clean-up.
     await keeper.release().catch(() => {})
@@ -266,7 +269,7 @@ async function allocate(
 }
 
 async function openChannels(
-  allocated: AllocateResponse,
+  workers: readonly Pick<WorkerAddress, 'address' | 'secret'>[],
   fabric: FabricChoice,
   layout: SlotLayout,
   whom: string,
@@ -274,7 +277,7 @@ async function openChannels(
   const transport = openFabric(fabric)
   const geometry = geometryOf(layout)
   const opened = await Promise.allSettled(
-    allocated.workers.map(({ address, secret }) => transport.connect(address, { ...geometry, secret })),
+    workers.map(({ address, secret }) => transport.connect(address, { ...geometry, secret })),
   )
   const connections: Connection[] = []
   let failed: unknown
