@@ -12,6 +12,12 @@ import type { FromWorker, LoadMessage, ToWorker, WorkerData } from './thread-mes
 
 const WORKER_FILE = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url)
 
+/**
+ * Memory for the young objects of a worker. Node.js lets a full heap grow by 16 MiB while it ends the thread. If one
+ * collection moves more than that out of the young space, V8 ends the whole process instead.
+ */
+const YOUNG_MIB_MAX = 24
+
 type Answer<K extends FromWorker['kind']> = Extract<FromWorker, { kind: K }>
 
 /** Why a worker ended that had a client. */
@@ -40,7 +46,10 @@ export class WorkerThread {
   /** @param heapMib default: what the process's flag --max-old-space-size says */
   constructor(heapMib?: number) {
     threadStarts()
-    const resourceLimits = heapMib === undefined ? {} : { maxOldGenerationSizeMb: heapMib }
+    const resourceLimits = {
+      maxYoungGenerationSizeMb: YOUNG_MIB_MAX,
+      ...(heapMib === undefined ? {} : { maxOldGenerationSizeMb: heapMib }),
+    }
     this.#worker = new Worker(WORKER_FILE, {
       resourceLimits,
       workerData: { outputPending: this.#outputPending } satisfies WorkerData,
