@@ -95,12 +95,12 @@ describe('a worker that ends', () => {
     await workers.release()
   })
 
-  test('one that goes on after its caller gave up ends after `abandonedGraceMs`, not before, or never', async () => {
-    for (const abandonedGraceMs of [0, Infinity]) {
-      await using workers = await lease({ cores: 2, abandonedGraceMs })
+  test('one that goes on after its caller gave up ends after `abandonGraceMs`, not before, or never', async () => {
+    for (const abandonGraceMs of [0, Infinity]) {
+      await using workers = await lease({ cores: 2, abandonGraceMs })
       const events: unknown[] = []
       using _ = workers.on('workerRestarted', (event) => events.push(event.reason.code))
-      const restart = abandonedGraceMs === 0 ? restarted(workers) : null
+      const restart = abandonGraceMs === 0 ? restarted(workers) : null
       const abandoned = [workers.call.forever, workers.call.never].map((f) => f.with({ timeoutMs: 10 })())
       for (const each of abandoned) await assert.rejects(each, error('deadline_exceeded'))
       await restart

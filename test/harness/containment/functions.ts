@@ -1,10 +1,8 @@
 /* Functions that misbehave, one for each row of the table in docs/functions.md. */
 import { execFileSync } from 'node:child_process'
-import { closeSync } from 'node:fs'
-import { threadId } from 'node:worker_threads'
-
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { threadId } from 'node:worker_threads'
 
 const never = (): Promise<never> => new Promise(() => {})
 
@@ -85,5 +83,5 @@ export function changeGlobals(): void {
     Buffer: null,
   })
   for (const method of ['push', 'shift', 'map', 'filter'] as const) Array.prototype[method] = broken
-  Object.assign(Promise.prototype, { then: broken })
+  Object.defineProperty(Promise.prototype, 'then', { value: broken })
 }

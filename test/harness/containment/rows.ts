@@ -48,7 +48,7 @@ export const ROWS: readonly Row[] = [
 ] // prettier-ignore
 
 export function leaseFor(here: Stage, options: Partial<LeaseOptions<typeof Functions>>): Promise<Workers> {
-  const shape = { payloadBytesMax: 65_536, memoryMib: 64 * (options.cores ?? 1), abandonedGraceMs: 100 }
+  const shape = { payloadBytesMax: 65_536, memoryMib: 64 * (options.cores ?? 1), abandonGraceMs: 100 }
   return here.cluster.lease<typeof Functions>({ functions, ...shape, ...options })
 }
 

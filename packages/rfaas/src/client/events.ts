@@ -4,7 +4,8 @@ import type { RfaasError } from '../errors.ts'
 import type { FabricChoice, RetrievalNotice } from './types.ts'
 
 /** What a client has done or seen. */
-export type ClientEvent = FabricChosen | LeaseRetrieved | LeaseReplaced | LeasePartLost | WorkerRestarted | LocalClusterLost
+export type ClientEvent =
+  FabricChosen | LeaseRetrieved | LeaseReplaced | LeasePartLost | WorkerRestarted | LocalClusterLost
 
 /** The fabric over which the client reaches the workers of a new lease, and why it uses none of the better ones. */
 export interface FabricChosen {

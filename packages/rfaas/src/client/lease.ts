@@ -43,7 +43,7 @@ export interface OpenedLease {
   queueMax: number
   spinMs: number
   /** As the lease option. */
-  abandonedGraceMs: number
+  abandonGraceMs: number
 }
 
 export interface ReleaseOptions {
@@ -106,7 +106,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   /** @internal */
   constructor(opened: OpenedLease, use: LeaseUse, onOver: () => void) {
-    const { parts, openReplacement, isIdempotent, functions, setup, queueMax, spinMs, abandonedGraceMs } = opened
+    const { parts, openReplacement, isIdempotent, functions, setup, queueMax, spinMs, abandonGraceMs } = opened
     this.#functions = new FunctionTable(functions)
     this.#dispatcher = new Dispatcher([], queueMax, spinMs, isIdempotent)
     use.calls = this.#dispatcher
@@ -123,7 +123,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     this.#replacer = new LeaseReplacer(parts, {
       dispatcher: this.#dispatcher,
       openReplacement,
-      abandonedGraceMs,
+      abandonGraceMs,
       setup: setup && new WorkerSetup(setup, this.#functions, spinMs),
       onRetrieved: (notice) => this.#retrieved.resolve(notice),
       listeners: this.#listeners,

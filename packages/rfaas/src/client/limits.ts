@@ -46,7 +46,7 @@ export const LEASE_NEWS_DELAY_MS = 10
 /**
  * Default of how long a function may go on after its caller has given up; then its worker is ended and started again.
  */
-export const ABANDONED_GRACE_MS_DEFAULT = 1_000
+export const ABANDON_GRACE_MS_DEFAULT = 1_000
 
 /** How long a client that lost a worker waits for the node to give the reason. */
 export const LEASE_LOSS_REASON_MS = 3_000

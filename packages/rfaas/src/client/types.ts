@@ -175,7 +175,7 @@ export interface LeaseOptions<M = AnyModule> {
    * started again, and other invocations that it runs fail with `worker_ended`. Default 1000; Infinity: it may go on, and
    * its worker takes no other calls until it has answered.
    */
-  abandonedGraceMs?: number
+  abandonGraceMs?: number
   /** Invocations in flight per worker. Default 4. */
   slots?: number
   /**

@@ -5,7 +5,10 @@ import type { FailedMessage, FromExecutor, ToExecutor } from './messages.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** What it takes of a supervisor. */
-export type Ordered = Pick<Supervisor, 'prepare' | 'start' | 'drain' | 'park' | 'restartWorker' | 'endWorker' | 'onNews'>
+export type Ordered = Pick<
+  Supervisor,
+  'prepare' | 'start' | 'drain' | 'park' | 'restartWorker' | 'endWorker' | 'onNews'
+>
 
 /** Where the answers of an executor go. */
 export interface Outlet {

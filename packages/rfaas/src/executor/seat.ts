@@ -58,7 +58,9 @@ export class Seat {
    *
    * @throws as {@link WorkerThread.load}; FabricError when it cannot listen
    */
-  async open(secret: Uint8Array): Promise<{ address: string } & Pick<Awaited<ReturnType<WorkerThread['load']>>, 'functions' | 'loadMs'>> {
+  async open(
+    secret: Uint8Array,
+  ): Promise<{ address: string } & Pick<Awaited<ReturnType<WorkerThread['load']>>, 'functions' | 'loadMs'>> {
     const listener = (this.#listener = await this.#listen(secret))
     if (this.#isDraining) listener.close()
     const { functions, loadMs } = await this.#loading!

@@ -127,7 +127,8 @@ export class WorkerThread {
   #reason(): [WorkerEnd['code'], string] {
     const error = this.#error
     if (error !== null) {
-      if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY') return ['out_of_memory', 'its heap is full']
+      if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY')
+        return ['out_of_memory', 'its heap is full']
       return ['worker_crashed', `nobody caught ${reasonOf(error)}`]
     }
     if (this.#isAsked) return ['worker_ended', 'an invocation on it went on after its caller had given up']

@@ -8,7 +8,7 @@ import type { PlacementPolicy } from '../../lease/lease.ts'
 import { NO_RESOURCES } from '../../lease/resources.ts'
 import type { Resources } from '../../lease/resources.ts'
 import {
-  ABANDONED_GRACE_MS_DEFAULT,
+  ABANDON_GRACE_MS_DEFAULT,
   INVOKE_TIMEOUT_MS_MAX,
   LEASE_MEMORY_MIB_BESIDE_WINDOWS,
   QUEUE_MAX_DEFAULT,
@@ -35,7 +35,7 @@ export interface CheckedLeaseOptions {
   hotTimeoutMs: number
   keepWarmMs: number
   /** Infinity: workers are not ended. */
-  abandonedGraceMs: number
+  abandonGraceMs: number
   slots: number
   payloadBytesMax: number
   queueMax: number
@@ -66,7 +66,7 @@ const KNOWN = new Set([
   'durationMs',
   'hotTimeoutMs',
   'keepWarmMs',
-  'abandonedGraceMs',
+  'abandonGraceMs',
   'slots',
   'payloadBytesMax',
   'queueMax',
@@ -93,7 +93,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   const { durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
   const { keepWarmMs = 0, waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
-  const { abandonedGraceMs = ABANDONED_GRACE_MS_DEFAULT } = options
+  const { abandonGraceMs = ABANDON_GRACE_MS_DEFAULT } = options
   const { signal, external = [], env = NO_ENVIRONMENT, setup = null } = options
   const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
@@ -135,10 +135,8 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
     durationMs: number('durationMs', durationMs, 1),
     hotTimeoutMs: hotTimeout(hotTimeoutMs),
     keepWarmMs: number('keepWarmMs', keepWarmMs, 0),
-    abandonedGraceMs:
-      abandonedGraceMs === Infinity
-        ? abandonedGraceMs
-        : number('abandonedGraceMs', abandonedGraceMs, 0, INVOKE_TIMEOUT_MS_MAX),
+    abandonGraceMs:
+      abandonGraceMs === Infinity ? abandonGraceMs : number('abandonGraceMs', abandonGraceMs, 0, INVOKE_TIMEOUT_MS_MAX),
     slots: whole('slots', slots, 1),
     payloadBytesMax: whole('payloadBytesMax', payloadBytesMax, 1),
     queueMax: queueMax === Infinity ? queueMax : whole('queueMax', queueMax, 0),

@@ -28,7 +28,7 @@ export interface LeaseReplacerOptions {
   /** Prepares new workers; null: there is nothing to prepare. */
   readonly setup: WorkerSetup | null
   /** As the lease option. */
-  readonly abandonedGraceMs: number
+  readonly abandonGraceMs: number
   readonly onRetrieved: (notice: RetrievalNotice) => void
   /** Told of what happens to the parts. */
   readonly listeners: LeaseListeners
@@ -139,7 +139,7 @@ export class LeaseReplacer {
       part,
       dispatcher: this.#options.dispatcher,
       setup: this.#options.setup,
-      abandonedGraceMs: this.#options.abandonedGraceMs,
+      abandonGraceMs: this.#options.abandonGraceMs,
       onLost: (channel, explained) => void this.#lost(part, channel, explained),
       isUsed: () => this.#isUsed(part),
       onRestarted: (worker, reason) => this.#restarted(part, worker, reason),

@@ -63,7 +63,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
   const fabrics = usableFabrics(checked.fabric)
   const plan: Plan = { context, checked, layout, fabrics }
-  const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal, abandonedGraceMs } = checked
+  const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal, abandonGraceMs } = checked
   const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
   const { parts, functions, code } = await unlessAborted(signal, () =>
     openParts(plan, all, () => bundle(checked.functions, checked.external)),
@@ -77,7 +77,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   }
   const openReplacement = replace ? open : null
   const spinMs = spinUs / 1000
-  return { parts, functions, setup, queueMax, spinMs, openReplacement, isIdempotent, abandonedGraceMs }
+  return { parts, functions, setup, queueMax, spinMs, openReplacement, isIdempotent, abandonGraceMs }
 }
 
 /** Runs the opening of a lease, and gives its workers back when the signal has fired before they are there. */
@@ -161,7 +161,8 @@ async function openPart(
     const { allocated, uploadMs, allocateMs } = await allocate(node, keeper, code, offer, checked)
     const whom = `The executor of lease ${keeper.leaseId} on node ${keeper.nodeId}`
     checkAllocated(allocated, whom)
-    const open = (workers: Parameters<typeof openChannels>[0]): Promise<Channel[]> => openChannels(workers, fabric, layout, whom)
+    const open = (workers: Parameters<typeof openChannels>[0]): Promise<Channel[]> =>
+      openChannels(workers, fabric, layout, whom)
     const [channels, connectMs] = await timed(open(allocated.workers))
     const reconnect: LeasedPart['reconnect'] = async (worker) => (await open([worker]))[0]!
     const timings: LeaseTimings = {

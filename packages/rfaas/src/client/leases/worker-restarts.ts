@@ -13,7 +13,7 @@ export interface WorkerRestartsOptions {
   readonly dispatcher: Dispatcher
   readonly setup: WorkerSetup | null
   /** How long a worker may run an invocation that its caller has given up. */
-  readonly abandonedGraceMs: number
+  readonly abandonGraceMs: number
   /** Called when a channel has lost its worker, and before the reason is known. */
   readonly onLost: (channel: Channel, explained: Promise<null>) => void
   /** Whether the part takes invocations; a worker that comes back later is not used. */
@@ -55,9 +55,9 @@ export class WorkerRestarts {
   #follow(worker: number): void {
     const seat = this.#seats[worker]!
     const { channel, ended } = seat
-    const { onLost, part, abandonedGraceMs } = this.#options
+    const { onLost, part, abandonGraceMs } = this.#options
     channel.onLost = () => onLost(channel, ended.promise)
-    channel.watchAbandoned(abandonedGraceMs, (sent) => part.keeper.endWorker(worker, seat.restarts, sent))
+    channel.watchAbandoned(abandonGraceMs, (sent) => part.keeper.endWorker(worker, seat.restarts, sent))
   }
 
   #ended(seat: Seat, { worker, restarts, code, reason, stack, begun }: WorkerNews): void {
