@@ -83,5 +83,5 @@ export function changeGlobals(): void {
     Buffer: null,
   })
   for (const method of ['push', 'shift', 'map', 'filter'] as const) Array.prototype[method] = broken
-  Object.defineProperty(Promise.prototype, 'then', { value: broken })
+  Reflect.set(Promise.prototype, 'then', broken)
 }
