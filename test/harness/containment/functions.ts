@@ -1,6 +1,6 @@
 /* Functions that misbehave, one for each row of the table in docs/functions.md. */
 import { execFileSync } from 'node:child_process'
-import { closeSync, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
 
@@ -65,8 +65,7 @@ export function closeOutput(): void {
   process.stdout.destroy()
   process.stderr.end()
   console.log('after the end')
-  closeSync(1)
-  console.log('after the close')
+  console.error('after the end')
 }
 
 export const changeFolder = (): void => process.chdir('/')
