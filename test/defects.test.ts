@@ -57,11 +57,11 @@ describe('defects of the original', () => {
     await assert.rejects(call['absent']!(), error('unknown_function', /Cannot invoke absent: the module has add, /))
   })
 
-  test('a crash is not reported to the client: what is in flight fails with how the executor ended', async () => {
+  test('a crash is not reported to the client: what is in flight fails with how its worker ended', async () => {
     const workers = await lease()
     const inFlight = workers.call.never()
     workers.call.exit(7).catch(() => {})
-    await assert.rejects(within(NOTICED_MS_MAX, 'noticed', inFlight), error('executor_lost', /exit\(7\)/))
+    await assert.rejects(within(NOTICED_MS_MAX, 'noticed', inFlight), error('worker_exited', /exit\(7\)/))
     await workers.release()
   })
 

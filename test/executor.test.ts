@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Lease, LeaseOptions } from 'rfaas'
+import type { Lease, LeaseEvents, LeaseOptions, RfaasError } from 'rfaas'
 
 import { error } from './harness/codes.ts'
 import { embedded } from './harness/embedded.ts'
@@ -190,27 +190,43 @@ describe('an executor', () => {
     assert.ok(never.ns < always.ns / 4, `polled ${never.ns} ns, an always hot one ${always.ns} ns`)
   })
 
-  const BREAKS: [string, 'always' | 'never', (workers: Lease<typeof Functions>) => Promise<unknown>, RegExp][] = [
-    ['process.exit', 'never', (workers) => workers.call.exit(7), /process\.exit\(7\)/],
+  const BREAKS: [
+    string,
+    'always' | 'never',
+    (workers: Lease<typeof Functions>) => Promise<unknown>,
+    RfaasError['code'],
+    RegExp,
+  ][] = [
+    ['process.exit', 'never', (workers) => workers.call.exit(7), 'worker_exited', /process\.exit\(7\)/],
     // A timer throws it, and a sleeping worker runs no timers.
     [
       'an uncaught exception',
       'always',
-      (workers) => workers.call.breakSoon('nobody caught it'),
-      new RegExp(`nobody caught it[^]*${placeOf('breakSoon throws here')}`),
+      (workers) => workers.call.breakSoon('not caught'),
+      'worker_crashed',
+      /not caught/,
     ],
-    ['an unhandled rejection', 'never', (workers) => workers.call.rejectSoon('nobody handled it'), /nobody handled it/],
+    [
+      'an unhandled rejection',
+      'never',
+      (workers) => workers.call.rejectSoon('not handled'),
+      'worker_crashed',
+      /not handled/,
+    ],
   ]
-  for (const [what, hotTimeoutMs, provoke, reason] of BREAKS) {
-    test(`${what} in a function ends the executor: the client hears why, and the cores come back`, async () => {
-      const workers = await lease({ cores: 2, hotTimeoutMs })
+  for (const [what, hotTimeoutMs, provoke, code, reason] of BREAKS) {
+    test(`${what} in a function ends its worker: what runs there hears why, and the worker comes back`, async () => {
+      await using workers = await lease({ hotTimeoutMs })
+      const restarted = new Promise<LeaseEvents['workerRestarted']>((resolve) => workers.on('workerRestarted', resolve))
       const inFlight = workers.call.never()
-      await within(NOTICED_MS_MAX, 'noticed', Promise.allSettled([inFlight, provoke(workers)]))
-      await assert.rejects(inFlight, error('executor_lost', reason))
-      await assert.rejects(workers.call.add(1, 2), error('executor_lost', reason))
-      // The cores come back without a release.
-      await here.scene.idle(here.cluster)
-      await workers.release()
+      const [first] = await within(NOTICED_MS_MAX, 'noticed', Promise.allSettled([inFlight, provoke(workers)]))
+      await assert.rejects(inFlight, { ...error(code, reason), outcome: 'unknown' })
+      const { cause } = (first as PromiseRejectedResult).reason as RfaasError
+      if (what === 'an uncaught exception')
+        assert.ok((cause as Error).stack?.includes(placeOf('breakSoon throws here')))
+      assert.equal(await within(NOTICED_MS_MAX, 'answered', workers.call.add(1, 2)), 3)
+      const { worker, reason: why } = await within(NOTICED_MS_MAX, 'restarted', restarted)
+      assert.deepEqual([worker, why.code], [0, code])
     })
   }
 })

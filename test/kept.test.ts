@@ -131,19 +131,26 @@ describe('an executor that is kept', () => {
     assert.deepEqual([next.timings.start, (await next.call.counted()).count], ['cold', 1])
   })
 
-  test('has answered everything: where something is under way, or has gone wrong, it ends', async () => {
+  test('has answered everything: where something is under way it ends', async () => {
     const pending = await lease()
     const abandoned = pending.call.never().catch(() => {})
     await pending.call.counted()
     await pending.release()
     await abandoned
     assert.equal(kept, 0)
+  })
+
+  test('is kept also when a worker of it was restarted, which has lost its state', async () => {
     // A sleeping worker would leave the timer for later.
     const broken = await lease({ hotTimeoutMs: 'always' })
+    const { pid } = await broken.call.counted()
+    const restarted = new Promise((resolve) => broken.on('workerRestarted', resolve))
     await broken.call.breakSoon()
-    await within(NOTICED_MS_MAX, 'broken', broken.closed)
-    await broken.release()
-    assert.equal(kept, 0)
+    await within(NOTICED_MS_MAX, 'restarted', restarted)
+    const { usage } = await broken.release()
+    assert.deepEqual([usage.invocations, kept], [2, 1])
+    await using next = await lease({ hotTimeoutMs: 'always', keepWarmMs: 0 })
+    assert.deepEqual([next.timings.start, await next.call.counted()], ['kept', { pid, count: 1 }])
   })
 
   test('without its client: one that closes its connections or is killed leaves nothing kept', async () => {

@@ -96,6 +96,10 @@ export async function typesFlow(cluster: Cluster): Promise<void> {
     is<ErrorCode>()(reason.code)
   })
   is<Disposable>()(listening)
+  lease.on('workerRestarted', ({ worker, reason }) => {
+    is<number>()(worker)
+    is<ErrorCode>()(reason.code)
+  })
   // @ts-expect-error -- there is no such event
   lease.on('ended', () => {})
 

@@ -106,7 +106,11 @@ describe('docs/options.md', () => {
     for (const policy of ['pack', 'spread'] as const) assert.ok(accepts({ policy }))
     for (const fabric of ['local', 'verbs', 'tcp'] as const) assert.ok(accepts({ fabric }))
     assert.ok(accepts({ setup: () => {} }) && !accepts({ setup: 'load' as never }))
-    assert.ok(accepts({ queueMax: Infinity }) && accepts({ idempotent: ['f'] }) && !accepts({ preempt: true }))
+    assert.ok(
+      accepts({ queueMax: Infinity, abandonGraceMs: Infinity }) &&
+        accepts({ idempotent: ['f'] }) &&
+        !accepts({ preempt: true }),
+    )
   })
 
   test('has the defaults and ranges of local() and of release()', () => {

@@ -61,7 +61,7 @@ describe('setup', () => {
   })
 
   test('a worker that ends in it is the reason why there is no lease', async () => {
-    await assert.rejects(lease({ setup: (each) => each.exit(3) }), error('executor_lost', /process\.exit\(3\)/))
+    await assert.rejects(lease({ setup: (each) => each.exit(3) }), error('worker_exited', /process\.exit\(3\)/))
   })
 
   test('a signal, and the end of the cluster, end it', async () => {

@@ -45,6 +45,14 @@ export type ErrorCode =
   | 'executor_start_failed'
   /** The executor process ended while the lease was open. */
   | 'executor_lost'
+  /** An error that nobody caught ended the worker: `cause` is that error. The worker is restarted. */
+  | 'worker_crashed'
+  /** A function ended its worker by `process.exit`. The worker is restarted. */
+  | 'worker_exited'
+  /** The worker has used all memory that the lease gives it. The worker is restarted. */
+  | 'out_of_memory'
+  /** The worker was ended, because another invocation on it went on after its deadline. The worker is restarted. */
+  | 'worker_ended'
   /** The resource manager cannot be reached. */
   | 'manager_unreachable'
   /** The leased node cannot be reached. */

@@ -75,6 +75,14 @@ export function logNodeEvents(log: Logger): void {
           sentenceOfStart(event.start, event.coldReason),
         )
         return
+      case 'worker-ended': {
+        const { leaseId, worker, code, reason } = event
+        log.warn({ leaseId, worker, code }, `a worker ended: ${reason}`)
+        return
+      }
+      case 'worker-restarted':
+        log.info({ leaseId: event.leaseId, worker: event.worker }, 'a worker was restarted')
+        return
       case 'output':
         log.info({ leaseId: event.leaseId, line: event.line }, 'output of functions')
         return

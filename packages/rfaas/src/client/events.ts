@@ -4,7 +4,8 @@ import type { RfaasError } from '../errors.ts'
 import type { FabricChoice, RetrievalNotice } from './types.ts'
 
 /** What a client has done or seen. */
-export type ClientEvent = FabricChosen | LeaseRetrieved | LeaseReplaced | LeasePartLost | LocalClusterLost
+export type ClientEvent =
+  FabricChosen | LeaseRetrieved | LeaseReplaced | LeasePartLost | WorkerRestarted | LocalClusterLost
 
 /** The fabric over which the client reaches the workers of a new lease, and why it uses none of the better ones. */
 export interface FabricChosen {
@@ -42,6 +43,16 @@ export interface LeasePartLost {
   readonly reason: RfaasError
   /** Workers that the lease still has. */
   readonly cores: number
+}
+
+/** A worker of a lease had ended, and takes invocations again. */
+export interface WorkerRestarted {
+  readonly kind: 'worker-restarted'
+  readonly leaseId: string
+  readonly nodeId: string
+  readonly worker: number
+  /** Why it had ended. */
+  readonly reason: RfaasError
 }
 
 /**

@@ -21,6 +21,15 @@ export interface LeaseEvents {
     /** Workers that the lease still has. */
     readonly cores: number
   }
+  /** A worker had ended, and takes invocations again. */
+  workerRestarted: {
+    readonly partId: string
+    readonly nodeId: string
+    /** Its index in the part. */
+    readonly worker: number
+    /** Why it had ended: `worker_crashed`, `worker_exited`, `out_of_memory` or `worker_ended`. */
+    readonly reason: RfaasError
+  }
   /** A part was renewed, and ends at this time unless it is renewed again. */
   renewed: { readonly partId: string; readonly nodeId: string; readonly expires: Date }
 }

@@ -46,6 +46,8 @@ export interface OpenedLease {
   setup: ((each: never) => unknown) | null
   queueMax: number
   spinMs: number
+  /** As the lease option. */
+  abandonGraceMs: number
 }
 
 export interface ReleaseOptions {
@@ -57,7 +59,8 @@ export interface ReleaseOptions {
  * Leased workers, ready to be invoked. The lease is renewed until `release` (or the end of the `await using` block).
  *
  * Every invocation can fail, besides `function_failed`, with `unknown_function`, `payload_too_large`,
- * `result_too_large`, `queue_full`, `aborted` or `deadline_exceeded`, and when the lease is over, with the code of what ended it:
+ * `result_too_large`, `queue_full`, `aborted` or `deadline_exceeded`; with `worker_crashed`, `worker_exited`, `out_of_memory` or
+ * `worker_ended` when its worker has ended, which is then restarted; and when the lease is over, with the code of what ended it:
  * `lease_closed` (released), `cut_off` (released, and still running after the grace), `lease_expired`,
  * `lease_retrieved` (also while invocations in flight may still finish), `executor_lost`, `node_lost`.
  */
@@ -109,7 +112,8 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   /** @internal */
   constructor(opened: OpenedLease, use: LeaseUse, onOver: () => void) {
-    const { parts, openReplacement, openUpdate, isIdempotent, functions, setup, queueMax, spinMs } = opened
+    const { parts, openReplacement, openUpdate, isIdempotent, functions, setup, queueMax, spinMs, abandonGraceMs } =
+      opened
     this.#functions = new FunctionTable(functions)
     this.#openUpdate = openUpdate
     this.#deployed = opened.deployed
@@ -129,6 +133,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
       dispatcher: this.#dispatcher,
       functions: this.#functions,
       openReplacement,
+      abandonGraceMs,
       setup: setup && new WorkerSetup(setup, this.#functions, spinMs),
       onRetrieved: (notice) => this.#retrieved.resolve(notice),
       listeners: this.#listeners,

@@ -48,6 +48,11 @@ export const KEEPER_REST_SHARE: number = 1 / 6
 /** How long a client whose keeper thread reports the end of a lease waits for a more precise reason from the node. */
 export const LEASE_NEWS_DELAY_MS = 10
 
+/**
+ * Default of how long a function may go on after its caller has given up; then its worker is ended and started again.
+ */
+export const ABANDON_GRACE_MS_DEFAULT = 1_000
+
 /** How long a client that lost a worker waits for the node to give the reason. */
 export const LEASE_LOSS_REASON_MS = 3_000
 

@@ -177,6 +177,12 @@ export interface LeaseOptions<M = AnyModule> {
    * work still under way, or of a lease with `resources`, is not kept. Default 0.
    */
   keepWarmMs?: number
+  /**
+   * How long a function may go on after its caller has given up (`timeoutMs`, `signal`). Then its worker is ended and
+   * started again, and other invocations that it runs fail with `worker_ended`. Default 1000; Infinity: it may go on, and
+   * its worker takes no other calls until it has answered.
+   */
+  abandonGraceMs?: number
   /** Invocations in flight per worker. Default 4. */
   slots?: number
   /**

@@ -19,6 +19,7 @@ import type { StartOrder } from './executor-process.ts'
 import type { Executor, ExecutorMeters, Executors } from './executors.ts'
 import type { KeptExecutor, KeptExecutors } from './kept-executors.ts'
 import type { KeptFor } from './kept-plan.ts'
+import { LeaseWorkers, type EndRequest, type WorkerNews } from './lease-workers.ts'
 import type { Randomness } from '../randomness.ts'
 import { resourceEnvironment } from './resource-environment.ts'
 
@@ -54,6 +55,8 @@ export interface AllocationContext {
   readonly kept: KeptExecutors
   /** Called with each line that the functions of a lease print, within bounds. Default: nobody hears of it. */
   readonly onOutput?: (leaseId: string, line: string) => void
+  /** Called when a worker of a lease has ended, or can be reached again. Default: nobody hears of it. */
+  readonly onWorker?: (leaseId: string, news: WorkerNews) => void
 }
 
 export interface StartedExecutor extends ReadyMessage {
@@ -105,6 +108,8 @@ export class Allocation {
   #executor: Executor | null = null
   #unfollow: (() => void) | null = null
   #unhear: (() => void) | null = null
+  #unhearNews: (() => void) | null = null
+  #workers: LeaseWorkers | null = null
   #end: AllocationEnd | null = null
   #retrieval: { readonly message: string; stopMs: number } | null = null
   #isLaunched = false
@@ -164,6 +169,11 @@ export class Allocation {
     return this.#coldReason
   }
 
+  /** What becomes of the workers; null before they can be reached. */
+  get workers(): Pick<LeaseWorkers, 'changes' | 'changed' | 'since'> | null {
+    return this.#workers
+  }
+
   /** The usage up to now; final once the allocation is closed. */
   get usage(): Usage {
     const untilMs = this.#stoppedMs ?? this.#context.clock.nowMonotonicMs()
@@ -189,6 +199,7 @@ export class Allocation {
     try {
       const started = await this.#startExecutor(request)
       const executor = this.#executor!
+      this.#followWorkers(executor, started.secrets.length)
       this.#unfollow = executor.onExit(({ code, how }) => void this.stop(this.#endOfProcess(code, how)))
       return started
     } catch (error) {
@@ -201,6 +212,11 @@ export class Allocation {
       this.#isLaunched = true
       this.#launch.resolve(undefined)
     }
+  }
+
+  /** Ends a worker for the client, as {@link LeaseWorkers.endWorker}; it is then restarted. */
+  endWorker(request: EndRequest): boolean {
+    return this.#workers?.endWorker(request) ?? false
   }
 
   /**
@@ -216,7 +232,10 @@ export class Allocation {
     this.#retrieval = { message: `Lease ${this.claims.leaseId} was retrieved: ${message}`, stopMs }
     this.#noticed.resolve(undefined)
     // An executor that is still starting is drained after its start: the client, about to connect, is then refused.
-    void this.launched.then(() => this.#executor?.drain())
+    void this.launched.then(() => {
+      this.#workers?.end()
+      this.#executor?.drain()
+    })
   }
 
   /**
@@ -234,6 +253,7 @@ export class Allocation {
     // Killing the process makes a start under way fail, and that gives everything back.
     if (!this.#isLaunched) void this.#executor?.stop(0)
     await this.launched
+    this.#workers?.end()
     const kept = await this.#park(end, graceMs)
     if (kept === null) await this.#executor?.stop(graceMs)
     this.#settle()
@@ -308,6 +328,28 @@ export class Allocation {
     if (onOutput) this.#unhear = process.onOutput?.((line) => onOutput(this.claims.leaseId, line)) ?? null
   }
 
+  #followWorkers(executor: Executor, count: number): void {
+    const { randomness, onWorker } = this.#context
+    const { leaseId } = this.claims
+    const workers = new LeaseWorkers({
+      count,
+      executor,
+      meters: this.#meters!,
+      newSecret: () => randomness.bytes(SECRET_BYTES),
+      onHopeless: (reason) => {
+        const again = `a worker ended again and again before it could serve: ${reason}${executor.lastOutput}`
+        void this.stop({ reason: 'executor_crashed', message: `The executor of lease ${leaseId} crashed: ${again}` }, 0)
+      },
+    })
+    this.#workers = workers
+    this.#unhearNews =
+      executor.onNews?.((news) => {
+        const { changes } = workers
+        workers.handle(news)
+        for (const each of workers.since(changes)) onWorker?.(leaseId, each)
+      }) ?? null
+  }
+
   /** Parks the executor of a released lease if it may be kept; null when it may not be kept or could not be parked. */
   async #park(end: AllocationEnd, graceMs: number): Promise<KeptExecutor | null> {
     const executor = this.#executor
@@ -335,6 +377,7 @@ export class Allocation {
   #settle(): void {
     this.#stoppedMs ??= this.#context.clock.nowMonotonicMs()
     this.#unhear?.()
+    this.#unhearNews?.()
     this.#giveBack.dispose()
   }
 

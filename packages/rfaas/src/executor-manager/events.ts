@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import type { Channel } from 'node:diagnostics_channel'
 import type { Usage } from '../accounting/usage.ts'
 import type { RfaasError } from '../errors.ts'
+import type { WorkerEndCode } from '../executor/messages.ts'
 import type { AllocationEnd, ExecutorStart } from './allocation.ts'
 import type { PoolState } from './executors.ts'
 import type { KeptState } from './kept-executors.ts'
@@ -29,6 +30,17 @@ export type NodeEvent =
       readonly end: AllocationEnd
       readonly usage: Usage
     }
+  /** A worker of a lease has ended: `reason` says why, and comes from a tenant. Another one takes its place. */
+  | {
+      readonly kind: 'worker-ended'
+      readonly nodeId: string
+      readonly leaseId: string
+      readonly worker: number
+      readonly code: WorkerEndCode
+      readonly reason: string
+    }
+  /** A worker that had ended can be reached again. */
+  | { readonly kind: 'worker-restarted'; readonly nodeId: string; readonly leaseId: string; readonly worker: number }
   /** A line that functions of a lease have printed, on standard output or standard error; from a tenant. */
   | { readonly kind: 'output'; readonly nodeId: string; readonly leaseId: string; readonly line: string }
   /** Also published when a lease takes an executor from the pool. */

@@ -1,6 +1,8 @@
-import type { FailedMessage, FromExecutor } from '../executor/messages.ts'
+import type { ExecutorNews, FailedMessage, FromExecutor, WorkerEndCode } from '../executor/messages.ts'
 
 const FAILED_CODES: readonly FailedMessage['code'][] = ['module_failed', 'executor_start_failed', 'unsupported']
+
+const END_CODES: readonly WorkerEndCode[] = ['worker_crashed', 'worker_exited', 'out_of_memory', 'worker_ended']
 
 /**
  * Checks a message from the executor's pipe. It is untrusted: the tenant's functions run in that process and can write
@@ -17,12 +19,22 @@ export function readMessage(raw: unknown, workerCount: number): FromExecutor | n
     if (!known || typeof reason !== 'string' || typeof stack !== 'string') return null
     return { kind: 'failed', code: known, reason, stack }
   }
+  if (raw['kind'] === 'worker-ended' || raw['kind'] === 'worker-restarted') return readNews(raw, workerCount)
   if (raw['kind'] !== 'ready') return null
   const { addresses, functions, loadMs } = raw
   if (!Array.isArray(addresses) || addresses.length !== workerCount || !addresses.every(isText)) return null
   if (!Array.isArray(functions) || !functions.every(isFunctionInfo)) return null
   if (typeof loadMs !== 'number' || !Number.isFinite(loadMs)) return null
   return { kind: 'ready', addresses, functions: functions.map(({ name, raw }) => ({ name, raw })), loadMs }
+}
+
+function readNews(raw: Record<string, unknown>, workerCount: number): ExecutorNews | null {
+  const { kind, worker, address, code, reason, stack } = raw
+  if (typeof worker !== 'number' || !Number.isInteger(worker) || worker < 0 || worker >= workerCount) return null
+  if (kind === 'worker-restarted') return isText(address) ? { kind, worker, address } : null
+  const known = END_CODES.find((each) => each === code)
+  if (!known || !isText(reason) || !isText(stack)) return null
+  return { kind: 'worker-ended', worker, code: known, reason, stack }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

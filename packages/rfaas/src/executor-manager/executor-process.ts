@@ -4,10 +4,13 @@ import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { MESSAGES_FD, METER_PAGE_FD } from '../executor/messages.ts'
 import type {
+  EndWorkerMessage,
+  ExecutorNews,
   FailedMessage,
   FromExecutor,
   PrepareMessage,
   ReadyMessage,
+  RestartMessage,
   StartMessage,
   ToExecutor,
 } from '../executor/messages.ts'
@@ -28,6 +31,9 @@ import { makeWorkFolder, removeWorkFolder } from './work-folder.ts'
  * How long to wait for the output pipes after the process is gone: a process that it left behind may hold them open.
  */
 const OUTPUT_CLOSE_MS_MAX = 200
+
+/** The byte that ends each message. */
+const NEWLINE = 0x0a
 
 export interface ExecutorProcessOptions {
   executorPath: string
@@ -55,7 +61,8 @@ export interface ProcessExit {
 
 /**
  * One executor process, from its start to its end: optionally told to `prepare`, then to `start`, then optionally to
- * `park` and to `start` again. It answers each message once; anything else on the pipe was written by a function.
+ * `park` and to `start` again. It answers each message once, and reports what becomes of its workers; anything else on
+ * the pipe was written by a function.
  */
 export class ExecutorProcess implements Executor {
   readonly kind = 'process'
@@ -92,6 +99,7 @@ export class ExecutorProcess implements Executor {
   /** Whether the process is stopped by SIGSTOP. */
   #isStopped = false
   readonly #exitListeners = new Set<(exit: ProcessExit) => void>()
+  #newsListener: ((news: ExecutorNews) => void) | null = null
   /** How the process misused the pipe; null while it has not. */
   #offence: string | null = null
   #isGone = false
@@ -143,6 +151,19 @@ export class ExecutorProcess implements Executor {
       this.#lines = []
       for (const each of lines) each.flush()
     }
+  }
+
+  onNews(listener: (news: ExecutorNews) => void): () => void {
+    this.#newsListener = listener
+    return () => (this.#newsListener = null)
+  }
+
+  restartWorker(order: Omit<RestartMessage, 'kind'>): void {
+    this.#send({ kind: 'restart', ...order })
+  }
+
+  endWorker(order: Omit<EndWorkerMessage, 'kind'>): void {
+    this.#send({ kind: 'end-worker', ...order })
   }
 
   /** Tells the executor to load what every lease needs. Call it once, before `start`. */
@@ -259,17 +280,26 @@ export class ExecutorProcess implements Executor {
     }
   }
 
-  /** Handles data from the pipe: owed answers of the executor, and whatever functions write there. */
+  /**
+   * Handles data from the pipe: owed answers of the executor, news of its workers, and whatever functions write there.
+   */
   #hear(chunk: Buffer): void {
-    if (this.#owed.length === 0) return this.#convict(`it wrote to descriptor ${MESSAGES_FD} after its one answer`)
+    const isUnasked = this.#owed.length === 0
     try {
+      // News are written at once, and short enough to arrive at once.
+      if (isUnasked && chunk.at(-1) !== NEWLINE) throw new Error('part of a line')
       for (const value of this.#reader.push(chunk)) this.#take(readMessage(value, this.#workerCount))
     } catch (error) {
-      this.#convict(`it wrote to descriptor ${MESSAGES_FD}: ${(error as Error).message}`)
+      const what = isUnasked ? ' after its one answer' : `: ${(error as Error).message}`
+      this.#convict(`it wrote to descriptor ${MESSAGES_FD}${what}`)
     }
   }
 
   #take(message: FromExecutor | null): void {
+    if (message?.kind === 'worker-ended' || message?.kind === 'worker-restarted') {
+      // Nobody listens before the executor is ready, or after its lease has ended.
+      return this.#newsListener?.(message)
+    }
     const owed = this.#owed.shift()
     if (message?.kind === 'prepared' && owed === 'prepared') return this.#preparation.resolve(null)
     if (message?.kind === 'failed' && owed !== undefined) {

@@ -2,7 +2,14 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
 import { METER_BYTES } from '../accounting/meters.ts'
-import type { FromExecutor, ReadyMessage, ToExecutor } from '../executor/messages.ts'
+import type {
+  EndWorkerMessage,
+  ExecutorNews,
+  FromExecutor,
+  ReadyMessage,
+  RestartMessage,
+  ToExecutor,
+} from '../executor/messages.ts'
 import type { ExecutorThreadData } from '../executor/thread.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
 import { executorEnvironment } from './executor-environment.ts'
@@ -31,6 +38,7 @@ export class ExecutorThread implements Executor {
   #lines: (OutputLines | undefined)[] = []
   readonly #answer = Promise.withResolvers<FromExecutor>()
   readonly #exitListeners = new Set<(exit: ProcessExit) => void>()
+  #newsListener: ((news: ExecutorNews) => void) | null = null
   #stopping: Promise<ProcessExit> | null = null
 
   /**
@@ -56,7 +64,10 @@ export class ExecutorThread implements Executor {
         this.#lines[index]?.push(chunk)
       })
     }
-    this.#worker.on('message', (message: FromExecutor) => this.#answer.resolve(message))
+    this.#worker.on('message', (message: FromExecutor) => {
+      if (message.kind === 'worker-ended' || message.kind === 'worker-restarted') this.#newsListener?.(message)
+      else this.#answer.resolve(message)
+    })
     // An uncaught exception; `exit` follows.
     this.#worker.on('error', (error) => this.#output.push(Buffer.from(`${stackOf(error) || reasonOf(error)}\n`)))
     this.exited = this.#watchExit()
@@ -80,6 +91,19 @@ export class ExecutorThread implements Executor {
       this.#lines = []
       for (const each of lines) each.flush()
     }
+  }
+
+  onNews(listener: (news: ExecutorNews) => void): () => void {
+    this.#newsListener = listener
+    return () => (this.#newsListener = null)
+  }
+
+  restartWorker(order: Omit<RestartMessage, 'kind'>): void {
+    this.#say({ kind: 'restart', ...order })
+  }
+
+  endWorker(order: Omit<EndWorkerMessage, 'kind'>): void {
+    this.#say({ kind: 'end-worker', ...order })
   }
 
   /** Call it once: a thread serves one lease. */

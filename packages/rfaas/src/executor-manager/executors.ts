@@ -1,5 +1,5 @@
 import type { MeterReading } from '../accounting/meters.ts'
-import type { ReadyMessage } from '../executor/messages.ts'
+import type { EndWorkerMessage, ExecutorNews, ReadyMessage, RestartMessage } from '../executor/messages.ts'
 import type { ProcessExit, StartOrder } from './executor-process.ts'
 import type { ExecutorShape } from './pool-plan.ts'
 
@@ -19,6 +19,12 @@ export interface Executor {
    * @returns a function that passes on what is left and removes the listener
    */
   onOutput?(listener: (line: string) => void): () => void
+  /** Calls `listener` when a worker has ended, or can be reached again. @returns a function that removes the listener */
+  onNews?(listener: (news: ExecutorNews) => void): () => void
+  /** Has a worker that has ended listen again. Call it once for each `worker-ended`. */
+  restartWorker?(order: Omit<RestartMessage, 'kind'>): void
+  /** Ends a worker, whatever it runs. `worker-ended` follows, unless the worker was restarted meanwhile. */
+  endWorker?(order: Omit<EndWorkerMessage, 'kind'>): void
   /** Makes this the executor of a lease. Call it once, and once more after each time that it was parked. */
   start(order: StartOrder): void
   /** Waits until its workers can be reached. @throws {RfaasError} why they never will be */
@@ -41,6 +47,8 @@ export interface Executor {
 /** The meters of an executor, which outlive it. */
 export interface ExecutorMeters {
   read(): MeterReading
+  /** How many invocations one worker has begun, as it says itself. */
+  begunBy(worker: number): number
   /** Closes these meters, and returns new ones for the same executor, at zero. No worker may meter during the call. */
   handOver(): ExecutorMeters
   close(): void

@@ -29,6 +29,12 @@ export const EXECUTOR_START_TIMEOUT_MS = 20_000
 /** How long an executor that was told to drain may finish what it runs; then it is killed. */
 export const EXECUTOR_DRAIN_GRACE_MS = 2_000
 
+/**
+ * How many times in succession a worker is restarted that has ended before it began an invocation. The next time its
+ * executor ends.
+ */
+export const WORKER_RESTARTS_IN_VAIN_MAX = 3
+
 /** How much of an executor's output is kept, for error messages. */
 export const EXECUTOR_OUTPUT_BYTES: number = 16 * 1024
 

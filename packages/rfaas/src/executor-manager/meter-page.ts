@@ -42,6 +42,10 @@ export class MeterPage {
     return sum
   }
 
+  begunBy(worker: number): number {
+    return this.#closed ? this.#last[worker]!.invocations : this.#meters[worker]!.read().invocations
+  }
+
   /** Reads a last time and frees the memory. Idempotent. */
   close(): void {
     if (this.#closed) return

@@ -14,6 +14,7 @@ import type {
   StartedExecutor,
 } from './allocation.ts'
 import { Deadlines } from './deadlines.ts'
+import type { EndRequest, WorkerNews } from './lease-workers.ts'
 
 /** The report about one lease to the resource manager. */
 export interface LeaseReport {
@@ -28,6 +29,8 @@ export type LeaseNews =
   | { readonly state: 'active' }
   | { readonly state: 'terminating'; readonly retrieval: RetrievalNotice }
   | { readonly state: 'closed'; readonly end: AllocationEnd }
+  /** The lease is in the same state as before. */
+  | { readonly state: 'worker'; readonly news: WorkerNews }
 
 /** A lease that the resource manager takes back. */
 export interface Retrieval extends RetrievalNotice {
@@ -135,8 +138,19 @@ export class NodeLeases {
   }
 
   /**
+   * Ends a worker for its client, as {@link Allocation.endWorker}.
+   *
+   * @throws {RfaasError} `token_refused`; `not_found` when the lease has no executor
+   */
+  endWorker(claims: LeaseClaims, request: EndRequest): boolean {
+    const { allocation } = this.#entryOf(claims)
+    if (allocation === null) throw this.#notAllocated(claims)
+    return allocation.endWorker(request)
+  }
+
+  /**
    * Yields when the lease is active, when it is taken back and when it has ended: each once, and states that are past
-   * not at all. Ends early when `signal` aborts.
+   * not at all. Between them yields what becomes of its workers. Ends early when `signal` aborts.
    *
    * @throws {RfaasError} `token_refused`; `not_found` when the lease has no executor
    */
@@ -146,11 +160,26 @@ export class NodeLeases {
     await untilAborted(allocation.launched, signal)
     if (allocation.startFailed) throw this.#notAllocated(claims)
     if (!signal.aborted && allocation.end === null && allocation.retrieval === null) yield { state: 'active' }
-    await untilAborted(Promise.race([allocation.noticed, allocation.closed]), signal)
-    const { retrieval } = allocation
-    if (!signal.aborted && !allocation.isClosed && retrieval !== null) yield { state: 'terminating', retrieval }
-    const end = await untilAborted(allocation.closed, signal)
-    if (end !== null) yield { state: 'closed', end }
+    const { workers, closed, noticed } = allocation
+    let told = 0
+    let isNoticed = false
+    while (!signal.aborted) {
+      const { retrieval } = allocation
+      if (workers !== null && workers.changes > told) {
+        const news = workers.since(told)
+        told = workers.changes
+        for (const each of news) yield { state: 'worker', news: each }
+      } else if (!isNoticed && !allocation.isClosed && retrieval !== null) {
+        isNoticed = true
+        yield { state: 'terminating', retrieval }
+      } else if (allocation.isClosed) {
+        return yield { state: 'closed', end: allocation.end! }
+      } else {
+        const changes: Promise<unknown>[] = isNoticed ? [closed] : [closed, noticed]
+        if (workers !== null) changes.push(workers.changed)
+        await untilAborted(Promise.race(changes), signal)
+      }
+    }
   }
 
   /** Stops the executors of leases that the resource manager has closed. Unknown leases are ignored. */

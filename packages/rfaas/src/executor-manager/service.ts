@@ -79,6 +79,9 @@ export function executorManagerRoutes({ gate, leases, bundles, offers, report }:
         await report()
         return { usage: usageToProto(usage) }
       },
+      async restartWorker({ token, worker, restarts, sent }) {
+        return { ending: leases.endWorker(await gate.check(token, isKnown), { worker, restarts, sent }) }
+      },
       async *watchLease({ token }, { signal }) {
         const claims = await gate.check(token, isKnown)
         for await (const news of leases.watch(claims, signal)) yield newsToProto(news)

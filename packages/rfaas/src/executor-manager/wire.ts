@@ -6,6 +6,7 @@ import {
   LeaseReportSchema,
   LeaseState,
   WatchLeaseResponseSchema,
+  WorkerNewsSchema,
 } from '../control/gen/rfaas_pb.ts'
 import type {
   AllocateRequest,
@@ -13,6 +14,7 @@ import type {
   FabricOffer,
   LeaseReport as ProtoLeaseReport,
   WatchLeaseResponse,
+  WorkerNews as ProtoWorkerNews,
 } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
 import { environmentProblem } from '../lease/environment.ts'
@@ -20,6 +22,7 @@ import type { LeaseEnd } from '../lease/lease.ts'
 import { slotLayout, windowsMib, windowsSentence } from '../protocol/slots.ts'
 import type { LeaseClaims } from '../lease/token.ts'
 import type { AllocationRequest, StartedExecutor } from './allocation.ts'
+import type { WorkerNews } from './lease-workers.ts'
 import type { LeaseNews, LeaseReport } from './node-leases.ts'
 
 const ENDS: Record<LeaseEnd, ProtoLeaseEnd> = {
@@ -92,6 +95,8 @@ export function newsToProto(news: LeaseNews): WatchLeaseResponse {
   switch (news.state) {
     case 'active':
       return create(WatchLeaseResponseSchema, { state: LeaseState.ACTIVE })
+    case 'worker':
+      return create(WatchLeaseResponseSchema, { state: LeaseState.ACTIVE, worker: workerToProto(news.news) })
     case 'terminating':
       return create(WatchLeaseResponseSchema, {
         state: LeaseState.TERMINATING,
@@ -105,4 +110,18 @@ export function newsToProto(news: LeaseNews): WatchLeaseResponse {
         message: news.end.message,
       })
   }
+}
+
+function workerToProto(news: WorkerNews): ProtoWorkerNews {
+  const { worker, restarts } = news
+  if (news.kind === 'ended') {
+    const { code, reason, stack, begun } = news
+    return create(WorkerNewsSchema, { worker, restarts, code, reason, stack, begun })
+  }
+  const { address, secret } = news
+  return create(WorkerNewsSchema, {
+    worker,
+    restarts,
+    address: { address, secret: secret as Uint8Array<ArrayBuffer> },
+  })
 }

@@ -11,6 +11,7 @@ import { publish } from './events.ts'
 import type { Executors } from './executors.ts'
 import type { Machine } from './machine.ts'
 import { KeptExecutors } from './kept-executors.ts'
+import type { WorkerNews } from './lease-workers.ts'
 import { ManagerClock } from './manager-clock.ts'
 import { Membership, NOT_REGISTERED } from './membership.ts'
 import { NodeLeases } from './node-leases.ts'
@@ -71,6 +72,7 @@ export function wireNode(parts: NodeParts): WiredNode {
     pool,
     kept,
     onOutput: (leaseId, line) => publish({ kind: 'output', nodeId, leaseId, line }),
+    onWorker: (leaseId, news) => publishWorker(nodeId, leaseId, news),
     onChange: (allocation) => {
       publishChange(nodeId, allocation)
       if (allocation.end === null) membership?.beatIn(REPORT_DELAY_MS)
@@ -100,6 +102,13 @@ export function wireNode(parts: NodeParts): WiredNode {
       await membership?.leave()
     },
   }
+}
+
+function publishWorker(nodeId: string, leaseId: string, news: WorkerNews): void {
+  const { worker } = news
+  if (news.kind === 'restarted') return publish({ kind: 'worker-restarted', nodeId, leaseId, worker })
+  const { code, reason } = news
+  publish({ kind: 'worker-ended', nodeId, leaseId, worker, code, reason })
 }
 
 function publishChange(nodeId: string, allocation: Allocation): void {

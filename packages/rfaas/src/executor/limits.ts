@@ -22,6 +22,12 @@ export const EXECUTOR_MESSAGE_BYTES_MAX: number = 1024 * 1024
 /** Characters of the reason, and of the stack, in an executor's `failed` message; more are cut off. */
 export const EXECUTOR_FAILURE_CHARS_MAX: number = 64 * 1024
 
+/** Characters of the reason, and of the stack, in an executor's `worker-ended` message; more are cut off. */
+export const WORKER_END_CHARS_MAX: number = 4 * 1024
+
+/** How long a worker that is ended may take, in native code that does not return; then its executor ends. */
+export const WORKER_END_MS_MAX = 1_000
+
 /** What a worker has printed and its supervisor has not taken yet; more is dropped. */
 export const WORKER_OUTPUT_BYTES_MAX: number = 256 * 1024
 
@@ -30,6 +36,8 @@ export const EXECUTOR_ORPHANED_MS = 250
 
 // In JSON a character takes six bytes at most; a secret of 32 bytes takes 44 characters, its quotes and a comma.
 assert(2 * 6 * EXECUTOR_FAILURE_CHARS_MAX < EXECUTOR_MESSAGE_BYTES_MAX, 'an executor can say why it failed')
+// They are written at once, and so read at once.
+assert(2 * 6 * WORKER_END_CHARS_MAX + 256 <= 64 * 1024, 'an executor can say in one chunk why a worker ended')
 assert(
   48 * NODE_CORES_MAX + RESOURCES_MAX * (5 * RESOURCE_COUNT_MAX + LABEL_CHARS_MAX) + 6 * ENVIRONMENT_BYTES_MAX <
     EXECUTOR_MESSAGE_BYTES_MAX,

@@ -1,8 +1,9 @@
 /**
  * Messages between an executor manager and its executor process, over a pipe that is descriptor MESSAGES_FD in the
  * executor; pipe.ts encodes them. The executor manager starts the process, sends one `start`, and receives one `ready`
- * or `failed`; the executor sends nothing else while it has a lease. An executor for the pool is sent `prepare` first,
- * and sends `prepared` before anything of a tenant has reached it. After `drain` the executor finishes what it runs and
+ * or `failed`. While it has a lease it sends nothing else but `worker-ended` when a worker has ended by itself or after
+ * `end-worker`; it is then sent `restart`, and sends `worker-restarted` when a client can reach that worker again. An
+ * executor for the pool is sent `prepare` first, and sends `prepared` before anything of a tenant has reached it. After `drain` the executor finishes what it runs and
  * exits with 0. After `park` it does the same, but when nothing is left pending it sends `parked` and stays, with its
  * functions loaded, for another `start` with as many workers and the same bundle. When the pipe ends, it exits at once.
  * The meter page is descriptor METER_PAGE_FD in the executor.
@@ -52,7 +53,22 @@ export interface ParkMessage {
   kind: 'park'
 }
 
-export type ToExecutor = PrepareMessage | StartMessage | DrainMessage | ParkMessage
+/** Has a worker that has ended listen for its client again, with a new secret of 32 bytes. */
+export interface RestartMessage {
+  kind: 'restart'
+  worker: number
+  secret: Uint8Array
+}
+
+/** Ends a worker, whatever it runs. */
+export interface EndWorkerMessage {
+  kind: 'end-worker'
+  worker: number
+  /** How often the worker was restarted so far: one that was restarted meanwhile stays. */
+  restarts: number
+}
+
+export type ToExecutor = PrepareMessage | StartMessage | DrainMessage | ParkMessage | RestartMessage | EndWorkerMessage
 
 export interface PreparedMessage {
   kind: 'prepared'
@@ -78,4 +94,28 @@ export interface ParkedMessage {
   kind: 'parked'
 }
 
-export type FromExecutor = PreparedMessage | ReadyMessage | FailedMessage | ParkedMessage
+/** Why a worker ended, by the code of the error that its invocations get. */
+export type WorkerEndCode = 'worker_crashed' | 'worker_exited' | 'out_of_memory' | 'worker_ended'
+
+/** A worker of the lease has ended, and runs nothing any more. Another thread is starting in its place. */
+export interface WorkerEndedMessage {
+  kind: 'worker-ended'
+  worker: number
+  code: WorkerEndCode
+  /** What ended it, for a person; WORKER_END_CHARS_MAX at most, as the stack. */
+  reason: string
+  /** Of the error that ended it; empty when there was none. */
+  stack: string
+}
+
+/** The worker has loaded the functions again, and its client may connect. */
+export interface WorkerRestartedMessage {
+  kind: 'worker-restarted'
+  worker: number
+  address: string
+}
+
+/** Comes unasked. */
+export type ExecutorNews = WorkerEndedMessage | WorkerRestartedMessage
+
+export type FromExecutor = PreparedMessage | ReadyMessage | FailedMessage | ParkedMessage | ExecutorNews

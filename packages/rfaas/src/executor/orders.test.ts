@@ -21,6 +21,7 @@ function setUp(): {
   works: Record<'prepare' | 'start' | 'park', PromiseWithResolvers<void>>
   isAwaited: () => boolean
   told: ReturnType<typeof handleOrders>
+  supervisor: Ordered
 } {
   const happened: string[] = []
   const failures: FromExecutor[] = []
@@ -38,6 +39,9 @@ function setUp(): {
     },
     drain: () => void happened.push('drains'),
     park: () => works.park.promise,
+    restartWorker: ({ worker }) => void happened.push(`restarts ${worker}`),
+    endWorker: ({ worker, restarts }) => void happened.push(`ends ${worker} ${restarts}`),
+    onNews: () => {},
   }
   const told = handleOrders(supervisor, {
     say: ({ kind }) => void happened.push(`says ${kind}`),
@@ -46,7 +50,7 @@ function setUp(): {
       failures.push(message)
     },
   })
-  return { happened, failures, works, isAwaited: () => isAwaited(), told }
+  return { happened, failures, works, isAwaited: () => isAwaited(), told, supervisor }
 }
 
 describe('handleOrders', () => {
@@ -105,5 +109,14 @@ describe('handleOrders', () => {
       assert.ok(failures[0]?.kind === 'failed')
       assert.equal(failures[0].code, 'executor_start_failed')
     }
+  })
+
+  it('restarts and ends workers at once, and passes on what becomes of them', () => {
+    const { happened, told, supervisor } = setUp()
+    told.handle(START)
+    told.handle({ kind: 'end-worker', worker: 1, restarts: 2 })
+    supervisor.onNews({ kind: 'worker-ended', worker: 1, code: 'worker_ended', reason: '', stack: '' })
+    told.handle({ kind: 'restart', worker: 1, secret: new Uint8Array(32) })
+    assert.deepEqual(happened, ['ends 1 2', 'says worker-ended', 'restarts 1'])
   })
 })

@@ -5,7 +5,10 @@ import type { FailedMessage, FromExecutor, ToExecutor } from './messages.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** What it takes of a supervisor. */
-export type Ordered = Pick<Supervisor, 'prepare' | 'start' | 'drain' | 'park'>
+export type Ordered = Pick<
+  Supervisor,
+  'prepare' | 'start' | 'drain' | 'park' | 'restartWorker' | 'endWorker' | 'onNews'
+>
 
 /** Where the answers of an executor go. */
 export interface Outlet {
@@ -21,13 +24,14 @@ export interface OrderHandler {
 }
 
 /**
- * Does what the executor manager says: `prepare` and `start` one after the other, `drain` and `park` at once.
+ * Does what the executor manager says: `prepare` and `start` one after the other, everything else at once.
  * The caller delivers the messages to `handle`.
  */
 export function handleOrders(supervisor: Ordered, outlet: Outlet): OrderHandler {
   /** Settles when earlier messages are handled. */
   let told: Promise<void> = Promise.resolve()
   let isLeased = false
+  supervisor.onNews = (news) => outlet.say(news)
   const handle = (message: ToExecutor): void => {
     switch (message.kind) {
       case 'prepare':
@@ -42,6 +46,12 @@ export function handleOrders(supervisor: Ordered, outlet: Outlet): OrderHandler 
         break
       case 'park':
         void supervisor.park().then(() => outlet.say({ kind: 'parked' }))
+        break
+      case 'restart':
+        supervisor.restartWorker(message)
+        break
+      case 'end-worker':
+        supervisor.endWorker(message)
     }
   }
   return { handle, answered: () => told }

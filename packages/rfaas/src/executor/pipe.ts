@@ -6,12 +6,13 @@ import { isUtf8 } from 'node:buffer'
 
 import { RfaasError } from '../errors.ts'
 import { EXECUTOR_MESSAGE_BYTES_MAX } from './limits.ts'
-import type { FromExecutor, StartMessage, ToExecutor } from './messages.ts'
+import type { FromExecutor, RestartMessage, StartMessage, ToExecutor } from './messages.ts'
 
 const NEWLINE = 0x0a
 
-/** `start` as it is encoded. */
+/** Messages with secrets as they are encoded. */
 type StartLine = Omit<StartMessage, 'secrets'> & { secrets: string[] }
+type RestartLine = Omit<RestartMessage, 'secret'> & { secret: string }
 
 /**
  * The bytes of one message.
@@ -19,8 +20,7 @@ type StartLine = Omit<StartMessage, 'secrets'> & { secrets: string[] }
  * @throws {RfaasError} `executor_start_failed` when they are more than EXECUTOR_MESSAGE_BYTES_MAX
  */
 export function encodeMessage(message: ToExecutor | FromExecutor): Buffer {
-  const line = message.kind === 'start' ? startLine(message) : message
-  const bytes = Buffer.from(`${JSON.stringify(line)}\n`)
+  const bytes = Buffer.from(`${JSON.stringify(toLine(message))}\n`)
   if (bytes.length > EXECUTOR_MESSAGE_BYTES_MAX) {
     const reason = `it has ${bytes.length} bytes, at most ${EXECUTOR_MESSAGE_BYTES_MAX} are allowed`
     throw new RfaasError('executor_start_failed', `Cannot send the message ${message.kind}: ${reason}`)
@@ -28,17 +28,28 @@ export function encodeMessage(message: ToExecutor | FromExecutor): Buffer {
   return bytes
 }
 
-function startLine({ secrets, ...rest }: StartMessage): StartLine {
-  return { ...rest, secrets: secrets.map((secret) => Buffer.from(secret).toString('base64')) }
+function toLine(message: ToExecutor | FromExecutor): object {
+  if (message.kind === 'restart') return { ...message, secret: toBase64(message.secret) } satisfies RestartLine
+  if (message.kind !== 'start') return message
+  return { ...message, secrets: message.secrets.map(toBase64) } satisfies StartLine
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64')
+}
+
+function fromBase64(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64'))
 }
 
 /**
  * Converts a value of {@link MessageReader} into a message of the executor manager, which an executor trusts unchecked.
  */
 export function toExecutor(value: unknown): ToExecutor {
-  const message = value as StartLine | Exclude<ToExecutor, StartMessage>
+  const message = value as StartLine | RestartLine | Exclude<ToExecutor, StartMessage | RestartMessage>
+  if (message.kind === 'restart') return { ...message, secret: fromBase64(message.secret) }
   if (message.kind !== 'start') return message
-  return { ...message, secrets: message.secrets.map((secret) => new Uint8Array(Buffer.from(secret, 'base64'))) }
+  return { ...message, secrets: message.secrets.map(fromBase64) }
 }
 
 /** Reassembles what a pipe has cut into chunks. Unusable after it has thrown. */

@@ -1,12 +1,22 @@
 import { setImmediate } from 'node:timers/promises'
 
-import { FabricError, interrupt, openFabric, type ConnectionHandle, type Listener } from '@rfaas/fabric'
+import { FabricError, openFabric, type Listener } from '@rfaas/fabric'
 
+import { RfaasError } from '../errors.ts'
 import { geometryOf, slotLayout } from '../protocol/slots.ts'
 import { ClientWatch } from './client-watch.ts'
-import type { PrepareMessage, ReadyMessage, StartMessage } from './messages.ts'
+import { WORKER_END_MS_MAX } from './limits.ts'
+import type {
+  EndWorkerMessage,
+  ExecutorNews,
+  PrepareMessage,
+  ReadyMessage,
+  RestartMessage,
+  StartMessage,
+} from './messages.ts'
 import { rehearse } from './rehearsal.ts'
-import { WorkerThread } from './worker-thread.ts'
+import { Seat } from './seat.ts'
+import { WorkerThread, type WorkerEnd } from './worker-thread.ts'
 
 /** What differs between an executor that is a process and one that is a thread. */
 export interface ExecutorHome {
@@ -21,8 +31,9 @@ const PROCESS: ExecutorHome = { meterPage: null, startWorker: () => new WorkerTh
 export type ExecutorEnd = 'stopped' | 'clients_gone'
 
 /**
- * Starts the worker threads of an executor, accepts the one connection of each and hands it over. Not on the path of
- * any invocation: a worker and its client need nothing from here until the end.
+ * Starts the worker threads of an executor, accepts the one connection of each and hands it over. Starts a worker again
+ * that has ended, and tells the node. Not on the path of any invocation: a worker and its client need nothing from here
+ * until the end.
  */
 export class Supervisor {
   readonly #ended = Promise.withResolvers<ExecutorEnd>()
@@ -31,16 +42,17 @@ export class Supervisor {
   /** Workers that were started before there is a lease, or parked after one. */
   #prepared: WorkerThread[]
   /** The workers of the lease, in the order of its secrets. */
-  #workers: WorkerThread[] = []
-  #listeners: Listener[] = []
-  #handles: ConnectionHandle[] = []
-  #running = 0
+  #seats: Seat[] = []
+  /** Threads whose end is dealt with at their seats; that of any other ends the executor. */
+  readonly #seated = new Set<WorkerThread>()
   #draining = false
   /** Whether the workers that have ended left no asynchronous function pending. */
   #areIdle = true
   #parking: PromiseWithResolvers<void> | null = null
+  /** Told when a worker has ended, and when its client can reach it again. */
+  onNews: (news: ExecutorNews) => void = () => {}
 
-  /** Rejects when a worker crashes. */
+  /** Rejects when a worker cannot be started, or cannot be ended. */
   readonly ended: Promise<ExecutorEnd> = this.#ended.promise
 
   /**
@@ -90,37 +102,30 @@ export class Supervisor {
     const workers = message.secrets.length
     // Terminate workers that are not needed: their memory would be on this lease's account.
     for (const spare of prepared.splice(workers)) void spare.terminate()
-    this.#workers = message.secrets.map((_, index) => prepared[index] ?? this.#watched(this.#home.startWorker()))
-    const starting = message.secrets.map(async (secret, workerIndex) => {
-      // Start the load first: the worker loads the functions while this thread loads the fabric.
-      const worker = this.#workers[workerIndex]!
-      const { bundlePath, environment, slots, payloadBytesMax } = message
-      const hotTimeoutMs = message.hotTimeoutMs < 0 ? Infinity : message.hotTimeoutMs
-      const loading = worker.load({
-        isRehearsal: false,
-        serves: true,
-        environment,
-        bundlePath,
-        meterPage: this.#home.meterPage,
-        workerIndex,
-        workers,
-        slots,
-        payloadBytesMax,
-        hotTimeoutMs,
-      })
-      // It may fail before the listener is there; then it is awaited below, and is no unhandled rejection here.
-      loading.catch(() => {})
-      const listener = await openFabric(message.fabric).listen({
+    const { bundlePath, environment, slots, payloadBytesMax } = message
+    const hotTimeoutMs = message.hotTimeoutMs < 0 ? Infinity : message.hotTimeoutMs
+    const order = { isRehearsal: false, serves: true, environment, bundlePath, slots, payloadBytesMax, hotTimeoutMs }
+    const { meterPage } = this.#home
+    const listen = (secret: Uint8Array): Promise<Listener> =>
+      openFabric(message.fabric).listen({
         secret,
         ...geometryOf(layout),
         ...(message.listenAddress === '' ? {} : { host: message.listenAddress }),
       })
-      this.#listeners.push(listener)
-      const { functions, loadMs } = await loading
-      void this.#serve(worker, listener)
-      return { address: listener.address, functions, loadMs }
+    this.#seats = message.secrets.map((_, workerIndex) => {
+      const thread = prepared[workerIndex] ?? this.#watched(this.#home.startWorker())
+      return new Seat(thread, { ...order, meterPage, workerIndex, workers }, listen)
     })
-    const started = await Promise.all(starting)
+    // Start the load first: the workers load the functions while this thread loads the fabric.
+    for (const seat of this.#seats) seat.load()
+    const started = await Promise.all(
+      this.#seats.map(async (seat, index) => {
+        const opened = await seat.open(message.secrets[index]!)
+        this.#seated.add(seat.thread)
+        void this.#serve(seat)
+        return opened
+      }),
+    )
     return {
       kind: 'ready',
       addresses: started.map(({ address }) => address),
@@ -129,12 +134,25 @@ export class Supervisor {
     }
   }
 
+  /** Has the client of a worker that has ended come back; says when it can. */
+  restartWorker({ worker, secret }: Omit<RestartMessage, 'kind'>): void {
+    const seat = this.#seats[worker]
+    if (seat?.state !== 'restarting' || this.#draining) return
+    void this.#reopen(seat, secret)
+  }
+
+  /** Ends a worker, whatever it runs, unless that is over already. Ends the executor if the worker cannot be ended. */
+  endWorker({ worker, restarts }: Omit<EndWorkerMessage, 'kind'>): void {
+    const seat = this.#seats[worker]
+    if (seat?.state !== 'serving' || seat.restarts !== restarts) return
+    void seat.end().then((hasEnded) => hasEnded || this.#ended.reject(stuck(seat)))
+  }
+
   /** Drains: workers finish what they were sent, then end; those that no client has reached end at once. */
   drain(): void {
     this.#draining = true
-    for (const listener of this.#listeners) listener.close()
-    for (const handle of this.#handles) interrupt(handle)
-    if (this.#running === 0) this.#ended.resolve('stopped')
+    for (const seat of this.#seats) seat.drain()
+    if (!this.#isServing) this.#ended.resolve('stopped')
   }
 
   /**
@@ -148,47 +166,79 @@ export class Supervisor {
     return this.#parking.promise
   }
 
+  /** Whether a worker has a client, or waits for its client to come back. */
+  get #isServing(): boolean {
+    return this.#seats.some(({ state }) => state === 'serving' || (state === 'restarting' && !this.#draining))
+  }
+
   #watched(worker: WorkerThread): WorkerThread {
-    worker.failed.catch((error: unknown) => this.#ended.reject(error))
+    worker.failed.catch((error: unknown) => {
+      if (!this.#seated.has(worker)) this.#ended.reject(error)
+    })
     return worker
   }
 
-  async #serve(worker: WorkerThread, listener: Listener): Promise<void> {
-    let handle: ConnectionHandle
-    try {
-      handle = await listener.accept()
-    } catch {
-      // A drain closed the listener before a client came.
-      return
+  async #serve(seat: Seat): Promise<void> {
+    const { thread } = seat
+    const outcome = await seat.serve((handle) => this.#clients.watch(handle))
+    switch (outcome.kind) {
+      case 'ended':
+        this.#areIdle &&= outcome.isIdle
+        if (!this.#isServing) this.#over()
+        return
+      case 'unused':
+        if (seat.restarts > 0 && !this.#isServing) this.#over()
+        return
+      case 'stuck':
+        return this.#ended.reject(stuck(seat))
+      case 'crashed':
+        this.#seated.delete(thread)
+        return this.#crashed(seat, outcome.end)
     }
-    listener.close()
-    this.#handles.push(handle)
-    this.#running++
-    const ended = this.#clients.watch(handle)
-    void worker.serve(handle).then(
-      ({ isIdle }) => {
-        ended()
-        this.#areIdle &&= isIdle
-        if (--this.#running === 0) this.#over()
-      },
-      () => {},
-    )
-    // A drain between `accept` and here may have missed this connection.
-    if (this.#draining) interrupt(handle)
+  }
+
+  /** Starts another thread in the place of one that has ended, and says so. Its client is then called back. */
+  #crashed(seat: Seat, end: WorkerEnd): void {
+    // For those who read the output, as Node.js prints it when a program ends.
+    if (end.stack !== '') process.stderr.write(`${end.stack}\n`)
+    try {
+      if (!this.#draining) seat.renew(this.#watched(this.#home.startWorker()))
+    } catch (error) {
+      return this.#ended.reject(error)
+    }
+    this.onNews({ kind: 'worker-ended', worker: seat.index, ...end })
+    if (!this.#draining) return
+    this.#areIdle = false
+    if (!this.#isServing) this.#over()
+  }
+
+  async #reopen(seat: Seat, secret: Uint8Array): Promise<void> {
+    try {
+      const { address } = await seat.open(secret)
+      this.#seated.add(seat.thread)
+      void this.#serve(seat)
+      this.onNews({ kind: 'worker-restarted', worker: seat.index, address })
+    } catch (error) {
+      this.#ended.reject(error)
+    }
   }
 
   /** All workers have ended: they were told to drain, or their clients are gone. */
   #over(): void {
     const parking = this.#parking
-    if (parking === null || !this.#areIdle || this.#handles.length < this.#workers.length) {
+    if (parking === null || !this.#areIdle || !this.#seats.every((seat) => seat.state === 'ended' && seat.hasServed)) {
       return this.#ended.resolve(this.#draining ? 'stopped' : 'clients_gone')
     }
-    this.#prepared = this.#workers
-    this.#workers = []
-    this.#listeners = []
-    this.#handles = []
+    this.#prepared = this.#seats.map(({ thread }) => thread)
+    for (const thread of this.#prepared) this.#seated.delete(thread)
+    this.#seats = []
     this.#draining = false
     this.#parking = null
     parking.resolve()
   }
+}
+
+function stuck({ index }: Seat): RfaasError {
+  const sentence = `Cannot end worker ${index}: it has not returned from native code within ${WORKER_END_MS_MAX} ms`
+  return new RfaasError('executor_lost', sentence)
 }

@@ -3,6 +3,7 @@ import { yieldProcessor, type Connection } from '@rfaas/fabric'
 import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { ARRIVALS_PER_LOOK_MAX, SUBMIT_MS_MAX } from '../limits.ts'
 import { FAREWELL, type SlotLayout } from '../../protocol/slots.ts'
+import { AbandonedSlots } from './abandoned.ts'
 import { Load } from './load.ts'
 import { POLLS_PER_LOOK, yieldWhenDue } from './polls.ts'
 import type { Polled, PolledChannel } from './progress.ts'
@@ -52,7 +53,7 @@ export class Channel implements PolledChannel {
   readonly #inFlight: (RemoteFunction | null)[]
   #waiting = 0
   /** Slots whose caller has given up, and whose answer the worker still owes. */
-  readonly #abandoned = new Set<number>()
+  readonly #abandoned = new AbandonedSlots(() => this.onFree?.())
   #unsent: Unsent[] = []
   #armed = false
   /** Whether something was sent since the connection was polled last. */
@@ -79,7 +80,7 @@ export class Channel implements PolledChannel {
 
   /** Slots that the next invocations can take: none while the worker owes the answer to an abandoned invocation. */
   get room(): number {
-    return this.#abandoned.size > 0 ? 0 : this.#freeCount
+    return this.#abandoned.isOwing ? 0 : this.#freeCount
   }
 
   get freeSlots(): number {
@@ -181,7 +182,10 @@ export class Channel implements PolledChannel {
     } catch (error) {
       if (this.isOpen) throw toRfaasError(error)
     }
-    if (!isSent) this.#unsent.push({ f, slot, byteLength })
+    if (!isSent) {
+      if (this.#unsent.length === 0) this.#wire.unsend()
+      this.#unsent.push({ f, slot, byteLength })
+    }
     this.#hasSent = true
     this.load.sent(f, slot)
     this.#inFlight[slot] = f
@@ -193,6 +197,16 @@ export class Channel implements PolledChannel {
   /** The caller of the invocation in this slot has given up. The slot stays taken until the worker has answered. */
   abandon(slot: number): void {
     if (this.isInFlight(slot)) this.#abandoned.add(slot)
+  }
+
+  /**
+   * Has `onOverdue` called when the worker has not answered an invocation for this time after its caller has given up, with
+   * the number of invocations that were sent to it. Until that resolves nothing is sent; when it resolves to true, the
+   * worker ends, and the owner closes the channel.
+   */
+  watchAbandoned(graceMs: number, onOverdue: (sent: number) => Promise<boolean>): void {
+    this.#abandoned.graceMs = graceMs
+    this.#abandoned.onOverdue = () => onOverdue(this.lastId >>> 0)
   }
 
   /** Settles one invocation whose result has arrived; false when none has. */
@@ -272,18 +286,22 @@ export class Channel implements PolledChannel {
    *
    * @param reason for invocations that certainly did not run
    * @param cutOff for those that may have run. Default: the same
+   * @param begun how many invocations the worker had begun when it ended: those that were sent later have not run.
+   * Default: unknown
    */
-  close(reason: RfaasError, cutOff: RfaasError = reason): void {
+  close(reason: RfaasError, cutOff: RfaasError = reason, begun: number = NaN): void {
     this.onFree = this.onWoken = null
     if (this.#isClosed) return
     this.drain()
     this.#isClosed = true
+    this.#abandoned.close()
     this.#connection.unref()
     setImmediate(() => this.#connection.close())
+    const isBegunKnown = Number.isFinite(begun)
     const unsent = new Set(this.#unsent.map(({ slot }) => slot))
     this.#unsent = []
     for (let slot = 0; slot < this.#waiters.length; slot++) {
-      const hasNotRun = this.#isDrained || unsent.has(slot)
+      const hasNotRun = this.#isDrained || unsent.has(slot) || (isBegunKnown && this.#wire.isAfter(slot, begun))
       if (this.#waiters[slot])
         this.#fail(slot, hasNotRun ? reason.withOutcome('not_run') : cutOff.withOutcome('unknown'))
     }
@@ -301,9 +319,13 @@ export class Channel implements PolledChannel {
   /** A full send queue needs a few polls. A worker that never makes room is broken. */
   #submitSlowly(f: RemoteFunction, slot: number, byteLength: number): void {
     let endMs = performance.now() + SUBMIT_MS_MAX
+    if (this.#unsent.length === 0) this.#wire.unsend()
     for (;;) {
       if (this.drain() > 0) endMs = performance.now() + SUBMIT_MS_MAX
-      if (this.#unsent.length === 0 && this.#wire.submit(f, slot, byteLength)) return
+      if (this.#unsent.length === 0) {
+        if (this.#wire.submit(f, slot, byteLength)) return
+        this.#wire.unsend()
+      }
       if (performance.now() > endMs) {
         this.#isBroken = true
         this.#lost()
@@ -318,7 +340,7 @@ export class Channel implements PolledChannel {
     try {
       while (this.isOpen && this.#unsent.length > 0) {
         const { f, slot, byteLength } = this.#unsent[0]!
-        if (!this.#wire.submit(f, slot, byteLength)) return
+        if (!this.#wire.submit(f, slot, byteLength)) return this.#wire.unsend()
         this.#unsent.shift()
       }
     } catch {
@@ -395,7 +417,7 @@ export class Channel implements PolledChannel {
       this.onIdle?.()
     }
     // The worker owes no answer any more, so it takes invocations again.
-    if (this.#abandoned.size > 0 && this.#abandoned.delete(slot) && this.#abandoned.size === 0) this.onFree?.()
+    if (this.#abandoned.isOwing && this.#abandoned.delete(slot)) this.onFree?.()
   }
 
   #ready(): void {

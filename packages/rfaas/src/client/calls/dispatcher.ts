@@ -42,6 +42,8 @@ export class Dispatcher {
   #width = 0
   /** Set while workers that are gone are given up: collects their calls that may run elsewhere, in their order. */
   #again: Call[] | null = null
+  /** Whether calls of idempotent functions that may have run may run once more. */
+  #mayRepeat = true
   /** How many times a slot was given back. */
   #given = 0
   #reservedTimer: NodeJS.Timeout | null = null
@@ -89,8 +91,9 @@ export class Dispatcher {
     return this.#queue.length + this.#bound.length > 0 || this.#open.some(({ waiting }) => waiting > 0)
   }
 
-  /** Adds workers. Waiting invocations are sent to them first. */
-  add(channels: readonly Channel[]): void {
+  /** Adds workers, unless they are there. Waiting invocations are sent to them first. */
+  add(added: readonly Channel[]): void {
+    const channels = added.filter((channel) => !this.#open.includes(channel))
     this.#use([...this.#channels, ...channels])
     this.#open = [...this.#open, ...channels]
     for (const channel of channels) {
@@ -119,13 +122,30 @@ export class Dispatcher {
    * @param cutOff the error of calls that may have run. Default: `reason`
    */
   removeLost(channels: readonly Channel[], reason: RfaasError, cutOff: RfaasError = reason): void {
+    this.#remove(channels, (channel) => channel.close(reason, cutOff))
+  }
+
+  /**
+   * Closes the channel of a worker that has ended by itself. Answers that have arrived count; a call that the worker had
+   * not begun goes back to the front of the queue. Every other call in flight fails, also of an idempotent function: it may
+   * be what ended the worker, and would end the next one.
+   *
+   * @param begun how many invocations of this channel the worker had begun
+   */
+  removeEnded(channel: Channel, reason: RfaasError, begun: number): void {
+    this.#mayRepeat = false
+    this.#remove([channel], () => channel.close(reason, reason, begun))
+    this.#mayRepeat = true
+  }
+
+  #remove(channels: readonly Channel[], close: (channel: Channel) => void): void {
     this.retire(channels)
     this.#open = this.#open.filter((channel) => !channels.includes(channel))
     for (const slot of this.#slots) if (channels.includes(slot.channel)) this.#slots.delete(slot)
     this.#collectAgain(() => {
       for (const channel of channels) {
         progress.remove(channel)
-        channel.close(reason, cutOff)
+        close(channel)
       }
     })
     this.#tellIdle()
@@ -389,7 +409,7 @@ export class Dispatcher {
 
   #maySendAgain(call: Call, outcome: Outcome): boolean {
     if (this.#again === null || this.#ended !== null || call.only !== null) return false
-    if (outcome !== 'not_run' && !this.#isIdempotent(call.f.name)) return false
+    if (outcome !== 'not_run' && !(this.#mayRepeat && this.#isIdempotent(call.f.name))) return false
     const f = this.#current === null ? call.f : this.#current.get(call.f.name)
     if (f === undefined) return false
     call.f = f

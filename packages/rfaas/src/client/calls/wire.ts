@@ -59,6 +59,18 @@ export class Wire {
     return this.#connection.send(slot, byteLength, id, f.index, byteLength)
   }
 
+  /**
+   * The last `submit` was in vain. So the number of an invocation says how many were sent up to it, over this connection.
+   */
+  unsend(): void {
+    this.#id = (this.#id - 1) | 0
+  }
+
+  /** Whether the invocation that was sent last in a slot was sent after the first `count` of this connection. */
+  isAfter(slot: number, count: number): boolean {
+    return ((this.#ids[slot]! - count) | 0) > 0
+  }
+
   /** The memory of a slot's result, in full length. */
   output(slot: number): Uint8Array {
     return this.#outputs.whole(slot)

@@ -45,7 +45,12 @@ export async function deployedCode({ rpc }: ManagerClient, wanted: FunctionsName
   }
 }
 
-async function download(rpc: ManagerClient['rpc'], what: string, sha256: string, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+async function download(
+  rpc: ManagerClient['rpc'],
+  what: string,
+  sha256: string,
+  bytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const refuse = (reason: string): never => {
     throw new RfaasError('internal', `Cannot use ${what}: ${reason}`)
   }

@@ -216,16 +216,16 @@ describe('LeaseKeeper', { timeout: 60_000 }, () => {
     kept.start()
     await node.watched
     const silent = await kept.reasonForLoss()
-    assert.equal(silent.code, 'executor_lost')
-    assert.match(silent.message, /the node does not say why/)
+    assert.equal(silent!.code, 'executor_lost')
+    assert.match(silent!.message, /the node does not say why/)
     await kept.release()
 
     const other = await grant()
     other.start()
     await node.server.close()
     const gone = await other.reasonForLoss()
-    assert.equal(gone.code, 'node_lost')
-    assert.match(gone.message, /is gone with its node node-1/)
+    assert.equal(gone!.code, 'node_lost')
+    assert.match(gone!.message, /is gone with its node node-1/)
   })
 
   test('release tells the node, then the manager, and gives the bill, also when the node is gone', async () => {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { ExecutorManagerClient, ManagerClient } from '../../control/client.ts'
-import { LeaseEnd, LeaseState, type LeaseInfo } from '../../control/gen/rfaas_pb.ts'
+import { LeaseEnd, LeaseState, type LeaseInfo, type WorkerNews } from '../../control/gen/rfaas_pb.ts'
 import { usageFromProto } from '../../accounting/usage.ts'
 import { RfaasError, toRfaasError, type ErrorCode } from '../../errors.ts'
 import { codeOfEnd } from '../../lease/lease.ts'
@@ -64,6 +64,8 @@ export class LeaseKeeper {
   onRetrieved: ((notice: RetrievalNotice) => void) | null = null
   /** Called when the lease was renewed. */
   onRenewed: ((expires: Date) => void) | null = null
+  /** Called when a worker has ended, or can be reached again. */
+  onWorker: ((news: WorkerNews) => void) | null = null
   /** Called when the watch at the node has ended: from then on only the workers' channels tell of the workers' end. */
   onUnheard: (() => void) | null = null
   readonly #grant: LeaseGrant
@@ -123,19 +125,41 @@ export class LeaseKeeper {
 
   /**
    * Resolves to the reason why a worker is gone: the node's, or after LEASE_LOSS_REASON_MS that the node gives none.
-   * Closes the lease with it.
+   * Closes the lease with it, unless only that worker is gone.
+   *
+   * @param explained resolves when the node has said that only that worker is gone. Default: never
+   * @returns null when it is explained
    */
-  async reasonForLoss(): Promise<RfaasError> {
+  async reasonForLoss(explained: Promise<null> | null = null): Promise<RfaasError | null> {
     const silence = Promise.withResolvers<RfaasError>()
     const giveUp = (): void => {
       const sentence = `The executor of lease ${this.leaseId} on node ${this.nodeId} is gone, and the node does not say why`
       silence.resolve(new RfaasError('executor_lost', sentence))
     }
     const cancelTimer = this.#grant.clock.after(LEASE_LOSS_REASON_MS, giveUp, true)
-    const reason = await Promise.race([this.#closed.promise, silence.promise])
+    const reason = await Promise.race([this.#closed.promise, silence.promise, ...(explained ? [explained] : [])])
     cancelTimer()
+    if (reason === null) return null
     this.#close(reason)
     return reason
+  }
+
+  /**
+   * Asks the node to end a worker that does not answer.
+   *
+   * @param restarts how often it was restarted so far
+   * @param sent invocations that it was sent since
+   * @returns whether it ends; false also when the node cannot be asked
+   */
+  async endWorker(worker: number, restarts: number, sent: number): Promise<boolean> {
+    if (this.#over) return false
+    try {
+      const { ending } = await this.#grant.node.rpc.restartWorker({ token: this.#token, worker, restarts, sent })
+      return ending
+    } catch {
+      // The worker is asked for again after another grace.
+      return false
+    }
   }
 
   /** Stops keeping the lease and holds no connection any more. `release` is still possible. Idempotent. */
@@ -212,7 +236,8 @@ export class LeaseKeeper {
     const token = this.#token
     try {
       const changes = node.rpc.watchLease({ token }, { signal: this.#watch.signal })
-      for await (const { state, end, message, graceMs } of changes) {
+      for await (const { state, end, message, graceMs, worker } of changes) {
+        if (worker !== undefined && !this.#over) this.onWorker?.(worker)
         if (end === LeaseEnd.UNSPECIFIED) continue
         const { code, sentence } = ENDS[end] ?? ENDS[LeaseEnd.UNSPECIFIED]
         const detail = message === '' ? sentence : message

@@ -8,7 +8,12 @@ import type { Labels } from '../../lease/labels.ts'
 import type { PlacementPolicy } from '../../lease/lease.ts'
 import { NO_RESOURCES } from '../../lease/resources.ts'
 import type { Resources } from '../../lease/resources.ts'
-import { LEASE_MEMORY_MIB_BESIDE_WINDOWS, QUEUE_MAX_DEFAULT } from '../limits.ts'
+import {
+  ABANDON_GRACE_MS_DEFAULT,
+  INVOKE_TIMEOUT_MS_MAX,
+  LEASE_MEMORY_MIB_BESIDE_WINDOWS,
+  QUEUE_MAX_DEFAULT,
+} from '../limits.ts'
 import { LEASE_MEMORY_MIB_DEFAULT, LEASE_NODES_MAX, LEASE_PRIORITY_MAX, LEASE_WAIT_MS_MAX } from '../../lease/limits.ts'
 import { slotLayout, windowsMib, windowsSentence } from '../../protocol/slots.ts'
 import type { FabricChoice, LeaseOptions } from '../types.ts'
@@ -31,6 +36,8 @@ export interface CheckedLeaseOptions {
   /** As on the wire: -1 means always. */
   hotTimeoutMs: number
   keepWarmMs: number
+  /** Infinity: workers are not ended. */
+  abandonGraceMs: number
   slots: number
   payloadBytesMax: number
   queueMax: number
@@ -62,6 +69,7 @@ const KNOWN = new Set([
   'durationMs',
   'hotTimeoutMs',
   'keepWarmMs',
+  'abandonGraceMs',
   'slots',
   'payloadBytesMax',
   'queueMax',
@@ -88,6 +96,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   const { durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
   const { keepWarmMs = 0, waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
+  const { abandonGraceMs = ABANDON_GRACE_MS_DEFAULT } = options
   const { signal, external = [], files = [], env = NO_ENVIRONMENT, setup = null } = options
   const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
@@ -135,6 +144,8 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
     durationMs: number('durationMs', durationMs, 1),
     hotTimeoutMs: hotTimeout(hotTimeoutMs),
     keepWarmMs: number('keepWarmMs', keepWarmMs, 0),
+    abandonGraceMs:
+      abandonGraceMs === Infinity ? abandonGraceMs : number('abandonGraceMs', abandonGraceMs, 0, INVOKE_TIMEOUT_MS_MAX),
     slots: whole('slots', slots, 1),
     payloadBytesMax: whole('payloadBytesMax', payloadBytesMax, 1),
     queueMax: queueMax === Infinity ? queueMax : whole('queueMax', queueMax, 0),

@@ -1,6 +1,7 @@
 import { addUsage, NO_USAGE } from '../../accounting/usage.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { reasonOf } from '../../thrown.ts'
+import type { Channel } from '../calls/channel.ts'
 import type { Dispatcher } from '../calls/dispatcher.ts'
 import { FunctionTable } from '../calls/invoker.ts'
 import type { RemoteFunction } from '../calls/wire.ts'
@@ -9,6 +10,7 @@ import type { LeaseListeners } from '../lease-events.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
 import { LET_GO } from './keeper.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
+import { WorkerRestarts } from './worker-restarts.ts'
 import type { WorkerSetup } from './worker-setup.ts'
 import { abortedError, onAbort } from '../calls/abort.ts'
 
@@ -38,6 +40,8 @@ export interface LeaseReplacerOptions {
   readonly openReplacement: OpenReplacement | null
   /** Prepares new workers; null: there is nothing to prepare. */
   readonly setup: WorkerSetup | null
+  /** As the lease option. */
+  readonly abandonGraceMs: number
   readonly onRetrieved: (notice: RetrievalNotice) => void
   /** Told of what happens to the parts. */
   readonly listeners: LeaseListeners
@@ -210,7 +214,17 @@ export class LeaseReplacer {
   #follow(part: LeasedPart): void {
     const { keeper, channels } = part
     this.#open.add(part)
-    for (const channel of channels) channel.onLost = () => void this.#lost(part)
+    const restarts = new WorkerRestarts({
+      part,
+      dispatcher: this.#options.dispatcher,
+      setup: this.#options.setup,
+      abandonGraceMs: this.#options.abandonGraceMs,
+      onLost: (channel, explained) => void this.#lost(part, channel, explained),
+      isUsed: () => this.#isUsed(part),
+      onRestarted: (worker, reason) => this.#restarted(part, worker, reason),
+      onGivenUp: (error) => this.#giveUpOn(part, error),
+    })
+    keeper.onWorker = (news) => restarts.handle(news)
     keeper.onUnheard = () => {
       for (const channel of channels) channel.watchForLoss()
     }
@@ -220,12 +234,31 @@ export class LeaseReplacer {
     keeper.onRenewed = (expires) => this.#options.listeners.tell('renewed', { partId, nodeId, expires })
   }
 
-  /** Handles the loss of a worker. Its node knows why, and has reported it or is about to; a lost node cannot. */
-  async #lost({ keeper, channels }: LeasedPart): Promise<void> {
-    // Without another part or a replacement the channels stay in use, so that new invocations fail with the reason,
-    // too.
-    if (this.#options.openReplacement !== null || this.#open.size > 1) this.#options.dispatcher.retire(channels)
-    await keeper.reasonForLoss()
+  /**
+   * Handles the loss of a worker. Its node knows why, and has reported it or is about to; a lost node cannot.
+   *
+   * @param explained resolves when only this worker is gone
+   */
+  async #lost({ keeper }: LeasedPart, channel: Channel, explained: Promise<null>): Promise<void> {
+    this.#options.dispatcher.retire([channel])
+    await keeper.reasonForLoss(explained)
+  }
+
+  /** Whether the part takes invocations, or will once its workers are set up. */
+  #isUsed(part: LeasedPart): boolean {
+    return !this.#isEnded && !this.#isReleasing && this.#parts.includes(part) && !this.#replacing.has(part)
+  }
+
+  #restarted({ keeper }: LeasedPart, worker: number, reason: RfaasError): void {
+    const { leaseId, nodeId } = keeper
+    clientEvents.publish({ kind: 'worker-restarted', leaseId, nodeId, worker, reason } satisfies ClientEvent)
+    this.#options.listeners.tell('workerRestarted', { partId: leaseId, nodeId, worker, reason })
+  }
+
+  /** A worker of the part was restarted and cannot be used, so the part is given back. */
+  #giveUpOn(part: LeasedPart, error: RfaasError): void {
+    void part.keeper.release().catch(() => {})
+    this.#over(part, error)
   }
 
   #retrieved(part: LeasedPart, notice: RetrievalNotice): void {
@@ -329,7 +362,8 @@ export class LeaseReplacer {
     const usable = parts.filter(
       (part) => this.#open.has(part) && this.#parts.includes(part) && !this.#replacing.has(part),
     )
-    this.#options.dispatcher.add(usable.flatMap(({ channels }) => channels))
+    // A worker that has ended meanwhile comes back, or has come back, on a channel of its own.
+    this.#options.dispatcher.add(usable.flatMap(({ channels }) => channels).filter((channel) => channel.isOpen))
   }
 
   /** Gives back new parts that cannot be used; those that are over were given back already. */

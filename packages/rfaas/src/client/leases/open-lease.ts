@@ -6,7 +6,7 @@ import { systemClock } from '../../clock.ts'
 import type { ExecutorManagerClient, ManagerClient } from '../../control/client.ts'
 import { deployedName } from '../../control/functions-name.ts'
 import { PlacementPolicy } from '../../control/gen/rfaas_pb.ts'
-import type { AllocateResponse, NodeInfo } from '../../control/gen/rfaas_pb.ts'
+import type { AllocateResponse, NodeInfo, WorkerAddress } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { geometryOf, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
 import { bundle, type BundleOptions } from '../bundle/bundle.ts'
@@ -69,7 +69,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   const layout = slotLayout(checked.slots, checked.payloadBytesMax)
   const fabrics = usableFabrics(checked.fabric)
   const plan: Plan = { context, checked, layout, fabrics }
-  const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal } = checked
+  const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal, abandonGraceMs } = checked
   const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
   const first = await unlessAborted(signal, () =>
     openParts(plan, all, () => codeOf(context, checked.functions, checked)),
@@ -98,7 +98,18 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   }
   const { deployed } = code
   const spinMs = spinUs / 1000
-  return { parts, functions, deployed, setup, queueMax, spinMs, openReplacement, openUpdate, isIdempotent }
+  return {
+    parts,
+    functions,
+    deployed,
+    setup,
+    queueMax,
+    spinMs,
+    openReplacement,
+    openUpdate,
+    isIdempotent,
+    abandonGraceMs,
+  }
 }
 
 /** As {@link OpenedLease.openUpdate}. */
@@ -202,7 +213,10 @@ async function openPart(
     const { allocated, uploadMs, allocateMs } = await allocate(node, keeper, code, offer, checked)
     const whom = `The executor of lease ${keeper.leaseId} on node ${keeper.nodeId}`
     checkAllocated(allocated, whom)
-    const [channels, connectMs] = await timed(openChannels(allocated, fabric, layout, whom))
+    const open = (workers: Parameters<typeof openChannels>[0]): Promise<Channel[]> =>
+      openChannels(workers, fabric, layout, whom)
+    const [channels, connectMs] = await timed(open(allocated.workers))
+    const reconnect: LeasedPart['reconnect'] = async (worker) => (await open([worker]))[0]!
     const timings: LeaseTimings = {
       bundleMs,
       grantMs,
@@ -216,7 +230,7 @@ async function openPart(
       totalMs: performance.now() - startMs,
     }
     const functions = allocated.functions.map(({ name, raw }, index) => ({ name, raw, index }))
-    return { part: { keeper, channels, fabric, timings }, functions }
+    return { part: { keeper, channels, reconnect, fabric, timings }, functions }
   } catch (error) {
     // The caller needs the reason for the failure, not an error of the clean-up.
     await keeper.release().catch(() => {})
@@ -312,7 +326,7 @@ async function allocate(
 }
 
 async function openChannels(
-  allocated: AllocateResponse,
+  workers: readonly Pick<WorkerAddress, 'address' | 'secret'>[],
   fabric: FabricChoice,
   layout: SlotLayout,
   whom: string,
@@ -320,7 +334,7 @@ async function openChannels(
   const transport = openFabric(fabric)
   const geometry = geometryOf(layout)
   const opened = await Promise.allSettled(
-    allocated.workers.map(({ address, secret }) => transport.connect(address, { ...geometry, secret })),
+    workers.map(({ address, secret }) => transport.connect(address, { ...geometry, secret })),
   )
   const connections: Connection[] = []
   let failed: unknown

@@ -1,4 +1,5 @@
 import type { RfaasError } from '../../errors.ts'
+import type { Channel } from '../calls/channel.ts'
 import { Dispatcher } from '../calls/dispatcher.ts'
 import { Invoker, type FunctionTable } from '../calls/invoker.ts'
 import type { LeasedPart } from './leased-part.ts'
@@ -25,9 +26,21 @@ export class WorkerSetup {
    * @param functions of these workers. Default: those of the lease
    * @throws what the program's function throws; the error of {@link end}
    */
-  async run(parts: readonly LeasedPart[], functions: FunctionTable = this.#functions): Promise<void> {
+  async run(parts: readonly LeasedPart[], functions?: FunctionTable): Promise<void> {
+    const setupMs = await this.prepare(
+      parts.flatMap((part) => part.channels),
+      functions,
+    )
+    for (const part of parts) part.timings = { ...part.timings, setupMs, totalMs: part.timings.totalMs + setupMs }
+  }
+
+  /**
+   * Resolves when these workers are ready, to the milliseconds that it took.
+   *
+   * @throws as {@link run}
+   */
+  async prepare(channels: readonly Channel[], functions: FunctionTable = this.#functions): Promise<number> {
     const startMs = performance.now()
-    const channels = parts.flatMap((part) => part.channels)
     // Its own, so that no call of the lease reaches these workers yet.
     const dispatcher = new Dispatcher(channels, Infinity, this.#spinMs)
     this.#running.add(dispatcher)
@@ -37,8 +50,7 @@ export class WorkerSetup {
     } finally {
       this.#running.delete(dispatcher)
     }
-    const setupMs = performance.now() - startMs
-    for (const part of parts) part.timings = { ...part.timings, setupMs, totalMs: part.timings.totalMs + setupMs }
+    return performance.now() - startMs
   }
 
   /** Gives up what runs, and whatever runs later. */
