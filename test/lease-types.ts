@@ -2,7 +2,8 @@
  * Checks that the types of a functions module reach the caller. Nothing here runs: the compiler checks it, and a line
  * after `@ts-expect-error` that compiles fails the check.
  */
-import type { CannotTravel, Cluster, ErrorCode, Lease } from 'rfaas'
+import type { CannotTravel, Cluster, Context, ContextFunction, ErrorCode, Lease, RawFunction } from 'rfaas'
+import { rawWithContext, withContext } from 'rfaas/functions'
 
 import type * as Functions from './harness/functions.ts'
 
@@ -163,4 +164,30 @@ export async function whatCannotTravelIsATypeError(lease: Lease<Hard>, tree: Tre
   is<CannotTravel<'its result', 'has a function in it'>>()(lease.call.url)
   // @ts-expect-error -- a function does not travel
   await lease.call.callback(() => {})
+}
+
+/** Functions that want their context: the callers do not see it. */
+interface Wanting {
+  one: ContextFunction<[x: number], Promise<string>>
+  raw: RawFunction
+}
+export const shaped = {
+  one: withContext(async (x: number, context: Context) => `${x} ${context.id}`),
+  raw: rawWithContext((input, _output, context) => input.length + context.worker),
+}
+export const optional = withContext((a: number, b: number | undefined, { signal }: Context) => [a, b, signal.aborted])
+// @ts-expect-error -- the last parameter of the function is no context
+export const wrong = withContext((a: number) => a)
+
+export async function aContextIsNotSeen(lease: Lease<Wanting>, own: Lease<typeof shaped>): Promise<void> {
+  is<string>()(await lease.call.one(1))
+  is<string>()(await own.call.one(1))
+  is<string[]>()(await own.map.one([1, 2]))
+  is<Uint8Array>()(await own.call.raw(new Uint8Array(1)))
+  is<Uint8Array>()(own.invokeSync('raw', own.reserve(1)))
+  is<(a: number, b: number | undefined) => (number | boolean | undefined)[]>()((a: number, b: number | undefined) => optional(a, b)) // prettier-ignore
+  // @ts-expect-error -- text is no number
+  await own.call.one('1')
+  // @ts-expect-error -- the context is not the caller's
+  await own.call.one(1, {} as Context)
 }

@@ -2,12 +2,16 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { RfaasError } from '../errors.ts'
 import { whileLoading } from '../loading.ts'
-import { isRaw, type RawFunction } from '../functions.ts'
+import { contextFunctionOf, isRaw, type Context, type RawFunction } from '../functions.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
 
 /** A function that clients can invoke. */
-export type LoadedFunction =
-  { name: string; raw: true; call: RawFunction } | { name: string; raw: false; call: (...args: unknown[]) => unknown }
+export type LoadedFunction = { name: string; wantsContext?: boolean } & (
+  { raw: true; call: RawFunction | ContextRawFunction } | { raw: false; call: (...args: unknown[]) => unknown }
+)
+
+/** A raw function that wants a context. */
+type ContextRawFunction = (input: Uint8Array, output: Uint8Array, context: Context) => number | Promise<number>
 
 /**
  * Imports a bundle and returns its exported functions sorted by name, an order on which all workers agree.
@@ -59,20 +63,27 @@ function placeOf(error: unknown, bundlePath: string): string {
  * of it: a bundled CommonJS module has its `module.exports` there.
  */
 function functionsOf(exports: Record<string, unknown>): LoadedFunction[] {
-  const found = new Map<string, AnyFunction>()
+  const found = new Map<string, LoadedFunction>()
   const whole = exports['default']
   if (Object.keys(exports).length === 1 && isHolder(whole)) {
     for (const [name, value] of Object.entries(whole)) {
       // Methods may call each other by `this`.
-      if (isFunction(value)) found.set(name, value.bind(whole) as AnyFunction)
-      if (isRaw(value)) found.set(name, Object.assign(found.get(name)!, { [Symbol.for('rfaas.raw')]: true }))
+      if (isFunction(value)) found.set(name, loadedFunction(name, value, whole))
     }
   }
-  for (const [name, value] of Object.entries(exports)) if (isFunction(value)) found.set(name, value)
-  return [...found.keys()].sort().map((name) => {
-    const call = found.get(name)!
-    return isRaw(call) ? { name, raw: true, call } : { name, raw: false, call }
-  })
+  for (const [name, value] of Object.entries(exports)) {
+    if (isFunction(value)) found.set(name, loadedFunction(name, value, undefined))
+  }
+  return [...found.keys()].sort().map((name) => found.get(name)!)
+}
+
+/** @param owner the object that has it as a property; undefined for an export */
+function loadedFunction(name: string, f: AnyFunction, owner: object | undefined): LoadedFunction {
+  const wanting = contextFunctionOf(f)
+  const own = wanting ?? f
+  // `bind` would change nothing but the speed of a function that is no method.
+  const call = owner === undefined ? own : own.bind(owner)
+  return { name, raw: isRaw(f), wantsContext: wanting !== null, call } as LoadedFunction
 }
 
 type AnyFunction = (...args: unknown[]) => unknown

@@ -42,8 +42,8 @@ describe('WorkerLoop', () => {
   beforeEach(async () => {
     gates.length = 0
     pair = await TestPair.open(layout)
-    server = new InvocationServer(pair.worker, layout, FUNCTIONS)
     meters = new Meters(new ArrayBuffer(METER_BYTES), 0)
+    server = new InvocationServer(pair.worker, layout, FUNCTIONS, { meters, index: 0, count: 1 })
   })
   afterEach(() => pair.close())
 

@@ -92,8 +92,6 @@ export class WorkerLoop {
       for (let empty = 0, served = 0, wakes = isWoken ? -1 : connection.wakes; ;) {
         const slot = connection.poll()
         if (slot >= 0) {
-          // Count before the answer is out: the client may end us as soon as it has that.
-          this.#meters.countInvocation()
           this.#server.serve(slot)
           if (++served < this.#servedPerLook) continue
         }

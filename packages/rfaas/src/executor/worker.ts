@@ -52,9 +52,11 @@ try {
     connection.ref()
     const pageBytes = workers * METER_BYTES
     const page = isRehearsal ? new ArrayBuffer(pageBytes) : (meterPage ?? mapSharedMemory(METER_PAGE_FD, pageBytes))
-    const server = new InvocationServer(connection, slotLayout(slots, payloadBytesMax), functions)
+    const meters = new Meters(page, workerIndex)
+    const worker = { meters, index: workerIndex, count: workers }
+    const server = new InvocationServer(connection, slotLayout(slots, payloadBytesMax), functions, worker)
 
-    const loop = new WorkerLoop(connection, server, new Meters(page, workerIndex), hotTimeoutMs)
+    const loop = new WorkerLoop(connection, server, meters, hotTimeoutMs)
     if (serves) await loop.run()
     connection.close()
     output.flush()
