@@ -2,8 +2,17 @@
  * Checks that the types of a functions module reach the caller. Nothing here runs: the compiler checks it, and a line
  * after `@ts-expect-error` that compiles fails the check.
  */
-import type { CannotTravel, Cluster, Context, ContextFunction, ErrorCode, Lease, RawFunction } from 'rfaas'
-import { rawWithContext, withContext } from 'rfaas/functions'
+import type {
+  CannotTravel,
+  Cluster,
+  Context,
+  ContextFunction,
+  ErrorCode,
+  LambdaModule,
+  Lease,
+  RawFunction,
+} from 'rfaas'
+import { lambda, rawWithContext, withContext } from 'rfaas/functions'
 
 import type * as Functions from './harness/functions.ts'
 
@@ -190,4 +199,28 @@ export async function aContextIsNotSeen(lease: Lease<Wanting>, own: Lease<typeof
   await own.call.one('1')
   // @ts-expect-error -- the context is not the caller's
   await own.call.one(1, {} as Context)
+}
+
+/** Handlers of AWS Lambda: their callers see the event only. */
+interface Handlers {
+  handler: (event: { key: string }, context: { awsRequestId: string }) => Promise<{ path: string }>
+  either: (event: { key: string }, context: object, callback: (error?: Error | null, result?: number) => void) => void | Promise<number> // prettier-ignore
+  callback: (event: string, context: object, callback: (error: null, result: number) => void) => void
+}
+
+export async function handlersOfLambda(cluster: Cluster): Promise<void> {
+  await using lease = await cluster.lease<LambdaModule<Handlers>>({ functions: 'a.js', kind: 'lambda' })
+  is<{ path: string }>()(await lease.call.handler({ key: 'k' }))
+  is<number>()(await lease.call.either({ key: 'k' }))
+  is<unknown>()(await lease.call.callback('text'))
+  // @ts-expect-error -- it is another event
+  await lease.call.handler({ bucket: 'b' })
+  // @ts-expect-error -- the context is not the caller's
+  await lease.call.handler({ key: 'k' }, { awsRequestId: '1' })
+  // @ts-expect-error -- there is no such kind
+  await cluster.lease({ functions: 'a.js', kind: 'azure' })
+  const own = lambda((event: { key: string }, context) =>
+    Promise.resolve(event.key.length + context.getRemainingTimeInMillis()),
+  )
+  is<Promise<number>>()(own({ key: 'k' }))
 }

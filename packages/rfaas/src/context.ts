@@ -29,6 +29,9 @@ export const DETACHED: Context = {
   worker: 0,
   workers: 1,
   deadline: undefined,
-  signal: new AbortController().signal,
+  // Made when it is wanted, because it takes a millisecond when a program starts.
+  get signal() {
+    return new AbortController().signal
+  },
   log: (...values) => console.log(...values),
 }

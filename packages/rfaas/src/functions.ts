@@ -1,6 +1,8 @@
 import { DETACHED, type Context } from './context.ts'
+import { runLambda, type LambdaCallback, type LambdaContext, type LambdaResult } from './lambda.ts'
 
 export type { Context } from './context.ts'
+export type { LambdaCallback, LambdaContext, LambdaResult } from './lambda.ts'
 
 const RAW: unique symbol = Symbol.for('rfaas.raw') as never
 const WITH_CONTEXT: unique symbol = Symbol.for('rfaas.with-context') as never
@@ -57,6 +59,19 @@ export function rawWithContext(
 ): RawFunction {
   const direct = (input: Uint8Array, output: Uint8Array): number | Promise<number> => f(input, output, DETACHED)
   return Object.assign(raw(direct), { [WITH_CONTEXT]: f as AnyFunction })
+}
+
+/**
+ * Makes a function of an AWS Lambda handler: `export const handler = lambda(theirs.handler)` is called as
+ * `lease.call.handler(event)`. The lease option `kind: 'lambda'` does so for all functions of a module.
+ */
+export function lambda<E, R>(
+  handler: (event: E, context: LambdaContext, callback: LambdaCallback) => R,
+): ContextFunction<[event: E], Promise<LambdaResult<R>>> {
+  const name = handler.name === '' ? 'handler' : handler.name
+  return withContext((event: E, context: Context) => {
+    return runLambda(handler, name, event, context) as Promise<LambdaResult<R>>
+  })
 }
 
 /** The function that wants a context as its last argument; null when `f` was not made by {@link withContext}. */

@@ -2,6 +2,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { RfaasError } from '../errors.ts'
 import { whileLoading } from '../loading.ts'
+import { runLambda } from '../lambda.ts'
+import { KIND_EXPORT } from '../kinds.ts'
 import { contextFunctionOf, isRaw, type Context, type RawFunction } from '../functions.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
 
@@ -21,18 +23,25 @@ type ContextRawFunction = (input: Uint8Array, output: Uint8Array, context: Conte
 export async function loadFunctions(bundlePath: string): Promise<LoadedFunction[]> {
   let exports: Record<string, unknown>
   try {
-    exports = await whileLoading(() => import(pathToFileURL(bundlePath).href) as Promise<Record<string, unknown>>)
+    exports = await whileLoading(() => importAll(bundlePath))
   } catch (error) {
     const reason = absentOutside(error, bundlePath) ?? `${placeOf(error, bundlePath)}${reasonOf(error)}`
     throw new RfaasError('module_failed', `Cannot load the functions: ${reason}`, { cause: error })
   }
   const functions = functionsOf(exports)
   if (functions.length === 0) {
-    const found = Object.keys(exports)
+    const found = Object.keys(exports).filter((name) => name !== KIND_EXPORT)
     const what = found.length === 0 ? 'nothing' : found.join(', ')
     throw new RfaasError('module_failed', `Cannot load the functions: the module exports no function, only ${what}`)
   }
   return functions
+}
+
+/** The exports of a module. A default export that is a promise, as in workers of piscina, is what it resolves to. */
+async function importAll(bundlePath: string): Promise<Record<string, unknown>> {
+  const exports = { ...((await import(pathToFileURL(bundlePath).href)) as Record<string, unknown>) }
+  if (exports['default'] instanceof Promise) exports['default'] = await (exports['default'] as Promise<unknown>)
+  return exports
 }
 
 /**
@@ -62,17 +71,18 @@ function placeOf(error: unknown, bundlePath: string): string {
  * The exported functions. A module whose only export is `default` has, besides that, the functions that are properties
  * of it: a bundled CommonJS module has its `module.exports` there.
  */
-function functionsOf(exports: Record<string, unknown>): LoadedFunction[] {
+function functionsOf({ [KIND_EXPORT]: kind, ...exports }: Record<string, unknown>): LoadedFunction[] {
   const found = new Map<string, LoadedFunction>()
+  const load = kind === 'lambda' ? loadedHandler : loadedFunction
   const whole = exports['default']
   if (Object.keys(exports).length === 1 && isHolder(whole)) {
     for (const [name, value] of Object.entries(whole)) {
       // Methods may call each other by `this`.
-      if (isFunction(value)) found.set(name, loadedFunction(name, value, whole))
+      if (isFunction(value)) found.set(name, load(name, value, whole))
     }
   }
   for (const [name, value] of Object.entries(exports)) {
-    if (isFunction(value)) found.set(name, loadedFunction(name, value, undefined))
+    if (isFunction(value)) found.set(name, load(name, value, undefined))
   }
   return [...found.keys()].sort().map((name) => found.get(name)!)
 }
@@ -84,6 +94,15 @@ function loadedFunction(name: string, f: AnyFunction, owner: object | undefined)
   // `bind` would change nothing but the speed of a function that is no method.
   const call = owner === undefined ? own : own.bind(owner)
   return { name, raw: isRaw(f), wantsContext: wanting !== null, call } as LoadedFunction
+}
+
+/** As {@link loadedFunction}, for a handler of AWS Lambda. */
+function loadedHandler(name: string, f: AnyFunction, owner: object | undefined): LoadedFunction {
+  const loaded = loadedFunction(name, f, owner)
+  if (loaded.raw || loaded.wantsContext) return loaded
+  // A bound function has the length of the handler, which says whether it takes a callback.
+  const call = (event: unknown, context: unknown): unknown => runLambda(loaded.call, name, event, context as Context)
+  return { name, raw: false, wantsContext: true, call }
 }
 
 type AnyFunction = (...args: unknown[]) => unknown

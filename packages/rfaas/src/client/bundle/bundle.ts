@@ -8,6 +8,8 @@ import type { BuildFailure, BuildOptions, BuildResult, Metafile } from 'esbuild'
 import { RfaasError } from '../../errors.ts'
 import { BUNDLES_KEPT_MAX } from '../limits.ts'
 import { BUNDLE_BYTES_MAX } from '../../control/limits.ts'
+import type { FunctionKind } from '../../kinds.ts'
+import { withKind } from './kind.ts'
 import { OutsidePackages, outsidePlugin } from './outside-plugin.ts'
 import { packageOf, textNeedsItsPlace } from './packages.ts'
 import { isScript, PLACE_HEAD, PLACE_NAMES, PLACE_WARNINGS, PlacedModules } from './places.ts'
@@ -54,10 +56,15 @@ const kept = new Map<string, { bundle: Bundle; sources: Sources }>()
  *
  * @param functions a path (relative to the current directory), a `file:` URL, or the text of one
  * @param external names of packages that stay outside in any case
+ * @param kind of its functions
  * @throws {RfaasError} `invalid_argument` when there is no such file; `module_failed` when it cannot be bundled, with
  * file, line and column of the first reason
  */
-export async function bundle(functions: string | URL, external: readonly string[] = []): Promise<Bundle> {
+export async function bundle(
+  functions: string | URL,
+  external: readonly string[] = [],
+  kind: FunctionKind = 'functions',
+): Promise<Bundle> {
   const entry = entryPath(functions)
   const isFile = await stat(entry).then(
     (found) => found.isFile(),
@@ -65,12 +72,13 @@ export async function bundle(functions: string | URL, external: readonly string[
   )
   if (!isFile) throw new RfaasError('invalid_argument', `Cannot bundle functions: there is no file ${entry}`)
   // esbuild looks for packages in NODE_PATH, too.
-  const key = [entry, process.env['NODE_PATH'] ?? '', ...external].join('\0')
+  const key = [entry, process.env['NODE_PATH'] ?? '', kind, ...external].join('\0')
   const known = kept.get(key)
   if (known?.sources.areUnchanged) return known.bundle
   kept.delete(key)
   const beganUnixMs = Date.now()
-  const { code, modules } = await makeBundle(entry, external)
+  const { code: bare, modules } = await makeBundle(entry, external)
+  const code = withKind(bare, kind)
   if (code.byteLength > BUNDLE_BYTES_MAX) {
     const reason = `the bundle has ${code.byteLength} bytes, a node takes ${BUNDLE_BYTES_MAX}`
     throw new RfaasError('module_failed', `Cannot bundle functions of ${entry}: ${reason}`)

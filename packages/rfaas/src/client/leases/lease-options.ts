@@ -7,6 +7,7 @@ import type { Labels } from '../../lease/labels.ts'
 import type { PlacementPolicy } from '../../lease/lease.ts'
 import { NO_RESOURCES } from '../../lease/resources.ts'
 import type { Resources } from '../../lease/resources.ts'
+import type { FunctionKind } from '../../kinds.ts'
 import { LEASE_MEMORY_MIB_BESIDE_WINDOWS, QUEUE_MAX_DEFAULT } from '../limits.ts'
 import { LEASE_MEMORY_MIB_DEFAULT, LEASE_NODES_MAX, LEASE_PRIORITY_MAX, LEASE_WAIT_MS_MAX } from '../../lease/limits.ts'
 import { slotLayout, windowsMib, windowsSentence } from '../../protocol/slots.ts'
@@ -15,6 +16,7 @@ import type { FabricChoice, LeaseOptions } from '../types.ts'
 /** Options with their defaults, checked here and trusted from here on. */
 export interface CheckedLeaseOptions {
   functions: string | URL
+  kind: FunctionKind
   external: readonly string[]
   env: Environment
   setup: ((each: never) => unknown) | null
@@ -46,6 +48,7 @@ export interface CheckedLeaseOptions {
 
 const KNOWN = new Set([
   'functions',
+  'kind',
   'external',
   'env',
   'setup',
@@ -73,6 +76,7 @@ const KNOWN = new Set([
   'signal',
 ])
 const PACKAGE_NAME = /^(?:@[^/\s]+\/)?[^@./\s][^/\s]*$/
+const KINDS: unknown[] = ['functions', 'lambda']
 const POLICIES: unknown[] = ['pack', 'spread']
 const FABRICS: unknown[] = ['local', 'verbs', 'tcp', 'threads', undefined]
 
@@ -82,7 +86,9 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
     if (!KNOWN.has(name)) refuse(`there is no option ${JSON.stringify(name)}`)
   }
   const { functions, cores = 1, coresMin = cores, nodes = 1, memoryMib } = options
-  const { durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
+  const { kind = 'functions', durationMs = 60_000, hotTimeoutMs = 10 } = options
+  // Handlers of AWS Lambda count on it that they run one at a time.
+  const { slots = kind === 'lambda' ? 1 : 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
   const { keepWarmMs = 0, waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
   const { signal, external = [], env = NO_ENVIRONMENT, setup = null } = options
@@ -93,6 +99,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   if (!Array.isArray(external) || !external.every((name) => typeof name === 'string' && PACKAGE_NAME.test(name))) {
     refuse(`external must be the names of packages, not ${show(external)}`)
   }
+  if (!KINDS.includes(kind)) refuse(`kind must be functions or lambda, not ${show(kind)}`)
   if (setup !== null && typeof setup !== 'function') refuse(`setup must be a function, not ${show(setup)}`)
   if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
   for (const [name, value] of Object.entries({ replace, preempt })) {
@@ -112,6 +119,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   if (!POLICIES.includes(policy)) refuse(`policy must be pack or spread, not ${show(policy)}`)
   const checked = {
     functions,
+    kind,
     external,
     // A copy: the lease may be replaced after the caller has changed it.
     env: { ...env },

@@ -66,7 +66,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
   const { queueMax, spinUs, replace, isIdempotent, setup, cores, coresMin, nodeId, signal } = checked
   const all = { cores, coresMin, avoidNodeIds: [], ...(signal && { giveUp: signal }) }
   const { parts, functions, code } = await unlessAborted(signal, () =>
-    openParts(plan, all, () => bundle(checked.functions, checked.external)),
+    openParts(plan, all, () => bundle(checked.functions, checked.external, checked.kind)),
   )
   const open = async (lost: number, avoidNodeId: string, giveUp: AbortSignal): Promise<LeasedPart[]> => {
     // A lease of one given node gets no other node. And the functions stay what they were, though their files may have
