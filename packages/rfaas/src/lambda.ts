@@ -26,10 +26,7 @@ export interface LambdaContext {
 export type LambdaCallback = (error?: Error | string | null, result?: any) => void
 
 /** A handler as callers see it. */
-export type LambdaResult<R> = [R] extends [void]
-  ? unknown
-  : // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- what `Handler` of @types/aws-lambda returns
-    Exclude<Awaited<R>, void>
+export type LambdaResult<R> = [R] extends [void] ? unknown : Exclude<Awaited<R>, void>
 
 /** The longest that AWS Lambda lets a function run. */
 const LAMBDA_MS_MAX = 900_000

@@ -116,7 +116,7 @@ export type FabricChoice = 'local' | 'verbs' | 'tcp' | 'threads'
 
 export interface LeaseOptions<M = AnyModule> {
   /**
-   * The module with the functions, JavaScript or TypeScript: a path (relative to the current directory) or a `file:`
+   * The module with the functions, JavaScript, TypeScript or WebAssembly: a path (relative to the current directory) or a `file:`
    * URL. `import.meta.resolve('./pricing.ts')` names one beside the calling file.
    */
   functions: string | URL

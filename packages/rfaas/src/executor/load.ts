@@ -6,6 +6,8 @@ import { runLambda } from '../lambda.ts'
 import { KIND_EXPORT } from '../kinds.ts'
 import { contextFunctionOf, isRaw, type Context, type RawFunction } from '../functions.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
+import { wasmFunctions } from './wasm-functions.ts'
+import type { CompiledWasm } from './wasm-compile.ts'
 
 /** A function that clients can invoke. */
 export type LoadedFunction = { name: string; wantsContext?: boolean } & (
@@ -15,12 +17,29 @@ export type LoadedFunction = { name: string; wantsContext?: boolean } & (
 /** A raw function that wants a context. */
 type ContextRawFunction = (input: Uint8Array, output: Uint8Array, context: Context) => number | Promise<number>
 
+/** Instances of WebAssembly modules, which live as long as their worker, as JavaScript modules do. */
+const instances = new Map<string, LoadedFunction[]>()
+
 /**
  * Imports a bundle and returns its exported functions sorted by name, an order on which all workers agree.
  *
+ * @param wasm the bundle, when it is a WebAssembly module
  * @throws {RfaasError} `module_failed` when the module throws, or exports no function
  */
-export async function loadFunctions(bundlePath: string): Promise<LoadedFunction[]> {
+export async function loadFunctions(bundlePath: string, wasm: CompiledWasm | null = null): Promise<LoadedFunction[]> {
+  if (wasm === null) return importFunctions(bundlePath)
+  const functions = instances.get(bundlePath) ?? (await wasmFunctions(wasm))
+  if (functions.length === 0) {
+    throw new RfaasError(
+      'module_failed',
+      'Cannot load the functions: the module exports no function of numbers or bytes',
+    )
+  }
+  instances.set(bundlePath, functions)
+  return functions
+}
+
+async function importFunctions(bundlePath: string): Promise<LoadedFunction[]> {
   let exports: Record<string, unknown>
   try {
     exports = await whileLoading(() => importAll(bundlePath))

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { getHeapStatistics } from 'node:v8'
 
 import { FabricError, interrupt, openFabric, type ConnectionHandle, type Listener } from '@rfaas/fabric'
 
@@ -6,16 +7,24 @@ import { geometryOf, slotLayout } from '../protocol/slots.ts'
 import { ClientWatch } from './client-watch.ts'
 import type { PrepareMessage, ReadyMessage, StartMessage } from './messages.ts'
 import { rehearse } from './rehearsal.ts'
+import { compileWasm, isWasmFile, type CompiledWasm } from './wasm-compile.ts'
 import { WorkerThread } from './worker-thread.ts'
 
 /** What differs between an executor that is a process and one that is a thread. */
 export interface ExecutorHome {
   /** As in LoadMessage. */
   readonly meterPage: SharedArrayBuffer | null
+  /** What each worker may take of the lease's memory. */
+  readonly memoryBytesMax: number
   startWorker(): WorkerThread
 }
 
-const PROCESS: ExecutorHome = { meterPage: null, startWorker: () => new WorkerThread() }
+const PROCESS: ExecutorHome = {
+  meterPage: null,
+  // The node gives it as the flag --max-old-space-size.
+  memoryBytesMax: getHeapStatistics().heap_size_limit,
+  startWorker: () => new WorkerThread(),
+}
 
 /** Why an executor ends: it was told to drain, or no worker has a client any more. */
 export type ExecutorEnd = 'stopped' | 'clients_gone'
@@ -36,6 +45,7 @@ export class Supervisor {
   #handles: ConnectionHandle[] = []
   #running = 0
   #draining = false
+  #wasm: { path: string; compiled: CompiledWasm } | null = null
   /** Whether the workers that have ended left no asynchronous function pending. */
   #areIdle = true
   #parking: PromiseWithResolvers<void> | null = null
@@ -86,6 +96,7 @@ export class Supervisor {
     // That of the workers, too: theirs is the process's, which only this thread can change.
     if (message.workFolder) process.chdir(message.workFolder)
     const layout = slotLayout(message.slots, message.payloadBytesMax)
+    const wasm = isWasmFile(message.bundlePath) ? await this.#compiled(message.bundlePath) : null
     const prepared = this.#prepared.splice(0)
     const workers = message.secrets.length
     // Terminate workers that are not needed: their memory would be on this lease's account.
@@ -101,6 +112,7 @@ export class Supervisor {
         serves: true,
         environment,
         bundlePath,
+        wasm,
         meterPage: this.#home.meterPage,
         workerIndex,
         workers,
@@ -146,6 +158,14 @@ export class Supervisor {
     this.#parking = Promise.withResolvers()
     this.drain()
     return this.#parking.promise
+  }
+
+  /** Compiles a WebAssembly module, once for all workers and for the leases of a kept executor. */
+  async #compiled(bundlePath: string): Promise<CompiledWasm> {
+    if (this.#wasm?.path !== bundlePath) {
+      this.#wasm = { path: bundlePath, compiled: await compileWasm(bundlePath, this.#home.memoryBytesMax) }
+    }
+    return this.#wasm.compiled
   }
 
   #watched(worker: WorkerThread): WorkerThread {

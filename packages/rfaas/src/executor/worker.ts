@@ -40,7 +40,7 @@ try {
     output.label(workerIndex, workers)
 
     const startMs = performance.now()
-    const functions = await loadFunctions(bundlePath)
+    const functions = await loadFunctions(bundlePath, message.wasm)
     const summary = functions.map(({ name, raw }) => ({ name, raw }))
     const attached = hear<AttachMessage>()
     say({ kind: 'loaded', functions: summary, loadMs: performance.now() - startMs })

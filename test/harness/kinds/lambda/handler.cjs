@@ -12,9 +12,9 @@ exports.handler = async (event, context) => {
     started,
     dropped: undefined,
     function: context.functionName,
+    memory: context.memoryLimitInMB,
     version: context.functionVersion,
     hasId: /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(context.awsRequestId),
-    hasMemory: Number(context.memoryLimitInMB) > 0,
     remaining,
   }
 }

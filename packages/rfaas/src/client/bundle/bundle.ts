@@ -20,7 +20,7 @@ import { withBundler } from './with-bundler.ts'
 export interface Bundle {
   /** The hash of `code`, 64 lower-case hex digits. Nodes keep bundles under this name. */
   readonly sha256: string
-  /** One ECMAScript module, UTF-8, with its source map inside. */
+  /** One ECMAScript module, UTF-8, with its source map inside; or a WebAssembly module as it is. */
   readonly code: Uint8Array
 }
 
@@ -77,7 +77,17 @@ export async function bundle(
   if (known?.sources.areUnchanged) return known.bundle
   kept.delete(key)
   const beganUnixMs = Date.now()
-  const { code: bare, modules } = await makeBundle(entry, external)
+  const isWasm = entry.endsWith('.wasm')
+  if (isWasm && kind !== 'functions') {
+    throw new RfaasError(
+      'invalid_argument',
+      `Cannot bundle functions of ${entry}: kind ${kind} is for JavaScript modules`,
+    )
+  }
+  // A WebAssembly module is its own bundle.
+  const { code: bare, modules } = isWasm
+    ? { code: new Uint8Array(readFileSync(entry)), modules: [] }
+    : await makeBundle(entry, external)
   const code = withKind(bare, kind)
   if (code.byteLength > BUNDLE_BYTES_MAX) {
     const reason = `the bundle has ${code.byteLength} bytes, a node takes ${BUNDLE_BYTES_MAX}`
