@@ -83,11 +83,14 @@ function importsOf(
       throw new Error(`${text(message)} at ${text(file)}:${line}:${column}`)
     },
     'env.seed': () => Math.random() * 2 ** 53,
+    [`${WASI_MODULE}.proc_exit`]: (code: number) => {
+      throw new Error(`the module has called exit(${code})`)
+    },
   }
   const unknown: string[] = []
   for (const { module: from, name, kind } of all) {
     const path = `${from}.${name}`
-    let value: unknown = from === WASI_MODULE ? wasi!.wasiImport[name] : provided[path]
+    let value: unknown = provided[path] ?? (from === WASI_MODULE ? wasi!.wasiImport[name] : undefined)
     if (kind === 'memory' && limits.has(path)) {
       const { min, max, isShared } = limits.get(path)!
       memory = new webAssembly.Memory({ initial: min, maximum: max, shared: isShared })
