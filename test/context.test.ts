@@ -4,14 +4,16 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import type { Lease } from 'rfaas'
+import type { Lease, RfaasError } from 'rfaas'
 
 import type * as WithContext from './harness/kinds/with-context.ts'
+import { Random } from './harness/chaos/random.ts'
 import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
 import { embedded } from './harness/embedded.ts'
 import { becomes } from './harness/waiting.ts'
 
+const seed = Number(process.env['RFAAS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const functions = new URL('./harness/kinds/with-context.ts', import.meta.url)
 
 describe('context', () => {
@@ -82,6 +84,31 @@ describe('context', () => {
       gate.open()
       await Promise.all([blocking, kept])
       assert.deepEqual([existsSync(file('given-up')), existsSync(file('kept'))], [false, true])
+    })
+
+    test(`over ${fabric}: callers that give up at random moments: every other call has its own result, none runs twice (seed ${seed})`, async () => {
+      await using lease = await leased({ fabric, slots: 16 })
+      const random = new Random(seed)
+      const outcomes = { resolved: 0, given: 0 }
+      const one = async (id: number): Promise<void> => {
+        const ms = random.whole(0, 7)
+        const options = random.pick([
+          () => ({}),
+          () => ({ signal: AbortSignal.timeout(ms) }),
+          () => ({ timeoutMs: ms }),
+        ])()
+        const { seen, seenLater } = lease.with(options).call
+        try {
+          assert.equal(await (random.chance(0.5) ? seen(id) : seenLater(id, random.whole(0, 20))), 1)
+          outcomes.resolved++
+        } catch (error) {
+          if (!['aborted', 'deadline_exceeded'].includes((error as RfaasError).code)) throw error
+          outcomes.given++
+        }
+      }
+      for (let id = 0; id < 2000; id += 50) await Promise.all(Array.from({ length: 50 }, (_, n) => one(id + n)))
+      assert.equal(await lease.call.mostSeen(), 1)
+      assert.ok(outcomes.resolved > 100 && outcomes.given > 0, JSON.stringify(outcomes))
     })
   }
 })

@@ -40,3 +40,23 @@ export const size = rawWithContext((input, output, context) => {
   output[1] = context.workers
   return 2
 })
+
+const times = new Map<number, number>()
+const count = (id: number): number => {
+  const now = (times.get(id) ?? 0) + 1
+  times.set(id, now)
+  return now
+}
+
+/** How many times this worker was called with this id. */
+export const seen = (id: number): number => count(id)
+
+/** As {@link seen}, after some turns of the event loop, or sooner when the caller gives up. */
+export const seenLater = withContext(async (id: number, turns: number, { signal }: Context) => {
+  const now = count(id)
+  for (let left = turns; left > 0 && !signal.aborted; left--) await new Promise(setImmediate)
+  return now
+})
+
+/** The most times that this worker was called with the same id. */
+export const mostSeen = (): number => Math.max(...times.values())
