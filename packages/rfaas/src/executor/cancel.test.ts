@@ -112,6 +112,19 @@ describe('a worker whose client may give up', () => {
     assert.deepEqual((await result()).slice(0, 2), [21, STATUS_CANCELLED])
   })
 
+  test('those that were received together can be left for later, and stay in order', () => {
+    for (const [slot, id] of [[0, 50], [1, 51], [2, 52]] as const) invoke(slot, RUN, id) // prettier-ignore
+    server.mayGoOn = () => false
+    server.serve(pair.worker.poll())
+    assert.deepEqual([ran, server.hasAhead], [['50'], true])
+    cancel(2, 52)
+    server.serveAhead()
+    assert.deepEqual([ran, server.hasAhead], [['50', '51'], true])
+    server.serveAhead()
+    assert.deepEqual([ran, server.hasAhead], [['50', '51'], false])
+    assert.equal(meters.read().invocations, 3)
+  })
+
   test('the signal of one that runs fires, with the reason', async () => {
     for (const [reason, name] of [
       ['aborted', 'AbortError'],

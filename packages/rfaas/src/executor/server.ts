@@ -25,9 +25,6 @@ import { printed, reasonOf } from '../thrown.ts'
 import { InvocationContext } from './invocation-context.ts'
 import type { LoadedFunction } from './load.ts'
 
-/** Most invocations that are served after one arrival before the worker stops looking for cancels. */
-const AHEAD_SERVED_MAX = 64
-
 /** The worker that serves. */
 export interface ServingWorker {
   /** Count every invocation before it begins. */
@@ -71,12 +68,14 @@ export class InvocationServer {
   readonly #outputs: PayloadViews
   /** Answers that the fabric had no room for yet, in order. */
   readonly #unsent: { slot: number; id: number; status: number; bytes: number }[] = []
-  /** Invocations that were received while the worker looked for cancels, in order. Empty between two `serve`. */
+  /** Invocations that were received while the worker looked for cancels, in order. */
   readonly #ahead: Ahead[] = []
   /** The contexts of invocations that have begun and not ended, by slot. */
   readonly #running = new Map<number, { id: number; context: InvocationContext }>()
   /** Called when an asynchronous function has answered. */
   onSettled: (() => void) | null = null
+  /** Asked before each further invocation of one `serve`: false leaves the rest for later. null: they follow. */
+  mayGoOn: (() => boolean) | null = null
   /** Asynchronous functions that have not settled. */
   pending = 0
 
@@ -139,11 +138,22 @@ export class InvocationServer {
    * arrived, the worker has to receive what came before them.
    */
   #serveAhead(first: Ahead): void {
+    this.#ahead.push(first)
+    this.serveAhead()
+  }
+
+  /** Whether invocations are left that {@link serve} has received, because {@link mayGoOn} said no. */
+  get hasAhead(): boolean {
+    return this.#ahead.length > 0
+  }
+
+  /** Serves those that are left, until {@link mayGoOn} says no. Comes before the next `serve`, so that their order stays. */
+  serveAhead(): void {
     const ahead = this.#ahead
-    ahead.push(first)
-    for (let served = 0; ahead.length > 0; served++) {
-      if (served < AHEAD_SERVED_MAX) this.#lookAhead()
+    while (ahead.length > 0) {
+      this.#lookAhead()
       this.#begin(ahead.shift()!)
+      if (ahead.length > 0 && this.mayGoOn?.() === false) return
     }
   }
 
