@@ -2,7 +2,19 @@
  * Checks that the types of a functions module reach the caller. Nothing here runs: the compiler checks it, and a line
  * after `@ts-expect-error` that compiles fails the check.
  */
-import type { CannotTravel, Cluster, DeployedFunctions, Deployment, ErrorCode, Lease } from 'rfaas'
+import type {
+  CannotTravel,
+  Cluster,
+  Context,
+  ContextFunction,
+  DeployedFunctions,
+  Deployment,
+  ErrorCode,
+  LambdaModule,
+  Lease,
+  RawFunction,
+} from 'rfaas'
+import { lambda, rawWithContext, withContext } from 'rfaas/functions'
 
 import type * as Functions from './harness/functions.ts'
 
@@ -186,4 +198,54 @@ export async function whatCannotTravelIsATypeError(lease: Lease<Hard>, tree: Tre
   is<CannotTravel<'its result', 'has a function in it'>>()(lease.call.url)
   // @ts-expect-error -- a function does not travel
   await lease.call.callback(() => {})
+}
+
+/** Functions that want their context: the callers do not see it. */
+interface Wanting {
+  one: ContextFunction<[x: number], Promise<string>>
+  raw: RawFunction
+}
+export const shaped = {
+  one: withContext(async (x: number, context: Context) => `${x} ${context.id}`),
+  raw: rawWithContext((input, _output, context) => input.length + context.worker),
+}
+export const optional = withContext((a: number, b: number | undefined, { signal }: Context) => [a, b, signal.aborted])
+// @ts-expect-error -- the last parameter of the function is no context
+export const wrong = withContext((a: number) => a)
+
+export async function aContextIsNotSeen(lease: Lease<Wanting>, own: Lease<typeof shaped>): Promise<void> {
+  is<string>()(await lease.call.one(1))
+  is<string>()(await own.call.one(1))
+  is<string[]>()(await own.map.one([1, 2]))
+  is<Uint8Array>()(await own.call.raw(new Uint8Array(1)))
+  is<Uint8Array>()(own.invokeSync('raw', own.reserve(1)))
+  is<(a: number, b: number | undefined) => (number | boolean | undefined)[]>()((a: number, b: number | undefined) => optional(a, b)) // prettier-ignore
+  // @ts-expect-error -- text is no number
+  await own.call.one('1')
+  // @ts-expect-error -- the context is not the caller's
+  await own.call.one(1, {} as Context)
+}
+
+/** Handlers of AWS Lambda: their callers see the event only. */
+interface Handlers {
+  handler: (event: { key: string }, context: { awsRequestId: string }) => Promise<{ path: string }>
+  either: (event: { key: string }, context: object, callback: (error?: Error | null, result?: number) => void) => void | Promise<number> // prettier-ignore
+  callback: (event: string, context: object, callback: (error: null, result: number) => void) => void
+}
+
+export async function handlersOfLambda(cluster: Cluster): Promise<void> {
+  await using lease = await cluster.lease<LambdaModule<Handlers>>({ functions: 'a.js', kind: 'lambda' })
+  is<{ path: string }>()(await lease.call.handler({ key: 'k' }))
+  is<number>()(await lease.call.either({ key: 'k' }))
+  is<unknown>()(await lease.call.callback('text'))
+  // @ts-expect-error -- it is another event
+  await lease.call.handler({ bucket: 'b' })
+  // @ts-expect-error -- the context is not the caller's
+  await lease.call.handler({ key: 'k' }, { awsRequestId: '1' })
+  // @ts-expect-error -- there is no such kind
+  await cluster.lease({ functions: 'a.js', kind: 'azure' })
+  const own = lambda((event: { key: string }, context) =>
+    Promise.resolve(event.key.length + context.getRemainingTimeInMillis()),
+  )
+  is<Promise<number>>()(own({ key: 'k' }))
 }

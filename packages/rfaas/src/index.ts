@@ -21,6 +21,7 @@ export type {
   FabricChoice,
   FunctionNames,
   Inputs,
+  LambdaModule,
   LeaseOptions,
   LeasePart,
   LeaseTimings,
@@ -47,7 +48,8 @@ export type { CannotTravel } from './client/travels.ts'
 export { LeaseEnd, LeaseState, NodeState, type LeaseInfo, type NodeInfo } from './control/gen/rfaas_pb.ts'
 export { RfaasError, type ErrorCode } from './errors.ts'
 export type { Node, NodeOptions } from './executor-manager/node.ts'
-export { raw, type RawFunction } from './raw.ts'
+export { raw, rawWithContext, withContext, type Context, type ContextFunction, type RawFunction } from './functions.ts'
+export type { FunctionKind } from './kinds.ts'
 export type { PlacementPolicy } from './lease/lease.ts'
 export type { ResourceManager, ResourceManagerOptions } from './resource-manager/manager.ts'
 export { startNode, startResourceManager } from './services.ts'

@@ -1,5 +1,7 @@
 import type { Usage } from '../accounting/usage.ts'
 import type { RawFunction } from '../raw.ts'
+import type { FunctionKind } from '../kinds.ts'
+import type { LambdaResult } from '../lambda.ts'
 import type { PlacementPolicy } from '../lease/lease.ts'
 import type { InvokeOptions, MapOptions } from './calls/invoke-options.ts'
 import type { AnyFunction, IfTravels } from './travels.ts'
@@ -100,15 +102,30 @@ export interface StreamCall<A extends unknown[], R> extends SpreadStream<A, R> {
 /** A module whose types are not known. */
 export type AnyModule = Record<string, AnyFunction>
 
+/**
+ * The handlers of a module as callers of `kind: 'lambda'` see them:
+ * `cluster.lease<LambdaModule<typeof import('./handler.js')>>({ functions: './handler.js', kind: 'lambda' })`.
+ */
+export type LambdaModule<M> = {
+  readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends (...args: infer A) => infer R
+    ? (event: A[0]) => LambdaResult<R>
+    : never
+}
+
 export type FabricChoice = 'local' | 'verbs' | 'tcp' | 'threads'
 
 export interface LeaseOptions<M = AnyModule> {
   /**
-   * The module with the functions, JavaScript or TypeScript: a path (relative to the current directory) or a `file:`
-   * URL. `import.meta.resolve('./pricing.ts')` names one beside the calling file. Or the name of functions that are
-   * deployed: `pricing@2`, or `pricing` for the newest version. A path has a slash or an extension, a name has neither.
+   * The module with the functions, JavaScript, TypeScript or WebAssembly: a path (relative to the current directory) or a
+   * `file:` URL. `import.meta.resolve('./pricing.ts')` names one beside the calling file. Or the name of functions that
+   * are deployed: `pricing@2`, or `pricing` for the newest version. A path has a slash or an extension, a name has neither.
    */
   functions: string | URL
+  /**
+   * How the functions are called: with their arguments, or as unmodified handlers of AWS Lambda, `lease.call.handler(event)`.
+   * {@link LambdaModule} is their type then, and `slots` is 1 unless given. Default `functions`.
+   */
+  kind?: FunctionKind
   /**
    * Packages that are not bundled but loaded as they are installed: `['better-sqlite3']`. Those with native code
    * and those that read files of their own are found without being named. Default: none.

@@ -3,25 +3,52 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { RfaasError } from '../errors.ts'
 import { whileLoading } from '../loading.ts'
+import { runLambda } from '../lambda.ts'
+import { KIND_EXPORT } from '../kinds.ts'
 import { PACKED_MODULE } from '../packed-module.ts'
 import { isRaw, type RawFunction } from '../raw.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
+import type { Context } from '../context.ts'
+import { contextFunctionOf } from '../with-context.ts'
 import { commandFor, explainAddons, thisRuntime } from './addon-advice.ts'
+import { wasmFunctions } from './wasm-functions.ts'
+import type { CompiledWasm } from './wasm-compile.ts'
 
 /** A function that clients can invoke. */
-export type LoadedFunction =
-  { name: string; raw: true; call: RawFunction } | { name: string; raw: false; call: (...args: unknown[]) => unknown }
+export type LoadedFunction = { name: string; wantsContext?: boolean } & (
+  { raw: true; call: RawFunction | ContextRawFunction } | { raw: false; call: (...args: unknown[]) => unknown }
+)
+
+/** A raw function that wants a context. */
+type ContextRawFunction = (input: Uint8Array, output: Uint8Array, context: Context) => number | Promise<number>
+
+/** Instances of WebAssembly modules, which live as long as their worker, as JavaScript modules do. */
+const instances = new Map<string, LoadedFunction[]>()
 
 /**
  * Imports a bundle and returns its exported functions sorted by name, an order on which all workers agree.
  *
+ * @param wasm the bundle, when it is a WebAssembly module
  * @throws {RfaasError} `module_failed` when the module throws, or exports no function
  */
-export async function loadFunctions(bundlePath: string): Promise<LoadedFunction[]> {
+export async function loadFunctions(bundlePath: string, wasm: CompiledWasm | null = null): Promise<LoadedFunction[]> {
+  if (wasm === null) return importFunctions(bundlePath)
+  const functions = instances.get(bundlePath) ?? (await wasmFunctions(wasm))
+  if (functions.length === 0) {
+    throw new RfaasError(
+      'module_failed',
+      'Cannot load the functions: the module exports no function of numbers or bytes',
+    )
+  }
+  instances.set(bundlePath, functions)
+  return functions
+}
+
+async function importFunctions(bundlePath: string): Promise<LoadedFunction[]> {
   let exports: Record<string, unknown>
   explainAddons()
   try {
-    exports = await whileLoading(() => import(pathToFileURL(bundlePath).href) as Promise<Record<string, unknown>>)
+    exports = await whileLoading(() => importAll(bundlePath))
   } catch (error) {
     const reason =
       absentOutside(error, bundlePath) ??
@@ -31,11 +58,18 @@ export async function loadFunctions(bundlePath: string): Promise<LoadedFunction[
   }
   const functions = functionsOf(exports)
   if (functions.length === 0) {
-    const found = Object.keys(exports)
+    const found = Object.keys(exports).filter((name) => name !== KIND_EXPORT)
     const what = found.length === 0 ? 'nothing' : found.join(', ')
     throw new RfaasError('module_failed', `Cannot load the functions: the module exports no function, only ${what}`)
   }
   return functions
+}
+
+/** The exports of a module. A default export that is a promise, as in workers of piscina, is what it resolves to. */
+async function importAll(bundlePath: string): Promise<Record<string, unknown>> {
+  const exports = { ...((await import(pathToFileURL(bundlePath).href)) as Record<string, unknown>) }
+  if (exports['default'] instanceof Promise) exports['default'] = await (exports['default'] as Promise<unknown>)
+  return exports
 }
 
 /**
@@ -89,21 +123,38 @@ function placeOf(error: unknown, bundlePath: string): string {
  * The exported functions. A module whose only export is `default` has, besides that, the functions that are properties
  * of it: a bundled CommonJS module has its `module.exports` there.
  */
-function functionsOf(exports: Record<string, unknown>): LoadedFunction[] {
-  const found = new Map<string, AnyFunction>()
+function functionsOf({ [KIND_EXPORT]: kind, ...exports }: Record<string, unknown>): LoadedFunction[] {
+  const found = new Map<string, LoadedFunction>()
+  const load = kind === 'lambda' ? loadedHandler : loadedFunction
   const whole = exports['default']
   if (Object.keys(exports).length === 1 && isHolder(whole)) {
     for (const [name, value] of Object.entries(whole)) {
       // Methods may call each other by `this`.
-      if (isFunction(value)) found.set(name, value.bind(whole) as AnyFunction)
-      if (isRaw(value)) found.set(name, Object.assign(found.get(name)!, { [Symbol.for('rfaas.raw')]: true }))
+      if (isFunction(value)) found.set(name, load(name, value, whole))
     }
   }
-  for (const [name, value] of Object.entries(exports)) if (isFunction(value)) found.set(name, value)
-  return [...found.keys()].sort().map((name) => {
-    const call = found.get(name)!
-    return isRaw(call) ? { name, raw: true, call } : { name, raw: false, call }
-  })
+  for (const [name, value] of Object.entries(exports)) {
+    if (isFunction(value)) found.set(name, load(name, value, undefined))
+  }
+  return [...found.keys()].sort().map((name) => found.get(name)!)
+}
+
+/** @param owner the object that has it as a property; undefined for an export */
+function loadedFunction(name: string, f: AnyFunction, owner: object | undefined): LoadedFunction {
+  const wanting = contextFunctionOf(f)
+  const own = wanting ?? f
+  // `bind` would change nothing but the speed of a function that is no method.
+  const call = owner === undefined ? own : own.bind(owner)
+  return { name, raw: isRaw(f), wantsContext: wanting !== null, call } as LoadedFunction
+}
+
+/** As {@link loadedFunction}, for a handler of AWS Lambda. */
+function loadedHandler(name: string, f: AnyFunction, owner: object | undefined): LoadedFunction {
+  const loaded = loadedFunction(name, f, owner)
+  if (loaded.raw || loaded.wantsContext) return loaded
+  // A bound function has the length of the handler, which says whether it takes a callback.
+  const call = (event: unknown, context: unknown): unknown => runLambda(loaded.call, name, event, context as Context)
+  return { name, raw: false, wantsContext: true, call }
 }
 
 type AnyFunction = (...args: unknown[]) => unknown

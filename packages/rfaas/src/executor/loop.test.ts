@@ -9,6 +9,7 @@ import { interrupt } from '@rfaas/fabric'
 
 import { METER_BYTES, Meters } from '../accounting/meters.ts'
 import { raw } from '../raw.ts'
+import { addTimeLeft, CANCELLABLE } from '../protocol/cancel.ts'
 import { slotLayout } from '../protocol/slots.ts'
 import { STATUS_OK } from '../protocol/status.ts'
 import type { LoadedFunction } from './load.ts'
@@ -42,8 +43,8 @@ describe('WorkerLoop', () => {
   beforeEach(async () => {
     gates.length = 0
     pair = await TestPair.open(layout)
-    server = new InvocationServer(pair.worker, layout, FUNCTIONS)
     meters = new Meters(new ArrayBuffer(METER_BYTES), 0)
+    server = new InvocationServer(pair.worker, layout, FUNCTIONS, { meters, index: 0, count: 1 })
   })
   afterEach(() => pair.close())
 
@@ -105,6 +106,36 @@ describe('WorkerLoop', () => {
     gates[1]!.resolve(0)
     assert.equal((await pair.nextResult()).slot, 1)
     assert.equal(await ended, 'drained')
+  })
+
+  test('lets the event loop turn between invocations that it has received together, and meters each', async () => {
+    const ran: string[] = []
+    const metered: number[] = []
+    const long: LoadedFunction = {
+      name: 'long',
+      raw: true,
+      call: raw((input) => {
+        metered.push(meters.read().executionNs)
+        setImmediate(() => ran.push('immediate'))
+        ran.push(`${input[0]}`)
+        // Longer than a worker goes on without a turn.
+        for (const endMs = performance.now() + 2; performance.now() < endMs;);
+        return 0
+      }),
+    }
+    server = new InvocationServer(pair.worker, layout, [long], { meters, index: 0, count: 1 })
+    const room = new Uint8Array(64)
+    for (const slot of [0, 1, 2]) {
+      room[0] = slot
+      const bytes = addTimeLeft(room, 1, Infinity)
+      pair.invoke(slot, CANCELLABLE, room.subarray(0, bytes), bytes)
+    }
+    const ended = run(Infinity)
+    for (const slot of [0, 1, 2]) assert.equal((await pair.nextResult()).slot, slot)
+    interrupt(pair.handle)
+    assert.equal(await ended, 'drained')
+    assert.deepEqual(ran, ['0', 'immediate', '1', 'immediate', '2', 'immediate'])
+    assert.ok(metered[0]! < metered[1]! && metered[1]! < metered[2]!, `${metered}`)
   })
 
   test('lets the event loop turn after an invocation before it blocks, however short it is hot', async () => {

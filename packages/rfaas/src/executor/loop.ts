@@ -55,6 +55,7 @@ export class WorkerLoop {
     this.#server = server
     this.#meters = meters
     this.#hotTimeoutMs = hotTimeoutMs
+    server.mayGoOn = () => this.#mayGoOn()
   }
 
   async run(): Promise<LoopEnd> {
@@ -67,6 +68,7 @@ export class WorkerLoop {
           await this.#turn()
           // With a client that never pauses, `#hot` does not get to check for an interrupt.
           if (this.#connection.takeInterrupt()) this.#draining = true
+          if (this.#server.hasAhead && !(await this.#serveAhead())) return 'lost'
           break
         case 'cold-down':
           await this.#warm()
@@ -92,8 +94,6 @@ export class WorkerLoop {
       for (let empty = 0, served = 0, wakes = isWoken ? -1 : connection.wakes; ;) {
         const slot = connection.poll()
         if (slot >= 0) {
-          // Count before the answer is out: the client may end us as soon as it has that.
-          this.#meters.countInvocation()
           this.#server.serve(slot)
           if (++served < this.#servedPerLook) continue
         }
@@ -137,6 +137,33 @@ export class WorkerLoop {
       if (error instanceof FabricError && error.code === 'lost') return 'lost'
       throw error
     }
+  }
+
+  /**
+   * Meters the invocation that has just been served, one of several that were received together. Returns false when the
+   * event loop is due; `#hot` then returns before it polls again.
+   */
+  #mayGoOn(): boolean {
+    this.#servedMs = this.#lookAfter(1)
+    if (this.#servedMs - this.#turnedMs <= TURN_EVERY_MS) return true
+    this.#servedPerLook = 1
+    return false
+  }
+
+  /** Serves the rest of those that were received together. Returns false when the client is gone. */
+  async #serveAhead(): Promise<boolean> {
+    while (this.#server.hasAhead) {
+      try {
+        this.#server.serveAhead()
+        this.#servedMs = this.#lookAfter(1)
+        this.#connection.flush()
+      } catch (error) {
+        if (error instanceof FabricError && error.code === 'lost') return false
+        throw error
+      }
+      await this.#turn()
+    }
+    return true
   }
 
   /** Lets the event loop turn once. */

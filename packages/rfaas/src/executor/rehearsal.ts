@@ -34,6 +34,7 @@ export async function rehearse(
   try {
     const loading = worker.load({
       bundlePath: FUNCTIONS,
+      wasm: null,
       environment: {},
       isRehearsal: true,
       serves,

@@ -1,6 +1,9 @@
 import { FabricError, type Connection } from '@rfaas/fabric'
 
 import type { RawFunction } from '../raw.ts'
+import { withLast } from '../with-context.ts'
+import { METER_BYTES, Meters } from '../accounting/meters.ts'
+import { CANCEL_MIN, CANCELLABLE, idEnd, readCancel, readTimeLeft, TIME_LEFT_BYTES } from '../protocol/cancel.ts'
 import { decodeArguments, encodeValue, NotCloneableError } from '../protocol/codec.ts'
 import { encodeSentence, encodeThrown } from '../protocol/failure-bytes.ts'
 import {
@@ -11,6 +14,7 @@ import {
   type SlotLayout,
 } from '../protocol/slots.ts'
 import {
+  STATUS_CANCELLED,
   STATUS_FUNCTION_FAILED,
   STATUS_MALFORMED,
   STATUS_OK,
@@ -19,7 +23,35 @@ import {
   STATUS_UNKNOWN_FUNCTION,
 } from '../protocol/status.ts'
 import { printed, reasonOf } from '../thrown.ts'
+import { InvocationContext } from './invocation-context.ts'
 import type { LoadedFunction } from './load.ts'
+
+/** The worker that serves. */
+export interface ServingWorker {
+  /** Count every invocation before it begins. */
+  readonly meters: Meters
+  readonly index: number
+  /** How many workers the lease has on this node. */
+  readonly count: number
+}
+
+/** Every function has the same shape, so that the machine code that reads them stays short. */
+interface Served {
+  /** Whether it is raw and wants no context: the fast way. */
+  readonly isPlainRaw: boolean
+  readonly isRaw: boolean
+  readonly wantsContext: boolean
+  readonly call: (...args: never[]) => unknown
+}
+
+/** An invocation that was received, and has not begun. */
+interface Ahead {
+  readonly slot: number
+  readonly id: number
+  readonly index: number
+  readonly bytes: number
+  isCancelled: boolean
+}
 
 /**
  * Serves the invocation in a slot: reads its words, calls the function on the payload in place, and answers. For a
@@ -29,21 +61,42 @@ import type { LoadedFunction } from './load.ts'
 export class InvocationServer {
   readonly #connection: Connection
   readonly #layout: SlotLayout
-  readonly #functions: LoadedFunction[]
+  readonly #functions: readonly Served[]
+  readonly #worker: ServingWorker
+  readonly #meters: Meters
   readonly #received: Int32Array
   readonly #inputs: PayloadViews
   readonly #outputs: PayloadViews
   /** Answers that the fabric had no room for yet, in order. */
   readonly #unsent: { slot: number; id: number; status: number; bytes: number }[] = []
+  /** Invocations that were received while the worker looked for cancels, in order. */
+  readonly #ahead: Ahead[] = []
+  /** The contexts of invocations that have begun and not ended, by slot. */
+  readonly #running = new Map<number, { id: number; context: InvocationContext }>()
   /** Called when an asynchronous function has answered. */
   onSettled: (() => void) | null = null
+  /** Asked before each further invocation of one `serve`: false leaves the rest for later. null: they follow. */
+  mayGoOn: (() => boolean) | null = null
   /** Asynchronous functions that have not settled. */
   pending = 0
 
-  constructor(connection: Connection, layout: SlotLayout, functions: LoadedFunction[]) {
+  /** @param worker default: the only one, and not metered */
+  constructor(
+    connection: Connection,
+    layout: SlotLayout,
+    functions: readonly LoadedFunction[],
+    worker: ServingWorker = { meters: new Meters(new ArrayBuffer(METER_BYTES), 0), index: 0, count: 1 },
+  ) {
     this.#connection = connection
     this.#layout = layout
-    this.#functions = functions
+    this.#functions = functions.map(({ raw, wantsContext = false, call }) => ({
+      isPlainRaw: raw && !wantsContext,
+      isRaw: raw,
+      wantsContext,
+      call: call as Served['call'],
+    }))
+    this.#worker = worker
+    this.#meters = worker.meters
     this.#received = connection.received
     this.#inputs = new PayloadViews(connection.inbound, layout)
     this.#outputs = new PayloadViews(connection.outbound, layout)
@@ -55,25 +108,110 @@ export class InvocationServer {
   }
 
   /**
-   * Serves the invocation that the last immediate has brought. Ignores slots that do not exist: only a broken client
-   * names one.
+   * Serves the invocation that the last immediate has brought, or hears the cancel that it is. Ignores slots that do not
+   * exist: only a broken client names one.
    */
   serve(slot: number): void {
-    if (slot >= this.#layout.slots) return
+    if (slot >= this.#layout.slots) return this.#hear(slot)
     const id = this.#received[MESSAGE_ID]!
     const index = this.#received[MESSAGE_FUNCTION]!
     const bytes = this.#received[MESSAGE_PAYLOAD_BYTES]!
     const f = this.#functions[index]
-    if (f === undefined) {
-      this.#refuse(slot, id, STATUS_UNKNOWN_FUNCTION, `the module has no function number ${index}`)
-      return
-    }
+    if (f === undefined) return this.#serveAhead({ slot, id, index, bytes, isCancelled: false })
+    // Count before the answer is out: the client may end us as soon as it has that.
+    this.#meters.countInvocation()
     if (bytes < 0 || bytes > this.#layout.payloadBytesMax) {
       this.#refuse(slot, id, STATUS_MALFORMED, `the payload cannot have ${bytes} bytes`)
       return
     }
-    if (f.raw) this.#serveRaw(f.call, slot, id, this.#inputs.first(slot, bytes))
+    if (f.isPlainRaw) this.#serveRaw(f.call as RawFunction, slot, id, this.#inputs.first(slot, bytes))
+    else this.#serveOther(f, slot, id, bytes, Infinity)
+  }
+
+  #serveOther(f: Served, slot: number, id: number, bytes: number, leftMs: number): void {
+    if (f.wantsContext) this.#serveWithContext(f, slot, id, bytes, leftMs)
+    else if (f.isRaw) this.#serveRaw(f.call as RawFunction, slot, id, this.#inputs.first(slot, bytes))
     else this.#serveTyped(f.call, slot, id, bytes)
+  }
+
+  /**
+   * Serves an invocation that its client may cancel, and all that have arrived behind it: to find the cancels that have
+   * arrived, the worker has to receive what came before them.
+   */
+  #serveAhead(first: Ahead): void {
+    this.#ahead.push(first)
+    this.serveAhead()
+  }
+
+  /** Whether invocations are left that {@link serve} has received, because {@link mayGoOn} said no. */
+  get hasAhead(): boolean {
+    return this.#ahead.length > 0
+  }
+
+  /** Serves those that are left, until {@link mayGoOn} says no. Comes before the next `serve`, so that their order stays. */
+  serveAhead(): void {
+    const ahead = this.#ahead
+    while (ahead.length > 0) {
+      this.#lookAhead()
+      this.#begin(ahead.shift()!)
+      if (ahead.length > 0 && this.mayGoOn?.() === false) return
+    }
+  }
+
+  #lookAhead(): void {
+    while (this.#ahead.length < this.#layout.slots) {
+      const slot = this.#connection.poll()
+      if (slot < 0) return
+      if (slot >= this.#layout.slots) {
+        this.#hear(slot)
+        continue
+      }
+      const id = this.#received[MESSAGE_ID]!
+      const index = this.#received[MESSAGE_FUNCTION]!
+      this.#ahead.push({ slot, id, index, bytes: this.#received[MESSAGE_PAYLOAD_BYTES]!, isCancelled: false })
+    }
+  }
+
+  /** Begins an invocation, unless it is cancelled. Those count as well: the count says which ones certainly did not run. */
+  #begin({ slot, id, index, bytes: allBytes, isCancelled }: Ahead): void {
+    this.#meters.countInvocation()
+    const isCancellable = (index & CANCELLABLE) !== 0
+    const f = this.#functions[index & ~CANCELLABLE]
+    const bytes = isCancellable ? allBytes - TIME_LEFT_BYTES : allBytes
+    if (f === undefined) this.#refuse(slot, id, STATUS_UNKNOWN_FUNCTION, `the module has no function number ${index}`)
+    else if (bytes < 0 || allBytes > this.#layout.payloadBytesMax) {
+      this.#refuse(slot, id, STATUS_MALFORMED, `the payload cannot have ${allBytes} bytes`)
+    } else if (isCancelled) this.#refuse(slot, id, STATUS_CANCELLED, 'the caller gave up before it began')
+    else {
+      const leftMs = isCancellable ? readTimeLeft(this.#inputs.whole(slot), bytes) : Infinity
+      this.#serveOther(f, slot, id, bytes, leftMs)
+    }
+  }
+
+  /** Hears an immediate that brings no invocation. */
+  #hear(immediate: number): void {
+    if (immediate < CANCEL_MIN) return
+    const { slot, idEnd: end, reason } = readCancel(immediate)
+    const waiting = this.#ahead.find((one) => one.slot === slot && idEnd(one.id) === end)
+    if (waiting !== undefined) waiting.isCancelled = true
+    const running = this.#running.get(slot)
+    if (running !== undefined && idEnd(running.id) === end) running.context.cancel(reason)
+  }
+
+  #serveWithContext({ isRaw, call }: Served, slot: number, id: number, bytes: number, leftMs: number): void {
+    const context = new InvocationContext(id, this.#worker.index, this.#worker.count, leftMs)
+    const { pending } = this
+    this.#running.set(slot, { id, context })
+    if (isRaw) {
+      const inPlace = call as (input: Uint8Array, output: Uint8Array, context: InvocationContext) => unknown
+      const bound = (input: Uint8Array, output: Uint8Array): unknown => inPlace(input, output, context)
+      this.#serveRaw(bound as RawFunction, slot, id, this.#inputs.first(slot, bytes))
+    } else {
+      const typed = call as (...args: unknown[]) => unknown
+      this.#serveTyped((...args) => typed(...withLast(args, typed.length, context)), slot, id, bytes)
+    }
+    // It has answered already.
+    if (this.pending === pending) this.#running.delete(slot)
   }
 
   #serveRaw(call: RawFunction, slot: number, id: number, input: Uint8Array): void {
@@ -90,7 +228,7 @@ export class InvocationServer {
     else this.#returnRaw(slot, id, result)
   }
 
-  #serveTyped(call: (...args: unknown[]) => unknown, slot: number, id: number, bytes: number): void {
+  #serveTyped(call: (...args: never[]) => unknown, slot: number, id: number, bytes: number): void {
     let args: unknown[]
     try {
       args = decodeArguments(this.#inputs.whole(slot), bytes)
@@ -101,7 +239,7 @@ export class InvocationServer {
     let result: unknown
     let isPromised: boolean
     try {
-      result = call(...args)
+      result = call(...(args as never[]))
       isPromised = isThenable(result)
     } catch (thrown) {
       this.#fail(slot, id, thrown)
@@ -135,6 +273,7 @@ export class InvocationServer {
       isThrown = true
     }
     this.pending--
+    if (this.#running.size > 0) this.#running.delete(slot)
     // When the client has gone meanwhile, its slots are gone too.
     if (this.#connection.state === 'open') {
       try {

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { getHeapStatistics } from 'node:v8'
 
 import { FabricError, openFabric, type Listener } from '@rfaas/fabric'
 
@@ -17,15 +18,23 @@ import type {
 import { rehearse } from './rehearsal.ts'
 import { Seat } from './seat.ts'
 import { WorkerThread, type WorkerEnd } from './worker-thread.ts'
+import { compileWasm, isWasmFile, type CompiledWasm } from './wasm-compile.ts'
 
 /** What differs between an executor that is a process and one that is a thread. */
 export interface ExecutorHome {
   /** As in LoadMessage. */
   readonly meterPage: SharedArrayBuffer | null
+  /** What each worker may take of the lease's memory. */
+  readonly memoryBytesMax: number
   startWorker(): WorkerThread
 }
 
-const PROCESS: ExecutorHome = { meterPage: null, startWorker: () => new WorkerThread() }
+const PROCESS: ExecutorHome = {
+  meterPage: null,
+  // The node gives it as the flag --max-old-space-size.
+  memoryBytesMax: getHeapStatistics().heap_size_limit,
+  startWorker: () => new WorkerThread(),
+}
 
 /** Why an executor ends: it was told to drain, or no worker has a client any more. */
 export type ExecutorEnd = 'stopped' | 'clients_gone'
@@ -46,6 +55,7 @@ export class Supervisor {
   /** Threads whose end is dealt with at their seats; that of any other ends the executor. */
   readonly #seated = new Set<WorkerThread>()
   #draining = false
+  #wasm: { path: string; compiled: CompiledWasm } | null = null
   /** Whether the workers that have ended left no asynchronous function pending. */
   #areIdle = true
   #parking: PromiseWithResolvers<void> | null = null
@@ -98,13 +108,23 @@ export class Supervisor {
     // That of the workers, too: theirs is the process's, which only this thread can change.
     if (message.workFolder) process.chdir(message.workFolder)
     const layout = slotLayout(message.slots, message.payloadBytesMax)
+    const wasm = isWasmFile(message.bundlePath) ? await this.#compiled(message.bundlePath) : null
     const prepared = this.#prepared.splice(0)
     const workers = message.secrets.length
     // Terminate workers that are not needed: their memory would be on this lease's account.
     for (const spare of prepared.splice(workers)) void spare.terminate()
     const { bundlePath, environment, slots, payloadBytesMax } = message
     const hotTimeoutMs = message.hotTimeoutMs < 0 ? Infinity : message.hotTimeoutMs
-    const order = { isRehearsal: false, serves: true, environment, bundlePath, slots, payloadBytesMax, hotTimeoutMs }
+    const order = {
+      isRehearsal: false,
+      serves: true,
+      environment,
+      bundlePath,
+      wasm,
+      slots,
+      payloadBytesMax,
+      hotTimeoutMs,
+    }
     const { meterPage } = this.#home
     const listen = (secret: Uint8Array): Promise<Listener> =>
       openFabric(message.fabric).listen({
@@ -169,6 +189,14 @@ export class Supervisor {
   /** Whether a worker has a client, or waits for its client to come back. */
   get #isServing(): boolean {
     return this.#seats.some(({ state }) => state === 'serving' || (state === 'restarting' && !this.#draining))
+  }
+
+  /** Compiles a WebAssembly module, once for all workers and for the leases of a kept executor. */
+  async #compiled(bundlePath: string): Promise<CompiledWasm> {
+    if (this.#wasm?.path !== bundlePath) {
+      this.#wasm = { path: bundlePath, compiled: await compileWasm(bundlePath, this.#home.memoryBytesMax) }
+    }
+    return this.#wasm.compiled
   }
 
   #watched(worker: WorkerThread): WorkerThread {

@@ -1,6 +1,7 @@
 import type { ConnectionHandle } from '@rfaas/fabric'
 
 import type { ErrorCode } from '../errors.ts'
+import type { CompiledWasm } from './wasm-compile.ts'
 import type { OutputStream } from './worker-output.ts'
 
 /*
@@ -25,6 +26,8 @@ export interface LoadMessage {
   /** Variables to set before the bundle is loaded: each thread has an environment of its own. */
   environment: Readonly<Record<string, string>>
   bundlePath: string
+  /** The bundle, when it is a WebAssembly module. */
+  wasm: CompiledWasm | null
   /** The meters, where the executor is a thread of its node's process; null: they are descriptor METER_PAGE_FD. */
   meterPage: SharedArrayBuffer | null
   workerIndex: number

@@ -26,7 +26,8 @@ prepareFabric('threads')
 
 const startWorker = (): WorkerThread => new WorkerThread(heapMib)
 // process.exit ends this thread and its workers, whatever JavaScript they run.
-const supervisor = new Supervisor(startWorker(), () => process.exit(EXIT_CLIENT_GONE), { meterPage, startWorker })
+const home = { meterPage, memoryBytesMax: heapMib * 2 ** 20, startWorker }
+const supervisor = new Supervisor(startWorker(), () => process.exit(EXIT_CLIENT_GONE), home)
 const { handle, answered } = handleOrders(supervisor, {
   say: (message) => parentPort!.postMessage(message),
   fail(message) {

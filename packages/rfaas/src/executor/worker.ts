@@ -40,7 +40,7 @@ try {
     output.label(workerIndex, workers)
 
     const startMs = performance.now()
-    const functions = await loadFunctions(bundlePath)
+    const functions = await loadFunctions(bundlePath, message.wasm)
     const summary = functions.map(({ name, raw }) => ({ name, raw }))
     const attached = hear<AttachMessage>()
     say({ kind: 'loaded', functions: summary, loadMs: performance.now() - startMs })
@@ -52,9 +52,11 @@ try {
     connection.ref()
     const pageBytes = workers * METER_BYTES
     const page = isRehearsal ? new ArrayBuffer(pageBytes) : (meterPage ?? mapSharedMemory(METER_PAGE_FD, pageBytes))
-    const server = new InvocationServer(connection, slotLayout(slots, payloadBytesMax), functions)
+    const meters = new Meters(page, workerIndex)
+    const worker = { meters, index: workerIndex, count: workers }
+    const server = new InvocationServer(connection, slotLayout(slots, payloadBytesMax), functions, worker)
 
-    const loop = new WorkerLoop(connection, server, new Meters(page, workerIndex), hotTimeoutMs)
+    const loop = new WorkerLoop(connection, server, meters, hotTimeoutMs)
     if (serves) await loop.run()
     connection.close()
     output.flush()

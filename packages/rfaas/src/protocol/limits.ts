@@ -52,3 +52,5 @@ export const FAILURE_STACK_CHARS_MAX: number = 32 * 1024
 // The header of a slot takes less than this.
 assert(PAYLOAD_BYTES_MAX + 4096 <= WINDOW_BYTES_MAX, 'a window holds the largest payload')
 assert(FAILURE_DEPTH_MAX < VALUE_DEPTH_MAX, 'a failure can be decoded')
+// 12 bits of a cancel are its slot (cancel.ts).
+assert(SLOTS_MAX <= 2 ** 12, 'a cancel can name every slot')

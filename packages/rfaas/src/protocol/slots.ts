@@ -29,6 +29,8 @@ export const MESSAGE_PAYLOAD_BYTES = 2
  */
 export const FAREWELL: number = SLOTS_MAX
 
+/* Immediates of a client that name no slot are cancels, see cancel.ts. */
+
 export interface SlotLayout {
   slots: number
   payloadBytesMax: number
@@ -42,6 +44,8 @@ export interface SlotLayout {
 }
 
 const DEPTH_MIN = 64
+/** The deepest queue that fabrics have. */
+const DEPTH_MAX = SLOTS_MAX
 
 /** @throws {RfaasError} `invalid_argument` when a bound of limits.ts is not kept */
 export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
@@ -64,7 +68,9 @@ export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
       `Cannot lay out slots: ${needed}, a worker's window has at most ${WINDOW_BYTES_MAX}`,
     )
   }
-  return { slots, payloadBytesMax, slotBytes, windowBytes, depth: Math.max(slots, DEPTH_MIN) }
+  // Room for a cancel of each invocation, too.
+  const depth = Math.min(Math.max(2 * slots, DEPTH_MIN), DEPTH_MAX)
+  return { slots, payloadBytesMax, slotBytes, windowBytes, depth }
 }
 
 /** The geometry of the fabric's connection for a layout, the same on both sides. */

@@ -14,6 +14,8 @@ export const STATUS_RESULT_TOO_LARGE = 3
 export const STATUS_MALFORMED = 4
 /** The function returned, but its result cannot be sent. */
 export const STATUS_RESULT_REFUSED = 5
+/** The client gave up before the function began, so it did not run. */
+export const STATUS_CANCELLED = 6
 
 const CODES: Record<number, ErrorCode> = {
   [STATUS_FUNCTION_FAILED]: 'function_failed',
@@ -21,6 +23,7 @@ const CODES: Record<number, ErrorCode> = {
   [STATUS_RESULT_TOO_LARGE]: 'result_too_large',
   [STATUS_MALFORMED]: 'internal',
   [STATUS_RESULT_REFUSED]: 'function_failed',
+  [STATUS_CANCELLED]: 'aborted',
 }
 
 /** Whether the function ran, as the worker's status says. */
@@ -30,6 +33,7 @@ const OUTCOMES: Record<number, Outcome> = {
   [STATUS_RESULT_TOO_LARGE]: 'ran',
   [STATUS_MALFORMED]: 'not_run',
   [STATUS_RESULT_REFUSED]: 'ran',
+  [STATUS_CANCELLED]: 'not_run',
 }
 
 /**

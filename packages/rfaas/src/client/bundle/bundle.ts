@@ -11,6 +11,8 @@ import { BUNDLES_KEPT_MAX } from '../limits.ts'
 import { BUNDLE_BYTES_MAX, SEEN_FILES_MAX } from '../../control/limits.ts'
 import { Gathered } from './gather.ts'
 import { IN_PLACE, packedLayout, type Layout } from './layout.ts'
+import type { FunctionKind } from '../../kinds.ts'
+import { withKind } from './kind.ts'
 import { OutsidePackages, outsidePlugin } from './outside-plugin.ts'
 import { packBundle, type PackedBundle } from './pack.ts'
 import { packageOf, textNeedsItsPlace } from './packages.ts'
@@ -25,7 +27,7 @@ import { withBundler } from './with-bundler.ts'
 export interface Bundle {
   /** The hash of `code`, 64 lower-case hex digits. Nodes keep bundles under this name. */
   readonly sha256: string
-  /** One ECMAScript module, UTF-8, with its source map inside. */
+  /** One ECMAScript module, UTF-8, with its source map inside; or a WebAssembly module as it is. */
   readonly code: Uint8Array
   /** Files that a node must see as this machine has them, to run it in this form; none when `pack` is null. */
   readonly places: readonly string[]
@@ -65,6 +67,8 @@ export interface BundleOptions {
   readonly external?: readonly string[]
   /** Files that functions read, as patterns relative to the module's folder: for those that cannot be found in its text. */
   readonly files?: readonly string[]
+  /** Of the functions. */
+  readonly kind?: FunctionKind
 }
 
 /** The latest bundles of this process by entry and NODE_PATH, each with the sources it was made from. */
@@ -80,7 +84,7 @@ const kept = new Map<string, { bundle: Bundle; sources: Sources }>()
  * file, line and column of the first reason
  */
 export async function bundle(functions: string | URL, options: BundleOptions = {}): Promise<Bundle> {
-  const { external = [], files = [] } = options
+  const { external = [], files = [], kind = 'functions' } = options
   const entry = entryPath(functions)
   const isFile = await stat(entry).then(
     (found) => found.isFile(),
@@ -88,23 +92,22 @@ export async function bundle(functions: string | URL, options: BundleOptions = {
   )
   if (!isFile) throw new RfaasError('invalid_argument', `Cannot bundle functions: there is no file ${entry}`)
   // esbuild looks for packages in NODE_PATH, too.
-  const key = JSON.stringify([entry, process.env['NODE_PATH'] ?? '', external, files])
+  const key = JSON.stringify([entry, process.env['NODE_PATH'] ?? '', external, files, kind])
   checkFiles(entry, files)
   const known = kept.get(key)
   if (known?.sources.areUnchanged) return known.bundle
   kept.delete(key)
   const beganUnixMs = Date.now()
-  const { code, modules, outside, placed } = await makeBundle(entry, external)
-  if (code.byteLength > BUNDLE_BYTES_MAX) {
-    const reason = `the bundle has ${code.byteLength} bytes, a node takes ${BUNDLE_BYTES_MAX}`
-    throw new RfaasError('module_failed', `Cannot bundle functions of ${entry}: ${reason}`)
-  }
+  if (entry.endsWith('.wasm')) return wasmBundle(entry, options)
+  const { code: bare, modules, outside, placed } = await makeBundle(entry, external)
+  const code = withKind(bare, kind)
+  checkSize(entry, code)
   const isWhole = placed.size === 0 && outside.files.size === 0 && files.length === 0
   const made: Bundle = {
     sha256: createHash('sha256').update(code).digest('hex'),
     code,
     places: isWhole ? [] : placesOf(entry, outside, placed),
-    pack: isWhole ? null : () => pack(entry, outside, placed, files),
+    pack: isWhole ? null : () => pack(entry, outside, placed, files, kind),
   }
   const sources = Sources.of([entry, ...modules], beganUnixMs)
   if (sources !== null) kept.set(key, { bundle: made, sources })
@@ -133,6 +136,7 @@ async function pack(
   outside: OutsidePackages,
   placed: PlacedModules,
   patterns: readonly string[],
+  kind: FunctionKind,
 ): Promise<PackedBundle> {
   const gathered = new Gathered()
   try {
@@ -150,7 +154,24 @@ async function pack(
   }
   const root = gathered.root
   const result = await runEsbuild(entry, outside, placed, packedLayout(root))
-  return packBundle(result.outputFiles[0]!.contents, gathered, root)
+  return packBundle(withKind(result.outputFiles[0]!.contents, kind), gathered, root)
+}
+
+/** A WebAssembly module is its own bundle. */
+function wasmBundle(entry: string, { files = [], kind = 'functions' }: BundleOptions): Bundle {
+  if (kind !== 'functions' || files.length > 0) {
+    const reason = kind === 'functions' ? 'files are' : `kind ${kind} is`
+    throw new RfaasError('invalid_argument', `Cannot bundle functions of ${entry}: ${reason} for JavaScript modules`)
+  }
+  const code = new Uint8Array(readFileSync(entry))
+  checkSize(entry, code)
+  return { sha256: createHash('sha256').update(code).digest('hex'), code, places: [], pack: null }
+}
+
+function checkSize(entry: string, { byteLength }: Uint8Array): void {
+  if (byteLength <= BUNDLE_BYTES_MAX) return
+  const reason = `the bundle has ${byteLength} bytes, a node takes ${BUNDLE_BYTES_MAX}`
+  throw new RfaasError('module_failed', `Cannot bundle functions of ${entry}: ${reason}`)
 }
 
 function entryPath(functions: string | URL): string {

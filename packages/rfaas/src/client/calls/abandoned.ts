@@ -28,6 +28,11 @@ export class AbandonedSlots {
     this.#watch()
   }
 
+  /** Whether the worker still owes the answer of this slot. */
+  has(slot: number): boolean {
+    return this.#slots.has(slot)
+  }
+
   /** The worker has answered. Returns whether it takes invocations again. */
   delete(slot: number): boolean {
     if (!this.#slots.delete(slot) || this.#slots.size > 0) return false

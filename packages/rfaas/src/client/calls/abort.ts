@@ -1,4 +1,5 @@
 import { RfaasError, type Outcome } from '../../errors.ts'
+import type { CancelReason } from '../../protocol/cancel.ts'
 import { isInstance, reasonOf } from '../../thrown.ts'
 import { DeadlineReason } from './deadline.ts'
 
@@ -8,6 +9,11 @@ export function abortedError(action: string, signal: AbortSignal, outcome?: Outc
   if (outcome !== undefined && isInstance(reason, DeadlineReason)) return reason.error(outcome)
   const sentence = `${action}: its signal fired: ${reasonOf(reason)}`
   return new RfaasError('aborted', sentence, { cause: reason, ...(outcome && { outcome }) })
+}
+
+/** What a worker is told when this signal has fired. */
+export function cancelReasonOf(signal: AbortSignal): CancelReason {
+  return isInstance(signal.reason, DeadlineReason) ? 'deadline' : 'aborted'
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { RfaasError } from '../../errors.ts'
-import { abortedError, onAbort } from './abort.ts'
+import { abortedError, cancelReasonOf, onAbort } from './abort.ts'
 import type { Channel } from './channel.ts'
 import { POLLS_PER_LOOK, yieldWhenDue } from './polls.ts'
 import { rejectWithFrames } from './reject.ts'
@@ -56,7 +56,7 @@ export function awaitAll(
   resolve: (value: void | PromiseLike<void>) => void,
 ): void {
   const abort = (): void => {
-    for (const slot of slots) slot.abandon()
+    for (const slot of slots) slot.abandon(cancelReasonOf(signal!))
     unlisten?.()
     rejectWithFrames(resolve, abortedError(`Cannot await ${f.name}`, signal!, 'unknown'))
   }

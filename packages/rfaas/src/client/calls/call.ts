@@ -1,6 +1,10 @@
+// The global of this name is a getter, which adds a third to a reading of the clock.
+import { performance } from 'node:perf_hooks'
+
 import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
+import { addTimeLeft, type CancelReason } from '../../protocol/cancel.ts'
 import { decodeValue, encodeArguments } from '../../protocol/codec.ts'
-import { abortedError, onAbort } from './abort.ts'
+import { abortedError, cancelReasonOf, onAbort } from './abort.ts'
 import type { Queued } from './call-queue.ts'
 import type { Channel } from './channel.ts'
 import { deadlineError } from './deadline.ts'
@@ -28,6 +32,8 @@ export class Call implements Waiter, Queued<Call> {
   #unlisten: (() => void) | null = null
   #timer: NodeJS.Timeout | null = null
   #isOver = false
+  /** When the caller gives up by itself; Infinity: only by its signal; null: never. */
+  #givesUpAtMs: number | null = null
 
   constructor(
     f: RemoteFunction,
@@ -44,6 +50,16 @@ export class Call implements Waiter, Queued<Call> {
   }
 
   /**
+   * Has the worker told that the caller may give up. Comes before {@link start}; {@link abortOn} or {@link expireAfter}
+   * follow.
+   *
+   * @param timeoutMs undefined: only by a signal
+   */
+  mayGiveUp(timeoutMs: number | undefined): void {
+    this.#givesUpAtMs = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs
+  }
+
+  /**
    * Rejects as soon as the signal fires. While the call is in flight, its slot stays taken until the worker has
    * answered.
    *
@@ -53,7 +69,8 @@ export class Call implements Waiter, Queued<Call> {
     // The call may be over already when its worker is gone.
     if (this.#isOver) return
     this.#unlisten = onAbort(signal, () => {
-      this.#giveUp(forget, (outcome) => abortedError(`Cannot await ${this.f.name}`, signal, outcome))
+      const errorOf = (outcome: Outcome): RfaasError => abortedError(`Cannot await ${this.f.name}`, signal, outcome)
+      this.#giveUp(forget, cancelReasonOf(signal), errorOf)
     })
   }
 
@@ -66,7 +83,7 @@ export class Call implements Waiter, Queued<Call> {
   expireAfter(timeoutMs: number, forget: () => void): void {
     if (this.#isOver) return
     this.#timer = setTimeout(() => {
-      this.#giveUp(forget, (outcome) => deadlineError(this.f, timeoutMs, outcome))
+      this.#giveUp(forget, 'deadline', (outcome) => deadlineError(this.f, timeoutMs, outcome))
     }, timeoutMs)
   }
 
@@ -75,7 +92,12 @@ export class Call implements Waiter, Queued<Call> {
     this.#channel = channel
     this.#slot = slot
     try {
-      channel.invoke(this.f, slot, encodeInput(this.f, this.#args, channel.input(slot)), this)
+      const room = channel.input(slot)
+      const bytes = encodeInput(this.f, this.#args, room)
+      if (this.#givesUpAtMs === null) return channel.invoke(this.f, slot, bytes, this)
+      const allBytes = addTimeLeft(room, bytes, this.#givesUpAtMs - performance.now())
+      // Without room for it, the worker is told only once the function runs.
+      channel.invoke(this.f, slot, allBytes === 0 ? bytes : allBytes, this, allBytes > 0)
     } catch (error) {
       this.failed(toRfaasError(error).withOutcome('not_run'))
     }
@@ -117,9 +139,9 @@ export class Call implements Waiter, Queued<Call> {
   }
 
   /** Rejects though no answer has come. The slot stays taken until the worker has answered. */
-  #giveUp(forget: () => void, errorOf: (outcome: Outcome) => RfaasError): void {
+  #giveUp(forget: () => void, reason: CancelReason, errorOf: (outcome: Outcome) => RfaasError): void {
     forget()
-    this.#channel?.abandon(this.#slot)
+    this.#channel?.abandon(this.#slot, reason)
     const outcome = this.#channel === null ? 'not_run' : 'unknown'
     this.#end()
     this.#reject(errorOf(outcome))

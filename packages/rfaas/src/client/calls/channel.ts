@@ -2,6 +2,7 @@ import { yieldProcessor, type Connection } from '@rfaas/fabric'
 
 import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { ARRIVALS_PER_LOOK_MAX, SUBMIT_MS_MAX } from '../limits.ts'
+import type { CancelReason } from '../../protocol/cancel.ts'
 import { FAREWELL, type SlotLayout } from '../../protocol/slots.ts'
 import { AbandonedSlots } from './abandoned.ts'
 import { Load } from './load.ts'
@@ -13,11 +14,14 @@ import { Wire, type RemoteFunction } from './wire.ts'
 /** Attempts to arm in one turn of the event loop. An attempt fails when something has arrived. */
 const ARM_ATTEMPTS_PER_TURN = 8
 
-/** An invocation that the fabric had no room for yet. */
+/** An invocation, or the cancel of one, that the fabric had no room for yet. */
 interface Unsent {
   readonly f: RemoteFunction
   readonly slot: number
   readonly byteLength: number
+  readonly isCancellable: boolean
+  /** null: it is the invocation itself. */
+  readonly cancel: CancelReason | null
 }
 
 /**
@@ -54,6 +58,9 @@ export class Channel implements PolledChannel {
   #waiting = 0
   /** Slots whose caller has given up, and whose answer the worker still owes. */
   readonly #abandoned = new AbandonedSlots(() => this.onFree?.())
+  /** Cancels that the worker may not have received yet, and the number of the last invocation before the latest. */
+  #cancels = 0
+  #lastIdCancelled = 0
   #unsent: Unsent[] = []
   #armed = false
   /** Whether something was sent since the connection was polled last. */
@@ -173,18 +180,22 @@ export class Channel implements PolledChannel {
   /**
    * Sends the invocation whose input is in the slot, as soon as the fabric has room for it. The waiter is told by the
    * poll that finds the result. When the worker is gone already, {@link close} tells the waiter the reason.
+   *
+   * @param isCancellable whether the time left was added to the input (cancel.ts)
    */
-  invoke(f: RemoteFunction, slot: number, byteLength: number, waiter: Waiter): void {
+  invoke(f: RemoteFunction, slot: number, byteLength: number, waiter: Waiter, isCancellable: boolean = false): void {
     if (this.#isClosed) throw this.#lostError('not_run')
     let isSent = false
     try {
-      isSent = this.#unsent.length === 0 && this.#wire.submit(f, slot, byteLength)
+      if (this.#unsent.length > 0) isSent = false
+      else if (isCancellable) isSent = this.#wire.submitCancellable(f, slot, byteLength)
+      else isSent = this.#wire.submit(f, slot, byteLength)
     } catch (error) {
       if (this.isOpen) throw toRfaasError(error)
     }
     if (!isSent) {
       if (this.#unsent.length === 0) this.#wire.unsend()
-      this.#unsent.push({ f, slot, byteLength })
+      this.#unsent.push({ f, slot, byteLength, isCancellable, cancel: null })
     }
     this.#hasSent = true
     this.load.sent(f, slot)
@@ -194,9 +205,31 @@ export class Channel implements PolledChannel {
     if (!this.isOpen) this.#lost()
   }
 
-  /** The caller of the invocation in this slot has given up. The slot stays taken until the worker has answered. */
-  abandon(slot: number): void {
-    if (this.isInFlight(slot)) this.#abandoned.add(slot)
+  /**
+   * The caller of the invocation in this slot has given up, which the worker is told. The slot stays taken until the worker
+   * has answered.
+   */
+  abandon(slot: number, reason: CancelReason): void {
+    if (!this.isInFlight(slot)) return
+    this.#abandoned.add(slot)
+    // Between hosts nobody else keeps count of what is on its way. A function that is not told only runs to its end.
+    if (this.#cancels >= this.layout.depth - this.layout.slots && !this.#areCancelsReceived()) return
+    this.#cancels++
+    this.#lastIdCancelled = this.#wire.lastId
+    this.#unsent.push({ f: this.#inFlight[slot]!, slot, byteLength: 0, isCancellable: false, cancel: reason })
+    this.#flush()
+    if (this.isOpen) this.#connection.flush()
+  }
+
+  /** Forgets the cancels when the worker has answered an invocation that was sent after them. */
+  #areCancelsReceived(): boolean {
+    if (this.layout.depth === this.layout.slots) return false
+    for (let slot = 0; slot < this.layout.slots; slot++) {
+      if (this.isInFlight(slot) || ((this.#wire.idOf(slot) - this.#lastIdCancelled) | 0) <= 0) continue
+      this.#cancels = 0
+      return true
+    }
+    return false
   }
 
   /**
@@ -298,7 +331,7 @@ export class Channel implements PolledChannel {
     this.#connection.unref()
     setImmediate(() => this.#connection.close())
     const isBegunKnown = Number.isFinite(begun)
-    const unsent = new Set(this.#unsent.map(({ slot }) => slot))
+    const unsent = new Set(this.#unsent.filter(({ cancel }) => cancel === null).map(({ slot }) => slot))
     this.#unsent = []
     for (let slot = 0; slot < this.#waiters.length; slot++) {
       const hasNotRun = this.#isDrained || unsent.has(slot) || (isBegunKnown && this.#wire.isAfter(slot, begun))
@@ -339,13 +372,23 @@ export class Channel implements PolledChannel {
   #flush(): void {
     try {
       while (this.isOpen && this.#unsent.length > 0) {
-        const { f, slot, byteLength } = this.#unsent[0]!
-        if (!this.#wire.submit(f, slot, byteLength)) return this.#wire.unsend()
+        if (!this.#send(this.#unsent[0]!)) return
         this.#unsent.shift()
       }
     } catch {
       // The worker is gone: the next check of the state finds that, and the channel is closed.
     }
+  }
+
+  /** False when the fabric has no room for it now. */
+  #send({ f, slot, byteLength, isCancellable, cancel }: Unsent): boolean {
+    // Its answer may have come meanwhile.
+    if (cancel !== null) return !this.#abandoned.has(slot) || this.#wire.cancel(slot, cancel)
+    const isSent = isCancellable
+      ? this.#wire.submitCancellable(f, slot, byteLength)
+      : this.#wire.submit(f, slot, byteLength)
+    if (!isSent) this.#wire.unsend()
+    return isSent
   }
 
   /** Settles what arrives, until it is the result of this slot. */

@@ -141,6 +141,7 @@ describe('Dispatcher, of two workers with three slots each', () => {
   test('a worker that owes the answer to an aborted invocation gets nothing new until it has answered', async () => {
     const stop = new AbortController()
     const aborted = assert.rejects(dispatcher.call(held, [], stop.signal), { code: 'aborted', outcome: 'unknown' })
+    await workers[0]!.answered()
     stop.abort()
     await aborted
     const calls = [1, 2, 3, 4, 5].map((value) => dispatcher.call(same, [value]))

@@ -226,6 +226,7 @@ export class Dispatcher {
       if (this.#ended) return rejectWithFrames(resolve, this.#ended.withOutcome('not_run'))
       if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
       const call = new Call(this.newest(f), args, resolve, this.#sendAgain, only)
+      if (signal || timeoutMs !== undefined) call.mayGiveUp(timeoutMs)
       const refusal = only === null ? this.#place(call) : this.#placeOn(only, call)
       if (refusal !== null) return reject(refusal)
       if (signal) call.abortOn(signal, () => this.#forget(call))

@@ -1,5 +1,6 @@
 import { RfaasError, toRfaasError } from '../../errors.ts'
-import { abortedError, onAbort } from './abort.ts'
+import type { CancelReason } from '../../protocol/cancel.ts'
+import { abortedError, cancelReasonOf, onAbort } from './abort.ts'
 import type { Batch } from './batch.ts'
 import type { Channel } from './channel.ts'
 import type { Waiter } from './waiter.ts'
@@ -93,8 +94,8 @@ export class Slot implements Disposable {
   }
 
   /** @internal The invocation in flight is not awaited any more; the slot stays taken until the worker has answered. */
-  abandon(): void {
-    this.channel.abandon(this.index)
+  abandon(reason: CancelReason): void {
+    this.channel.abandon(this.index, reason)
   }
 
   /**
@@ -163,7 +164,7 @@ class SlotWaiter implements Waiter {
   abortOn(signal: AbortSignal, f: RemoteFunction): void {
     this.#unlisten = onAbort(signal, () => {
       this.#stopListening()
-      this.#slot.abandon()
+      this.#slot.abandon(cancelReasonOf(signal))
       this.#reject(abortedError(`Cannot await ${f.name}`, signal, 'unknown'))
     })
   }

@@ -1,5 +1,6 @@
 import { attach, MemoryFabric, type Connection } from '@rfaas/fabric'
 
+import { METER_BYTES, Meters } from '../../accounting/meters.ts'
 import type { LoadedFunction } from '../../executor/load.ts'
 import { sayFarewell } from '../../executor/farewell.ts'
 import { InvocationServer } from '../../executor/server.ts'
@@ -40,26 +41,25 @@ export async function startTestWorker(
   const far = attach(await listener.accept())
   listener.close()
   const loaded = Object.entries(module).map(([name, call]) => ({ name, raw: isRaw(call), call })) as LoadedFunction[]
-  const server = new InvocationServer(far, layout, loaded)
-  let served = 0
+  const meters = new Meters(new ArrayBuffer(METER_BYTES), 0)
+  const server = new InvocationServer(far, layout, loaded, { meters, index: 0, count: 1 })
+  const served = (): number => meters.read().invocations
   let isDrained = false
   far.ref()
   far.onReady = () => {
     if (isDrained) return
     do {
-      for (let slot = far.poll(); slot >= 0; slot = far.poll()) {
-        served++
-        server.serve(slot)
-      }
+      // Answers to a client that has gone meanwhile have nobody to go to.
+      for (let slot = far.poll(); slot >= 0 && far.state === 'open'; slot = far.poll()) server.serve(slot)
     } while (far.state === 'open' && !far.arm())
     if (far.state === 'lost') far.close()
   }
   far.arm()
   return {
     channel: new Channel(withSend(near, maySend), layout, 'The worker'),
-    served: () => served,
+    served,
     answered: async () => {
-      for (const before = served; served === before;) await new Promise(setImmediate)
+      for (const before = served(); served() === before;) await new Promise(setImmediate)
     },
     drain: () => {
       isDrained = true

@@ -1,6 +1,7 @@
 import type { Connection } from '@rfaas/fabric'
 
 import { RfaasError } from '../../errors.ts'
+import { CANCELLABLE, cancelImmediate, type CancelReason } from '../../protocol/cancel.ts'
 import {
   MESSAGE_ID,
   MESSAGE_PAYLOAD_BYTES,
@@ -69,6 +70,28 @@ export class Wire {
   /** Whether the invocation that was sent last in a slot was sent after the first `count` of this connection. */
   isAfter(slot: number, count: number): boolean {
     return ((this.#ids[slot]! - count) | 0) > 0
+  }
+
+  /** As {@link submit}, for an input to which the time left was added (cancel.ts). */
+  submitCancellable(f: RemoteFunction, slot: number, byteLength: number): boolean {
+    const id = (this.#id = (this.#id + 1) | 0)
+    this.#ids[slot] = id
+    return this.#connection.send(slot, byteLength, id, f.index | CANCELLABLE, byteLength)
+  }
+
+  /**
+   * Cancels the last invocation of a slot.
+   *
+   * @returns false when the fabric has no room for it now; nothing was sent
+   * @throws {FabricError} `lost`, `closed`
+   */
+  cancel(slot: number, reason: CancelReason): boolean {
+    return this.#connection.write(0, 0, cancelImmediate(slot, this.#ids[slot]!, reason))
+  }
+
+  /** Id of the last invocation of a slot. */
+  idOf(slot: number): number {
+    return this.#ids[slot]!
   }
 
   /** The memory of a slot's result, in full length. */

@@ -5,6 +5,7 @@ import { functionsNameProblem, nameToUndeploy } from '../../control/functions-na
 import type { FunctionsInfo } from '../../control/gen/rfaas_pb.ts'
 import { FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
 import { RfaasError } from '../../errors.ts'
+import { KINDS, type FunctionKind } from '../../kinds.ts'
 import { bundle } from '../bundle/bundle.ts'
 import { checkFunctions } from './check-functions.ts'
 import { entryOf } from './entry.ts'
@@ -15,6 +16,8 @@ export interface DeployOptions {
   name: string
   /** Packages that are not bundled but loaded from where they are installed, as for a lease. Default: none. */
   external?: readonly string[]
+  /** How the functions are called, as for a lease. Default `functions`. */
+  kind?: FunctionKind
 }
 
 /** One version of functions that are deployed at a resource manager. */
@@ -36,7 +39,7 @@ export interface Deployment extends DeployedFunctions {
   readonly isNew: boolean
 }
 
-const KNOWN: ReadonlySet<string> = new Set(['name', 'external'])
+const KNOWN: ReadonlySet<string> = new Set(['name', 'external', 'kind'])
 
 /** See {@link Cluster.deploy}. */
 export async function deployFunctions(
@@ -45,8 +48,8 @@ export async function deployFunctions(
   options: DeployOptions,
 ): Promise<Deployment> {
   checkDeployOptions(options)
-  const { name, external = [] } = options
-  const { sha256, code, pack } = await bundle(entryOf(path), { external })
+  const { name, external = [], kind = 'functions' } = options
+  const { sha256, code, pack } = await bundle(entryOf(path), { external, kind })
   if (pack !== null) {
     const reason = 'it loads packages or files that are not part of its bundle, and nodes elsewhere do not have them'
     throw new RfaasError('module_failed', `Cannot deploy ${String(path)}: ${reason}; lease it by its path instead`)
@@ -86,11 +89,12 @@ function checkDeployOptions(options: DeployOptions): void {
   for (const key of Object.keys(options ?? {})) {
     if (!KNOWN.has(key)) refuse(`there is no option ${JSON.stringify(key)}`)
   }
-  const { name, external = [] } = options ?? {}
+  const { name, external = [], kind = 'functions' } = options ?? {}
   if (typeof name !== 'string') refuse(`name must be given, such as { name: 'pricing' }`)
   const problem = functionsNameProblem(name)
   if (problem !== null) refuse(problem)
   if (!Array.isArray(external) || !external.every((each) => typeof each === 'string' && each !== '')) {
     refuse('external must be the names of packages')
   }
+  if (!KINDS.includes(kind)) refuse(`kind must be ${KINDS.join(' or ')}, not ${String(kind)}`)
 }

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 
 import { toRfaasError } from '../../errors.ts'
 import { loadFunctions } from '../../executor/load.ts'
+import { compileWasm, isWasmFile } from '../../executor/wasm-compile.ts'
 import type { FromLoadThread, LoadThreadData } from './load-messages.ts'
 
 const say = (message: FromLoadThread): void => parentPort!.postMessage(message)
@@ -10,7 +11,9 @@ const say = (message: FromLoadThread): void => parentPort!.postMessage(message)
 // So that what is wrong is found in the lines of the user's sources.
 process.setSourceMapsEnabled(true)
 try {
-  const functions = await loadFunctions((workerData as LoadThreadData).bundlePath)
+  const { bundlePath } = workerData as LoadThreadData
+  const wasm = isWasmFile(bundlePath) ? await compileWasm(bundlePath, Infinity) : null
+  const functions = await loadFunctions(bundlePath, wasm)
   say({ kind: 'loaded', functions: functions.map(({ name, raw }) => ({ name, raw })) })
 } catch (error) {
   const { code, sentence } = toRfaasError(error, 'module_failed', 'Cannot load the functions')

@@ -15,6 +15,7 @@ test('checkLeaseOptions fills in the documented defaults', () => {
   assert.equal(isIdempotent('any'), false)
   assert.deepEqual(checked, {
     functions,
+    kind: 'functions',
     external: [],
     files: [],
     env: {},
@@ -75,6 +76,7 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
   const least = {
     ...placement,
     functions: url,
+    kind: 'lambda' as const,
     cores: 2,
     coresMin: 1,
     nodes: 64,

@@ -8,6 +8,7 @@ import type { Labels } from '../../lease/labels.ts'
 import type { PlacementPolicy } from '../../lease/lease.ts'
 import { NO_RESOURCES } from '../../lease/resources.ts'
 import type { Resources } from '../../lease/resources.ts'
+import { KINDS, type FunctionKind } from '../../kinds.ts'
 import {
   ABANDON_GRACE_MS_DEFAULT,
   INVOKE_TIMEOUT_MS_MAX,
@@ -21,6 +22,7 @@ import type { FabricChoice, LeaseOptions } from '../types.ts'
 /** Options with their defaults, checked here and trusted from here on. */
 export interface CheckedLeaseOptions {
   functions: string | URL
+  kind: FunctionKind
   external: readonly string[]
   files: readonly string[]
   env: Environment
@@ -55,6 +57,7 @@ export interface CheckedLeaseOptions {
 
 const KNOWN = new Set([
   'functions',
+  'kind',
   'external',
   'files',
   'env',
@@ -93,7 +96,9 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
     if (!KNOWN.has(name)) refuse(`there is no option ${JSON.stringify(name)}`)
   }
   const { functions, cores = 1, coresMin = cores, nodes = 1, memoryMib } = options
-  const { durationMs = 60_000, hotTimeoutMs = 10, slots = 4 } = options
+  const { kind = 'functions', durationMs = 60_000, hotTimeoutMs = 10 } = options
+  // Handlers of AWS Lambda count on it that they run one at a time.
+  const { slots = kind === 'lambda' ? 1 : 4 } = options
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
   const { keepWarmMs = 0, waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
   const { abandonGraceMs = ABANDON_GRACE_MS_DEFAULT } = options
@@ -110,6 +115,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   if (!Array.isArray(files) || !files.every((name) => typeof name === 'string' && name !== '')) {
     refuse(`files must be paths or patterns, not ${show(files)}`)
   }
+  if (!KINDS.includes(kind)) refuse(`kind must be functions or lambda, not ${show(kind)}`)
   if (setup !== null && typeof setup !== 'function') refuse(`setup must be a function, not ${show(setup)}`)
   if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
   for (const [name, value] of Object.entries({ replace, preempt })) {
@@ -129,6 +135,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   if (!POLICIES.includes(policy)) refuse(`policy must be pack or spread, not ${show(policy)}`)
   const checked = {
     functions,
+    kind,
     external,
     files,
     // A copy: the lease may be replaced after the caller has changed it.

@@ -1,0 +1,4 @@
+// The worker of piscina's first example.
+module.exports = ({ a, b }) => {
+  return a + b
+}
