@@ -36,6 +36,11 @@ export class Meters {
     this.#cells[2]! += 1
   }
 
+  /** Takes back the count of an immediate that was no invocation. */
+  discountInvocation(): void {
+    this.#cells[2]! -= 1
+  }
+
   read(): MeterReading {
     return { hotPollingNs: this.#cells[0]!, executionNs: this.#cells[1]!, invocations: this.#cells[2]! }
   }

@@ -55,6 +55,7 @@ export class WorkerLoop {
     this.#server = server
     this.#meters = meters
     this.#hotTimeoutMs = hotTimeoutMs
+    server.onNotice = () => meters.discountInvocation()
   }
 
   async run(): Promise<LoopEnd> {

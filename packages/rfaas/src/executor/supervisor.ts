@@ -85,7 +85,7 @@ export class Supervisor {
     Object.assign(process.env, message.environment)
     // That of the workers, too: theirs is the process's, which only this thread can change.
     if (message.workFolder) process.chdir(message.workFolder)
-    const layout = slotLayout(message.slots, message.payloadBytesMax)
+    const layout = slotLayout(message.slots, message.payloadBytesMax, message.payloadBytesLargest)
     const prepared = this.#prepared.splice(0)
     const workers = message.secrets.length
     // Terminate workers that are not needed: their memory would be on this lease's account.
@@ -106,6 +106,7 @@ export class Supervisor {
         workers,
         slots,
         payloadBytesMax,
+        payloadBytesLargest: layout.payloadBytesLargest,
         hotTimeoutMs,
       })
       // It may fail before the listener is there; then it is awaited below, and is no unhandled rejection here.

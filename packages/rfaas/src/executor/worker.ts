@@ -36,6 +36,7 @@ try {
     const message = await told
     const { isRehearsal, serves, meterPage, bundlePath, workerIndex, workers, slots, payloadBytesMax, hotTimeoutMs } =
       message
+    const layout = slotLayout(slots, payloadBytesMax, message.payloadBytesLargest)
     Object.assign(process.env, message.environment)
     output.label(workerIndex, workers)
 
@@ -52,7 +53,7 @@ try {
     connection.ref()
     const pageBytes = workers * METER_BYTES
     const page = isRehearsal ? new ArrayBuffer(pageBytes) : (meterPage ?? mapSharedMemory(METER_PAGE_FD, pageBytes))
-    const server = new InvocationServer(connection, slotLayout(slots, payloadBytesMax), functions)
+    const server = new InvocationServer(connection, layout, functions)
 
     const loop = new WorkerLoop(connection, server, new Meters(page, workerIndex), hotTimeoutMs)
     if (serves) await loop.run()

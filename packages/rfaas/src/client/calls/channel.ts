@@ -3,6 +3,8 @@ import { yieldProcessor, type Connection } from '@rfaas/fabric'
 import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { ARRIVALS_PER_LOOK_MAX, SUBMIT_MS_MAX } from '../limits.ts'
 import { FAREWELL, type SlotLayout } from '../../protocol/slots.ts'
+import { SpareRoom } from '../../protocol/spare-room.ts'
+import { LargeCalls, type Encode } from './large-calls.ts'
 import { Load } from './load.ts'
 import { POLLS_PER_LOOK, yieldWhenDue } from './polls.ts'
 import type { Polled, PolledChannel } from './progress.ts'
@@ -12,9 +14,9 @@ import { Wire, type RemoteFunction } from './wire.ts'
 /** Attempts to arm in one turn of the event loop. An attempt fails when something has arrived. */
 const ARM_ATTEMPTS_PER_TURN = 8
 
-/** An invocation that the fabric had no room for yet. */
+/** An invocation that the fabric had no room for yet. `f` is null for the notice that a large result is taken. */
 interface Unsent {
-  readonly f: RemoteFunction
+  readonly f: RemoteFunction | null
   readonly slot: number
   readonly byteLength: number
 }
@@ -43,6 +45,8 @@ export class Channel implements PolledChannel {
 
   readonly #connection: Connection
   readonly #wire: Wire
+  readonly #spare: SpareRoom
+  readonly #large: LargeCalls
   readonly #whom: string
   readonly #free: Int32Array
   #freeCount: number
@@ -66,7 +70,9 @@ export class Channel implements PolledChannel {
   constructor(connection: Connection, layout: SlotLayout, whom: string) {
     this.layout = layout
     this.#connection = connection
-    this.#wire = new Wire(connection, layout)
+    this.#spare = new SpareRoom(connection, layout)
+    this.#large = new LargeCalls(this.#spare, layout)
+    this.#wire = new Wire(connection, layout, this.#spare, (byteLength) => this.#takeLarge(byteLength))
     this.#whom = whom
     this.load = new Load(layout.slots)
     this.pollsMemory = connection.fabric !== 'tcp' && connection.fabric !== 'verbs'
@@ -143,7 +149,14 @@ export class Channel implements PolledChannel {
     return this.#wire.output(slot)
   }
 
-  /** The result of a slot in place, valid until the slot is used again. */
+  /** Where a result of this length lies, from its first byte on. */
+  resultRoom(slot: number, byteLength: number): Uint8Array {
+    return byteLength > this.layout.payloadBytesMax ? this.#spare.inbound(byteLength) : this.output(slot)
+  }
+
+  /**
+   * The result of a slot in place, valid until the slot is used again. A result that is larger than a slot is a copy.
+   */
   outputBytes(slot: number, byteLength: number): Uint8Array {
     return this.#wire.outputBytes(slot, byteLength)
   }
@@ -183,16 +196,76 @@ export class Channel implements PolledChannel {
     }
     if (!isSent) this.#unsent.push({ f, slot, byteLength })
     this.#hasSent = true
+    this.#await(f, slot, waiter)
+    if (!this.isOpen) this.#lost()
+  }
+
+  /**
+   * As {@link invoke}, for an input that does not fit into its slot. Sends it as soon as the worker has taken the large
+   * input before it. The waiter is told when it cannot be encoded.
+   *
+   * @param byteLength of the input
+   */
+  invokeLarge(f: RemoteFunction, slot: number, byteLength: number, encode: Encode, waiter: Waiter): void {
+    if (this.#isClosed) throw this.#lostError('not_run')
+    this.#await(f, slot, waiter)
+    this.#large.add({ f, slot, byteLength, encode })
+    this.#sendLarge()
+    if (!this.isOpen) this.#lost()
+  }
+
+  /**
+   * As {@link invokeSync}, for an input that does not fit into its slot. After the result is read, call
+   * {@link tookResult}.
+   *
+   * @throws what `encode` throws
+   */
+  invokeLargeSync(f: RemoteFunction, slot: number, byteLength: number, encode: Encode): number {
+    for (let empty = 1; this.#spare.isTaken || this.#large.length > 0; empty++) {
+      if (this.drain() > 0) continue
+      if (empty % POLLS_PER_LOOK === 0 && this.#linger(empty)) throw this.#lostError('not_run')
+    }
+    if (this.#isClosed) throw this.#lostError('not_run')
+    const bytes = this.#large.encode({ f, slot, byteLength, encode }, this.input(slot))
+    this.#submitSlowly(f, slot, bytes)
+    this.#spinFor(slot)
+    return this.#wire.result(f, slot)
+  }
+
+  /** The result is read: when it was larger than a slot, the worker may send the next large one. */
+  tookResult(): void {
+    if (!this.#spare.hasArrived) return
+    this.#spare.hasArrived = false
+    const taken: Unsent = { f: null, slot: -1, byteLength: 0 }
+    try {
+      if (this.#unsent.length > 0 || !this.#put(taken)) this.#unsent.push(taken)
+    } catch {
+      // The worker is gone, and sends nothing more.
+    }
+  }
+
+  /** An asynchronous invocation is in flight in the slot from now on. */
+  #await(f: RemoteFunction, slot: number, waiter: Waiter): void {
     this.load.sent(f, slot)
     this.#inFlight[slot] = f
     this.#waiters[slot] = waiter
     if (this.#waiting++ === 0) this.#connection.ref()
-    if (!this.isOpen) this.#lost()
   }
 
-  /** The caller of the invocation in this slot has given up. The slot stays taken until the worker has answered. */
-  abandon(slot: number): void {
-    if (this.isInFlight(slot)) this.#abandoned.add(slot)
+  /**
+   * The caller of the invocation in this slot has given up. The slot stays taken until the worker has answered.
+   *
+   * @returns whether the invocation will not run: it still waited until its large input could be sent
+   */
+  abandon(slot: number): boolean {
+    if (!this.isInFlight(slot)) return false
+    if (!this.#large.remove(slot)) {
+      this.#abandoned.add(slot)
+      return false
+    }
+    // Later: the caller is just about to say why it has given up.
+    queueMicrotask(() => this.#fail(slot, this.#lostError('not_run')))
+    return true
   }
 
   /** Settles one invocation whose result has arrived; false when none has. */
@@ -280,7 +353,7 @@ export class Channel implements PolledChannel {
     this.#isClosed = true
     this.#connection.unref()
     setImmediate(() => this.#connection.close())
-    const unsent = new Set(this.#unsent.map(({ slot }) => slot))
+    const unsent = new Set([...this.#unsent, ...this.#large.removeAll()].map(({ slot }) => slot))
     this.#unsent = []
     for (let slot = 0; slot < this.#waiters.length; slot++) {
       const hasNotRun = this.#isDrained || unsent.has(slot)
@@ -303,7 +376,7 @@ export class Channel implements PolledChannel {
     let endMs = performance.now() + SUBMIT_MS_MAX
     for (;;) {
       if (this.drain() > 0) endMs = performance.now() + SUBMIT_MS_MAX
-      if (this.#unsent.length === 0 && this.#wire.submit(f, slot, byteLength)) return
+      if (this.#unsent.length === 0 && this.#put({ f, slot, byteLength })) return
       if (performance.now() > endMs) {
         this.#isBroken = true
         this.#lost()
@@ -317,13 +390,47 @@ export class Channel implements PolledChannel {
   #flush(): void {
     try {
       while (this.isOpen && this.#unsent.length > 0) {
-        const { f, slot, byteLength } = this.#unsent[0]!
-        if (!this.#wire.submit(f, slot, byteLength)) return
+        if (!this.#put(this.#unsent[0]!)) return
         this.#unsent.shift()
       }
     } catch {
       // The worker is gone: the next check of the state finds that, and the channel is closed.
     }
+  }
+
+  /** @returns false when the fabric has no room for it now */
+  #put({ f, slot, byteLength }: Unsent): boolean {
+    if (f === null) return this.#spare.tellTaken()
+    if (byteLength > this.layout.payloadBytesMax) return this.#wire.submitLarge(f, slot, byteLength)
+    return this.#wire.submit(f, slot, byteLength)
+  }
+
+  /** Sends the next invocation with a large input, if the worker has taken the last one. */
+  #sendLarge(): void {
+    for (let next = this.#large.next(); next !== null; next = this.#large.next()) {
+      const { f, slot } = next
+      const waiter = this.#waiters[slot]
+      // Taken back, and perhaps sent elsewhere.
+      if (!waiter) continue
+      let byteLength: number
+      try {
+        byteLength = this.#large.encode(next, this.input(slot))
+      } catch (error) {
+        this.#clear(slot)
+        waiter.failed(toRfaasError(error).withOutcome('not_run'))
+        continue
+      }
+      this.#unsent.push({ f, slot, byteLength })
+      this.#hasSent = true
+      this.#flush()
+    }
+  }
+
+  /** A copy of a result in the spare room, which the worker may use again. */
+  #takeLarge(byteLength: number): Uint8Array {
+    const copy = this.#spare.inbound(byteLength).slice()
+    this.tookResult()
+    return copy
   }
 
   /** Settles what arrives, until it is the result of this slot. */
@@ -361,15 +468,18 @@ export class Channel implements PolledChannel {
       byteLength = this.#wire.result(f, slot)
     } catch (error) {
       waiter.failed(toRfaasError(error))
+      this.tookResult()
       return
     }
     waiter.settled(byteLength)
+    this.tookResult()
   }
 
   /**
    * Handles an immediate that answers no invocation: the farewell, or else the sign of a broken worker, which is lost.
    */
   #hear(immediate: number): void {
+    if (this.#spare.hear(immediate)) return this.#sendLarge()
     if (immediate !== FAREWELL || this.#isDrained) {
       this.#isBroken = true
       return this.#lost()

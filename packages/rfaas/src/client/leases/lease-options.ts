@@ -31,6 +31,8 @@ export interface CheckedLeaseOptions {
   keepWarmMs: number
   slots: number
   payloadBytesMax: number
+  /** Whether a payload may be larger than that, as the memory of the lease allows: no bound was given. */
+  payloadsGrow: boolean
   queueMax: number
   spinUs: number
   waitMs: number
@@ -128,6 +130,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
     keepWarmMs: number('keepWarmMs', keepWarmMs, 0),
     slots: whole('slots', slots, 1),
     payloadBytesMax: whole('payloadBytesMax', payloadBytesMax, 1),
+    payloadsGrow: options.payloadBytesMax === undefined,
     queueMax: queueMax === Infinity ? queueMax : whole('queueMax', queueMax, 0),
     spinUs: number('spinUs', spinUs, 0),
     waitMs: number('waitMs', waitMs, 0, LEASE_WAIT_MS_MAX),

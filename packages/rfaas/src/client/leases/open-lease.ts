@@ -160,7 +160,7 @@ async function openPart(
     const { allocated, uploadMs, allocateMs } = await allocate(node, keeper, code, offer, checked)
     const whom = `The executor of lease ${keeper.leaseId} on node ${keeper.nodeId}`
     checkAllocated(allocated, whom)
-    const [channels, connectMs] = await timed(openChannels(allocated, fabric, layout, whom))
+    const [channels, connectMs] = await timed(openChannels(allocated, fabric, layoutFor(allocated, layout), whom))
     const timings: LeaseTimings = {
       bundleMs,
       grantMs,
@@ -240,9 +240,12 @@ async function allocate(
   keeper: LeaseKeeper,
   { sha256, code }: Bundle,
   { fabric, address }: ChosenOffer,
-  { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
+  { slots, payloadBytesMax, payloadsGrow, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
-  const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
+  const shape = {
+    ...{ bundleSha256: sha256, fabric, address, slots, payloadBytesMax, payloadsGrow },
+    ...{ hotTimeoutMs, keepWarmMs, env },
+  }
   const startMs = performance.now()
   const ask = async (): Promise<AllocateResponse> => {
     const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...shape })
@@ -263,6 +266,12 @@ async function allocate(
   await node.rpc.putBundle({ token: keeper.token, sha256, code })
   const uploadedMs = performance.now()
   return { allocated: await ask(), uploadMs: uploadedMs - startMs, allocateMs: performance.now() - uploadedMs }
+}
+
+/** The layout with the room for large payloads that the node has made. */
+function layoutFor({ payloadBytesLargest }: AllocateResponse, layout: SlotLayout): SlotLayout {
+  const { slots, payloadBytesMax } = layout
+  return payloadBytesLargest === 0 ? layout : slotLayout(slots, payloadBytesMax, payloadBytesLargest)
 }
 
 async function openChannels(
