@@ -26,6 +26,7 @@ import type { Slot } from './calls/slot.ts'
 import { LeaseListeners, type LeaseEventName, type LeaseEvents } from './lease-events.ts'
 import type { LeaseUse } from './unreleased/lease-use.ts'
 import { LeaseReplacer, type OpenReplacement } from './leases/lease-replacer.ts'
+import { Shares } from './leases/shares.ts'
 import { WorkerSetup } from './leases/worker-setup.ts'
 import { coresOf, type LeasedPart } from './leases/leased-part.ts'
 
@@ -42,6 +43,7 @@ export interface OpenedLease {
   setup: ((each: never) => unknown) | null
   queueMax: number
   spinMs: number
+  memoryMibPerCore: number
 }
 
 export interface ReleaseOptions {
@@ -99,13 +101,15 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   readonly #dispatcher: Dispatcher
   readonly #invoker: Invoker<M>
   readonly #use: LeaseUse
+  readonly #shares: Shares
   #released: Promise<Bill> | null = null
 
   /** @internal */
   constructor(opened: OpenedLease, use: LeaseUse, onOver: () => void) {
-    const { parts, openReplacement, isIdempotent, functions, setup, queueMax, spinMs } = opened
+    const { parts, openReplacement, isIdempotent, functions, setup, queueMax, spinMs, memoryMibPerCore } = opened
     this.#functions = new FunctionTable(functions)
     this.#dispatcher = new Dispatcher([], queueMax, spinMs, isIdempotent)
+    this.#shares = new Shares(this.#dispatcher, functions.length, spinMs, memoryMibPerCore)
     use.calls = this.#dispatcher
     this.#use = use
     void this.#closed.promise.then(onOver)
@@ -120,6 +124,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     this.#replacer = new LeaseReplacer(parts, {
       dispatcher: this.#dispatcher,
       openReplacement,
+      shares: this.#shares,
       setup: setup && new WorkerSetup(setup, this.#functions, spinMs),
       onRetrieved: (notice) => this.#retrieved.resolve(notice),
       listeners: this.#listeners,
@@ -231,6 +236,20 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   /** See {@link Invoker.invokeAll}. */
   invokeAll(name: RawFunctionNames<M>, slots: readonly Slot[]): Promise<void> {
     return this.#invoker.invokeAll(name, slots)
+  }
+
+  /**
+   * Shares data with all workers: `await lease.share('weights', weights)`. It travels once to each node, and all workers of
+   * a node see one copy, which their functions read with `shared('weights')` of `rfaas/functions`. Workers that replace
+   * others get it before they take calls. Sharing again under the same name replaces the data for functions that ask for
+   * it from then on.
+   *
+   * @param data is copied; the lease keeps the copy
+   * @throws {RfaasError} `invalid_argument`; `payload_too_large` when the lease's memory has no room for it; and as any
+   * invocation
+   */
+  async share(name: string, data: ArrayBufferView | ArrayBuffer): Promise<void> {
+    await this.#shares.share(name, data, this.#replacer.parts)
   }
 
   /**

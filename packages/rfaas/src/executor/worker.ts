@@ -15,6 +15,7 @@ import { loadFunctions } from './load.ts'
 import { WorkerLoop } from './loop.ts'
 import { METER_PAGE_FD } from './messages.ts'
 import { InvocationServer } from './server.ts'
+import { SharedData } from './shared-data.ts'
 import type { AttachMessage, FromWorker, LoadMessage, ToWorker, WorkerData } from './thread-messages.ts'
 import { WorkerOutput } from './worker-output.ts'
 
@@ -53,7 +54,8 @@ try {
     connection.ref()
     const pageBytes = workers * METER_BYTES
     const page = isRehearsal ? new ArrayBuffer(pageBytes) : (meterPage ?? mapSharedMemory(METER_PAGE_FD, pageBytes))
-    const server = new InvocationServer(connection, layout, functions)
+    using shared = new SharedData()
+    const server = new InvocationServer(connection, layout, [...functions, ...shared.functions])
 
     const loop = new WorkerLoop(connection, server, new Meters(page, workerIndex), hotTimeoutMs)
     if (serves) await loop.run()

@@ -7,6 +7,7 @@ import type { LeaseListeners } from '../lease-events.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
 import { LET_GO } from './keeper.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
+import type { Shares } from './shares.ts'
 import type { WorkerSetup } from './worker-setup.ts'
 import { abortedError, onAbort } from '../calls/abort.ts'
 
@@ -25,6 +26,7 @@ export interface LeaseReplacerOptions {
   readonly openReplacement: OpenReplacement | null
   /** Prepares new workers; null: there is nothing to prepare. */
   readonly setup: WorkerSetup | null
+  readonly shares: Shares
   readonly onRetrieved: (notice: RetrievalNotice) => void
   /** Told of what happens to the parts. */
   readonly listeners: LeaseListeners
@@ -221,7 +223,10 @@ export class LeaseReplacer {
     this.#parts = this.#parts.flatMap((each) => (each === part ? next : [each]))
     for (const each of next) this.#follow(each)
     try {
+      await this.#options.shares.run(next)
       await this.#options.setup?.run(next)
+      // What was shared meanwhile.
+      await this.#options.shares.run(next)
     } catch (thrown) {
       const sentence = `${cause.sentence}; its replacement could not be set up: ${reasonOf(thrown)}`
       return this.#refuse(next, new RfaasError(cause.code, sentence, { cause: thrown }))
@@ -245,6 +250,7 @@ export class LeaseReplacer {
     const usable = parts.filter(
       (part) => this.#open.has(part) && this.#parts.includes(part) && !this.#replacing.has(part),
     )
+    this.#options.shares.ready(usable)
     this.#options.dispatcher.add(usable.flatMap(({ channels }) => channels))
   }
 

@@ -76,7 +76,8 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
     return (await openParts(plan, ask, () => Promise.resolve(code))).parts
   }
   const openReplacement = replace ? open : null
-  return { parts, functions, setup, queueMax, spinMs: spinUs / 1000, openReplacement, isIdempotent }
+  const memoryMibPerCore = checked.memoryMib / cores
+  return { parts, functions, setup, queueMax, spinMs: spinUs / 1000, memoryMibPerCore, openReplacement, isIdempotent }
 }
 
 /** Runs the opening of a lease, and gives its workers back when the signal has fired before they are there. */

@@ -1,0 +1,14 @@
+/**
+ * The functions by which a client shares data with the workers of a node. They follow those of the module: their numbers
+ * begin where the module's end. `begin` and `put` bring the data to one worker, in memory that threads share; `take`
+ * waits, at the other workers of the node, for `give` of the first.
+ */
+export const SHARE_FUNCTIONS = ['begin', 'put', 'take', 'give'] as const
+
+export type ShareFunction = (typeof SHARE_FUNCTIONS)[number]
+
+/** Characters of the name of shared data. */
+export const SHARE_NAME_CHARS_MAX = 128
+
+/** Bytes of a message of `put` beside the data. */
+export const SHARE_OVERHEAD_BYTES = 1024
