@@ -109,7 +109,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     const { parts, openReplacement, isIdempotent, functions, setup, queueMax, spinMs, memoryMibPerCore } = opened
     this.#functions = new FunctionTable(functions)
     this.#dispatcher = new Dispatcher([], queueMax, spinMs, isIdempotent)
-    this.#shares = new Shares(this.#dispatcher, functions.length, spinMs, memoryMibPerCore)
+    this.#shares = new Shares(this.#dispatcher, spinMs, memoryMibPerCore)
     use.calls = this.#dispatcher
     this.#use = use
     void this.#closed.promise.then(onOver)

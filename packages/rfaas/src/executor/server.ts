@@ -10,6 +10,7 @@ import {
   PayloadViews,
   type SlotLayout,
 } from '../protocol/slots.ts'
+import { SHARE_FUNCTION_FIRST } from '../protocol/share-functions.ts'
 import { SpareRoom } from '../protocol/spare-room.ts'
 import {
   STATUS_FUNCTION_FAILED,
@@ -31,6 +32,7 @@ export class InvocationServer {
   readonly #connection: Connection
   readonly #layout: SlotLayout
   readonly #functions: LoadedFunction[]
+  readonly #ours: readonly LoadedFunction[]
   readonly #received: Int32Array
   readonly #inputs: PayloadViews
   readonly #outputs: PayloadViews
@@ -44,7 +46,14 @@ export class InvocationServer {
   /** Asynchronous functions that have not settled. */
   pending = 0
 
-  constructor(connection: Connection, layout: SlotLayout, functions: LoadedFunction[]) {
+  /** @param ours typed functions of rfaas, numbered from SHARE_FUNCTION_FIRST */
+  constructor(
+    connection: Connection,
+    layout: SlotLayout,
+    functions: LoadedFunction[],
+    ours: readonly LoadedFunction[] = [],
+  ) {
+    this.#ours = ours
     this.#connection = connection
     this.#layout = layout
     this.#functions = functions
@@ -70,7 +79,7 @@ export class InvocationServer {
     const bytes = this.#received[MESSAGE_PAYLOAD_BYTES]!
     const f = this.#functions[index]
     if (f === undefined) {
-      this.#refuse(slot, id, STATUS_UNKNOWN_FUNCTION, `the module has no function number ${index}`)
+      this.#serveOurs(slot, id, index, bytes)
       return
     }
     if (bytes < 0 || bytes > this.#layout.payloadBytesMax) {
@@ -78,6 +87,14 @@ export class InvocationServer {
       return
     }
     if (f.raw) this.#serveRaw(f.call, slot, id, this.#inputs.first(slot, bytes))
+    else this.#serveTyped(f.call, slot, id, this.#inputs.whole(slot), bytes)
+  }
+
+  /** Serves an invocation of a function that is not the module's. */
+  #serveOurs(slot: number, id: number, index: number, bytes: number): void {
+    const f = this.#ours[index - SHARE_FUNCTION_FIRST]
+    if (f === undefined || f.raw || bytes < 0 || bytes > this.#layout.payloadBytesMax)
+      this.#refuse(slot, id, STATUS_UNKNOWN_FUNCTION, `the module has no function number ${index}`)
     else this.#serveTyped(f.call, slot, id, this.#inputs.whole(slot), bytes)
   }
 

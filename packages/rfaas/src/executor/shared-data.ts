@@ -37,7 +37,7 @@ export class SharedData implements Disposable {
     Object.assign(globalThis, { [LOOK_UP]: (name: string) => this.#views.get(name) })
   }
 
-  /** The functions that follow those of the module, in the order of SHARE_FUNCTIONS. */
+  /** The functions that are ours, in the order of SHARE_FUNCTIONS. */
   get functions(): LoadedFunction[] {
     const calls: Record<ShareFunction, (...args: never[]) => unknown> = {
       begin: (name: string, kind: number, byteLength: number) => this.#begin(name, kind, byteLength),

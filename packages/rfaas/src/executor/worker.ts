@@ -55,7 +55,7 @@ try {
     const pageBytes = workers * METER_BYTES
     const page = isRehearsal ? new ArrayBuffer(pageBytes) : (meterPage ?? mapSharedMemory(METER_PAGE_FD, pageBytes))
     using shared = new SharedData()
-    const server = new InvocationServer(connection, layout, [...functions, ...shared.functions])
+    const server = new InvocationServer(connection, layout, functions, shared.functions)
 
     const loop = new WorkerLoop(connection, server, new Meters(page, workerIndex), hotTimeoutMs)
     if (serves) await loop.run()

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 
 import { RfaasError } from '../../errors.ts'
 import {
+  SHARE_FUNCTION_FIRST,
   SHARE_FUNCTIONS,
   SHARE_NAME_CHARS_MAX,
   SHARE_OVERHEAD_BYTES,
@@ -37,13 +38,12 @@ export class Shares {
   /** Ends when what was shared before is sent: data of one name must not overtake each other. */
   #last: Promise<unknown> = Promise.resolve()
 
-  /** @param functionCount functions of the module */
-  constructor(dispatcher: Dispatcher, functionCount: number, spinMs: number, memoryMibPerCore: number) {
+  constructor(dispatcher: Dispatcher, spinMs: number, memoryMibPerCore: number) {
     this.#dispatcher = dispatcher
     this.#spinMs = spinMs
     this.#memoryMibPerCore = memoryMibPerCore
     this.#functions = Object.fromEntries(
-      SHARE_FUNCTIONS.map((name, i) => [name, { name: 'lease.share', index: functionCount + i, raw: false }]),
+      SHARE_FUNCTIONS.map((name, i) => [name, { name: 'lease.share', index: SHARE_FUNCTION_FIRST + i, raw: false }]),
     ) as Record<ShareFunction, RemoteFunction>
   }
 
