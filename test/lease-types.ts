@@ -14,7 +14,7 @@ import type {
   Lease,
   RawFunction,
 } from 'rfaas'
-import { lambda, rawWithContext, withContext } from 'rfaas/functions'
+import { lambda, rawWithContext, shared, withContext } from 'rfaas/functions'
 
 import type * as Functions from './harness/functions.ts'
 
@@ -66,6 +66,18 @@ export async function typesFlow(cluster: Cluster): Promise<void> {
   // stream: the same, as the results come.
   for await (const result of lease.stream.double(numbersLater(), { timeoutMs: 5 })) is<number>()(result)
   for await (const result of lease.stream.add.spread([[1, 2]])) is<number>()(result)
+
+  // share: typed arrays and ArrayBuffers; what functions read has the type that they name.
+  await lease.share('weights', new Float32Array(4))
+  await lease.share('model', new ArrayBuffer(4))
+  // @ts-expect-error an array of numbers has no bytes
+  await lease.share('weights', [1, 2, 3])
+  // @ts-expect-error the name comes first
+  await lease.share(new Float32Array(4), 'weights')
+  is<Uint8Array>()(shared('model'))
+  is<Float32Array>()(shared<Float32Array>('weights'))
+  // @ts-expect-error no typed array
+  shared<number[]>('weights')
 
   // each: the arguments of one call, a result from every worker.
   is<number[]>()(await lease.each.add(1, 2))

@@ -22,6 +22,8 @@ enum { LOST, INTERRUPTED, FLAGS };
 typedef struct {
   block* control;
   block* flags; // uint32_t[FLAGS]
+  block* outbound_spare;
+  block* inbound_spare;
   uint32_t* own;
   uint32_t* peer;
   waker* waker; // of the thread whose event loop watches the socket, or NULL
@@ -31,6 +33,13 @@ typedef struct {
 } channel;
 
 static table channels = TABLE_INIT;
+
+#define SPARE_OF(name, field)                                                                                          \
+  napi_value name(napi_env env, napi_callback_info info) {                                                             \
+    ARGS(1);                                                                                                           \
+    channel* c = table_get(&channels, int_of(env, arg[0]));                                                            \
+    return c && c->field ? block_buffer(env, c->field) : null_value(env);                                              \
+  }
 
 static void wake_blocked(uint32_t* line) { syscall(SYS_futex, &line[SLEEP], FUTEX_WAKE, 1, NULL, NULL, 0); }
 
@@ -95,6 +104,8 @@ static void channel_free(channel* c) {
   close(c->socket);
   if (c->control) block_release(c->control);
   if (c->flags) block_release(c->flags);
+  if (c->outbound_spare) block_release(c->outbound_spare);
+  if (c->inbound_spare) block_release(c->inbound_spare);
   free(c);
 }
 
@@ -153,6 +164,23 @@ napi_value channelAttach(napi_env env, napi_callback_info info) {
 
 // (channel) → ArrayBuffer of the flags, LOST and INTERRUPTED, or null.
 BUFFER_OF(channelFlags, channel, channels, flags)
+
+// (channel, its memory, where the spare room that we fill begins, where the one that the peer fills begins, bytes of
+// each): maps both, for channelOutboundSpare and channelInboundSpare to show. 0, or -errno.
+napi_value channelSpare(napi_env env, napi_callback_info info) {
+  ARGS(5);
+  channel* c = table_get(&channels, int_of(env, arg[0]));
+  if (!c || c->outbound_spare) return number(env, -EBADF);
+  int memory = (int)int_of(env, arg[1]);
+  size_t bytes = (size_t)int_of(env, arg[4]);
+  c->outbound_spare = block_map(memory, int_of(env, arg[2]), bytes);
+  c->inbound_spare = block_map(memory, int_of(env, arg[3]), bytes);
+  return number(env, c->outbound_spare && c->inbound_spare ? 0 : -errno);
+}
+
+// (channel) → ArrayBuffer, or null when the spare room could not be mapped.
+SPARE_OF(channelOutboundSpare, outbound_spare)
+SPARE_OF(channelInboundSpare, inbound_spare)
 
 // (channel): wakes the peer. Called only when its sleep word is not 0.
 napi_value channelRing(napi_env env, napi_callback_info info) {

@@ -7,7 +7,7 @@ function memoryCreate, memoryMap, memoryDetach, processorYield, dieWithParent, p
 // socket.c
 function socketListen, socketAccept, socketConnect, socketSend, socketReceive, descriptorClose;
 // channel.c
-function channelOpen, channelAttach, channelFlags, channelRing, channelHear, channelWait, channelWatch;
+function channelOpen, channelAttach, channelFlags, channelSpare, channelOutboundSpare, channelInboundSpare, channelRing, channelHear, channelWait, channelWatch;
 function channelInterrupt, channelClose, channelPeers, channelPeer, channelPeerGone;
 // watch.c
 function watchStart, watchReference, watchWritable, watchStop;

@@ -20,12 +20,7 @@ static bool is_whole(int fd, int64_t end) {
          fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
 }
 
-block* block_map(int fd, int64_t offset, size_t bytes) {
-  if (fd >= 0 && !is_whole(fd, offset + (int64_t)bytes)) {
-    errno = EINVAL;
-    return NULL;
-  }
-  int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+static block* block_of(size_t bytes, int flags, int fd, int64_t offset) {
   void* data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, offset);
   if (data == MAP_FAILED) return NULL;
   block* b = malloc(sizeof *b);
@@ -35,6 +30,27 @@ block* block_map(int fd, int64_t offset, size_t bytes) {
     return NULL;
   }
   *b = (block){.data = data, .bytes = bytes, .owners = 1};
+  return b;
+}
+
+block* block_map(int fd, int64_t offset, size_t bytes) {
+  if (fd >= 0 && !is_whole(fd, offset + (int64_t)bytes)) {
+    errno = EINVAL;
+    return NULL;
+  }
+  return block_of(bytes, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, offset);
+}
+
+block* block_reserve(size_t bytes) {
+  block* b = block_of(bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (b) return b;
+  // Pages of a memfd are counted one by one, when they are used.
+  int fd = memfd_create("rfaas", MFD_CLOEXEC);
+  if (fd < 0) return NULL;
+  if (ftruncate(fd, (off_t)bytes) == 0) b = block_of(bytes, MAP_SHARED, fd, 0);
+  int error = errno;
+  close(fd);
+  errno = error;
   return b;
 }
 

@@ -16,6 +16,9 @@ typedef struct {
 // Maps anonymous memory (fd -1), or a memfd that has its full size and cannot shrink: otherwise our next read could
 // raise SIGBUS. The block has one owner. NULL with errno set on failure.
 block* block_map(int fd, int64_t offset, size_t bytes);
+// Reserves anonymous memory that is not counted before it is used, also where the kernel grants no more memory than it has
+// (vm.overcommit_memory 2). The block has one owner. NULL with errno set on failure.
+block* block_reserve(size_t bytes);
 // Gives up one ownership. The last owner unmaps the addresses, unless they stay.
 void block_release(block* b);
 // Creates an ArrayBuffer over the block. The buffer, and the memory behind it, which can be moved into another buffer

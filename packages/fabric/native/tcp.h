@@ -36,6 +36,9 @@ typedef struct {
   int socket;
   block* outbound;
   block* inbound;
+  size_t spare_bytes;    // behind each window
+  block* outbound_spare; // mapped when it is first used, under the lock; else NULL
+  block* inbound_spare;
   block* batch; // uint32_t[TCP_BATCH]: the immediates of a poll; then one word: whether we were interrupted
   tcp_bell* bell; // of the thread that attached it, or NULL
   waker* waker;   // of the thread whose event loop watches the socket, or NULL
@@ -54,6 +57,7 @@ typedef struct {
   int64_t under_way;    // frames written less frames received: calls that wait for us, below 0, or that we wait for
   int64_t under_way_max; // since it was 0
   tcp_frame arriving;
+  uint8_t* target; // where its payload goes
   size_t missing; // bytes of its payload that have not arrived
   uint8_t* staged;
   size_t staged_from;
@@ -71,6 +75,10 @@ typedef struct {
 } tcp_connection;
 
 extern table tcp_connections;
+
+// Where a frame's bytes are: in the window, or in the spare room behind it, which is mapped when it is first used. NULL
+// when they are in neither. Only while the connection's lock is held.
+uint8_t* tcp_place(const block* window, block** spare, size_t spare_bytes, size_t offset, size_t bytes);
 
 // All four: only while the connection's lock is held.
 // Sends what is queued, as far as the socket has room.
@@ -90,7 +98,7 @@ int64_t tcp_now_ns(void);
 // tcp_socket.c
 function tcpListen, tcpConnect, socketError;
 // tcp_connection.c
-function tcpOpen, tcpAttach, tcpOutbound, tcpInbound, tcpBatch, tcpClose;
+function tcpOpen, tcpAttach, tcpOutbound, tcpInbound, tcpBatch, tcpOutboundSpare, tcpInboundSpare, tcpClose;
 // tcp_send.c
 function tcpWrite, tcpFlush, tcpFinish, tcpFinished;
 // tcp_receive.c

@@ -47,6 +47,8 @@ static void connection_free(tcp_connection* c) {
   if (c->bell) bell_release();
   if (c->outbound) block_release(c->outbound);
   if (c->inbound) block_release(c->inbound);
+  if (c->outbound_spare) block_release(c->outbound_spare);
+  if (c->inbound_spare) block_release(c->inbound_spare);
   if (c->batch) block_release(c->batch);
   free(c->queue);
   free(c->staged);
@@ -59,16 +61,17 @@ static void on_thread_end(void* c) {
   connection_free(c);
 }
 
-// (connected socket, outbound bytes, inbound bytes, depth) → number of the connection, or -errno. Takes ownership of the
+// (connected socket, outbound bytes, inbound bytes, depth, bytes of spare room) → number of the connection, or -errno. Takes ownership of the
 // socket, even when it fails.
 napi_value tcpOpen(napi_env env, napi_callback_info info) {
-  ARGS(4);
+  ARGS(5);
   tcp_connection* c = calloc(1, sizeof *c);
   if (!c) abort();
   pthread_mutex_init(&c->lock, NULL);
   int yes = 1;
   c->socket = (int)int_of(env, arg[0]);
   c->depth = (uint32_t)int_of(env, arg[3]);
+  c->spare_bytes = (size_t)int_of(env, arg[4]);
   errno = ENOMEM;
   c->queue = calloc(c->depth, sizeof *c->queue);
   c->staged = malloc(TCP_STAGED_BYTES);
@@ -108,6 +111,36 @@ napi_value tcpAttach(napi_env env, napi_callback_info info) {
 BUFFER_OF(tcpOutbound, tcp_connection, tcp_connections, outbound)
 BUFFER_OF(tcpInbound, tcp_connection, tcp_connections, inbound)
 BUFFER_OF(tcpBatch, tcp_connection, tcp_connections, batch)
+
+uint8_t* tcp_place(const block* window, block** spare, size_t spare_bytes, size_t offset, size_t bytes) {
+  if (offset + bytes <= window->bytes) return (uint8_t*)window->data + offset;
+  if (offset < window->bytes || offset - window->bytes + bytes > spare_bytes) return NULL;
+  if (!*spare) *spare = block_reserve(spare_bytes);
+  return *spare ? (uint8_t*)(*spare)->data + (offset - window->bytes) : NULL;
+}
+
+static napi_value show_spare(napi_env env, tcp_connection* c, block** spare) {
+  if (!c || c->spare_bytes == 0) return null_value(env);
+  // The progress thread may be the first to receive into it.
+  pthread_mutex_lock(&c->lock);
+  if (!*spare) *spare = block_reserve(c->spare_bytes);
+  block* shown = *spare;
+  pthread_mutex_unlock(&c->lock);
+  return shown ? block_buffer(env, shown) : null_value(env);
+}
+
+// (connection) → ArrayBuffer, or null when there is no spare room or it cannot be mapped.
+napi_value tcpOutboundSpare(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  tcp_connection* c = table_get(&tcp_connections, int_of(env, arg[0]));
+  return show_spare(env, c, c ? &c->outbound_spare : NULL);
+}
+
+napi_value tcpInboundSpare(napi_env env, napi_callback_info info) {
+  ARGS(1);
+  tcp_connection* c = table_get(&tcp_connections, int_of(env, arg[0]));
+  return show_spare(env, c, c ? &c->inbound_spare : NULL);
+}
 
 // (connection): only for the thread that attached it, or while it is not attached. Sends what is held back, as far as the
 // socket has room; then the peer sees the socket end.

@@ -27,8 +27,8 @@ static uint32_t parse(tcp_connection* c, uint32_t* to, uint32_t room) {
       memcpy(&c->arriving, c->staged + c->staged_from, sizeof c->arriving);
       c->staged_from += sizeof c->arriving;
       staged -= sizeof c->arriving;
-      uint64_t end = (uint64_t)c->arriving.offset + c->arriving.bytes;
-      if (end > c->inbound->bytes || c->arriving.immediate > TCP_IMMEDIATE_MAX) {
+      c->target = tcp_place(c->inbound, &c->inbound_spare, c->spare_bytes, c->arriving.offset, c->arriving.bytes);
+      if (!c->target || c->arriving.immediate > TCP_IMMEDIATE_MAX) {
         // No honest peer sends such a frame, and where the next one begins is unknown.
         c->lost = c->ended = true;
         c->staged_from = c->staged_to = 0;
@@ -37,7 +37,7 @@ static uint32_t parse(tcp_connection* c, uint32_t* to, uint32_t room) {
       c->missing = c->arriving.bytes;
     }
     size_t some = staged < c->missing ? staged : c->missing;
-    memcpy((uint8_t*)c->inbound->data + c->arriving.offset + c->arriving.bytes - c->missing, c->staged + c->staged_from, some);
+    memcpy(c->target + c->arriving.bytes - c->missing, c->staged + c->staged_from, some);
     c->staged_from += some;
     c->missing -= some;
     if (c->missing > 0) break;
@@ -55,7 +55,7 @@ static bool read_once(tcp_connection* c, bool* completes) {
   c->staged_from = 0;
   c->staged_to = left;
   struct iovec vectors[2] = {
-      {(uint8_t*)c->inbound->data + c->arriving.offset + c->arriving.bytes - c->missing, c->missing},
+      {c->target + c->arriving.bytes - c->missing, c->missing},
       {c->staged + left, TCP_STAGED_BYTES - left},
   };
   int skipped = c->missing == 0;

@@ -21,11 +21,12 @@ int64_t tcp_now_ns(void) {
 }
 
 // Fills the two entries of a frame, without the first `skip` bytes. Returns how many bytes they have.
-static size_t vectors_of(const tcp_connection* c, const tcp_frame* frame, size_t skip, struct iovec to[2]) {
+static size_t vectors_of(tcp_connection* c, const tcp_frame* frame, size_t skip, struct iovec to[2]) {
   size_t header = skip < sizeof *frame ? sizeof *frame - skip : 0;
   size_t payload = frame->bytes - (skip - (sizeof *frame - header));
   to[0] = (struct iovec){(uint8_t*)frame + (sizeof *frame - header), header};
-  to[1] = (struct iovec){(uint8_t*)c->outbound->data + frame->offset + (frame->bytes - payload), payload};
+  uint8_t* from = tcp_place(c->outbound, &c->outbound_spare, c->spare_bytes, frame->offset, frame->bytes);
+  to[1] = (struct iovec){from + (frame->bytes - payload), payload};
   return header + payload;
 }
 
@@ -84,6 +85,7 @@ static int enqueue(tcp_connection* c, tcp_frame frame, bool may_wait) {
   if (c->queued == c->depth) tcp_flush(c);
   if (c->lost) return -ENOTCONN;
   if (c->queued == c->depth) return -EAGAIN;
+  if (!tcp_place(c->outbound, &c->outbound_spare, c->spare_bytes, frame.offset, frame.bytes)) return -EINVAL;
   c->queue[(c->first + c->queued++) % c->depth] = frame;
   c->unsent += sizeof frame + frame.bytes;
   // What waits for room already is sent by polls, by sleeps and by the progress thread.

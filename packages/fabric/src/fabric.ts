@@ -33,6 +33,12 @@ export interface Geometry {
    * both sides. Default 0: the windows have no slots, and only `write` can be used.
    */
   slotBytes?: number
+  /**
+   * Bytes of the spare room behind each window, in both directions: reserved addresses that take memory only where they
+   * are used. Only {@link Connection.write} reaches it, at offsets from the end of the window on. A whole number of pages
+   * of 4,096 bytes; window and spare room together have at most 2 GiB. Default 0; `verbs` has none.
+   */
+  spareBytes?: number
 }
 
 export interface ListenOptions extends Geometry {
@@ -116,6 +122,15 @@ export interface Connection {
   readonly outbound: ArrayBufferLike
   /** The window that the peer fills. Read only what an immediate has announced. */
   readonly inbound: ArrayBufferLike
+  /**
+   * The spare room behind `outbound`, which this side fills and {@link write} delivers. It is shown when it is first
+   * asked for, so that a connection that never uses it costs the garbage collector nothing.
+   *
+   * @throws {FabricError} `closed`, `invalid_argument` when there is none, `system` when it cannot be mapped
+   */
+  outboundSpare(): ArrayBufferLike
+  /** As {@link outboundSpare}, behind `inbound`, which the peer fills. */
+  inboundSpare(): ArrayBufferLike
   readonly state: ConnectionState
   /**
    * Sends a message from a slot: three words and the first `byteLength` bytes of the slot's payload, which begins
@@ -135,8 +150,8 @@ export interface Connection {
    */
   readonly received: Int32Array
   /**
-   * Delivers bytes `offset … offset + byteLength` of `outbound`, then the immediate. Writes arrive in order. Allocates
-   * nothing.
+   * Delivers bytes `offset … offset + byteLength` of `outbound`, then the immediate. Offsets from the end of the window on
+   * are in the spare room; no write reaches into both. Writes arrive in order. Allocates nothing.
    *
    * @returns false when `depth` immediates are in flight; nothing was done, poll and try again. A fabric between hosts
    * does not learn of the peer's polls and may accept more, so the caller must keep count.

@@ -13,8 +13,14 @@ export function pageAligned(bytes: number): number {
 }
 
 /** The geometry alone, complete. */
-export function shapeOf({ outboundBytes, inboundBytes, depth, slotBytes = 0 }: Geometry): Required<Geometry> {
-  return { outboundBytes, inboundBytes, depth, slotBytes }
+export function shapeOf({
+  outboundBytes,
+  inboundBytes,
+  depth,
+  slotBytes = 0,
+  spareBytes = 0,
+}: Geometry): Required<Geometry> {
+  return { outboundBytes, inboundBytes, depth, slotBytes, spareBytes }
 }
 
 /** The geometry of the same connection, seen from its other side. */
@@ -60,6 +66,15 @@ export function checkGeometry(options: Geometry & { secret: Uint8Array }): void 
     const range = `a multiple of ${HEADER_BYTES}`
     throw new FabricError('invalid_argument', `Cannot open a connection: slotBytes must be ${range}, not ${slotBytes}`)
   }
+  const { spareBytes = 0 } = options
+  const spareMax = WINDOW_BYTES_MAX - Math.max(options.outboundBytes, options.inboundBytes)
+  if (pageAligned(spareBytes) !== spareBytes || spareBytes < 0 || spareBytes > spareMax) {
+    const range = `whole pages of ${PAGE_BYTES} bytes, ${spareMax} bytes at most`
+    throw new FabricError(
+      'invalid_argument',
+      `Cannot open a connection: spareBytes must be ${range}, not ${spareBytes}`,
+    )
+  }
   if (options.secret.length !== SECRET_BYTES) {
     throw new FabricError(
       'invalid_argument',
@@ -93,6 +108,18 @@ export function checkWrite(offset: number, byteLength: number, windowBytes: numb
   ) {
     refuseWrite(offset, byteLength, windowBytes, immediate)
   }
+}
+
+/**
+ * Where a write that begins at `offset` must end: the end of the window, or, when it begins behind that, of the spare room.
+ */
+export function endFor(offset: number, windowBytes: number, spareBytes: number): number {
+  return offset < windowBytes ? windowBytes : windowBytes + spareBytes
+}
+
+/** @throws {FabricError} `invalid_argument` */
+export function checkSpare(spareBytes: number): void {
+  if (spareBytes === 0) throw new FabricError('invalid_argument', 'Cannot show spare room: the connection has none')
 }
 
 /** Whether `value` is an integer from 0 to `max`; `max` is below 2 to the power of 32. */

@@ -21,6 +21,9 @@ export interface HostNative {
   channelOpen(memory: number, controlBytes: number, side: 0 | 1, socket: number): number
   channelAttach(channel: number): number
   channelFlags(channel: number): ArrayBuffer | null
+  channelSpare(channel: number, memory: number, outOffset: number, inOffset: number, bytes: number): number
+  channelOutboundSpare(channel: number): ArrayBuffer | null
+  channelInboundSpare(channel: number): ArrayBuffer | null
   channelRing(channel: number): number
   channelHear(channel: number): number
   channelWait(channel: number, timeoutMs: number): number
@@ -37,11 +40,13 @@ export interface HostNative {
   tcpListen(host: string, addressOut: Uint8Array): number
   tcpConnect(host: string, port: string): number
   socketError(descriptor: number): number
-  tcpOpen(socket: number, outboundBytes: number, inboundBytes: number, depth: number): number
+  tcpOpen(socket: number, outboundBytes: number, inboundBytes: number, depth: number, spareBytes: number): number
   tcpAttach(connection: number): number
   tcpOutbound(connection: number): ArrayBuffer | null
   tcpInbound(connection: number): ArrayBuffer | null
   tcpBatch(connection: number): ArrayBuffer | null
+  tcpOutboundSpare(connection: number): ArrayBuffer | null
+  tcpInboundSpare(connection: number): ArrayBuffer | null
   tcpClose(connection: number): number
   tcpWrite(connection: number, offset: number, byteLength: number, immediate: number): number
   tcpFlush(connection: number): number

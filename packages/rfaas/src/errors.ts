@@ -8,9 +8,9 @@ export type ErrorCode =
   | 'unknown_function'
   /** The functions could not be bundled, or threw while they were loaded. */
   | 'module_failed'
-  /** The input is larger than the lease's `payloadBytesMax`. */
+  /** The input is larger than the lease's `payloadBytesMax`, or, where that is not given, than its memory allows. */
   | 'payload_too_large'
-  /** The result is larger than the lease's `payloadBytesMax`. */
+  /** The result is larger than the lease's `payloadBytesMax`, or, where that is not given, than its memory allows. */
   | 'result_too_large'
   /** The function threw: `cause` is its error. Or its result cannot be sent; then there is no `cause`. */
   | 'function_failed'

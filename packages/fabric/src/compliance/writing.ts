@@ -35,6 +35,7 @@ const REFUSED: [number, number, number][] = [
 ]
 
 export function testWriting(harness: Harness): void {
+  const hasSpare = harness.fabric.name !== 'verbs'
   it('write: brings the bytes to the same offset, then the immediate, both ways', async () => {
     using ends = await pair(harness)
     for (const [from, to] of [
@@ -94,6 +95,49 @@ export function testWriting(harness: Harness): void {
     assert.equal(await receive(ends.far, ends.near), 1234, 'a refused write has sent an immediate')
     assert.equal(Buffer.compare(Buffer.from(ends.far.inbound), before), 0)
   })
+
+  it(
+    'write: spare room behind the windows is there on demand, and is delivered from',
+    { skip: !hasSpare },
+    async () => {
+      const spareBytes = 4 * MIB
+      using ends = await pair(harness, { ...SMALL, slotBytes: 1024, spareBytes })
+      for (const [from, to] of [
+        [ends.near, ends.far],
+        [ends.far, ends.near],
+      ] as const) {
+        const sent = pattern(3 * MIB, 7)
+        new Uint8Array(from.outboundSpare()).set(sent)
+        assert.ok(from.write(4096, sent.length, 5000))
+        assert.ok(from.send(1, 0, 1, 2, 3))
+        assert.equal(await receive(to, from), 5000)
+        assert.equal(await receive(to, from), 1)
+        assert.deepEqual([...to.received], [1, 2, 3])
+        assert.equal(Buffer.compare(new Uint8Array(to.inboundSpare(), 0, sent.length), sent), 0)
+        assert.equal(to.inboundSpare().byteLength, spareBytes)
+        assert.ok(
+          new Uint8Array(to.inbound).every((byte) => byte === 0 || byte < 4),
+          'the window changed',
+        )
+        for (const [offset, byteLength] of [
+          [4095, 2],
+          [4096 + spareBytes, 1],
+          [4097, spareBytes],
+        ] as const)
+          assert.throws(
+            () => from.write(offset, byteLength, 1),
+            code('invalid_argument'),
+            `write(${offset}, ${byteLength})`,
+          )
+      }
+      const shown = ends.near.inboundSpare()
+      ends.near.close()
+      if (harness.detaches !== false) assert.equal(shown.byteLength, 0)
+      assert.throws(() => ends.near.outboundSpare(), code('closed'))
+      using without = await pair(harness)
+      assert.throws(() => without.near.outboundSpare(), code('invalid_argument'))
+    },
+  )
 
   it('write: completions come in order, over many laps of the ring', async () => {
     for (const depth of [1, 3, 64]) {

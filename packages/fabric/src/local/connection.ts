@@ -1,6 +1,6 @@
 import { FabricError } from '../errors.ts'
 import { MESSAGE_WORDS, type Connection, type ConnectionState, type FabricName, type WaitResult } from '../fabric.ts'
-import { checkSend, checkWrite, slotsOf, type Slots } from '../geometry.ts'
+import { checkSend, checkSpare, checkWrite, endFor, slotsOf, type Slots } from '../geometry.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
 import { copyMessage, putMessage } from '../message.ts'
 import { Waker, type Source } from '../waker.ts'
@@ -46,6 +46,15 @@ export interface RingParts {
   control: ArrayBufferLike
   outbound: ArrayBufferLike
   inbound: ArrayBufferLike
+  spare: SpareRooms
+}
+
+/** The spare rooms behind the windows. Called at most once each, for at least one byte. */
+export interface SpareRooms {
+  /** @throws {FabricError} `system` */
+  outbound(): ArrayBufferLike
+  /** @throws {FabricError} `system` */
+  inbound(): ArrayBufferLike
 }
 
 const EMPTY = new SharedArrayBuffer(0)
@@ -72,6 +81,10 @@ export class RingConnection implements Connection {
   readonly #readRing: number
   readonly #cells: number
   readonly #windowBytes: number
+  readonly #spareBytes: number
+  readonly #spare: SpareRooms
+  #outboundSpare: ArrayBufferLike | null = null
+  #inboundSpare: ArrayBufferLike | null = null
   readonly #slots: Slots
   readonly #depth: number
   #written = 0
@@ -97,9 +110,23 @@ export class RingConnection implements Connection {
     this.#readRing = layout.ringWord[peer]
     this.#cells = layout.cells
     this.#windowBytes = layout.windowBytes[side]
+    this.#spareBytes = layout.spareBytes
+    this.#spare = parts.spare
     this.#slots = slotsOf(this.#windowBytes, parts.slotBytes)
     this.#depth = parts.depth
     this.#free = parts.depth
+  }
+
+  outboundSpare(): ArrayBufferLike {
+    this.#refuseClosed('show spare room')
+    checkSpare(this.#spareBytes)
+    return (this.#outboundSpare ??= this.#spare.outbound())
+  }
+
+  inboundSpare(): ArrayBufferLike {
+    this.#refuseClosed('show spare room')
+    checkSpare(this.#spareBytes)
+    return (this.#inboundSpare ??= this.#spare.inbound())
   }
 
   get state(): ConnectionState {
@@ -123,7 +150,7 @@ export class RingConnection implements Connection {
 
   write(offset: number, byteLength: number, immediate: number): boolean {
     if (this.#closed || orderedLoad(this.#flags, LOST) !== 0) this.#refuseWrite()
-    checkWrite(offset, byteLength, this.#windowBytes, immediate)
+    checkWrite(offset, byteLength, endFor(offset, this.#windowBytes, this.#spareBytes), immediate)
     if (this.#free === 0 && !this.#hasRoom()) return false
     this.#put(this.#cell(this.#writeRing, this.#written), immediate)
     this.#fence()

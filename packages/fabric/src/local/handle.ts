@@ -43,6 +43,9 @@ export function attachLocal(handle: LocalHandle): RingConnection {
   const control = map(0, layout.controlBytes)
   const outbound = map(layout.windowOffset[side], layout.windowBytes[side])
   const inbound = map(layout.windowOffset[peer], layout.windowBytes[peer])
+  // Only mapped, and shown when it is needed.
+  if (layout.spareBytes > 0)
+    native.channelSpare(id, memory, layout.spareOffset[side], layout.spareOffset[peer], layout.spareBytes)
   // The mappings keep the memory alive; the descriptor is no longer needed.
   native.descriptorClose(memory)
   if (flags === null || control === null || outbound === null || inbound === null) {
@@ -50,9 +53,15 @@ export function attachLocal(handle: LocalHandle): RingConnection {
     native.channelClose(id)
     throw new FabricError('system', `Cannot map ${layout.totalBytes} bytes of shared memory: the mapping was refused`)
   }
+  const mapped = [outbound, inbound, control, flags]
+  const show = (room: ArrayBuffer | null): ArrayBuffer => {
+    if (room === null) throw new FabricError('system', `Cannot map ${layout.spareBytes} bytes of spare room`)
+    mapped.push(room)
+    return room
+  }
   return new RingConnection({
     fabric: 'local',
-    bell: new LocalBell(native, id, [outbound, inbound, control, flags]),
+    bell: new LocalBell(native, id, mapped),
     side,
     layout,
     depth: handle.depth,
@@ -61,5 +70,9 @@ export function attachLocal(handle: LocalHandle): RingConnection {
     control,
     outbound,
     inbound,
+    spare: {
+      outbound: () => show(native.channelOutboundSpare(id)),
+      inbound: () => show(native.channelInboundSpare(id)),
+    },
   })
 }

@@ -4,7 +4,8 @@ import type { Geometry } from '../fabric.ts'
 /**
  * One segment of shared memory per connection, seen from the connecting side (side 0):
  *
- *     line of side 0 | line of side 1 | ring 0→1 | ring 1→0 | … page … | window 0→1 | … page … | window 1→0
+ *     line of side 0 | line of side 1 | ring 0→1 | ring 1→0 | … page … | window 0→1 | … page … | window 1→0 |
+ *     … page … | spare room 0→1 | spare room 1→0
  *
  * A line is two cache lines: SLEEP alone in the first (native/channel.c has the same word), CONSUMED alone in the
  * second.
@@ -46,6 +47,9 @@ export interface Layout {
   /** Where the window that each side writes begins, and how long it is. */
   windowOffset: [number, number]
   windowBytes: [number, number]
+  /** Where the spare room behind each of these windows begins. */
+  spareOffset: [number, number]
+  spareBytes: number
   totalBytes: number
 }
 
@@ -57,6 +61,8 @@ export function layoutOf(geometry: Geometry, side: Side): Layout {
     side === 0 ? [geometry.outboundBytes, geometry.inboundBytes] : [geometry.inboundBytes, geometry.outboundBytes]
   const controlBytes = pageAligned((2 * LINE_WORDS + 2 * ringWords) * 4)
   const second = controlBytes + pageAligned(windowBytes[0])
+  const spare = second + pageAligned(windowBytes[1])
+  const { spareBytes = 0 } = geometry
   return {
     controlBytes,
     cells,
@@ -64,6 +70,8 @@ export function layoutOf(geometry: Geometry, side: Side): Layout {
     ringWord: [2 * LINE_WORDS, 2 * LINE_WORDS + ringWords],
     windowOffset: [controlBytes, second],
     windowBytes,
-    totalBytes: second + pageAligned(windowBytes[1]),
+    spareOffset: [spare, spare + spareBytes],
+    spareBytes,
+    totalBytes: spare + 2 * spareBytes,
   }
 }

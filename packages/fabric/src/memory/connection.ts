@@ -7,7 +7,7 @@ import {
   type Geometry,
   type WaitResult,
 } from '../fabric.ts'
-import { checkSend, checkWrite, mirrored, slotsOf, type Slots } from '../geometry.ts'
+import { checkSend, checkSpare, checkWrite, endFor, mirrored, slotsOf, type Slots } from '../geometry.ts'
 import { Waker } from '../waker.ts'
 
 /** How the two ends are joined. */
@@ -55,6 +55,9 @@ export class MemoryConnection implements Connection {
   readonly #link: Link
   readonly #depth: number
   readonly #slots: Slots
+  readonly #spareBytes: number
+  #outboundSpare: ArrayBuffer | null = null
+  #inboundSpare: ArrayBuffer | null = null
   readonly #arriving: InFlight[] = []
   #peer: MemoryConnection | null = null
   #state: ConnectionState = 'open'
@@ -66,11 +69,24 @@ export class MemoryConnection implements Connection {
     this.inbound = new ArrayBuffer(geometry.inboundBytes)
     this.#depth = geometry.depth
     this.#slots = slotsOf(geometry.outboundBytes, geometry.slotBytes)
+    this.#spareBytes = geometry.spareBytes ?? 0
     this.#link = link
   }
 
   join(peer: MemoryConnection): void {
     this.#peer = peer
+  }
+
+  outboundSpare(): ArrayBuffer {
+    if (this.#state === 'closed') this.#refuse('show spare room')
+    checkSpare(this.#spareBytes)
+    return (this.#outboundSpare ??= new ArrayBuffer(this.#spareBytes))
+  }
+
+  inboundSpare(): ArrayBuffer {
+    if (this.#state === 'closed') this.#refuse('show spare room')
+    checkSpare(this.#spareBytes)
+    return (this.#inboundSpare ??= new ArrayBuffer(this.#spareBytes))
   }
 
   get state(): ConnectionState {
@@ -85,7 +101,7 @@ export class MemoryConnection implements Connection {
 
   write(offset: number, byteLength: number, immediate: number): boolean {
     if (this.#state !== 'open') this.#refuse('write')
-    checkWrite(offset, byteLength, this.outbound.byteLength, immediate)
+    checkWrite(offset, byteLength, endFor(offset, this.outbound.byteLength, this.#spareBytes), immediate)
     return this.#write(offset, byteLength, immediate, [])
   }
 
@@ -97,10 +113,13 @@ export class MemoryConnection implements Connection {
       this.sever()
       return true
     }
+    const isSpare = offset >= this.outbound.byteLength && byteLength > 0
+    const from = isSpare ? this.outboundSpare() : this.outbound
+    const begin = isSpare ? offset - this.outbound.byteLength : offset
     peer.#arriving.push({
       arrivesMs: this.#link.now() + this.#link.latencyMs,
       offset,
-      bytes: new Uint8Array(this.outbound.slice(offset, offset + byteLength)),
+      bytes: new Uint8Array(from.slice(begin, begin + byteLength)),
       immediate,
       words,
     })
@@ -127,7 +146,9 @@ export class MemoryConnection implements Connection {
     if (!this.#ready()) return -1
     const { offset, bytes, immediate, words } = this.#arriving.shift()!
     this.received.set(words)
-    new Uint8Array(this.inbound).set(bytes, offset)
+    const end = this.inbound.byteLength
+    if (offset >= end && bytes.length > 0) new Uint8Array(this.inboundSpare()).set(bytes, offset - end)
+    else new Uint8Array(this.inbound).set(bytes, bytes.length > 0 ? offset : 0)
     return immediate
   }
 
@@ -206,8 +227,8 @@ export class MemoryConnection implements Connection {
     this.#arriving.length = 0
     // A thread of Node's pool may be using a view of a window: the memory stays until the emptied buffer is
     // unreachable.
-    for (const buffer of [this.outbound, this.inbound])
-      if (!buffer.detached) emptied.register(buffer, buffer.transfer())
+    for (const buffer of [this.outbound, this.inbound, this.#outboundSpare, this.#inboundSpare])
+      if (buffer !== null && !buffer.detached) emptied.register(buffer, buffer.transfer())
   }
 
   #ready(): boolean {

@@ -9,6 +9,9 @@ export interface RemoteCalls {
   inbound(connection: number): ArrayBuffer | null
   /** {@link BATCH} words for the immediates of a poll, then one that says that we were interrupted. */
   batch(connection: number): ArrayBuffer | null
+  /** The spare room behind `outbound`; null when it cannot be mapped. */
+  outboundSpare(connection: number): ArrayBuffer | null
+  inboundSpare(connection: number): ArrayBuffer | null
   close(connection: number): number
   /** 0 when the fabric has it, 1 when polls and sleeps must send the rest, -EAGAIN when there is no room for it. */
   write(connection: number, offset: number, byteLength: number, immediate: number): number

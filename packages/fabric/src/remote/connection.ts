@@ -7,7 +7,7 @@ import {
   type ConnectionState,
   type WaitResult,
 } from '../fabric.ts'
-import { checkSend, checkWrite, slotsOf, wordsOf, type Slots } from '../geometry.ts'
+import { checkSend, checkSpare, checkWrite, endFor, slotsOf, wordsOf, type Slots } from '../geometry.ts'
 import { copyMessage, putMessage } from '../message.ts'
 import { checked, hostNative, systemReason, type HostNative } from '../native.ts'
 import { SLEEP_MS_MAX } from '../sleep.ts'
@@ -35,6 +35,9 @@ export class RemoteConnection implements Connection {
   readonly #loop: HostNative
   readonly #id: number
   readonly #windowBytes: number
+  readonly #spareBytes: number
+  #outboundSpare: ArrayBuffer | null = null
+  #inboundSpare: ArrayBuffer | null = null
   readonly #slotsOut: Slots
   readonly #slotsIn: Slots
   readonly #wordsOut: Int32Array
@@ -62,6 +65,7 @@ export class RemoteConnection implements Connection {
     this.#loop = hostNative()
     this.#id = handle.id
     this.#windowBytes = handle.outboundBytes
+    this.#spareBytes = handle.spareBytes ?? 0
     const attached = calls.attach(handle.id)
     checked(attached, `Cannot attach connection ${handle.id}`, attached === EBADF ? 'closed' : 'system')
     const outbound = calls.outbound(handle.id)
@@ -80,6 +84,24 @@ export class RemoteConnection implements Connection {
     this.#batch = new Uint32Array(batch, 0, BATCH + 1)
   }
 
+  outboundSpare(): ArrayBuffer {
+    if (this.#state === 'closed') this.#refuse('show spare room')
+    return (this.#outboundSpare ??= this.#show(this.#calls.outboundSpare))
+  }
+
+  inboundSpare(): ArrayBuffer {
+    if (this.#state === 'closed') this.#refuse('show spare room')
+    return (this.#inboundSpare ??= this.#show(this.#calls.inboundSpare))
+  }
+
+  /** @param map of the native calls */
+  #show(map: (connection: number) => ArrayBuffer | null): ArrayBuffer {
+    checkSpare(this.#spareBytes)
+    const room = map(this.#id)
+    if (room === null) throw new FabricError('system', `Cannot map ${this.#spareBytes} bytes of spare room`)
+    return room
+  }
+
   get state(): ConnectionState {
     return this.#state
   }
@@ -94,7 +116,7 @@ export class RemoteConnection implements Connection {
 
   write(offset: number, byteLength: number, immediate: number): boolean {
     if (this.#state !== 'open') this.#refuse('write')
-    checkWrite(offset, byteLength, this.#windowBytes, immediate)
+    checkWrite(offset, byteLength, endFor(offset, this.#windowBytes, this.#spareBytes), immediate)
     return this.#sent(this.#calls.write(this.#id, offset, byteLength, immediate))
   }
 
@@ -198,9 +220,14 @@ export class RemoteConnection implements Connection {
     this.#unwatch()
     // Close first: the provider must not send from or receive into the windows once they are detached.
     this.#calls.close(this.#id)
-    for (const buffer of [this.outbound, this.inbound, this.#batch.buffer as ArrayBuffer]) {
-      this.#loop.memoryDetach(buffer)
-    }
+    const shown = [
+      this.outbound,
+      this.inbound,
+      this.#outboundSpare,
+      this.#inboundSpare,
+      this.#batch.buffer as ArrayBuffer,
+    ]
+    for (const buffer of shown) if (buffer !== null) this.#loop.memoryDetach(buffer)
   }
 
   get #isInterrupted(): boolean {

@@ -4,8 +4,8 @@ import { SECRET_BYTES, type Geometry } from '../fabric.ts'
 
 /** The greeting: magic, version, secret, geometry as the connecting side sees it. All little-endian. */
 const MAGIC = 0x53616672 // "rfaS"
-const VERSION = 3
-export const HELLO_BYTES: number = 8 + SECRET_BYTES + 32
+const VERSION = 4
+export const HELLO_BYTES: number = 8 + SECRET_BYTES + 40
 
 export interface Hello extends Geometry {
   secret: Uint8Array
@@ -25,6 +25,7 @@ export function encodeHello(hello: Hello): Uint8Array {
   view.setFloat64(16 + SECRET_BYTES, hello.inboundBytes, true)
   view.setFloat64(24 + SECRET_BYTES, hello.depth, true)
   view.setFloat64(32 + SECRET_BYTES, hello.slotBytes ?? 0, true)
+  view.setFloat64(40 + SECRET_BYTES, hello.spareBytes ?? 0, true)
   return bytes
 }
 
@@ -41,6 +42,7 @@ export function acceptsHello(bytes: Uint8Array, expected: Hello): boolean {
     Object.is(view.getFloat64(8 + SECRET_BYTES, true), expected.inboundBytes) &&
     Object.is(view.getFloat64(16 + SECRET_BYTES, true), expected.outboundBytes) &&
     Object.is(view.getFloat64(24 + SECRET_BYTES, true), expected.depth) &&
-    Object.is(view.getFloat64(32 + SECRET_BYTES, true), expected.slotBytes ?? 0)
+    Object.is(view.getFloat64(32 + SECRET_BYTES, true), expected.slotBytes ?? 0) &&
+    Object.is(view.getFloat64(40 + SECRET_BYTES, true), expected.spareBytes ?? 0)
   )
 }

@@ -14,6 +14,8 @@ const bind = (native: HostNative): RemoteCalls => ({
   outbound: native.tcpOutbound,
   inbound: native.tcpInbound,
   batch: native.tcpBatch,
+  outboundSpare: native.tcpOutboundSpare,
+  inboundSpare: native.tcpInboundSpare,
   close: native.tcpClose,
   write: native.tcpWrite,
   flush: native.tcpFlush,

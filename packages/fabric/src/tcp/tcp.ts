@@ -61,7 +61,7 @@ export function attachTcp(handle: ConnectionHandle): Connection {
 /** Takes ownership of the socket. @throws {FabricError} `system` */
 function checkedOpen(socket: number, geometry: Geometry): ConnectionHandle {
   const shape = shapeOf(geometry)
-  const id = hostNative().tcpOpen(socket, shape.outboundBytes, shape.inboundBytes, shape.depth)
+  const id = hostNative().tcpOpen(socket, shape.outboundBytes, shape.inboundBytes, shape.depth, shape.spareBytes)
   return { fabric: 'tcp', id: checked(id, 'Cannot open a connection over tcp'), ...shape }
 }
 

@@ -6,7 +6,7 @@ import { shapeOf } from '../geometry.ts'
 import { RingConnection } from '../local/connection.ts'
 import { INTERRUPTED, layoutOf, LOST, type Side } from '../local/layout.ts'
 import { ThreadsBell } from './bell.ts'
-import { End, otherSide, type ThreadsMemory } from './memory.ts'
+import { End, otherSide, showSpare, type ThreadsMemory } from './memory.ts'
 
 export interface ThreadsHandle extends ConnectionHandle {
   readonly fabric: 'threads'
@@ -39,6 +39,10 @@ export function attachThreads(handle: ThreadsHandle, onClose: () => void = () =>
     control: memory.control,
     outbound: memory.windows[side],
     inbound: memory.windows[otherSide(side)],
+    spare: {
+      outbound: () => showSpare(memory.spares[side]),
+      inbound: () => showSpare(memory.spares[otherSide(side)]),
+    },
   })
 }
 

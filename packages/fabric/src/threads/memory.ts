@@ -22,19 +22,33 @@ export interface Signals {
 export interface ThreadsMemory extends Signals {
   /** The windows that side 0 and side 1 write. */
   readonly windows: readonly [SharedArrayBuffer, SharedArrayBuffer]
+  /** The spare rooms behind them, which grow to their full size when they are first shown. */
+  readonly spares: readonly [SharedArrayBuffer, SharedArrayBuffer]
 }
 
 /** @throws {FabricError} `system` when there is not so much memory */
 export function allocate(geometry: Geometry, side: Side): ThreadsMemory {
-  const { controlBytes, windowBytes, totalBytes } = layoutOf(geometry, side)
+  const { controlBytes, windowBytes, spareBytes, totalBytes } = layoutOf(geometry, side)
   try {
     const [control, flags, first, second] = [controlBytes, 2 * FLAG_WORDS * 4, ...windowBytes].map(
       (bytes) => new SharedArrayBuffer(bytes),
     ) as [SharedArrayBuffer, SharedArrayBuffer, SharedArrayBuffer, SharedArrayBuffer]
-    return { control, flags, windows: [first, second] }
+    const spare = (): SharedArrayBuffer => new SharedArrayBuffer(0, { maxByteLength: spareBytes })
+    return { control, flags, windows: [first, second], spares: [spare(), spare()] }
   } catch (cause) {
     throw new FabricError('system', `Cannot allocate ${totalBytes} bytes of shared memory`, { cause })
   }
+}
+
+/** Shows spare room: from now on it has all its bytes, which still take memory only where they are used. */
+export function showSpare(room: SharedArrayBuffer): SharedArrayBuffer {
+  try {
+    // The other thread may grow it at the same moment, to the same size.
+    if (room.byteLength < room.maxByteLength) room.grow(room.maxByteLength)
+  } catch (cause) {
+    throw new FabricError('system', `Cannot map ${room.maxByteLength} bytes of spare room`, { cause })
+  }
+  return room
 }
 
 export const otherSide = (side: Side): Side => (side === 0 ? 1 : 0)

@@ -14,6 +14,9 @@ const bind = (native: VerbsNative, loop: HostNative): RemoteCalls => ({
   outbound: native.ofiOutbound,
   inbound: native.ofiInbound,
   batch: native.ofiBatch,
+  // A network card writes only to memory that is locked when the connection opens: there is no spare room.
+  outboundSpare: () => null,
+  inboundSpare: () => null,
   close: native.ofiClose,
   write: native.ofiWrite,
   flush: () => 0,

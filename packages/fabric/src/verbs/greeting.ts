@@ -7,9 +7,9 @@ import { mirrored } from '../geometry.ts'
 export const GREETING_BYTES: number = SECRET_BYTES + 4
 
 /** FNV-1a over the numbers as the connecting side sees them: a listener refuses another geometry before it accepts. */
-function geometryDigest({ outboundBytes, inboundBytes, depth, slotBytes = 0 }: Geometry): number {
+function geometryDigest({ outboundBytes, inboundBytes, depth, slotBytes = 0, spareBytes = 0 }: Geometry): number {
   let hash = 0x811c9dc5
-  for (const value of [outboundBytes, inboundBytes, depth, slotBytes]) {
+  for (const value of [outboundBytes, inboundBytes, depth, slotBytes, spareBytes]) {
     for (let shift = 0; shift < 48; shift += 8) {
       hash = Math.imul(hash ^ (Math.floor(value / 2 ** shift) & 0xff), 0x01000193) >>> 0
     }

@@ -26,6 +26,7 @@ import type { Slot } from './calls/slot.ts'
 import { LeaseListeners, type LeaseEventName, type LeaseEvents } from './lease-events.ts'
 import type { LeaseUse } from './unreleased/lease-use.ts'
 import { LeaseReplacer, type OpenedUpdate, type OpenReplacement } from './leases/lease-replacer.ts'
+import { Shares } from './leases/shares.ts'
 import { WorkerSetup } from './leases/worker-setup.ts'
 import { coresOf, type LeasedPart } from './leases/leased-part.ts'
 
@@ -48,6 +49,7 @@ export interface OpenedLease {
   spinMs: number
   /** As the lease option. */
   abandonGraceMs: number
+  memoryMibPerCore: number
 }
 
 export interface ReleaseOptions {
@@ -108,16 +110,28 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   readonly #openUpdate: OpenedLease['openUpdate']
   #deployed: string | null
   readonly #use: LeaseUse
+  readonly #shares: Shares
   #released: Promise<Bill> | null = null
 
   /** @internal */
   constructor(opened: OpenedLease, use: LeaseUse, onOver: () => void) {
-    const { parts, openReplacement, openUpdate, isIdempotent, functions, setup, queueMax, spinMs, abandonGraceMs } =
-      opened
+    const {
+      parts,
+      openReplacement,
+      openUpdate,
+      isIdempotent,
+      functions,
+      setup,
+      queueMax,
+      spinMs,
+      abandonGraceMs,
+      memoryMibPerCore,
+    } = opened
     this.#functions = new FunctionTable(functions)
     this.#openUpdate = openUpdate
     this.#deployed = opened.deployed
     this.#dispatcher = new Dispatcher([], queueMax, spinMs, isIdempotent)
+    this.#shares = new Shares(this.#dispatcher, spinMs, memoryMibPerCore)
     use.calls = this.#dispatcher
     this.#use = use
     void this.#closed.promise.then(onOver)
@@ -134,6 +148,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
       functions: this.#functions,
       openReplacement,
       abandonGraceMs,
+      shares: this.#shares,
       setup: setup && new WorkerSetup(setup, this.#functions, spinMs),
       onRetrieved: (notice) => this.#retrieved.resolve(notice),
       listeners: this.#listeners,
@@ -260,6 +275,20 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
   /** See {@link Invoker.invokeAll}. */
   invokeAll(name: RawFunctionNames<M>, slots: readonly Slot[]): Promise<void> {
     return this.#invoker.invokeAll(name, slots)
+  }
+
+  /**
+   * Shares data with all workers: `await lease.share('weights', weights)`. It travels once to each node, and all workers of
+   * a node see one copy, which their functions read with `shared('weights')` of `rfaas/functions`. Workers that replace
+   * others get it before they take calls. Sharing again under the same name replaces the data for functions that ask for
+   * it from then on.
+   *
+   * @param data is copied; the lease keeps the copy
+   * @throws {RfaasError} `invalid_argument`; `payload_too_large` when the lease's memory has no room for it; and as any
+   * invocation
+   */
+  async share(name: string, data: ArrayBufferView | ArrayBuffer): Promise<void> {
+    await this.#shares.share(name, data, this.#replacer.parts)
   }
 
   /**

@@ -203,8 +203,10 @@ export interface LeaseOptions<M = AnyModule> {
   /** Invocations in flight per worker. Default 4. */
   slots?: number
   /**
-   * Largest input, and largest result. Default 1 MiB, at most 1 GiB; all slots of a worker take at most 2 GiB each way.
-   * Memory is taken as it is used (over RDMA when the lease opens, because the network card writes to it).
+   * Largest input, and largest result; the size of a slot. At most 1 GiB; all slots of a worker take at most 2 GiB each
+   * way. Memory is taken as it is used (over RDMA when the lease opens, because the network card writes to it). Default:
+   * slots of 1 MiB, and larger inputs and results of `lease.call` go outside of them, up to the memory of the lease (not
+   * over RDMA).
    */
   payloadBytesMax?: number
   /** Invocations that may wait for a slot before `queue_full`. Default 1024; Infinity: any number. */

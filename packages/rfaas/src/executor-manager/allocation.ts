@@ -34,6 +34,8 @@ export interface AllocationRequest {
   readonly listenAddress: string
   readonly slots: number
   readonly payloadBytesMax: number
+  /** Largest payload that goes through the spare room behind the slots. Absent: none does. */
+  readonly payloadBytesLargest?: number
   /** Milliseconds, or -1 always, 0 never. */
   readonly hotTimeoutMs: number
   /** How long the node may keep the executor for the next lease after this one is released; 0: not at all. */
@@ -66,6 +68,8 @@ export interface StartedExecutor extends ReadyMessage {
   /** From when the process was started or taken until its workers could be reached. */
   readonly startMs: number
   readonly start: ExecutorStart
+  /** 0: no payload is larger than a slot. */
+  readonly payloadBytesLargest: number
 }
 
 /** Why the allocation ended: as a reason, and as a sentence for a person. */
@@ -287,6 +291,7 @@ export class Allocation {
       secrets,
       startMs: this.#startMs,
       start: this.#start,
+      payloadBytesLargest: request.payloadBytesLargest ?? 0,
     }
   }
 

@@ -30,10 +30,19 @@ function check(changes: MessageInitShape<typeof AllocateRequestSchema> = {}): Al
 
 describe('allocationRequest', () => {
   it('gives a complete request, with the address that the fabric listens on', () => {
-    assert.deepEqual(check(), { ...GOOD, listenAddress: '10.0.0.2' })
+    assert.deepEqual(check(), { ...GOOD, payloadBytesLargest: 1 << 20, listenAddress: '10.0.0.2' })
     assert.equal(check({ address: '10.1.0.2' }).listenAddress, '10.1.0.2')
     assert.equal(check({ fabric: 'local' }).listenAddress, '')
     for (const hotTimeoutMs of [-1, 0, 0.001, 1e9]) assert.equal(check({ hotTimeoutMs }).hotTimeoutMs, hotTimeoutMs)
+  })
+
+  it('lets payloads grow up to the memory beside the slots, where the client asks for it', () => {
+    const MIB = 2 ** 20
+    // 64 MiB, less 4 slots of 1 MiB and a header, both ways, for 2 workers.
+    assert.equal(check({ payloadsGrow: true }).payloadBytesLargest, 48 * MIB - 16 * 64)
+    assert.equal(check({ payloadsGrow: true, slots: 15 }).payloadBytesLargest, 4 * MIB - 60 * 64)
+    const verbs = create(AllocateRequestSchema, { ...GOOD, fabric: 'verbs', payloadsGrow: true })
+    assert.equal(allocationRequest(verbs, CLAIMS, [{ fabric: 'verbs', address: '' }]).payloadBytesLargest, MIB)
   })
 
   it('refuses a fabric that is not offered', () => {

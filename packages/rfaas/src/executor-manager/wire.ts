@@ -19,7 +19,7 @@ import type {
 import { RfaasError } from '../errors.ts'
 import { environmentProblem } from '../lease/environment.ts'
 import type { LeaseEnd } from '../lease/lease.ts'
-import { slotLayout, windowsMib, windowsSentence } from '../protocol/slots.ts'
+import { largestPayload, slotLayout, windowsMib, windowsSentence } from '../protocol/slots.ts'
 import type { LeaseClaims } from '../lease/token.ts'
 import type { AllocationRequest, StartedExecutor } from './allocation.ts'
 import type { WorkerNews } from './lease-workers.ts'
@@ -69,7 +69,13 @@ export function allocationRequest(
     const reason = `${windowsSentence(layout, claims.cores)} are ${neededMib} MiB, the lease has ${claims.memoryMib}`
     throw new RfaasError('invalid_argument', `Cannot start executor: ${reason}`)
   }
-  return { bundleSha256, fabric, listenAddress: offer.address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
+  // Over verbs a network card writes into the windows: all of their memory is taken when the connection opens.
+  const grows = request.payloadsGrow && fabric !== 'verbs'
+  const payloadBytesLargest = grows ? largestPayload(layout, claims.cores, claims.memoryMib) : payloadBytesMax
+  return {
+    ...{ bundleSha256, fabric, listenAddress: offer.address, slots, payloadBytesMax, payloadBytesLargest },
+    ...{ hotTimeoutMs, keepWarmMs, env },
+  }
 }
 
 function isWorkerFabric(fabric: string): fabric is AllocationRequest['fabric'] {
@@ -77,10 +83,18 @@ function isWorkerFabric(fabric: string): fabric is AllocationRequest['fabric'] {
 }
 
 export function startedToProto(started: StartedExecutor): AllocateResponse {
-  const { executorId, addresses, secrets, functions, startMs, loadMs, start } = started
+  const { executorId, addresses, secrets, functions, startMs, loadMs, start, payloadBytesLargest } = started
   const workers = addresses.map((address, worker) => ({ address, secret: secrets[worker]! as Uint8Array<ArrayBuffer> }))
   const how = { pooled: start === 'pooled', kept: start === 'kept' }
-  return create(AllocateResponseSchema, { executorId, workers, functions, startMs, loadMs, ...how })
+  return create(AllocateResponseSchema, {
+    executorId,
+    workers,
+    functions,
+    startMs,
+    loadMs,
+    payloadBytesLargest,
+    ...how,
+  })
 }
 
 export function reportToProto({ leaseId, usage, end }: LeaseReport): ProtoLeaseReport {

@@ -37,6 +37,8 @@ export interface StartMessage {
   secrets: Uint8Array[]
   slots: number
   payloadBytesMax: number
+  /** Largest payload that goes through the spare room behind the slots. Absent: none does. */
+  payloadBytesLargest?: number
   /** Milliseconds, or -1 always, 0 never. */
   hotTimeoutMs: number
   /** Variables to set before the bundle is loaded. */

@@ -13,6 +13,8 @@ import {
   PayloadViews,
   type SlotLayout,
 } from '../protocol/slots.ts'
+import { SHARE_FUNCTION_FIRST } from '../protocol/share-functions.ts'
+import { SpareRoom } from '../protocol/spare-room.ts'
 import {
   STATUS_CANCELLED,
   STATUS_FUNCTION_FAILED,
@@ -67,8 +69,10 @@ export class InvocationServer {
   readonly #received: Int32Array
   readonly #inputs: PayloadViews
   readonly #outputs: PayloadViews
-  /** Answers that the fabric had no room for yet, in order. */
-  readonly #unsent: { slot: number; id: number; status: number; bytes: number }[] = []
+  readonly #ours: readonly Served[]
+  readonly #spare: SpareRoom
+  /** What could not be sent yet, in order: each function tries again, and returns whether it has sent it. */
+  readonly #unsent: (() => boolean)[] = []
   /** Invocations that were received while the worker looked for cancels, in order. */
   readonly #ahead: Ahead[] = []
   /** The contexts of invocations that have begun and not ended, by slot. */
@@ -80,26 +84,27 @@ export class InvocationServer {
   /** Asynchronous functions that have not settled. */
   pending = 0
 
-  /** @param worker default: the only one, and not metered */
+  /**
+   * @param worker default: the only one, and not metered
+   * @param ours typed functions of rfaas, numbered from SHARE_FUNCTION_FIRST
+   */
   constructor(
     connection: Connection,
     layout: SlotLayout,
     functions: readonly LoadedFunction[],
     worker: ServingWorker = { meters: new Meters(new ArrayBuffer(METER_BYTES), 0), index: 0, count: 1 },
+    ours: readonly LoadedFunction[] = [],
   ) {
     this.#connection = connection
     this.#layout = layout
-    this.#functions = functions.map(({ raw, wantsContext = false, call }) => ({
-      isPlainRaw: raw && !wantsContext,
-      isRaw: raw,
-      wantsContext,
-      call: call as Served['call'],
-    }))
+    this.#functions = functions.map(servedOf)
+    this.#ours = ours.map(servedOf)
     this.#worker = worker
     this.#meters = worker.meters
     this.#received = connection.received
     this.#inputs = new PayloadViews(connection.inbound, layout)
     this.#outputs = new PayloadViews(connection.outbound, layout)
+    this.#spare = new SpareRoom(connection, layout)
   }
 
   /** Whether every answer is on its way. */
@@ -108,8 +113,8 @@ export class InvocationServer {
   }
 
   /**
-   * Serves the invocation that the last immediate has brought, or hears the cancel that it is. Ignores slots that do not
-   * exist: only a broken client names one.
+   * Serves the invocation that the last immediate has brought. An immediate that names no slot cancels an invocation, belongs
+   * to the spare room, or comes from a broken client and is ignored.
    */
   serve(slot: number): void {
     if (slot >= this.#layout.slots) return this.#hear(slot)
@@ -121,17 +126,64 @@ export class InvocationServer {
     // Count before the answer is out: the client may end us as soon as it has that.
     this.#meters.countInvocation()
     if (bytes < 0 || bytes > this.#layout.payloadBytesMax) {
-      this.#refuse(slot, id, STATUS_MALFORMED, `the payload cannot have ${bytes} bytes`)
+      this.#serveLarge(f, slot, id, bytes)
       return
     }
     if (f.isPlainRaw) this.#serveRaw(f.call as RawFunction, slot, id, this.#inputs.first(slot, bytes))
-    else this.#serveOther(f, slot, id, bytes, Infinity)
+    else this.#serveOther(f, slot, id, this.#inputs.whole(slot), bytes, Infinity)
   }
 
-  #serveOther(f: Served, slot: number, id: number, bytes: number, leftMs: number): void {
-    if (f.wantsContext) this.#serveWithContext(f, slot, id, bytes, leftMs)
-    else if (f.isRaw) this.#serveRaw(f.call as RawFunction, slot, id, this.#inputs.first(slot, bytes))
-    else this.#serveTyped(f.call, slot, id, bytes)
+  /** @param room where the input lies, from its first byte on */
+  #serveOther(f: Served, slot: number, id: number, room: Uint8Array, bytes: number, leftMs: number): void {
+    if (f.wantsContext) this.#serveWithContext(f, slot, id, room, bytes, leftMs)
+    else this.#serveCall(f.isRaw, f.call, slot, id, room, bytes)
+  }
+
+  #serveCall(isRaw: boolean, call: Served['call'], slot: number, id: number, room: Uint8Array, bytes: number): void {
+    if (!isRaw) this.#serveTyped(call, slot, id, room, bytes)
+    else if (bytes > this.#layout.payloadBytesMax) this.#serveLargeRaw(call as RawFunction, slot, id, room)
+    else this.#serveRaw(call as RawFunction, slot, id, this.#inputs.first(slot, bytes))
+  }
+
+  /** Serves an invocation whose input is larger than a slot and lies in the spare room. */
+  #serveLarge(f: Served, slot: number, id: number, bytes: number): void {
+    const room = this.#largeInput(slot, id, bytes)
+    if (room !== null) this.#serveOther(f, slot, id, room, bytes, Infinity)
+  }
+
+  /** The input in the spare room; null: there is none, and the invocation is refused. */
+  #largeInput(slot: number, id: number, bytes: number): Uint8Array | null {
+    const { payloadBytesMax, payloadBytesLargest } = this.#layout
+    if (bytes <= payloadBytesMax || bytes > payloadBytesLargest) {
+      this.#refuse(slot, id, STATUS_MALFORMED, `the payload cannot have ${bytes} bytes`)
+      return null
+    }
+    this.#spare.hasArrived = true
+    try {
+      return this.#spare.inbound(bytes)
+    } catch (error) {
+      this.#tellTaken()
+      this.#refuse(slot, id, STATUS_MALFORMED, reasonOf(error))
+      return null
+    }
+  }
+
+  /** The function reads its input in place, and has as much room for its result, in memory of its own. */
+  #serveLargeRaw(call: RawFunction, slot: number, id: number, input: Uint8Array): void {
+    let result: unknown
+    let isPromised: boolean
+    let output: Uint8Array
+    try {
+      output = new Uint8Array(input.length)
+      result = call(input, output)
+      isPromised = typeof result !== 'number' && isThenable(result)
+    } catch (thrown) {
+      this.#tellTaken()
+      this.#fail(slot, id, thrown)
+      return
+    }
+    if (isPromised) void this.#await(slot, id, true, result, output)
+    else this.#returnLargeRaw(slot, id, result, output)
   }
 
   /**
@@ -176,21 +228,29 @@ export class InvocationServer {
   #begin({ slot, id, index, bytes: allBytes, isCancelled }: Ahead): void {
     this.#meters.countInvocation()
     const isCancellable = (index & CANCELLABLE) !== 0
-    const f = this.#functions[index & ~CANCELLABLE]
+    const number = index & ~CANCELLABLE
+    const f = this.#functions[number] ?? this.#ours[number - SHARE_FUNCTION_FIRST]
     const bytes = isCancellable ? allBytes - TIME_LEFT_BYTES : allBytes
-    if (f === undefined) this.#refuse(slot, id, STATUS_UNKNOWN_FUNCTION, `the module has no function number ${index}`)
-    else if (bytes < 0 || allBytes > this.#layout.payloadBytesMax) {
-      this.#refuse(slot, id, STATUS_MALFORMED, `the payload cannot have ${allBytes} bytes`)
-    } else if (isCancelled) this.#refuse(slot, id, STATUS_CANCELLED, 'the caller gave up before it began')
-    else {
-      const leftMs = isCancellable ? readTimeLeft(this.#inputs.whole(slot), bytes) : Infinity
-      this.#serveOther(f, slot, id, bytes, leftMs)
+    const isLarge = bytes < 0 || allBytes > this.#layout.payloadBytesMax
+    const room = isLarge ? this.#largeInput(slot, id, allBytes) : this.#inputs.whole(slot)
+    // It is refused.
+    if (room === null) return
+    if (isCancelled || f === undefined) {
+      if (isLarge) this.#tellTaken()
+      if (isCancelled) this.#refuse(slot, id, STATUS_CANCELLED, 'the caller gave up before it began')
+      else this.#refuse(slot, id, STATUS_UNKNOWN_FUNCTION, `the module has no function number ${number}`)
+      return
     }
+    const leftMs = isCancellable ? readTimeLeft(room, bytes) : Infinity
+    this.#serveOther(f, slot, id, room, bytes, leftMs)
   }
 
   /** Hears an immediate that brings no invocation. */
   #hear(immediate: number): void {
-    if (immediate < CANCEL_MIN) return
+    if (immediate < CANCEL_MIN) {
+      if (this.#spare.hear(immediate)) this.flush()
+      return
+    }
     const { slot, idEnd: end, reason } = readCancel(immediate)
     const waiting = this.#ahead.find((one) => one.slot === slot && idEnd(one.id) === end)
     if (waiting !== undefined) waiting.isCancelled = true
@@ -198,18 +258,15 @@ export class InvocationServer {
     if (running !== undefined && idEnd(running.id) === end) running.context.cancel(reason)
   }
 
-  #serveWithContext({ isRaw, call }: Served, slot: number, id: number, bytes: number, leftMs: number): void {
+  #serveWithContext(f: Served, slot: number, id: number, room: Uint8Array, bytes: number, leftMs: number): void {
     const context = new InvocationContext(id, this.#worker.index, this.#worker.count, leftMs)
     const { pending } = this
     this.#running.set(slot, { id, context })
-    if (isRaw) {
-      const inPlace = call as (input: Uint8Array, output: Uint8Array, context: InvocationContext) => unknown
-      const bound = (input: Uint8Array, output: Uint8Array): unknown => inPlace(input, output, context)
-      this.#serveRaw(bound as RawFunction, slot, id, this.#inputs.first(slot, bytes))
-    } else {
-      const typed = call as (...args: unknown[]) => unknown
-      this.#serveTyped((...args) => typed(...withLast(args, typed.length, context)), slot, id, bytes)
-    }
+    const call = f.call as (...args: unknown[]) => unknown
+    const bound = f.isRaw
+      ? (input: Uint8Array, output: Uint8Array): unknown => call(input, output, context)
+      : (...args: unknown[]): unknown => call(...withLast(args, call.length, context))
+    this.#serveCall(f.isRaw, bound, slot, id, room, bytes)
     // It has answered already.
     if (this.pending === pending) this.#running.delete(slot)
   }
@@ -228,11 +285,15 @@ export class InvocationServer {
     else this.#returnRaw(slot, id, result)
   }
 
-  #serveTyped(call: (...args: never[]) => unknown, slot: number, id: number, bytes: number): void {
+  /** @param room where the input lies, from its first byte on */
+  #serveTyped(call: (...args: never[]) => unknown, slot: number, id: number, room: Uint8Array, bytes: number): void {
     let args: unknown[]
     try {
-      args = decodeArguments(this.#inputs.whole(slot), bytes)
+      args = decodeArguments(room, bytes)
+      if (bytes > this.#layout.payloadBytesMax) this.#tellTaken()
     } catch (error) {
+      if (error instanceof FabricError) throw error
+      if (bytes > this.#layout.payloadBytesMax) this.#tellTaken()
       this.#refuse(slot, id, STATUS_MALFORMED, reasonOf(error))
       return
     }
@@ -252,8 +313,7 @@ export class InvocationServer {
   /** Tries again to send what the fabric had no room for. */
   flush(): void {
     while (this.#unsent.length > 0) {
-      const { slot, id, status, bytes } = this.#unsent[0]!
-      if (!this.#write(slot, id, status, bytes)) return
+      if (!this.#unsent[0]!()) return
       this.#unsent.shift()
     }
   }
@@ -261,8 +321,16 @@ export class InvocationServer {
   /**
    * Answers when the promise settles. `await` uses the first outcome of a thenable that settles twice, and also catches
    * what its `then` throws.
+   *
+   * @param output where a raw function with a large input writes its result. Default: the slot
    */
-  async #await(slot: number, id: number, raw: boolean, promise: unknown): Promise<void> {
+  async #await(
+    slot: number,
+    id: number,
+    raw: boolean,
+    promise: unknown,
+    output: Uint8Array | null = null,
+  ): Promise<void> {
     this.pending++
     let outcome: unknown
     let isThrown = false
@@ -277,7 +345,9 @@ export class InvocationServer {
     // When the client has gone meanwhile, its slots are gone too.
     if (this.#connection.state === 'open') {
       try {
+        if (output !== null && isThrown) this.#tellTaken()
         if (isThrown) this.#fail(slot, id, outcome)
+        else if (output !== null) this.#returnLargeRaw(slot, id, outcome, output)
         else if (raw) this.#returnRaw(slot, id, outcome)
         else this.#return(slot, id, outcome)
       } catch (error) {
@@ -293,28 +363,105 @@ export class InvocationServer {
     try {
       bytes = encodeValue(value, this.#outputs.whole(slot))
     } catch (error) {
-      // A getter of the result that throws counts as a failure of the function.
-      if (error instanceof NotCloneableError && Object.hasOwn(error, 'cause')) this.#fail(slot, id, error.cause)
-      else this.#refuse(slot, id, STATUS_RESULT_REFUSED, `its result cannot be sent: ${reasonOf(error)}`)
+      this.#refuseResult(slot, id, error)
       return
     }
     if (bytes > 0) this.#answer(slot, id, STATUS_OK, bytes)
-    else this.#refuseTooLarge(slot, id, -bytes - 1)
+    else this.#returnLarge(slot, id, value, -bytes - 1)
+  }
+
+  #refuseResult(slot: number, id: number, error: unknown): void {
+    // A getter of the result that throws counts as a failure of the function.
+    if (error instanceof NotCloneableError && Object.hasOwn(error, 'cause')) this.#fail(slot, id, error.cause)
+    else this.#refuse(slot, id, STATUS_RESULT_REFUSED, `its result cannot be sent: ${reasonOf(error)}`)
+  }
+
+  /**
+   * Answers with a result that does not fit into its slot. It is encoded now, because its objects may change later: into
+   * the spare room, or into other memory while the client has not taken an earlier result.
+   */
+  #returnLarge(slot: number, id: number, value: unknown, needed: number): void {
+    if (needed > this.#layout.payloadBytesLargest) return this.#refuseTooLarge(slot, id, needed)
+    const spare = this.#spare
+    const isDirect = !spare.isTaken && this.#unsent.length === 0
+    let room: Uint8Array
+    let bytes: number
+    try {
+      room = isDirect ? spare.outbound(needed) : new Uint8Array(needed)
+      bytes = encodeValue(value, room)
+    } catch (error) {
+      this.#refuseResult(slot, id, error)
+      return
+    }
+    // Getters of the value may give more or less than the first time.
+    if (bytes <= 0) this.#refuseTooLarge(slot, id, -bytes - 1)
+    else if (!isDirect || bytes <= this.#layout.payloadBytesMax) this.#answerWith(slot, id, room.subarray(0, bytes))
+    else {
+      spare.isTaken = true
+      this.#sendOrKeep(() => spare.send(slot, bytes, id, STATUS_OK))
+    }
+  }
+
+  #returnLargeRaw(slot: number, id: number, bytes: unknown, output: Uint8Array): void {
+    this.#tellTaken()
+    if (typeof bytes !== 'number' || !(bytes >= 0) || (bytes | 0) !== bytes) this.#returnRaw(slot, id, bytes)
+    else if (bytes > output.length) this.#refuseTooLarge(slot, id, bytes, output.length)
+    else this.#answerWith(slot, id, output.subarray(0, bytes))
+  }
+
+  /** Answers with a copy of these bytes, in the slot or in the spare room. */
+  #answerWith(slot: number, id: number, payload: Uint8Array): void {
+    const bytes = payload.length
+    if (bytes <= this.#layout.payloadBytesMax) {
+      this.#outputs.whole(slot).set(payload)
+      this.#answer(slot, id, STATUS_OK, bytes)
+      return
+    }
+    const spare = this.#spare
+    let isPlaced = false
+    this.#sendOrKeep(() => {
+      if (!isPlaced) {
+        if (spare.isTaken) return false
+        spare.outbound(bytes).set(payload)
+        spare.isTaken = isPlaced = true
+      }
+      return spare.send(slot, bytes, id, STATUS_OK)
+    })
+  }
+
+  /** Tells the client that its large input is taken. */
+  #tellTaken(): void {
+    if (!this.#spare.hasArrived) return
+    this.#spare.hasArrived = false
+    this.#sendOrKeep(() => this.#spare.tellTaken())
+  }
+
+  #sendOrKeep(send: () => boolean): void {
+    if (this.#unsent.length > 0 || !send()) this.#unsent.push(send)
   }
 
   #returnRaw(slot: number, id: number, bytes: unknown): void {
     // Written so that NaN, fractions and what is no number at all are refused too.
     if (typeof bytes === 'number' && bytes >= 0 && (bytes | 0) === bytes && bytes <= this.#layout.payloadBytesMax)
       this.#answer(slot, id, STATUS_OK, bytes)
-    else if (typeof bytes === 'number' && bytes > this.#layout.payloadBytesMax) this.#refuseTooLarge(slot, id, bytes)
+    else if (typeof bytes === 'number' && bytes > this.#layout.payloadBytesMax)
+      this.#refuseTooLarge(slot, id, bytes, this.#layout.payloadBytesMax)
     else {
       const what = `a raw function returns how many bytes it wrote, not ${printed(bytes)}`
       this.#refuse(slot, id, STATUS_RESULT_REFUSED, what)
     }
   }
 
-  #refuseTooLarge(slot: number, id: number, bytes: number): void {
-    const sentence = `its result has ${bytes} bytes, the lease's payloadBytesMax is ${this.#layout.payloadBytesMax}`
+  /** @param room what there was for it. Default: what the lease allows */
+  #refuseTooLarge(slot: number, id: number, bytes: number, room: number = this.#layout.payloadBytesLargest): void {
+    const { payloadBytesMax, payloadBytesLargest } = this.#layout
+    const allowed =
+      payloadBytesLargest === payloadBytesMax
+        ? `the lease's payloadBytesMax is ${payloadBytesMax}`
+        : room === payloadBytesLargest
+          ? `the memory of the lease has room for ${room}; raise \`memoryMib\``
+          : `its output has ${room}; raise \`payloadBytesMax\``
+    const sentence = `its result has ${bytes} bytes, ${allowed}`
     this.#refuse(slot, id, STATUS_RESULT_TOO_LARGE, sentence)
   }
 
@@ -329,9 +476,12 @@ export class InvocationServer {
   }
 
   #answer(slot: number, id: number, status: number, bytes: number): void {
-    if (this.#unsent.length > 0 || !this.#write(slot, id, status, bytes)) {
-      this.#unsent.push({ slot, id, status, bytes })
-    }
+    if (this.#unsent.length > 0 || !this.#write(slot, id, status, bytes)) this.#keep(slot, id, status, bytes)
+  }
+
+  /** A function of its own: a closure in {@link #answer} would cost every answer an allocation. */
+  #keep(slot: number, id: number, status: number, bytes: number): void {
+    this.#unsent.push(() => this.#write(slot, id, status, bytes))
   }
 
   #write(slot: number, id: number, status: number, bytes: number): boolean {
@@ -343,4 +493,8 @@ export class InvocationServer {
 function isThenable(value: unknown): boolean {
   if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return false
   return typeof (value as { then?: unknown }).then === 'function'
+}
+
+function servedOf({ raw, wantsContext = false, call }: LoadedFunction): Served {
+  return { isPlainRaw: raw && !wantsContext, isRaw: raw, wantsContext, call: call as Served['call'] }
 }

@@ -107,7 +107,7 @@ export class Supervisor {
     Object.assign(process.env, message.environment)
     // That of the workers, too: theirs is the process's, which only this thread can change.
     if (message.workFolder) process.chdir(message.workFolder)
-    const layout = slotLayout(message.slots, message.payloadBytesMax)
+    const layout = slotLayout(message.slots, message.payloadBytesMax, message.payloadBytesLargest)
     const wasm = isWasmFile(message.bundlePath) ? await this.#compiled(message.bundlePath) : null
     const prepared = this.#prepared.splice(0)
     const workers = message.secrets.length
@@ -123,6 +123,7 @@ export class Supervisor {
       wasm,
       slots,
       payloadBytesMax,
+      payloadBytesLargest: layout.payloadBytesLargest,
       hotTimeoutMs,
     }
     const { meterPage } = this.#home

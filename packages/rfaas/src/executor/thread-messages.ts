@@ -34,6 +34,8 @@ export interface LoadMessage {
   workers: number
   slots: number
   payloadBytesMax: number
+  /** Largest payload that goes through the spare room behind the slots. Absent: none does. */
+  payloadBytesLargest?: number
   /** Infinity: always hot. */
   hotTimeoutMs: number
 }

@@ -15,6 +15,7 @@ import { loadFunctions } from './load.ts'
 import { WorkerLoop } from './loop.ts'
 import { METER_PAGE_FD } from './messages.ts'
 import { InvocationServer } from './server.ts'
+import { SharedData } from './shared-data.ts'
 import type { AttachMessage, FromWorker, LoadMessage, ToWorker, WorkerData } from './thread-messages.ts'
 import { WorkerOutput } from './worker-output.ts'
 
@@ -36,6 +37,7 @@ try {
     const message = await told
     const { isRehearsal, serves, meterPage, bundlePath, workerIndex, workers, slots, payloadBytesMax, hotTimeoutMs } =
       message
+    const layout = slotLayout(slots, payloadBytesMax, message.payloadBytesLargest)
     Object.assign(process.env, message.environment)
     output.label(workerIndex, workers)
 
@@ -54,7 +56,8 @@ try {
     const page = isRehearsal ? new ArrayBuffer(pageBytes) : (meterPage ?? mapSharedMemory(METER_PAGE_FD, pageBytes))
     const meters = new Meters(page, workerIndex)
     const worker = { meters, index: workerIndex, count: workers }
-    const server = new InvocationServer(connection, slotLayout(slots, payloadBytesMax), functions, worker)
+    using shared = new SharedData()
+    const server = new InvocationServer(connection, layout, functions, worker, shared.functions)
 
     const loop = new WorkerLoop(connection, server, meters, hotTimeoutMs)
     if (serves) await loop.run()

@@ -5,7 +5,7 @@ import { HEADER_BYTES as FABRIC_HEADER_BYTES, WINDOW_BYTES_MAX as FABRIC_WINDOW_
 import fc from 'fast-check'
 
 import { PAYLOAD_BYTES_MAX, SLOTS_MAX, WINDOW_BYTES_MAX } from './limits.ts'
-import { HEADER_BYTES, PayloadViews, slotLayout, windowsMib } from './slots.ts'
+import { HEADER_BYTES, largestPayload, PayloadViews, slotLayout, windowsMib } from './slots.ts'
 
 const seed = Date.now() & 0x7fffffff
 
@@ -39,6 +39,19 @@ test('slotLayout: the largest payload fits into a window, and the largest window
   assert.ok(slotLayout(1, PAYLOAD_BYTES_MAX).windowBytes <= WINDOW_BYTES_MAX)
   assert.equal(WINDOW_BYTES_MAX, FABRIC_WINDOW_BYTES_MAX)
   assert.equal(HEADER_BYTES, FABRIC_HEADER_BYTES)
+})
+
+test('largestPayload: the memory beside the slots, but at least a slot, and no more than a window holds', () => {
+  const layout = slotLayout(4, 2 ** 20)
+  assert.equal(largestPayload(layout, 1, 512), 512 * 2 ** 20 - 2 * layout.windowBytes)
+  assert.equal(largestPayload(layout, 1, 4096), PAYLOAD_BYTES_MAX)
+  assert.equal(largestPayload(layout, 64, 512), 2 ** 20)
+  const wide = slotLayout(2000, 2 ** 20)
+  const largest = largestPayload(wide, 1, 2 ** 20)
+  const { windowBytes, spareBytes } = slotLayout(2000, 2 ** 20, largest)
+  assert.ok(windowBytes + spareBytes <= WINDOW_BYTES_MAX && windowBytes + spareBytes > WINDOW_BYTES_MAX - 8192)
+  for (const bytes of [2 ** 20 - 1, 2 ** 20 + 0.5, PAYLOAD_BYTES_MAX + 1, NaN])
+    assert.throws(() => slotLayout(4, 2 ** 20, bytes), { code: 'invalid_argument' }, String(bytes))
 })
 
 test('windowsMib: what the windows of all workers take, both ways, in whole MiB', () => {

@@ -30,6 +30,13 @@ export const MESSAGE_PAYLOAD_BYTES = 2
 export const FAREWELL: number = SLOTS_MAX
 
 /* Immediates of a client that name no slot are cancels, see cancel.ts. */
+/** A large payload lies in the spare room (spare-room.ts); its message follows. */
+export const LARGE_SENT: number = SLOTS_MAX + 1
+
+/** The receiver has taken the large payload: the spare room is free again. */
+export const LARGE_TAKEN: number = SLOTS_MAX + 2
+
+const PAGE_BYTES = 4096
 
 export interface SlotLayout {
   slots: number
@@ -37,6 +44,10 @@ export interface SlotLayout {
   /** Bytes from the beginning of one slot to that of the next. */
   slotBytes: number
   windowBytes: number
+  /** Largest payload: what does not fit into a slot goes through the spare room. Equal to the above when there is none. */
+  payloadBytesLargest: number
+  /** Bytes of the spare room behind the slots. */
+  spareBytes: number
   /**
    * Depth of the fabric's queues of immediates. Generous: while a queue is known to have room, a writer need not check.
    */
@@ -47,8 +58,15 @@ const DEPTH_MIN = 64
 /** The deepest queue that fabrics have. */
 const DEPTH_MAX = SLOTS_MAX
 
-/** @throws {RfaasError} `invalid_argument` when a bound of limits.ts is not kept */
-export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
+/**
+ * @param payloadBytesLargest default: no payload is larger than a slot
+ * @throws {RfaasError} `invalid_argument` when a bound of limits.ts is not kept
+ */
+export function slotLayout(
+  slots: number,
+  payloadBytesMax: number,
+  payloadBytesLargest: number = payloadBytesMax,
+): SlotLayout {
   if (!Number.isInteger(slots) || slots < 1 || slots > SLOTS_MAX) {
     throw new RfaasError('invalid_argument', `Cannot lay out slots: slots must be 1 to ${SLOTS_MAX}, not ${slots}`)
   }
@@ -68,19 +86,52 @@ export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
       `Cannot lay out slots: ${needed}, a worker's window has at most ${WINDOW_BYTES_MAX}`,
     )
   }
+  if (
+    !Number.isInteger(payloadBytesLargest) ||
+    payloadBytesLargest < payloadBytesMax ||
+    payloadBytesLargest > largestMax(payloadBytesMax, windowBytes)
+  ) {
+    const range = `${payloadBytesMax} to ${largestMax(payloadBytesMax, windowBytes)}`
+    throw new RfaasError(
+      'invalid_argument',
+      `Cannot lay out slots: the largest payload must have ${range} bytes, not ${payloadBytesLargest}`,
+    )
+  }
+  const isSpare = payloadBytesLargest > payloadBytesMax
+  const spareBytes = isSpare ? Math.ceil(payloadBytesLargest / PAGE_BYTES) * PAGE_BYTES : 0
   // Room for a cancel of each invocation, too.
   const depth = Math.min(Math.max(2 * slots, DEPTH_MIN), DEPTH_MAX)
-  return { slots, payloadBytesMax, slotBytes, windowBytes, depth }
+  return { slots, payloadBytesMax, slotBytes, windowBytes, payloadBytesLargest, spareBytes, depth }
+}
+
+/** The largest payload for which a window has room behind its slots. */
+function largestMax(payloadBytesMax: number, windowBytes: number): number {
+  const room = Math.floor((WINDOW_BYTES_MAX - windowBytes) / PAGE_BYTES) * PAGE_BYTES
+  return Math.max(payloadBytesMax, Math.min(PAYLOAD_BYTES_MAX, room))
+}
+
+/**
+ * The largest payload of a lease whose payloads grow: what its memory has beside the slots of all workers, in both
+ * directions, and at most PAYLOAD_BYTES_MAX.
+ */
+export function largestPayload(
+  { payloadBytesMax, windowBytes }: SlotLayout,
+  workers: number,
+  memoryMib: number,
+): number {
+  const left = Math.floor(memoryMib * 2 ** 20 - 2 * windowBytes * workers)
+  return Math.max(payloadBytesMax, Math.min(left, largestMax(payloadBytesMax, windowBytes)))
 }
 
 /** The geometry of the fabric's connection for a layout, the same on both sides. */
-export function geometryOf({ windowBytes, slotBytes, depth }: SlotLayout): {
+export function geometryOf({ windowBytes, slotBytes, spareBytes, depth }: SlotLayout): {
   outboundBytes: number
   inboundBytes: number
   depth: number
   slotBytes: number
+  spareBytes: number
 } {
-  return { outboundBytes: windowBytes, inboundBytes: windowBytes, depth, slotBytes }
+  return { outboundBytes: windowBytes, inboundBytes: windowBytes, depth, slotBytes, spareBytes }
 }
 
 /**
@@ -99,12 +150,15 @@ export function windowsSentence({ slots, payloadBytesMax }: SlotLayout, workers:
  * Views of the payloads of one window. The last view of each slot is kept: nothing is allocated for a repeated length.
  */
 export class PayloadViews {
+  readonly #beyond: ((byteLength: number) => Uint8Array) | null
   readonly #window: ArrayBufferLike
   readonly #layout: SlotLayout
   readonly #whole: Uint8Array[] = []
   readonly #last: Uint8Array[] = []
 
-  constructor(window: ArrayBufferLike, layout: SlotLayout) {
+  /** @param beyond gives the payload that is larger than a slot. Default: there is none */
+  constructor(window: ArrayBufferLike, layout: SlotLayout, beyond: ((byteLength: number) => Uint8Array) | null = null) {
+    this.#beyond = beyond
     this.#window = window
     this.#layout = layout
     for (let slot = 0; slot < layout.slots; slot++) {
@@ -126,6 +180,7 @@ export class PayloadViews {
   }
 
   #make(slot: number, byteLength: number): Uint8Array {
+    if (this.#beyond !== null && byteLength > this.#layout.payloadBytesMax) return this.#beyond(byteLength)
     const view = new Uint8Array(this.#window, slot * this.#layout.slotBytes + HEADER_BYTES, byteLength)
     this.#last[slot] = view
     return view

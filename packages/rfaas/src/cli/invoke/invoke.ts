@@ -78,6 +78,7 @@ function openCluster(flags: InvokeFlags): Promise<Cluster> {
 
 function leaseOptions(functions: string, flags: InvokeFlags, input: Uint8Array | null): LeaseOptions {
   const { cores, memoryMib, resource, label, hotTimeout, payloadMax, node, fabric } = flags
+  const inputBytes = input?.length ?? 0
   return {
     functions,
     cores,
@@ -87,9 +88,12 @@ function leaseOptions(functions: string, flags: InvokeFlags, input: Uint8Array |
     ...(resource === undefined ? {} : { resources: resource }),
     ...(label === undefined ? {} : { labels: label }),
     hotTimeoutMs: hotTimeout,
-    // A result is often as large as its input, and seldom much larger.
-    payloadBytesMax:
-      payloadMax ?? Math.min(PAYLOAD_BYTES_MAX, Math.max(PAYLOAD_BYTES_DEFAULT, 2 * (input?.length ?? 0))),
+    // A result is often as large as its input, and seldom much larger. Payloads of a usual size may grow.
+    ...(payloadMax === undefined && inputBytes <= PAYLOAD_BYTES_DEFAULT / 2
+      ? {}
+      : {
+          payloadBytesMax: payloadMax ?? Math.min(PAYLOAD_BYTES_MAX, Math.max(PAYLOAD_BYTES_DEFAULT, 2 * inputBytes)),
+        }),
     ...(node === undefined ? {} : { nodeId: node }),
     ...(fabric === undefined ? {} : { fabric }),
   }

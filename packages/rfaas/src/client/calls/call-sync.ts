@@ -18,11 +18,16 @@ export function callSync(dispatcher: Dispatcher, f: RemoteFunction, args: unknow
     } catch (error) {
       throw toRfaasError(error).withOutcome('not_run')
     }
-    const resultBytes = channel.invokeSync(f, slot, byteLength)
+    const resultBytes =
+      byteLength >= 0
+        ? channel.invokeSync(f, slot, byteLength)
+        : channel.invokeLargeSync(f, slot, -byteLength - 1, (room) => encodeInput(f, args, room))
     try {
-      return decodeResult(f, channel.output(slot), resultBytes)
+      return decodeResult(f, channel.resultRoom(slot, resultBytes), resultBytes)
     } catch (error) {
       throw toRfaasError(error).withOutcome('ran')
+    } finally {
+      channel.tookResult()
     }
   } finally {
     channel.give(slot)

@@ -8,6 +8,7 @@ import { abortedError, cancelReasonOf, onAbort } from './abort.ts'
 import type { Queued } from './call-queue.ts'
 import type { Channel } from './channel.ts'
 import { deadlineError } from './deadline.ts'
+import { payloadTooLarge } from './payload-too-large.ts'
 import type { Waiter } from './waiter.ts'
 import { rejectWithFrames } from './reject.ts'
 import type { RemoteFunction } from './wire.ts'
@@ -94,6 +95,7 @@ export class Call implements Waiter, Queued<Call> {
     try {
       const room = channel.input(slot)
       const bytes = encodeInput(this.f, this.#args, room)
+      if (bytes < 0) return this.#startLarge(channel, slot, -bytes - 1)
       if (this.#givesUpAtMs === null) return channel.invoke(this.f, slot, bytes, this)
       const allBytes = addTimeLeft(room, bytes, this.#givesUpAtMs - performance.now())
       // Without room for it, the worker is told only once the function runs.
@@ -103,13 +105,19 @@ export class Call implements Waiter, Queued<Call> {
     }
   }
 
+  /** Sends an input that does not fit into the slot. */
+  #startLarge(channel: Channel, slot: number, byteLength: number): void {
+    if (byteLength > channel.layout.payloadBytesLargest) throw payloadTooLarge(this.f, byteLength, channel.layout)
+    channel.invokeLarge(this.f, slot, byteLength, (room) => encodeInput(this.f, this.#args, room), this)
+  }
+
   settled(byteLength: number): void {
     const channel = this.#channel!
     if (!this.#isOver) {
       this.#end()
       try {
         // Copied or decoded before the slot is given back and reused.
-        this.#resolve(decodeResult(this.f, channel.output(this.#slot), byteLength))
+        this.#resolve(decodeResult(this.f, channel.resultRoom(this.#slot, byteLength), byteLength))
       } catch (error) {
         this.#reject(toRfaasError(error).withOutcome('ran'))
       }
@@ -141,8 +149,8 @@ export class Call implements Waiter, Queued<Call> {
   /** Rejects though no answer has come. The slot stays taken until the worker has answered. */
   #giveUp(forget: () => void, reason: CancelReason, errorOf: (outcome: Outcome) => RfaasError): void {
     forget()
-    this.#channel?.abandon(this.#slot, reason)
-    const outcome = this.#channel === null ? 'not_run' : 'unknown'
+    const neverRuns = this.#channel?.abandon(this.#slot, reason) ?? true
+    const outcome = neverRuns ? 'not_run' : 'unknown'
     this.#end()
     this.#reject(errorOf(outcome))
   }
@@ -161,21 +169,18 @@ export class Call implements Waiter, Queued<Call> {
 }
 
 /**
- * Encodes the arguments of an invocation into a slot; returns the bytes written.
+ * Encodes the arguments of an invocation into a slot; returns the bytes written, or, when there is no room, minus the
+ * bytes needed minus one.
  *
- * @throws {RfaasError} `invalid_argument`, `payload_too_large`
+ * @throws {RfaasError} `invalid_argument`
  */
 export function encodeInput(f: RemoteFunction, args: unknown[], room: Uint8Array): number {
-  if (!f.raw) {
-    const byteLength = encodeArguments(args, room)
-    if (byteLength > 0) return byteLength
-    throw tooLarge(f, -byteLength - 1, room.length)
-  }
+  if (!f.raw) return encodeArguments(args, room)
   const [input] = args
   if (!(input instanceof Uint8Array)) {
     throw new RfaasError('invalid_argument', `Cannot invoke ${f.name}: it is raw and takes a Uint8Array`)
   }
-  if (input.length > room.length) throw tooLarge(f, input.length, room.length)
+  if (input.length > room.length) return -input.length - 1
   room.set(input)
   return input.length
 }
@@ -189,9 +194,4 @@ export function encodeInput(f: RemoteFunction, args: unknown[], room: Uint8Array
  */
 export function decodeResult(f: RemoteFunction, output: Uint8Array, byteLength: number): unknown {
   return f.raw ? output.slice(0, byteLength) : decodeValue(output, byteLength)
-}
-
-function tooLarge(f: RemoteFunction, byteLength: number, max: number): RfaasError {
-  const sentence = `Cannot invoke ${f.name} with ${byteLength} bytes: the lease's payloadBytesMax is ${max}`
-  return new RfaasError('payload_too_large', sentence)
 }

@@ -4,7 +4,9 @@ import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { ARRIVALS_PER_LOOK_MAX, SUBMIT_MS_MAX } from '../limits.ts'
 import type { CancelReason } from '../../protocol/cancel.ts'
 import { FAREWELL, type SlotLayout } from '../../protocol/slots.ts'
+import { SpareRoom } from '../../protocol/spare-room.ts'
 import { AbandonedSlots } from './abandoned.ts'
+import { LargeCalls, type Encode } from './large-calls.ts'
 import { Load } from './load.ts'
 import { POLLS_PER_LOOK, yieldWhenDue } from './polls.ts'
 import type { Polled, PolledChannel } from './progress.ts'
@@ -14,9 +16,12 @@ import { Wire, type RemoteFunction } from './wire.ts'
 /** Attempts to arm in one turn of the event loop. An attempt fails when something has arrived. */
 const ARM_ATTEMPTS_PER_TURN = 8
 
-/** An invocation, or the cancel of one, that the fabric had no room for yet. */
+/**
+ * An invocation, or the cancel of one, that the fabric had no room for yet. `f` is null for the notice that a large result is
+ * taken.
+ */
 interface Unsent {
-  readonly f: RemoteFunction
+  readonly f: RemoteFunction | null
   readonly slot: number
   readonly byteLength: number
   readonly isCancellable: boolean
@@ -48,6 +53,8 @@ export class Channel implements PolledChannel {
 
   readonly #connection: Connection
   readonly #wire: Wire
+  readonly #spare: SpareRoom
+  readonly #large: LargeCalls
   readonly #whom: string
   readonly #free: Int32Array
   #freeCount: number
@@ -74,7 +81,9 @@ export class Channel implements PolledChannel {
   constructor(connection: Connection, layout: SlotLayout, whom: string) {
     this.layout = layout
     this.#connection = connection
-    this.#wire = new Wire(connection, layout)
+    this.#spare = new SpareRoom(connection, layout)
+    this.#large = new LargeCalls(this.#spare, layout)
+    this.#wire = new Wire(connection, layout, this.#spare, (byteLength) => this.#takeLarge(byteLength))
     this.#whom = whom
     this.load = new Load(layout.slots)
     this.pollsMemory = connection.fabric !== 'tcp' && connection.fabric !== 'verbs'
@@ -151,7 +160,14 @@ export class Channel implements PolledChannel {
     return this.#wire.output(slot)
   }
 
-  /** The result of a slot in place, valid until the slot is used again. */
+  /** Where a result of this length lies, from its first byte on. */
+  resultRoom(slot: number, byteLength: number): Uint8Array {
+    return byteLength > this.layout.payloadBytesMax ? this.#spare.inbound(byteLength) : this.output(slot)
+  }
+
+  /**
+   * The result of a slot in place, valid until the slot is used again. A result that is larger than a slot is a copy.
+   */
   outputBytes(slot: number, byteLength: number): Uint8Array {
     return this.#wire.outputBytes(slot, byteLength)
   }
@@ -198,20 +214,81 @@ export class Channel implements PolledChannel {
       this.#unsent.push({ f, slot, byteLength, isCancellable, cancel: null })
     }
     this.#hasSent = true
+    this.#await(f, slot, waiter)
+    if (!this.isOpen) this.#lost()
+  }
+
+  /**
+   * As {@link invoke}, for an input that does not fit into its slot. Sends it as soon as the worker has taken the large
+   * input before it. The waiter is told when it cannot be encoded.
+   *
+   * @param byteLength of the input
+   */
+  invokeLarge(f: RemoteFunction, slot: number, byteLength: number, encode: Encode, waiter: Waiter): void {
+    if (this.#isClosed) throw this.#lostError('not_run')
+    this.#await(f, slot, waiter)
+    this.#large.add({ f, slot, byteLength, encode })
+    this.#sendLarge()
+    if (!this.isOpen) this.#lost()
+  }
+
+  /**
+   * As {@link invokeSync}, for an input that does not fit into its slot. After the result is read, call
+   * {@link tookResult}.
+   *
+   * @throws what `encode` throws
+   */
+  invokeLargeSync(f: RemoteFunction, slot: number, byteLength: number, encode: Encode): number {
+    for (let empty = 1; this.#spare.isTaken || this.#large.length > 0; empty++) {
+      if (this.drain() > 0) continue
+      if (empty % POLLS_PER_LOOK === 0 && this.#linger(empty)) throw this.#lostError('not_run')
+    }
+    if (this.#isClosed) throw this.#lostError('not_run')
+    const bytes = this.#large.encode({ f, slot, byteLength, encode }, this.input(slot))
+    this.#submitSlowly(f, slot, bytes)
+    this.#spinFor(slot)
+    return this.#wire.result(f, slot)
+  }
+
+  /** The result is read: when it was larger than a slot, the worker may send the next large one. */
+  tookResult(): void {
+    if (!this.#spare.hasArrived) return
+    this.#spare.hasArrived = false
+    const taken: Unsent = { f: null, slot: -1, byteLength: 0, isCancellable: false, cancel: null }
+    try {
+      if (this.#unsent.length > 0 || !this.#put(taken)) this.#unsent.push(taken)
+    } catch {
+      // The worker is gone, and sends nothing more.
+    }
+  }
+
+  /** An asynchronous invocation is in flight in the slot from now on. */
+  #await(f: RemoteFunction, slot: number, waiter: Waiter): void {
     this.load.sent(f, slot)
     this.#inFlight[slot] = f
     this.#waiters[slot] = waiter
     if (this.#waiting++ === 0) this.#connection.ref()
-    if (!this.isOpen) this.#lost()
   }
 
   /**
    * The caller of the invocation in this slot has given up, which the worker is told. The slot stays taken until the worker
    * has answered.
+   *
+   * @returns whether the invocation will not run: it still waited until its large input could be sent
    */
-  abandon(slot: number, reason: CancelReason): void {
-    if (!this.isInFlight(slot)) return
+  abandon(slot: number, reason: CancelReason): boolean {
+    if (!this.isInFlight(slot)) return false
+    if (this.#large.remove(slot)) {
+      // Later: the caller is just about to say why it has given up.
+      queueMicrotask(() => this.#fail(slot, this.#lostError('not_run')))
+      return true
+    }
     this.#abandoned.add(slot)
+    this.#cancel(slot, reason)
+    return false
+  }
+
+  #cancel(slot: number, reason: CancelReason): void {
     // Between hosts nobody else keeps count of what is on its way. A function that is not told only runs to its end.
     if (this.#cancels >= this.layout.depth - this.layout.slots && !this.#areCancelsReceived()) return
     this.#cancels++
@@ -331,7 +408,8 @@ export class Channel implements PolledChannel {
     this.#connection.unref()
     setImmediate(() => this.#connection.close())
     const isBegunKnown = Number.isFinite(begun)
-    const unsent = new Set(this.#unsent.filter(({ cancel }) => cancel === null).map(({ slot }) => slot))
+    const unsent = new Set(this.#large.removeAll().map(({ slot }) => slot))
+    for (const { f, slot, cancel } of this.#unsent) if (f !== null && cancel === null) unsent.add(slot)
     this.#unsent = []
     for (let slot = 0; slot < this.#waiters.length; slot++) {
       const hasNotRun = this.#isDrained || unsent.has(slot) || (isBegunKnown && this.#wire.isAfter(slot, begun))
@@ -343,7 +421,11 @@ export class Channel implements PolledChannel {
   #submit(f: RemoteFunction, slot: number, byteLength: number): void {
     if (this.#isClosed) throw this.#lostError('not_run')
     try {
-      if (this.#unsent.length > 0 || !this.#wire.submit(f, slot, byteLength)) this.#submitSlowly(f, slot, byteLength)
+      if (this.#unsent.length === 0) {
+        if (this.#wire.submit(f, slot, byteLength)) return
+        this.#wire.unsend()
+      }
+      this.#submitSlowly(f, slot, byteLength)
     } catch (error) {
       throw this.isOpen ? toRfaasError(error) : this.#lostError('not_run')
     }
@@ -352,13 +434,9 @@ export class Channel implements PolledChannel {
   /** A full send queue needs a few polls. A worker that never makes room is broken. */
   #submitSlowly(f: RemoteFunction, slot: number, byteLength: number): void {
     let endMs = performance.now() + SUBMIT_MS_MAX
-    if (this.#unsent.length === 0) this.#wire.unsend()
     for (;;) {
       if (this.drain() > 0) endMs = performance.now() + SUBMIT_MS_MAX
-      if (this.#unsent.length === 0) {
-        if (this.#wire.submit(f, slot, byteLength)) return
-        this.#wire.unsend()
-      }
+      if (this.#unsent.length === 0 && this.#put(invocation(f, slot, byteLength))) return
       if (performance.now() > endMs) {
         this.#isBroken = true
         this.#lost()
@@ -372,7 +450,7 @@ export class Channel implements PolledChannel {
   #flush(): void {
     try {
       while (this.isOpen && this.#unsent.length > 0) {
-        if (!this.#send(this.#unsent[0]!)) return
+        if (!this.#put(this.#unsent[0]!)) return
         this.#unsent.shift()
       }
     } catch {
@@ -380,15 +458,45 @@ export class Channel implements PolledChannel {
     }
   }
 
-  /** False when the fabric has no room for it now. */
-  #send({ f, slot, byteLength, isCancellable, cancel }: Unsent): boolean {
+  /** @returns false when the fabric has no room for it now */
+  #put({ f, slot, byteLength, isCancellable, cancel }: Unsent): boolean {
     // Its answer may have come meanwhile.
     if (cancel !== null) return !this.#abandoned.has(slot) || this.#wire.cancel(slot, cancel)
-    const isSent = isCancellable
-      ? this.#wire.submitCancellable(f, slot, byteLength)
-      : this.#wire.submit(f, slot, byteLength)
+    if (f === null) return this.#spare.tellTaken()
+    let isSent: boolean
+    if (byteLength > this.layout.payloadBytesMax) isSent = this.#wire.submitLarge(f, slot, byteLength)
+    else if (isCancellable) isSent = this.#wire.submitCancellable(f, slot, byteLength)
+    else isSent = this.#wire.submit(f, slot, byteLength)
     if (!isSent) this.#wire.unsend()
     return isSent
+  }
+
+  /** Sends the next invocation with a large input, if the worker has taken the last one. */
+  #sendLarge(): void {
+    for (let next = this.#large.next(); next !== null; next = this.#large.next()) {
+      const { f, slot } = next
+      const waiter = this.#waiters[slot]
+      // Taken back, and perhaps sent elsewhere.
+      if (!waiter) continue
+      let byteLength: number
+      try {
+        byteLength = this.#large.encode(next, this.input(slot))
+      } catch (error) {
+        this.#clear(slot)
+        waiter.failed(toRfaasError(error).withOutcome('not_run'))
+        continue
+      }
+      this.#unsent.push(invocation(f, slot, byteLength))
+      this.#hasSent = true
+      this.#flush()
+    }
+  }
+
+  /** A copy of a result in the spare room, which the worker may use again. */
+  #takeLarge(byteLength: number): Uint8Array {
+    const copy = this.#spare.inbound(byteLength).slice()
+    this.tookResult()
+    return copy
   }
 
   /** Settles what arrives, until it is the result of this slot. */
@@ -426,15 +534,18 @@ export class Channel implements PolledChannel {
       byteLength = this.#wire.result(f, slot)
     } catch (error) {
       waiter.failed(toRfaasError(error))
+      this.tookResult()
       return
     }
     waiter.settled(byteLength)
+    this.tookResult()
   }
 
   /**
    * Handles an immediate that answers no invocation: the farewell, or else the sign of a broken worker, which is lost.
    */
   #hear(immediate: number): void {
+    if (this.#spare.hear(immediate)) return this.#sendLarge()
     if (immediate !== FAREWELL || this.#isDrained) {
       this.#isBroken = true
       return this.#lost()
@@ -483,4 +594,8 @@ export class Channel implements PolledChannel {
   #lostError(outcome: Outcome = this.#isDrained ? 'not_run' : 'unknown'): RfaasError {
     return new RfaasError('executor_lost', `${this.#whom} went away during the invocation`, { outcome })
   }
+}
+
+function invocation(f: RemoteFunction, slot: number, byteLength: number): Unsent {
+  return { f, slot, byteLength, isCancellable: false, cancel: null }
 }

@@ -6,17 +6,22 @@ import { attach, openFabric, type Connection, type FabricName } from '@rfaas/fab
 
 import { RfaasError } from '../../errors.ts'
 import { raw } from '../../raw.ts'
-import { FAREWELL, geometryOf, slotLayout } from '../../protocol/slots.ts'
+import { FAREWELL, geometryOf, LARGE_TAKEN, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
 import { Channel } from './channel.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { remote, startTestWorker } from './test-workers.ts'
 
 const ECHO = { name: 'echo', index: 0, raw: true }
 const layout = slotLayout(2, 64)
+const growing = slotLayout(2, 64, 4096)
 const gone = new RfaasError('executor_lost', 'it is gone')
 
 /** A client's channel, and the worker's end of it in the hands of the test. */
-async function openChannel(t: TestContext, name: FabricName): Promise<{ channel: Channel; worker: Connection }> {
+async function openChannel(
+  t: TestContext,
+  name: FabricName,
+  layout: SlotLayout,
+): Promise<{ channel: Channel; worker: Connection }> {
   const fabric = openFabric(name)
   const secret = new Uint8Array(32)
   const geometry = { ...geometryOf(layout), secret }
@@ -41,13 +46,14 @@ function lossOf(channel: Channel): Promise<void> {
 
 for (const fabric of ['local', 'tcp', 'memory'] as const) {
   describe(`over ${fabric}, a worker`, () => {
-    for (const [what, immediate] of [
+    for (const [what, immediate, shape = layout] of [
       ['a slot in which nothing is in flight', 1],
       ['a slot that does not exist', 77],
       ['a number that is neither slot nor farewell', FAREWELL + 1],
-    ] as const) {
+      ['that it has taken a large payload, without one', LARGE_TAKEN, growing],
+    ] as [string, number, SlotLayout?][]) {
       test(`that answers ${what} is lost to its client`, async (t) => {
-        const { channel, worker } = await openChannel(t, fabric)
+        const { channel, worker } = await openChannel(t, fabric, shape)
         const lost = lossOf(channel)
         const dispatcher = new Dispatcher([channel], 1, 0)
         const call = assert.rejects(dispatcher.call(ECHO, [new Uint8Array(1)]), { code: 'executor_lost' })
@@ -63,7 +69,7 @@ for (const fabric of ['local', 'tcp', 'memory'] as const) {
     }
 
     test('that says farewell twice is lost; what it had not answered did not run, by its own word', async (t) => {
-      const { channel, worker } = await openChannel(t, fabric)
+      const { channel, worker } = await openChannel(t, fabric, layout)
       const dispatcher = new Dispatcher([channel], 1, 0)
       const call = assert.rejects(dispatcher.call(ECHO, [new Uint8Array(1)]), { outcome: 'not_run' })
       const drained = Promise.withResolvers<void>()

@@ -1,6 +1,7 @@
 // The global of this name is a getter, which adds a third to a reading of the clock.
 import { performance } from 'node:perf_hooks'
 
+import { SHARE_FUNCTION_FIRST } from '../../protocol/share-functions.ts'
 import type { RemoteFunction } from './wire.ts'
 
 /**
@@ -27,6 +28,8 @@ export class Paces {
   }
 
   measured(f: RemoteFunction, tookMs: number): void {
+    // Such a number would make the list a sparse one.
+    if (f.index >= SHARE_FUNCTION_FIRST) return
     const averageMs = this.#averageMs[f.index]
     this.#averageMs[f.index] = averageMs === undefined ? tookMs : averageMs + (tookMs - averageMs) * WEIGHT
   }

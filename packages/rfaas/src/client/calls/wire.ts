@@ -9,6 +9,7 @@ import {
   PayloadViews,
   type SlotLayout,
 } from '../../protocol/slots.ts'
+import type { SpareRoom } from '../../protocol/spare-room.ts'
 import { decodeFailure, STATUS_OK } from '../../protocol/status.ts'
 
 /** A function as its executor numbers it. */
@@ -22,6 +23,8 @@ export interface RemoteFunction {
 export class Wire {
   readonly #connection: Connection
   readonly #payloadBytesMax: number
+  readonly #payloadBytesLargest: number
+  readonly #spare: SpareRoom
   readonly #received: Int32Array
   readonly #inputs: PayloadViews
   readonly #outputs: PayloadViews
@@ -29,12 +32,20 @@ export class Wire {
   readonly #ids: Int32Array
   #id = 0
 
-  constructor(connection: Connection, layout: SlotLayout) {
+  /** @param takeLarge copies a result out of the spare room */
+  constructor(
+    connection: Connection,
+    layout: SlotLayout,
+    spare: SpareRoom,
+    takeLarge: (byteLength: number) => Uint8Array,
+  ) {
     this.#connection = connection
     this.#payloadBytesMax = layout.payloadBytesMax
+    this.#payloadBytesLargest = layout.payloadBytesLargest
+    this.#spare = spare
     this.#received = connection.received
     this.#inputs = new PayloadViews(connection.outbound, layout)
-    this.#outputs = new PayloadViews(connection.inbound, layout)
+    this.#outputs = new PayloadViews(connection.inbound, layout, takeLarge)
     this.#ids = new Int32Array(layout.slots)
   }
 
@@ -94,18 +105,27 @@ export class Wire {
     return this.#ids[slot]!
   }
 
+  /** As {@link submit}, for an input that lies in the spare room. */
+  submitLarge(f: RemoteFunction, slot: number, byteLength: number): boolean {
+    const id = (this.#id = (this.#id + 1) | 0)
+    this.#ids[slot] = id
+    return this.#spare.send(slot, byteLength, id, f.index)
+  }
+
   /** The memory of a slot's result, in full length. */
   output(slot: number): Uint8Array {
     return this.#outputs.whole(slot)
   }
 
-  /** The result of a slot in place, valid until the slot is used again. */
+  /**
+   * The result of a slot in place, valid until the slot is used again. A result that is larger than a slot is a copy.
+   */
   outputBytes(slot: number, byteLength: number): Uint8Array {
     return this.#outputs.first(slot, byteLength)
   }
 
   /**
-   * How many bytes the result has whose immediate was polled last.
+   * How many bytes the result has whose immediate was polled last. More than a slot has: it lies in the spare room.
    *
    * @throws {RfaasError} what the function threw; `internal` when the worker is broken
    */
@@ -115,15 +135,21 @@ export class Wire {
     const status = received[MESSAGE_STATUS]!
     const bytes = received[MESSAGE_PAYLOAD_BYTES]!
     if (!isOurs || status !== STATUS_OK || bytes >>> 0 > this.#payloadBytesMax)
-      this.#refuse(f, slot, isOurs, status, bytes)
+      return this.#unusual(f, slot, isOurs, status, bytes)
     return bytes
   }
 
-  /** Says what is wrong with a result: the function threw, or the worker is broken. */
-  #refuse(f: RemoteFunction, slot: number, isOurs: boolean, status: number, bytes: number): never {
+  /** The result is in the spare room; or the function threw, or the worker is broken. */
+  #unusual(f: RemoteFunction, slot: number, isOurs: boolean, status: number, bytes: number): number {
     const action = `Cannot read the result of ${f.name}`
     const outcome = 'unknown'
     if (!isOurs) throw new RfaasError('internal', `${action}: it answers another invocation`, { outcome })
+    if (status === STATUS_OK && bytes > this.#payloadBytesMax && bytes <= this.#payloadBytesLargest) {
+      this.#spare.hasArrived = true
+      // Here, so that a mapping that is refused fails this invocation.
+      this.#spare.inbound(bytes)
+      return bytes
+    }
     if (bytes < 0 || bytes > this.#payloadBytesMax) {
       throw new RfaasError('internal', `${action}: it claims ${bytes} bytes`, { outcome })
     }

@@ -33,6 +33,7 @@ test('checkLeaseOptions fills in the documented defaults', () => {
     abandonGraceMs: 1000,
     slots: 4,
     payloadBytesMax: 2 ** 20,
+    payloadsGrow: true,
     queueMax: 1024,
     spinUs: 20,
     waitMs: 0,
@@ -109,6 +110,7 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
   assert.equal(checkLeaseOptions({ functions, idempotent: true }).isIdempotent('any'), true)
   assert.deepEqual(checked, {
     ...least,
+    payloadsGrow: false,
     durationMs: 60_000,
     hotTimeoutMs: 10,
     waitMs: 1,

@@ -42,6 +42,8 @@ export interface CheckedLeaseOptions {
   abandonGraceMs: number
   slots: number
   payloadBytesMax: number
+  /** Whether a payload may be larger than that, as the memory of the lease allows: no bound was given. */
+  payloadsGrow: boolean
   queueMax: number
   spinUs: number
   waitMs: number
@@ -155,6 +157,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
       abandonGraceMs === Infinity ? abandonGraceMs : number('abandonGraceMs', abandonGraceMs, 0, INVOKE_TIMEOUT_MS_MAX),
     slots: whole('slots', slots, 1),
     payloadBytesMax: whole('payloadBytesMax', payloadBytesMax, 1),
+    payloadsGrow: options.payloadBytesMax === undefined,
     queueMax: queueMax === Infinity ? queueMax : whole('queueMax', queueMax, 0),
     spinUs: number('spinUs', spinUs, 0),
     waitMs: number('waitMs', waitMs, 0, LEASE_WAIT_MS_MAX),

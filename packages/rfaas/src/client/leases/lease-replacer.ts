@@ -10,6 +10,7 @@ import type { LeaseListeners } from '../lease-events.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
 import { LET_GO } from './keeper.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
+import type { Shares } from './shares.ts'
 import { WorkerRestarts } from './worker-restarts.ts'
 import type { WorkerSetup } from './worker-setup.ts'
 import { abortedError, onAbort } from '../calls/abort.ts'
@@ -42,6 +43,7 @@ export interface LeaseReplacerOptions {
   readonly setup: WorkerSetup | null
   /** As the lease option. */
   readonly abandonGraceMs: number
+  readonly shares: Shares
   readonly onRetrieved: (notice: RetrievalNotice) => void
   /** Told of what happens to the parts. */
   readonly listeners: LeaseListeners
@@ -119,7 +121,7 @@ export class LeaseReplacer {
   }
 
   async #update(open: (cores: number, giveUp: AbortSignal) => Promise<OpenedUpdate | null>): Promise<void> {
-    const { dispatcher, functions, setup } = this.#options
+    const { dispatcher, functions, shares } = this.#options
     this.#refuseOver()
     const opened = await open(coresOf(this.#parts), this.#giveUp.signal).catch((error: unknown) => {
       this.#refuseOver()
@@ -132,7 +134,7 @@ export class LeaseReplacer {
     for (const part of next) failWhenLost(part, lose)
     try {
       this.#refuseOver()
-      if (setup !== null) await Promise.race([setup.run(next, new FunctionTable(others)), lost])
+      await Promise.race([this.#prepare(next, new FunctionTable(others)), lost])
       this.#refuseOver()
     } catch (error) {
       await Promise.all(next.map((part) => discard(part, toRfaasError(error))))
@@ -145,6 +147,7 @@ export class LeaseReplacer {
     this.#giveUp = new AbortController()
     for (const part of next) this.#follow(part)
     opened.keep()
+    shares.ready(next)
     functions.update(others)
     dispatcher.exchange(
       former.flatMap(({ channels }) => channels),
@@ -152,6 +155,22 @@ export class LeaseReplacer {
       others,
     )
     for (const part of former) if (this.#open.has(part)) void this.#drain(part)
+  }
+
+  /** Gives new workers the shared data and has them set up. @param functions of these workers. Default: those of the lease */
+  async #prepare(next: readonly LeasedPart[], functions?: FunctionTable): Promise<void> {
+    const { setup, shares } = this.#options
+    await shares.run(next)
+    await setup?.run(next, functions)
+    // What was shared meanwhile.
+    await shares.run(next)
+  }
+
+  /** As {@link #prepare}, for a worker that was restarted. */
+  async #prepareAgain(part: LeasedPart, channel: Channel): Promise<void> {
+    const { setup, shares } = this.#options
+    await shares.restore(part, channel)
+    await setup?.prepare([channel])
   }
 
   /** Gives a part back as soon as it has answered what was sent to it. */
@@ -217,7 +236,7 @@ export class LeaseReplacer {
     const restarts = new WorkerRestarts({
       part,
       dispatcher: this.#options.dispatcher,
-      setup: this.#options.setup,
+      prepare: (channel) => this.#prepareAgain(part, channel),
       abandonGraceMs: this.#options.abandonGraceMs,
       onLost: (channel, explained) => void this.#lost(part, channel, explained),
       isUsed: () => this.#isUsed(part),
@@ -338,7 +357,7 @@ export class LeaseReplacer {
     this.#parts = this.#parts.flatMap((each) => (each === part ? next : [each]))
     for (const each of next) this.#follow(each)
     try {
-      await this.#options.setup?.run(next)
+      await this.#prepare(next)
     } catch (thrown) {
       const sentence = `${cause.sentence}; its replacement could not be set up: ${reasonOf(thrown)}`
       return this.#refuse(next, new RfaasError(cause.code, sentence, { cause: thrown }))
@@ -362,6 +381,7 @@ export class LeaseReplacer {
     const usable = parts.filter(
       (part) => this.#open.has(part) && this.#parts.includes(part) && !this.#replacing.has(part),
     )
+    this.#options.shares.ready(usable)
     // A worker that has ended meanwhile comes back, or has come back, on a channel of its own.
     this.#options.dispatcher.add(usable.flatMap(({ channels }) => channels).filter((channel) => channel.isOpen))
   }

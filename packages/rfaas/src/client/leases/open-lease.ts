@@ -109,6 +109,7 @@ export async function openLease(context: LeaseContext, options: LeaseOptions<nev
     openUpdate,
     isIdempotent,
     abandonGraceMs,
+    memoryMibPerCore: checked.memoryMib / cores,
   }
 }
 
@@ -214,7 +215,7 @@ async function openPart(
     const whom = `The executor of lease ${keeper.leaseId} on node ${keeper.nodeId}`
     checkAllocated(allocated, whom)
     const open = (workers: Parameters<typeof openChannels>[0]): Promise<Channel[]> =>
-      openChannels(workers, fabric, layout, whom)
+      openChannels(workers, fabric, layoutFor(allocated, layout), whom)
     const [channels, connectMs] = await timed(open(allocated.workers))
     const reconnect: LeasedPart['reconnect'] = async (worker) => (await open([worker]))[0]!
     const timings: LeaseTimings = {
@@ -296,9 +297,9 @@ async function allocate(
   keeper: LeaseKeeper,
   code: LeasedCode,
   { fabric, address }: ChosenOffer,
-  { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
+  { slots, payloadBytesMax, payloadsGrow, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
-  const shape = { fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
+  const shape = { fabric, address, slots, payloadBytesMax, payloadsGrow, hotTimeoutMs, keepWarmMs, env }
   const startMs = performance.now()
   const ask = async (form: BundleForm): Promise<AllocateResponse> => {
     const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...form, ...shape })
@@ -323,6 +324,12 @@ async function allocate(
   const form = await code.send(node.rpc, keeper.nodeId, () => keeper.token)
   const uploadedMs = performance.now()
   return { allocated: await ask(form), uploadMs: uploadedMs - startMs, allocateMs: performance.now() - uploadedMs }
+}
+
+/** The layout with the room for large payloads that the node has made. */
+function layoutFor({ payloadBytesLargest }: AllocateResponse, layout: SlotLayout): SlotLayout {
+  const { slots, payloadBytesMax } = layout
+  return payloadBytesLargest === 0 ? layout : slotLayout(slots, payloadBytesMax, payloadBytesLargest)
 }
 
 async function openChannels(

@@ -4,14 +4,14 @@ import { reasonOf } from '../../thrown.ts'
 import type { Channel } from '../calls/channel.ts'
 import type { Dispatcher } from '../calls/dispatcher.ts'
 import type { LeasedPart } from './leased-part.ts'
-import type { WorkerSetup } from './worker-setup.ts'
 
 const CODES: readonly ErrorCode[] = ['worker_crashed', 'worker_exited', 'out_of_memory', 'worker_ended']
 
 export interface WorkerRestartsOptions {
   readonly part: LeasedPart
   readonly dispatcher: Dispatcher
-  readonly setup: WorkerSetup | null
+  /** Gives a worker that was restarted what it needs before it takes calls. */
+  readonly prepare: (channel: Channel) => Promise<void>
   /** How long a worker may run an invocation that its caller has given up. */
   readonly abandonGraceMs: number
   /** Called when a channel has lost its worker, and before the reason is known. */
@@ -72,7 +72,7 @@ export class WorkerRestarts {
   }
 
   async #restarted(seat: Seat, { worker, restarts, address }: WorkerNews): Promise<void> {
-    const { part, dispatcher, setup, isUsed, onRestarted, onGivenUp } = this.#options
+    const { part, dispatcher, prepare, isUsed, onRestarted, onGivenUp } = this.#options
     if (seat.restarts === restarts) return
     const reason = seat.reason ?? new RfaasError('executor_lost', `Worker ${worker} was restarted`)
     // We may not have been told why.
@@ -94,7 +94,7 @@ export class WorkerRestarts {
     part.channels[worker] = seat.channel = channel
     this.#follow(worker)
     try {
-      await setup?.prepare([channel])
+      await prepare(channel)
     } catch (thrown) {
       if (isUsed()) onGivenUp(unusable(worker, 'be set up', thrown))
       return

@@ -1,0 +1,14 @@
+import { RfaasError } from '../../errors.ts'
+import type { SlotLayout } from '../../protocol/slots.ts'
+import type { RemoteFunction } from './wire.ts'
+
+/** Why an input is refused before it is sent. */
+export function payloadTooLarge(f: RemoteFunction, byteLength: number, layout: SlotLayout): RfaasError {
+  const { payloadBytesMax, payloadBytesLargest } = layout
+  const reason =
+    payloadBytesLargest > payloadBytesMax
+      ? `the memory of the lease has room for ${payloadBytesLargest}; raise \`memoryMib\``
+      : `the lease's payloadBytesMax is ${payloadBytesMax}`
+  const sentence = `Cannot invoke ${f.name} with ${byteLength} bytes: ${reason}`
+  return new RfaasError('payload_too_large', sentence, { outcome: 'not_run' })
+}
