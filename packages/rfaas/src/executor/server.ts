@@ -168,6 +168,14 @@ export class InvocationServer {
     }
   }
 
+  /** The invocation is not served: its input, if it lies in the spare room, is not needed. */
+  #dropLarge(bytes: number): void {
+    const { payloadBytesMax, payloadBytesLargest } = this.#layout
+    if (bytes <= payloadBytesMax || bytes > payloadBytesLargest) return
+    this.#spare.hasArrived = true
+    this.#tellTaken()
+  }
+
   /** The function reads its input in place, and has as much room for its result, in memory of its own. */
   #serveLargeRaw(call: RawFunction, slot: number, id: number, input: Uint8Array): void {
     let result: unknown
@@ -231,16 +239,15 @@ export class InvocationServer {
     const number = index & ~CANCELLABLE
     const f = this.#functions[number] ?? this.#ours[number - SHARE_FUNCTION_FIRST]
     const bytes = isCancellable ? allBytes - TIME_LEFT_BYTES : allBytes
-    const isLarge = bytes < 0 || allBytes > this.#layout.payloadBytesMax
-    const room = isLarge ? this.#largeInput(slot, id, allBytes) : this.#inputs.whole(slot)
-    // It is refused.
-    if (room === null) return
     if (isCancelled || f === undefined) {
-      if (isLarge) this.#tellTaken()
+      this.#dropLarge(allBytes)
       if (isCancelled) this.#refuse(slot, id, STATUS_CANCELLED, 'the caller gave up before it began')
       else this.#refuse(slot, id, STATUS_UNKNOWN_FUNCTION, `the module has no function number ${number}`)
       return
     }
+    const isLarge = bytes < 0 || allBytes > this.#layout.payloadBytesMax
+    const room = isLarge ? this.#largeInput(slot, id, allBytes) : this.#inputs.whole(slot)
+    if (room === null) return
     const leftMs = isCancellable ? readTimeLeft(room, bytes) : Infinity
     this.#serveOther(f, slot, id, room, bytes, leftMs)
   }
