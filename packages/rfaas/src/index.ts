@@ -30,6 +30,7 @@ export type {
   SpreadCall,
   SpreadStream,
   StreamCall,
+  StreamingCall,
   Streams,
   SyncCalls,
 } from './client/types.ts'

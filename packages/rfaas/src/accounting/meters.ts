@@ -36,6 +36,11 @@ export class Meters {
     this.#cells[2]! += 1
   }
 
+  /** Of a message that turned out to be no invocation. */
+  uncountInvocation(): void {
+    this.#cells[2]! -= 1
+  }
+
   read(): MeterReading {
     return { hotPollingNs: this.#cells[0]!, executionNs: this.#cells[1]!, invocations: this.#cells[2]! }
   }

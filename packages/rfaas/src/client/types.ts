@@ -2,7 +2,7 @@ import type { Usage } from '../accounting/usage.ts'
 import type { RawFunction } from '../functions.ts'
 import type { PlacementPolicy } from '../lease/lease.ts'
 import type { InvokeOptions, MapOptions } from './calls/invoke-options.ts'
-import type { AnyFunction, IfTravels } from './travels.ts'
+import type { AnyFunction, IfItemsTravel, IfStreams, IfTravels } from './travels.ts'
 
 /** The functions of a module that can be invoked. */
 export type FunctionNames<M> = { [K in keyof M]: M[K] extends AnyFunction ? K : never }[keyof M] & string
@@ -14,7 +14,8 @@ export type RawFunctionNames<M> = { [K in keyof M]: M[K] extends RawFunction ? K
  */
 
 /**
- * `lease.call`: every function of the module, as a promise. Raw functions take bytes and return a copy of the result.
+ * `lease.call`: every function of the module, as a promise. Raw functions take bytes and return a copy of the result. A
+ * generator function gives its items as an asynchronous generator, see {@link StreamingCall}.
  *
  * Of an overloaded function the last overload counts, and a type parameter is what it extends, or `unknown`. A function
  * whose arguments or result cannot travel has the type {@link CannotTravel}, and cannot be called.
@@ -23,7 +24,9 @@ export type Calls<M> = {
   readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends RawFunction
     ? Call<[input: Uint8Array], Uint8Array>
     : M[K] extends (...args: infer A) => infer R
-      ? IfTravels<A, R, Call<A, Awaited<R>>>
+      ? IfStreams<R> extends true
+        ? ItemsCall<A, R>
+        : IfTravels<A, R, Call<A, Awaited<R>>>
       : never
 }
 
@@ -73,6 +76,29 @@ export interface Call<A extends unknown[], R> {
    */
   with(options: InvokeOptions): (...args: A) => Promise<R>
 }
+
+/**
+ * Calls a generator function, synchronous or not: `for await (const row of lease.call.rows(query))`. Nothing is sent before
+ * the first item is asked for. Then the stream takes a slot of a worker until it ends. The generator runs ahead of the loop
+ * by a bounded number of items. Leaving the loop runs its `finally` at the worker.
+ */
+export interface StreamingCall<A extends unknown[], T, R> {
+  (...args: A): AsyncGenerator<T, R, undefined>
+  /**
+   * The same function under options; `timeoutMs` is the time for the whole stream.
+   *
+   * @throws {RfaasError} `invalid_argument`
+   */
+  with(options: InvokeOptions): (...args: A) => AsyncGenerator<T, R, undefined>
+}
+
+/** Of a function that returns a generator of the type `R`. */
+type ItemsCall<A extends unknown[], R> = R extends
+  Generator<infer T, infer U, never> | AsyncGenerator<infer T, infer U, never>
+  ? IfItemsTravel<A, T, U, StreamingCall<A, T, U>>
+  : R extends AsyncIterable<infer T> | Iterable<infer T>
+    ? IfItemsTravel<A, T, undefined, StreamingCall<A, T, unknown>>
+    : never
 
 export type Inputs<T> = Iterable<T> | AsyncIterable<T>
 

@@ -7,7 +7,14 @@ import { reasonOf, stackOf } from '../thrown.ts'
 
 /** A function that clients can invoke. */
 export type LoadedFunction =
-  { name: string; raw: true; call: RawFunction } | { name: string; raw: false; call: (...args: unknown[]) => unknown }
+  | { name: string; raw: true; streams?: false; call: RawFunction }
+  | {
+      name: string
+      raw: false
+      /** Whether it is a generator function. Default false. */
+      streams?: boolean
+      call: (...args: unknown[]) => unknown
+    }
 
 /**
  * Imports a bundle and returns its exported functions sorted by name, an order on which all workers agree.
@@ -71,7 +78,8 @@ function functionsOf(exports: Record<string, unknown>): LoadedFunction[] {
   for (const [name, value] of Object.entries(exports)) if (isFunction(value)) found.set(name, value)
   return [...found.keys()].sort().map((name) => {
     const call = found.get(name)!
-    return isRaw(call) ? { name, raw: true, call } : { name, raw: false, call }
+    if (isRaw(call)) return { name, raw: true, streams: false, call }
+    return { name, raw: false, streams: isGeneratorFunction(call), call }
   })
 }
 
@@ -79,6 +87,12 @@ type AnyFunction = (...args: unknown[]) => unknown
 
 function isFunction(value: unknown): value is AnyFunction {
   return typeof value === 'function'
+}
+
+/** Whether it is written as `function*` or `async function*`, in whichever realm; also one that is bound. */
+function isGeneratorFunction(f: AnyFunction): boolean {
+  const tag: unknown = Reflect.get(f, Symbol.toStringTag)
+  return tag === 'GeneratorFunction' || tag === 'AsyncGeneratorFunction'
 }
 
 /** Whether functions may be properties of it: an object, or a function. */

@@ -1,9 +1,12 @@
+import { types } from 'node:util'
+
 import { FabricError, type Connection } from '@rfaas/fabric'
 
 import type { RawFunction } from '../functions.ts'
 import { decodeArguments, encodeValue, NotCloneableError } from '../protocol/codec.ts'
 import { encodeSentence, encodeThrown } from '../protocol/failure-bytes.ts'
 import {
+  CLOSE_STREAM,
   MESSAGE_FUNCTION,
   MESSAGE_ID,
   MESSAGE_PAYLOAD_BYTES,
@@ -20,6 +23,7 @@ import {
 } from '../protocol/status.ts'
 import { printed, reasonOf } from '../thrown.ts'
 import type { LoadedFunction } from './load.ts'
+import { ResultStream, type AnyGenerator, type StreamOutlet } from './result-stream.ts'
 
 /**
  * Serves the invocation in a slot: reads its words, calls the function on the payload in place, and answers. For a
@@ -35,9 +39,13 @@ export class InvocationServer {
   readonly #outputs: PayloadViews
   /** Answers that the fabric had no room for yet, in order. */
   readonly #unsent: { slot: number; id: number; status: number; bytes: number }[] = []
-  /** Called when an asynchronous function has answered. */
+  /** The open streams, by their slots. */
+  readonly #streams = new Map<number, ResultStream>()
+  /** Called when an asynchronous function has answered, or a stream. */
   onSettled: (() => void) | null = null
-  /** Asynchronous functions that have not settled. */
+  /** Called for each message that is no invocation, but belongs to one. */
+  onContinued: (() => void) | null = null
+  /** Asynchronous functions that have not settled, and streams that are not over. */
   pending = 0
 
   constructor(connection: Connection, layout: SlotLayout, functions: LoadedFunction[]) {
@@ -55,11 +63,10 @@ export class InvocationServer {
   }
 
   /**
-   * Serves the invocation that the last immediate has brought. Ignores slots that do not exist: only a broken client
-   * names one.
+   * Serves the invocation that the last immediate has brought.
    */
   serve(slot: number): void {
-    if (slot >= this.#layout.slots) return
+    if (slot >= this.#layout.slots) return this.#hear(slot)
     const id = this.#received[MESSAGE_ID]!
     const index = this.#received[MESSAGE_FUNCTION]!
     const bytes = this.#received[MESSAGE_PAYLOAD_BYTES]!
@@ -73,6 +80,7 @@ export class InvocationServer {
       return
     }
     if (f.raw) this.#serveRaw(f.call, slot, id, this.#inputs.first(slot, bytes))
+    else if (f.streams) this.#serveStream(f.call, slot, id, bytes)
     else this.#serveTyped(f.call, slot, id, bytes)
   }
 
@@ -111,6 +119,73 @@ export class InvocationServer {
     else this.#return(slot, id, result)
   }
 
+  /** Begins a stream, or, without a payload, goes on with the one in the slot. */
+  #serveStream(call: (...args: unknown[]) => unknown, slot: number, id: number, bytes: number): void {
+    const open = this.#streams.get(slot)
+    if (open !== undefined && bytes === 0) {
+      this.onContinued?.()
+      return open.ask(id)
+    }
+    let args: unknown[]
+    try {
+      if (open !== undefined) throw new Error('a stream is open in its slot')
+      args = decodeArguments(this.#inputs.whole(slot), bytes)
+    } catch (error) {
+      this.#refuse(slot, id, STATUS_MALFORMED, reasonOf(error))
+      return
+    }
+    let generator: AnyGenerator
+    try {
+      generator = call(...args) as AnyGenerator
+    } catch (thrown) {
+      // Such as what a default value throws: nothing else of a generator has run yet.
+      this.#fail(slot, id, thrown)
+      return
+    }
+    const stream = new ResultStream(generator, this.#outputs.whole(slot), this.#outletOf(slot))
+    this.#streams.set(slot, stream)
+    this.pending++
+    stream.ask(id)
+  }
+
+  /** An immediate that is no slot ends the stream of one; this may have ended meanwhile. Only a broken client sends others. */
+  #hear(immediate: number): void {
+    this.onContinued?.()
+    this.#streams.get(immediate - CLOSE_STREAM)?.close()
+  }
+
+  /** Runs the `finally` of all generators: their client has gone. */
+  closeStreams(): void {
+    for (const stream of this.#streams.values()) stream.close()
+  }
+
+  #outletOf(slot: number): StreamOutlet {
+    return {
+      items: (id, bytes) => this.#answerLater(() => this.#answer(slot, id, STATUS_OK, bytes)),
+      threw: (id, thrown) => this.#answerLater(() => this.#fail(slot, id, thrown)),
+      refused: (id, error) => this.#answerLater(() => this.#refuseResult(slot, id, error, 'an item of its result')),
+      tooLarge: (id, bytes) => this.#answerLater(() => this.#refuseTooLarge(slot, id, bytes, 'an item of its result')),
+      told: () => this.#streams.delete(slot),
+      over: () => {
+        this.pending--
+        this.onSettled?.()
+      },
+    }
+  }
+
+  /** Sends an answer at a time when the client, and its slots, may be gone. */
+  #answerLater(answer: () => void): void {
+    if (this.#connection.state === 'open') {
+      try {
+        answer()
+      } catch (error) {
+        // The client has gone just now. The loop will notice it.
+        if (!(error instanceof FabricError && error.code === 'lost')) throw error
+      }
+    }
+    this.onSettled?.()
+  }
+
   /** Tries again to send what the fabric had no room for. */
   flush(): void {
     while (this.#unsent.length > 0) {
@@ -135,18 +210,11 @@ export class InvocationServer {
       isThrown = true
     }
     this.pending--
-    // When the client has gone meanwhile, its slots are gone too.
-    if (this.#connection.state === 'open') {
-      try {
-        if (isThrown) this.#fail(slot, id, outcome)
-        else if (raw) this.#returnRaw(slot, id, outcome)
-        else this.#return(slot, id, outcome)
-      } catch (error) {
-        // The client has gone just now. The loop will notice it.
-        if (!(error instanceof FabricError && error.code === 'lost')) throw error
-      }
-    }
-    this.onSettled?.()
+    this.#answerLater(() => {
+      if (isThrown) this.#fail(slot, id, outcome)
+      else if (raw) this.#returnRaw(slot, id, outcome)
+      else this.#return(slot, id, outcome)
+    })
   }
 
   #return(slot: number, id: number, value: unknown): void {
@@ -154,9 +222,10 @@ export class InvocationServer {
     try {
       bytes = encodeValue(value, this.#outputs.whole(slot))
     } catch (error) {
-      // A getter of the result that throws counts as a failure of the function.
-      if (error instanceof NotCloneableError && Object.hasOwn(error, 'cause')) this.#fail(slot, id, error.cause)
-      else this.#refuse(slot, id, STATUS_RESULT_REFUSED, `its result cannot be sent: ${reasonOf(error)}`)
+      if (isGenerator(value)) {
+        const advice = 'only `function*` and `async function*` stream; `yield*` it in such a function'
+        this.#refuse(slot, id, STATUS_RESULT_REFUSED, `its result is a generator, and ${advice}`)
+      } else this.#refuseResult(slot, id, error, 'its result')
       return
     }
     if (bytes > 0) this.#answer(slot, id, STATUS_OK, bytes)
@@ -174,8 +243,15 @@ export class InvocationServer {
     }
   }
 
-  #refuseTooLarge(slot: number, id: number, bytes: number): void {
-    const sentence = `its result has ${bytes} bytes, the lease's payloadBytesMax is ${this.#layout.payloadBytesMax}`
+  /** @param error what the encoding of the result has thrown */
+  #refuseResult(slot: number, id: number, error: unknown, what: string): void {
+    // A getter of the result that throws counts as a failure of the function.
+    if (error instanceof NotCloneableError && Object.hasOwn(error, 'cause')) this.#fail(slot, id, error.cause)
+    else this.#refuse(slot, id, STATUS_RESULT_REFUSED, `${what} cannot be sent: ${reasonOf(error)}`)
+  }
+
+  #refuseTooLarge(slot: number, id: number, bytes: number, what = 'its result'): void {
+    const sentence = `${what} has ${bytes} bytes, the lease's payloadBytesMax is ${this.#layout.payloadBytesMax}`
     this.#refuse(slot, id, STATUS_RESULT_TOO_LARGE, sentence)
   }
 
@@ -198,6 +274,10 @@ export class InvocationServer {
   #write(slot: number, id: number, status: number, bytes: number): boolean {
     return this.#connection.send(slot, bytes, id, status, bytes)
   }
+}
+
+function isGenerator(value: unknown): boolean {
+  return types.isGeneratorObject(value) || Object.prototype.toString.call(value) === '[object AsyncGenerator]'
 }
 
 /** @throws what a getter `then` of the value throws */

@@ -41,7 +41,7 @@ try {
 
     const startMs = performance.now()
     const functions = await loadFunctions(bundlePath)
-    const summary = functions.map(({ name, raw }) => ({ name, raw }))
+    const summary = functions.map(({ name, raw, streams }) => ({ name, raw, ...(streams && { streams }) }))
     const attached = hear<AttachMessage>()
     say({ kind: 'loaded', functions: summary, loadMs: performance.now() - startMs })
 
@@ -54,8 +54,12 @@ try {
     const page = isRehearsal ? new ArrayBuffer(pageBytes) : (meterPage ?? mapSharedMemory(METER_PAGE_FD, pageBytes))
     const server = new InvocationServer(connection, slotLayout(slots, payloadBytesMax), functions)
 
-    const loop = new WorkerLoop(connection, server, new Meters(page, workerIndex), hotTimeoutMs)
-    if (serves) await loop.run()
+    const meters = new Meters(page, workerIndex)
+    // The loop has counted it as an invocation.
+    server.onContinued = () => meters.uncountInvocation()
+
+    const loop = new WorkerLoop(connection, server, meters, hotTimeoutMs)
+    if (serves && (await loop.run()) === 'lost') server.closeStreams()
     connection.close()
     output.flush()
     told = hear<LoadMessage>()

@@ -29,6 +29,13 @@ export const MESSAGE_PAYLOAD_BYTES = 2
  */
 export const FAREWELL: number = SLOTS_MAX
 
+/**
+ * This plus a slot is an immediate, too: the client wants no more items of the stream in that slot (stream-items.ts). It has
+ * no words, because the words of the slot's request may not have been read yet, and no answer of its own: the answer to
+ * that request, or to the next one, ends the stream.
+ */
+export const CLOSE_STREAM: number = SLOTS_MAX + 1
+
 export interface SlotLayout {
   slots: number
   payloadBytesMax: number
@@ -37,11 +44,13 @@ export interface SlotLayout {
   windowBytes: number
   /**
    * Depth of the fabric's queues of immediates. Generous: while a queue is known to have room, a writer need not check.
+   * Each slot has at most two messages on their way: an invocation, and the close of its stream.
    */
   depth: number
 }
 
 const DEPTH_MIN = 64
+const DEPTH_MAX = 4096
 
 /** @throws {RfaasError} `invalid_argument` when a bound of limits.ts is not kept */
 export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
@@ -64,7 +73,7 @@ export function slotLayout(slots: number, payloadBytesMax: number): SlotLayout {
       `Cannot lay out slots: ${needed}, a worker's window has at most ${WINDOW_BYTES_MAX}`,
     )
   }
-  return { slots, payloadBytesMax, slotBytes, windowBytes, depth: Math.max(slots, DEPTH_MIN) }
+  return { slots, payloadBytesMax, slotBytes, windowBytes, depth: Math.min(DEPTH_MAX, Math.max(2 * slots, DEPTH_MIN)) }
 }
 
 /** The geometry of the fabric's connection for a layout, the same on both sides. */

@@ -12,10 +12,12 @@ import { chooseWorker, freest } from './choose-worker.ts'
 import type { Channel } from './channel.ts'
 import { Paces, PIPELINE_MS } from './load.ts'
 import { allReserved, cannotReserve, noWorkers, queueFull } from './no-room.ts'
+import type { PlacedCall } from './placed-call.ts'
 import { Progress } from './progress.ts'
 import { rejectWithFrames } from './reject.ts'
 import { Slot } from './slot.ts'
 import { Spinner } from './spinner.ts'
+import { StreamCall, type StreamHost, type StreamSink } from './stream-call.ts'
 import type { RemoteFunction } from './wire.ts'
 
 const now = (): number => performance.now()
@@ -35,13 +37,13 @@ export class Dispatcher {
   readonly #queueMax: number
   readonly #spinner: Spinner
   readonly #isIdempotent: (name: string) => boolean
-  readonly #queue = new CallQueue<Call>()
+  readonly #queue = new CallQueue<PlacedCall>()
   readonly #bound = new BoundCalls()
   #isAdvancing = false
   #ended: RfaasError | null = null
   #width = 0
   /** Set while workers that are gone are given up: collects their calls that may run elsewhere, in their order. */
-  #again: Call[] | null = null
+  #again: PlacedCall[] | null = null
   /** How many times a slot was given back. */
   #given = 0
   #reservedTimer: NodeJS.Timeout | null = null
@@ -49,7 +51,18 @@ export class Dispatcher {
   #heldTimer: NodeJS.Timeout | null = null
   readonly #paces = new Paces()
   readonly #idle = new Set<() => void>()
-  readonly #sendAgain = (call: Call, outcome: Outcome): boolean => this.#maySendAgain(call, outcome)
+  /** Streams that are not over. */
+  readonly #streams = new Set<StreamCall>()
+  readonly #streamHost: StreamHost = {
+    sendAgain: (call, outcome) => this.#maySendAgain(call, outcome),
+    sent: (channel) => progress.expect(channel),
+    over: (call) => {
+      this.#streams.delete(call)
+      this.#tellIdle()
+    },
+    forget: (call) => this.#forget(call),
+  }
+  readonly #sendAgain = (call: PlacedCall, outcome: Outcome): boolean => this.#maySendAgain(call, outcome)
 
   /** @param isIdempotent whether a function may run twice for one call, when its worker is lost */
   constructor(
@@ -74,9 +87,13 @@ export class Dispatcher {
     return this.#open.reduce((sum, { lastId }) => sum + lastId, 0)
   }
 
-  /** Whether an asynchronous invocation waits or is in flight. */
+  /** Whether an asynchronous invocation waits or is in flight, or a stream is open. */
   get isBusy(): boolean {
-    return this.#queue.length + this.#bound.length > 0 || this.#open.some(({ waiting }) => waiting > 0)
+    return (
+      this.#streams.size > 0 ||
+      this.#queue.length + this.#bound.length > 0 ||
+      this.#open.some(({ waiting }) => waiting > 0)
+    )
   }
 
   /** Adds workers. Waiting invocations are sent to them first. */
@@ -116,11 +133,15 @@ export class Dispatcher {
         progress.remove(channel)
         channel.close(reason, cutOff)
       }
+      // Those that have no request in flight.
+      for (const stream of this.#streams) {
+        if (stream.channel?.isClosed === true) stream.failed(cutOff.withOutcome('unknown'))
+      }
     })
     this.#tellIdle()
   }
 
-  /** Resolves when nothing is in flight on any worker. */
+  /** Resolves when nothing is in flight on any worker, and no stream is open. */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => {
       this.#idle.add(resolve)
@@ -150,6 +171,15 @@ export class Dispatcher {
       if (signal) call.abortOn(signal, () => this.#forget(call))
       if (timeoutMs !== undefined) call.expireAfter(timeoutMs, () => this.#forget(call))
     })
+  }
+
+  /** Calls a function that streams. The sink hears of all that becomes of it, perhaps during this call. */
+  stream(f: RemoteFunction, args: unknown[], sink: StreamSink): StreamCall {
+    const call = new StreamCall(f, args, sink, this.#streamHost)
+    this.#streams.add(call)
+    const refusal = this.#ended === null ? this.#place(call) : this.#ended.withOutcome('not_run')
+    if (refusal !== null) call.failed(refusal)
+    return call
   }
 
   /**
@@ -245,13 +275,13 @@ export class Dispatcher {
   }
 
   /** The caller has given up: a call that waits is not sent. */
-  #forget(call: Call): void {
+  #forget(call: PlacedCall): void {
     if (call.only === null) this.#queue.remove(call)
     else this.#bound.remove(call)
   }
 
   /** Sends the call, or has it wait; returns why it can do neither. */
-  #place(call: Call): RfaasError | null {
+  #place(call: PlacedCall): RfaasError | null {
     if (this.#queue.length === 0 && this.#start(call, chooseWorker(this.#channels, call.f, now))) return null
     if (this.#queue.length >= this.#queueMax) this.#sendHeld()
     if (this.#queue.length === 0 && this.#start(call, this.#queueMax > 0 ? null : freest(this.#channels))) return null
@@ -263,7 +293,7 @@ export class Dispatcher {
   }
 
   /** As {@link #place}, for a call that is for one worker. */
-  #placeOn(channel: Channel, call: Call): RfaasError | null {
+  #placeOn(channel: Channel, call: PlacedCall): RfaasError | null {
     if (this.#bound.length === 0 && channel.room > 0) this.#startOn(channel, call)
     else if (channel.reservedSlots === channel.layout.slots) return allReserved(call.f, channel)
     else if (this.#bound.length >= this.#queueMax)
@@ -305,7 +335,7 @@ export class Dispatcher {
     this.#collectAgain(() => channel.takeBack())
   }
 
-  #maySendAgain(call: Call, outcome: Outcome): boolean {
+  #maySendAgain(call: PlacedCall, outcome: Outcome): boolean {
     if (this.#again === null || this.#ended !== null || call.only !== null) return false
     if (outcome !== 'not_run' && !this.#isIdempotent(call.f.name)) return false
     this.#again.push(call)
@@ -314,7 +344,7 @@ export class Dispatcher {
 
   /** Runs `work` and puts the calls that it takes from workers back at the front of the queue, in their order. */
   #collectAgain(work: () => void): void {
-    const again: Call[] = (this.#again = [])
+    const again: PlacedCall[] = (this.#again = [])
     work()
     this.#again = null
     for (const call of again.reverse()) this.#queue.unshift(call)
@@ -357,19 +387,19 @@ export class Dispatcher {
   }
 
   /** False when there is no worker for the call now. */
-  #start(call: Call, channel: Channel | null): boolean {
+  #start(call: PlacedCall, channel: Channel | null): boolean {
     if (channel === null) return false
     this.#startOn(channel, call)
     return true
   }
 
-  #startOn(channel: Channel, call: Call): void {
+  #startOn(channel: Channel, call: PlacedCall): void {
     call.start(channel, channel.take())
     progress.expect(channel)
   }
 
   #tellIdle(): void {
-    if (this.#idle.size === 0 || this.#open.some(({ waiting }) => waiting > 0)) return
+    if (this.#idle.size === 0 || this.#streams.size > 0 || this.#open.some(({ waiting }) => waiting > 0)) return
     for (const resolve of this.#idle) resolve()
     this.#idle.clear()
   }

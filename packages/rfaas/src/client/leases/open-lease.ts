@@ -173,7 +173,7 @@ async function openPart(
       setupMs: 0,
       totalMs: performance.now() - startMs,
     }
-    const functions = allocated.functions.map(({ name, raw }, index) => ({ name, raw, index }))
+    const functions = allocated.functions.map(({ name, raw, streams }, index) => ({ name, raw, streams, index }))
     return { part: { keeper, channels, fabric, timings }, functions }
   } catch (error) {
     // The caller needs the reason for the failure, not an error of the clean-up.
