@@ -23,6 +23,7 @@ export type {
   LeasePart,
   LeaseTimings,
   MapCall,
+  OutputLine,
   Eaches,
   Maps,
   RawFunctionNames,

@@ -153,6 +153,13 @@ export interface LeaseOptions<M = AnyModule> {
    * @param each as {@link Invoker.each}, for the new workers
    */
   setup?(each: Eaches<M>): unknown
+  /**
+   * Receives what the functions print, line by line: `(line) => log.info(line.text)`. The lines of a worker's stream come in
+   * order, those of loading the module included, and the last ones before the lease is released or closed. Or `'inherit'`:
+   * they go to the standard output and error of this process. Printing never waits for the client; what it does not take in
+   * time is dropped, and counted. Default: the output stays at the node (with `local()` it goes to standard error).
+   */
+  output?: 'inherit' | ((line: OutputLine) => void)
   /** Workers, one per core. Default 1. */
   cores?: number
   /**
@@ -241,6 +248,21 @@ export interface LeaseOptions<M = AnyModule> {
    * place, what was granted is given back. It has no effect on an open lease. Default: none.
    */
   signal?: AbortSignal
+}
+
+/** A line that functions have printed. */
+export interface OutputLine {
+  /** Id of the lease's part that it comes from, as in {@link LeasePart.id}. */
+  readonly partId: string
+  /** The worker that has printed it, counted from 0 in its part; null when a function wrote to the descriptor itself. */
+  readonly worker: number | null
+  readonly stream: 'stdout' | 'stderr'
+  /** Without its end. Lines of more than 8,192 characters come in parts. */
+  readonly text: string
+  /** When it reached the node, by the node's clock. */
+  readonly time: Date
+  /** Lines that were dropped just before this one, because this process did not take them in time. Usually 0. */
+  readonly dropped: number
 }
 
 /** What a lease has on one node. */

@@ -30,7 +30,14 @@ export type NodeEvent =
       readonly usage: Usage
     }
   /** A line that functions of a lease have printed, on standard output or standard error; from a tenant. */
-  | { readonly kind: 'output'; readonly nodeId: string; readonly leaseId: string; readonly line: string }
+  | {
+      readonly kind: 'output'
+      readonly nodeId: string
+      readonly leaseId: string
+      readonly line: string
+      /** Whether the client of the lease reads it, too. */
+      readonly isRead: boolean
+    }
   /** Also published when a lease takes an executor from the pool. */
   | ({ readonly kind: 'pool-changed'; readonly nodeId: string } & PoolState)
   /** The executor of a released lease was kept, or a kept executor was taken or ended. */

@@ -1,5 +1,6 @@
 import type { MeterReading } from '../accounting/meters.ts'
 import type { ReadyMessage } from '../executor/messages.ts'
+import type { OutputStream } from '../executor/worker-output.ts'
 import type { ProcessExit, StartOrder } from './executor-process.ts'
 import type { ExecutorShape } from './pool-plan.ts'
 
@@ -18,7 +19,7 @@ export interface Executor {
    *
    * @returns a function that passes on what is left and removes the listener
    */
-  onOutput?(listener: (line: string) => void): () => void
+  onOutput?(listener: (line: string, stream: OutputStream) => void): () => void
   /** Makes this the executor of a lease. Call it once, and once more after each time that it was parked. */
   start(order: StartOrder): void
   /** Waits until its workers can be reached. @throws {RfaasError} why they never will be */

@@ -6,6 +6,7 @@ import {
   LeaseReportSchema,
   LeaseState,
   WatchLeaseResponseSchema,
+  WatchOutputResponseSchema,
 } from '../control/gen/rfaas_pb.ts'
 import type {
   AllocateRequest,
@@ -13,6 +14,7 @@ import type {
   FabricOffer,
   LeaseReport as ProtoLeaseReport,
   WatchLeaseResponse,
+  WatchOutputResponse,
 } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
 import { environmentProblem } from '../lease/environment.ts'
@@ -20,6 +22,7 @@ import type { LeaseEnd } from '../lease/lease.ts'
 import { slotLayout, windowsMib, windowsSentence } from '../protocol/slots.ts'
 import type { LeaseClaims } from '../lease/token.ts'
 import type { AllocationRequest, StartedExecutor } from './allocation.ts'
+import type { OutputBatch } from './output-queue.ts'
 import type { LeaseNews, LeaseReport } from './node-leases.ts'
 
 const ENDS: Record<LeaseEnd, ProtoLeaseEnd> = {
@@ -41,7 +44,7 @@ export function allocationRequest(
   claims: LeaseClaims,
   offers: readonly Pick<FabricOffer, 'fabric' | 'address'>[],
 ): AllocationRequest {
-  const { fabric, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, bundleSha256, address, env } = request
+  const { fabric, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, bundleSha256, address, env, output } = request
   const offer = offers.find((each) => each.fabric === fabric && (address === '' || each.address === address))
   if (offer === undefined || !isWorkerFabric(fabric)) {
     const offered = offers.map((each) => [each.fabric, each.address].join(' ').trimEnd()).join(', ')
@@ -66,7 +69,17 @@ export function allocationRequest(
     const reason = `${windowsSentence(layout, claims.cores)} are ${neededMib} MiB, the lease has ${claims.memoryMib}`
     throw new RfaasError('invalid_argument', `Cannot start executor: ${reason}`)
   }
-  return { bundleSha256, fabric, listenAddress: offer.address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
+  return {
+    bundleSha256,
+    fabric,
+    listenAddress: offer.address,
+    slots,
+    payloadBytesMax,
+    hotTimeoutMs,
+    keepWarmMs,
+    env,
+    output,
+  }
 }
 
 function isWorkerFabric(fabric: string): fabric is AllocationRequest['fabric'] {
@@ -105,4 +118,11 @@ export function newsToProto(news: LeaseNews): WatchLeaseResponse {
         message: news.end.message,
       })
   }
+}
+
+export function outputToProto({ lines, dropped }: OutputBatch): WatchOutputResponse {
+  return create(WatchOutputResponseSchema, {
+    lines: lines.map(({ worker, ...line }) => ({ ...line, ...(worker === null ? {} : { worker }) })),
+    dropped,
+  })
 }

@@ -70,7 +70,7 @@ export function wireNode(parts: NodeParts): WiredNode {
     bundles,
     pool,
     kept,
-    onOutput: (leaseId, line) => publish({ kind: 'output', nodeId, leaseId, line }),
+    onOutput: (leaseId, line, isRead) => publish({ kind: 'output', nodeId, leaseId, line, isRead }),
     onChange: (allocation) => {
       publishChange(nodeId, allocation)
       if (allocation.end === null) membership?.beatIn(REPORT_DELAY_MS)

@@ -18,6 +18,7 @@ test('checkLeaseOptions fills in the documented defaults', () => {
     external: [],
     env: {},
     setup: null,
+    output: null,
     cores: 1,
     coresMin: 1,
     nodes: 1,
@@ -85,6 +86,7 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
     external: ['sharp', '@it/addon'],
     env: { LEVEL: 'debug', Empty_1: '' },
     setup: () => {},
+    output: () => {},
   }
   const { isIdempotent, ...checked } = checkLeaseOptions({
     ...{

@@ -160,6 +160,7 @@ async function openPart(
     const { allocated, uploadMs, allocateMs } = await allocate(node, keeper, code, offer, checked)
     const whom = `The executor of lease ${keeper.leaseId} on node ${keeper.nodeId}`
     checkAllocated(allocated, whom)
+    if (checked.output !== null) keeper.hearOutput(checked.output)
     const [channels, connectMs] = await timed(openChannels(allocated, fabric, layout, whom))
     const timings: LeaseTimings = {
       bundleMs,
@@ -240,9 +241,19 @@ async function allocate(
   keeper: LeaseKeeper,
   { sha256, code }: Bundle,
   { fabric, address }: ChosenOffer,
-  { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
+  { slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env, durationMs, output }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
-  const shape = { bundleSha256: sha256, fabric, address, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, env }
+  const shape = {
+    bundleSha256: sha256,
+    fabric,
+    address,
+    slots,
+    payloadBytesMax,
+    hotTimeoutMs,
+    keepWarmMs,
+    env,
+    output: output !== null,
+  }
   const startMs = performance.now()
   const ask = async (): Promise<AllocateResponse> => {
     const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...shape })
