@@ -111,7 +111,8 @@ export class StreamCall implements Waiter, PlacedCall {
   }
 
   lost(error: RfaasError): void {
-    if (!this.#goesElsewhere(error.outcome ?? 'unknown')) this.failed(error)
+    if (this.#goesElsewhere(error.outcome ?? 'unknown')) return
+    this.failed(this.#hasItems ? error.withOutcome('unknown') : error)
   }
 
   takeBack(): boolean {
