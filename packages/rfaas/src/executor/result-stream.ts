@@ -157,7 +157,6 @@ export class ResultStream {
       if (isFull || performance.now() - this.#beganMs > STREAM_BATCH_MS) this.#send()
       return
     }
-    if (-end > this.#room.length) return this.#giveUp({ kind: 'tooLarge', bytes: -end })
     // Encoded now, because the program may change it when the generator goes on.
     const held = encodeItem(value)
     const bytes = held.length + ITEM_HEAD_BYTES

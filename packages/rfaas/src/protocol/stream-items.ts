@@ -54,9 +54,12 @@ export function putItem(value: unknown, kind: ItemKind, room: Uint8Array, at: nu
  * @throws {NotCloneableError}
  */
 export function encodeItem(value: unknown): Uint8Array {
-  const room = new Uint8Array(-encodeValue(value, NO_ROOM, 'item') - 1)
-  encodeValue(value, room, 'item')
-  return room
+  // The bytes needed change with the names that the encoder has seen.
+  for (let room = NO_ROOM; ;) {
+    const bytes = encodeValue(value, room, 'item')
+    if (bytes > 0) return room.subarray(0, bytes)
+    room = new Uint8Array(-bytes - 1)
+  }
 }
 
 /** As {@link putItem}, of an item that is encoded already. */
