@@ -141,7 +141,7 @@ describe('functions that stream', () => {
         const items = workers.call.forever()
         for (let n = 0; n < 10; n++) await items.next()
         const soon = await workers.call.reached()
-        assert.ok(soon < 40, `${soon}`)
+        assert.ok(soon < 64, `${soon}`)
         for (let n = 0; n < 10_000; n++) await items.next()
         const later = await workers.call.reached()
         assert.ok(later < 10_000 + 2 * 1024 + 10, `${later}`)
@@ -149,12 +149,12 @@ describe('functions that stream', () => {
       })
 
       test('other calls of the worker go on between the items', async () => {
-        let items = 0
+        let isEnough = false
         const reading = (async () => {
-          for await (const _ of workers.call.computes(40, 2)) items++
+          for await (const _ of workers.call.computes(1e9, 2)) if (isEnough) break
         })()
         for (let calls = 0; calls < 5; calls++) await workers.call.add(1, 2)
-        assert.ok(items < 40, 'no call waits for the end of the stream')
+        isEnough = true
         await reading
       })
     })

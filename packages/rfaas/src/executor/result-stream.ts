@@ -235,8 +235,8 @@ export class ResultStream {
     const bytes = this.#at
     this.#isAsked = false
     this.#answers++
+    this.#countMax = Math.min(STREAM_BATCH_ITEMS_MAX, 2 * Math.max(1, this.#count))
     this.#at = this.#count = 0
-    this.#countMax = Math.min(STREAM_BATCH_ITEMS_MAX, 2 * this.#countMax)
     this.#outlet.items(this.#id, bytes)
   }
 
