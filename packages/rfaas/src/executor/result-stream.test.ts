@@ -9,9 +9,13 @@ import { STREAM_BATCH_BYTES_MAX, STREAM_BATCH_ITEMS_MAX } from './limits.ts'
 import { ResultStream, type AnyGenerator } from './result-stream.ts'
 
 /** A reader that asks again as soon as it has an answer. */
-async function read(generator: AnyGenerator, roomBytes: number): Promise<{ answers: unknown[][]; end: unknown[] }> {
+async function read(
+  generator: AnyGenerator,
+  roomBytes: number,
+): Promise<{ answers: unknown[][]; end: unknown[]; overs: number }> {
   const room = new Uint8Array(roomBytes)
   const answers: unknown[][] = []
+  let overs = 0
   const { promise, resolve } = Promise.withResolvers<unknown[]>()
   const over = Promise.withResolvers<void>()
   const stream: ResultStream = new ResultStream(generator, room, {
@@ -25,12 +29,16 @@ async function read(generator: AnyGenerator, roomBytes: number): Promise<{ answe
     refused: (_, error) => resolve(['refused', (error as Error).message]),
     tooLarge: (_, bytes) => resolve(['tooLarge', bytes]),
     told: () => {},
-    over: () => over.resolve(),
+    over: () => {
+      overs++
+      over.resolve()
+    },
   })
   stream.ask(0)
   const end = await promise
   await over.promise
-  return { answers, end }
+  await new Promise(setImmediate)
+  return { answers, end, overs }
 }
 
 function* give(items: unknown[], end: unknown): Generator<unknown> {
@@ -44,6 +52,34 @@ async function* giveLater(items: unknown[], end: unknown): AsyncGenerator<unknow
 }
 
 describe('ResultStream', () => {
+  test('that is closed ends its generator, and is over once', async () => {
+    for (const generator of [give([1, 2, 3], 0), giveLater([1, 2, 3], 0)]) {
+      let overs = 0
+      const said: string[] = []
+      const say = (what: string) => () => void said.push(what)
+      const stream = new ResultStream(generator, new Uint8Array(1000), {
+        items: say('items'),
+        threw: say('threw'),
+        refused: say('refused'),
+        tooLarge: say('too large'),
+        told: say('told'),
+        over: () => void overs++,
+      })
+      stream.ask(1)
+      await new Promise(setImmediate)
+      stream.ask(2)
+      stream.close()
+      stream.close()
+      for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
+      // The end is the answer to the request that was open, or to the next one.
+      if (!said.includes('told')) stream.ask(3)
+      for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
+      assert.equal(overs, 1)
+      assert.equal(said.filter((what) => what === 'told').length, 1)
+      assert.deepEqual(await generator.next(), { value: undefined, done: true })
+    }
+  })
+
   test('gives all items in order and then the end, whatever their sizes, in whatever room', async () => {
     const text = fc.nat(300).map((length) => 'x'.repeat(length))
     const asked = fc.asyncProperty(
@@ -97,6 +133,7 @@ describe('ResultStream', () => {
     const large = await read(ending('x'.repeat(2000)), 1000)
     assert.deepEqual([large.answers.flat(), large.end[0]], [[1, 2, 3], 'tooLarge'])
     assert.equal(isOver, 2)
+    assert.deepEqual([refused.overs, large.overs], [1, 1])
     const end = await read(give([1], 'x'.repeat(2000)), 1000)
     assert.deepEqual([end.answers.flat(), end.end[0]], [[1], 'tooLarge'])
     const uncloneable = await read(

@@ -53,6 +53,8 @@ export class ResultStream {
   /** Follows the items that were given before it. */
   #end: End | null = null
   #isTold = false
+  /** Whether `over` was called. */
+  #hasReported = false
   /** An item for which the slot had no room. */
   #held: Uint8Array | null = null
   /** The answer so far: where it ends in the slot, its items, when it was begun; and how many items it may have. */
@@ -250,6 +252,8 @@ export class ResultStream {
   }
 
   #checkOver(): void {
-    if (this.#isTold && this.#isOver) this.#outlet.over()
+    if (this.#hasReported || !this.#isTold || !this.#isOver) return
+    this.#hasReported = true
+    this.#outlet.over()
   }
 }
