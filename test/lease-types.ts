@@ -148,6 +148,38 @@ export async function typesFlow(cluster: Cluster): Promise<void> {
   is<unknown>()(await untyped.call['add']!(1, 2))
 }
 
+/** Functions that stream. */
+interface Streaming {
+  generator(from: number): Generator<number, string, unknown>
+  asyncGenerator(options?: { size: number }): AsyncGenerator<{ row: number }>
+  iterator(): IterableIterator<number>
+  asyncIterable(): AsyncIterable<Date>
+  generic<T>(value: T): AsyncGenerator<T>
+  functions(): AsyncGenerator<() => void>
+  promises(): Generator<Promise<number>>
+  takesFunction(f: () => void): AsyncGenerator<number>
+  stream(): ReadableStream<number>
+}
+
+export async function whatStreams(lease: Lease<Streaming>): Promise<void> {
+  is<AsyncGenerator<number, string, undefined>>()(lease.call.generator(1))
+  for await (const item of lease.call.asyncGenerator({ size: 1 })) is<{ row: number }>()(item)
+  for await (const item of lease.call.asyncGenerator.with({ timeoutMs: 5 })()) is<{ row: number }>()(item)
+  for await (const item of lease.with({ timeoutMs: 5 }).call.iterator()) is<number>()(item)
+  for await (const item of lease.call.asyncIterable()) is<Date>()(item)
+  for await (const item of lease.call.generic(1)) is<unknown>()(item)
+  // @ts-expect-error -- text is no number
+  lease.call.generator('1')
+  // @ts-expect-error -- it is no promise
+  await lease.call.generator(1).then(() => {})
+  is<CannotTravel<'an item', 'is a function'>>()(lease.call.functions)
+  is<CannotTravel<'an item', 'has a promise in it'>>()(lease.call.promises)
+  is<CannotTravel<'an argument', 'is a function'>>()(lease.call.takesFunction)
+  // Not written as a generator function.
+  // @ts-expect-error -- has functions in it
+  lease.call.stream()
+}
+
 declare function numbersLater(): AsyncGenerator<number>
 
 class Point {
@@ -202,7 +234,8 @@ export async function whatCannotTravelIsATypeError(lease: Lease<Hard>, tree: Tre
   is<CannotTravel<'an argument', 'is a function'>>()(lease.call.callback)
   is<CannotTravel<'an argument', 'has a function in it'>>()(lease.call.inside)
   is<CannotTravel<'an argument', 'is a symbol'>>()(lease.call.symbol)
-  is<CannotTravel<'its result', 'is a generator or iterator'>>()(lease.call.generator)
+  is<CannotTravel<'its result', 'is a generator or iterator'>>()(lease.map.generator)
+  is<CannotTravel<'its result', 'is a generator or iterator'>>()(lease.each.generator)
   is<CannotTravel<'its result', 'is a generator or iterator'>>()(lease.stream.asyncGenerator)
   is<CannotTravel<'an argument', 'has a function in it'>>()(lease.map.instance)
   is<CannotTravel<'its result', 'has a function in it'>>()(lease.callSync.makesInstance)

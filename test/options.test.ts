@@ -106,6 +106,7 @@ describe('docs/options.md', () => {
     for (const policy of ['pack', 'spread'] as const) assert.ok(accepts({ policy }))
     for (const fabric of ['local', 'verbs', 'tcp'] as const) assert.ok(accepts({ fabric }))
     assert.ok(accepts({ setup: () => {} }) && !accepts({ setup: 'load' as never }))
+    assert.ok(accepts({ output: 'inherit' }) && accepts({ output: () => {} }) && !accepts({ output: 'all' as never }))
     assert.ok(
       accepts({ queueMax: Infinity, abandonGraceMs: Infinity }) &&
         accepts({ idempotent: ['f'] }) &&

@@ -5,8 +5,9 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import type { Cluster } from 'rfaas'
+import type { Cluster, OutputLine } from 'rfaas'
 
+import { FABRICS } from './harness/fabrics.ts'
 import { Scene } from './harness/scene.ts'
 import { becomes } from './harness/waiting.ts'
 
@@ -24,6 +25,10 @@ export function flood(lines) {
   for (let n = 0; n < lines; n++) console.log(line)
   return lines
 }
+export function exits(text) {
+  console.log(text)
+  process.exit(3)
+}
 export const direct = () => writeSync(2, 'written to the descriptor\\n')
 `
 
@@ -31,6 +36,7 @@ interface Functions {
   say: (text: string) => void
   flood: (lines: number) => number
   direct: () => void
+  exits: (text: string) => void
 }
 
 interface Line {
@@ -95,6 +101,36 @@ describe('the output of functions', () => {
     )
   })
 
+  for (const fabric of FABRICS) {
+    test(`over ${fabric}: comes to a client that asks, from loading the module to the end of the lease`, async () => {
+      const got: OutputLine[] = []
+      const output = (line: OutputLine): void => void got.push(line)
+      const lease = await cluster.lease<Functions>({ functions, fabric, cores: 2, memoryMib: 1024, output })
+      const { id } = lease
+      await lease.each.say('hello')
+      // Nothing waits for the last lines but the end of the lease.
+      await lease.release()
+      for (const worker of [0, 1]) {
+        const texts = (stream: string): string[] => {
+          return got.filter((line) => line.worker === worker && line.stream === stream).map(({ text }) => text)
+        }
+        assert.deepEqual(texts('stdout'), ['loaded', 'hello', 'without end'])
+        assert.deepEqual(texts('stderr'), ['hello again'])
+      }
+      assert.equal(got.length, 8)
+      assert.ok(got.every(({ partId, dropped, time }) => partId === id && dropped === 0 && time instanceof Date))
+    })
+  }
+
+  test('what is printed just before a worker ends comes before the end of the lease', async () => {
+    const got: string[] = []
+    const lease = await cluster.lease<Functions>({ functions, output: ({ text }) => got.push(text) })
+    await assert.rejects(lease.call.exits('the last words'))
+    await lease.closed
+    assert.ok(got.includes('the last words'), got.join())
+    await lease.release().catch(() => {})
+  })
+
   test('goes to standard error of a program with local()', () => {
     const program = `import { local } from 'rfaas'
       await using cluster = await local({ cores: 1 })
@@ -104,5 +140,15 @@ describe('the output of functions', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', cwd: import.meta.dirname })
     assert.deepEqual([status, stdout], [0, ''])
     assert.deepEqual(stderr.trimEnd().split('\n').sort(), ['hello', 'hello again', 'loaded', 'without end'])
+  })
+
+  test('goes where the program prints, with `inherit`, and nowhere else', () => {
+    const program = `import { local } from 'rfaas'
+      await using cluster = await local({ cores: 1 })
+      await using lease = await cluster.lease({ functions: ${JSON.stringify(functions)}, output: 'inherit' })
+      await lease.call.say('hello')`
+    const args = ['--input-type=module', '-e', program]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', cwd: import.meta.dirname })
+    assert.deepEqual([status, stdout, stderr], [0, 'loaded\nhello\nwithout end\n', 'hello again\n'])
   })
 })

@@ -26,6 +26,7 @@ export type {
   LeasePart,
   LeaseTimings,
   MapCall,
+  OutputLine,
   Eaches,
   Maps,
   RawFunctionNames,
@@ -33,6 +34,7 @@ export type {
   SpreadCall,
   SpreadStream,
   StreamCall,
+  StreamingCall,
   Streams,
   SyncCalls,
 } from './client/types.ts'

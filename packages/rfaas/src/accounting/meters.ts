@@ -8,10 +8,12 @@ export interface MeterReading {
   hotPollingNs: number
   executionNs: number
   invocations: number
+  /** All messages that begin or continue an invocation, in the order in which they were sent. */
+  received: number
 }
 
 /**
- * The three meters of one worker, in memory that the executor manager owns and the executor maps: what was metered
+ * The meters of one worker, in memory that the executor manager owns and the executor maps: what was metered
  * outlives a killed executor. One worker writes, the executor manager reads; a float64 store is atomic on every
  * machine we run on, so a reading is never torn.
  */
@@ -21,7 +23,7 @@ export class Meters {
   /** @param page the whole meter page, one line of METER_BYTES per worker */
   constructor(page: ArrayBufferLike, workerIndex: number) {
     assert(page.byteLength >= (workerIndex + 1) * METER_BYTES, 'the meter page has no line for this worker')
-    this.#cells = new Float64Array(page, workerIndex * METER_BYTES, 3)
+    this.#cells = new Float64Array(page, workerIndex * METER_BYTES, 4)
   }
 
   addHotPolling(ns: number): void {
@@ -36,7 +38,14 @@ export class Meters {
     this.#cells[2]! += 1
   }
 
+  /** The message that was just counted continues an earlier invocation. */
+  countContinuation(): void {
+    this.#cells[3]! += 1
+  }
+
   read(): MeterReading {
-    return { hotPollingNs: this.#cells[0]!, executionNs: this.#cells[1]!, invocations: this.#cells[2]! }
+    const received = this.#cells[2]!
+    const invocations = received - this.#cells[3]!
+    return { hotPollingNs: this.#cells[0]!, executionNs: this.#cells[1]!, invocations, received }
   }
 }

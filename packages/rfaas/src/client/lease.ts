@@ -21,7 +21,7 @@ import type { RemoteFunction } from './calls/wire.ts'
 import { callSync } from './calls/call-sync.ts'
 import { Dispatcher } from './calls/dispatcher.ts'
 import type { InvokeOptions } from './calls/invoke-options.ts'
-import { FunctionTable, Invoker } from './calls/invoker.ts'
+import { FunctionTable, Invoker, streamsOnly } from './calls/invoker.ts'
 import type { Slot } from './calls/slot.ts'
 import { LeaseListeners, type LeaseEventName, type LeaseEvents } from './lease-events.ts'
 import type { LeaseUse } from './unreleased/lease-use.ts'
@@ -141,7 +141,10 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     this.stream = this.#invoker.stream
     this.each = this.#invoker.each
     this.callSync = this.#functions.members((f) => {
-      return (...args: unknown[]) => callSync(this.#dispatcher, this.#dispatcher.newest(f), args)
+      return (...args: unknown[]) => {
+        if (f.streams === true) throw streamsOnly(f, 'callSync')
+        return callSync(this.#dispatcher, this.#dispatcher.newest(f), args)
+      }
     }) as SyncCalls<M>
     this.#replacer = new LeaseReplacer(parts, {
       dispatcher: this.#dispatcher,

@@ -90,6 +90,9 @@ export const UNRELEASED_PROBE_LOOKS_MAX = 12
 /** How long an exiting program waits for the thread of its local cluster to stop reading requests. */
 export const LOCAL_HALT_MS_MAX = 500
 
+/** How long the end of a lease waits for the last lines that its functions have printed. */
+export const LEASE_LAST_OUTPUT_MS = 500
+
 /** Output of functions of `local()` that the program has not taken yet; more is dropped. */
 export const LOCAL_OUTPUT_BYTES_MAX: number = 1024 * 1024
 

@@ -39,7 +39,8 @@ function readNothing(): void {
  */
 nodeEvents.subscribe((message) => {
   const event = message as NodeEvent
-  if (event.kind === 'output' && process.stderr.writableLength < LOCAL_OUTPUT_BYTES_MAX) {
+  // Where the program reads the output itself, it decides what to do with it.
+  if (event.kind === 'output' && !event.isRead && process.stderr.writableLength < LOCAL_OUTPUT_BYTES_MAX) {
     process.stderr.write(`${event.line}\n`)
   }
 })

@@ -16,6 +16,33 @@ export type IfTravels<A extends unknown[], R, Callable> = [RefusedArgument<A>] e
     : CannotTravel<'its result', Refused<Awaited<R>>>
   : CannotTravel<'an argument', RefusedArgument<A>>
 
+/** As {@link IfTravels}, for a generator function with items of the type `T` that returns `U` at its end. */
+export type IfItemsTravel<A extends unknown[], T, U, Callable> = [RefusedArgument<A>] extends [never]
+  ? [Refused<T>] extends [never]
+    ? [Refused<U>] extends [never]
+      ? Callable
+      : CannotTravel<'its result', Refused<U>>
+    : CannotTravel<'an item', Refused<T>>
+  : CannotTravel<'an argument', RefusedArgument<A>>
+
+/**
+ * Whether a function with a result of the type `R` is a generator function, as far as its type says: `R` is a generator, or
+ * the type of something that every generator is, such as AsyncIterable. An Iterable may be an array, so it is none.
+ */
+export type IfStreams<R> = 0 extends 1 & R
+  ? false
+  : [R] extends [never]
+    ? false
+    : [R] extends [AsyncIterable<infer T>]
+      ? AsyncGenerator<T, any, any> extends R
+        ? true
+        : false
+      : [R] extends [Iterable<infer T> & { next(): unknown }]
+        ? Generator<T, any, any> extends R
+          ? true
+          : false
+        : false
+
 type RefusedArgument<A extends unknown[]> = {
   [I in keyof A]-?: undefined extends A[I] ? never : Refused<A[I]>
 }[number]

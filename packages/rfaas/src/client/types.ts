@@ -4,7 +4,7 @@ import type { FunctionKind } from '../kinds.ts'
 import type { LambdaResult } from '../lambda.ts'
 import type { PlacementPolicy } from '../lease/lease.ts'
 import type { InvokeOptions, MapOptions } from './calls/invoke-options.ts'
-import type { AnyFunction, IfTravels } from './travels.ts'
+import type { AnyFunction, IfItemsTravel, IfStreams, IfTravels } from './travels.ts'
 
 /** The functions of a module that can be invoked. */
 export type FunctionNames<M> = { [K in keyof M]: M[K] extends AnyFunction ? K : never }[keyof M] & string
@@ -16,7 +16,8 @@ export type RawFunctionNames<M> = { [K in keyof M]: M[K] extends RawFunction ? K
  */
 
 /**
- * `lease.call`: every function of the module, as a promise. Raw functions take bytes and return a copy of the result.
+ * `lease.call`: every function of the module, as a promise. Raw functions take bytes and return a copy of the result. A
+ * generator function gives its items as an asynchronous generator, see {@link StreamingCall}.
  *
  * Of an overloaded function the last overload counts, and a type parameter is what it extends, or `unknown`. A function
  * whose arguments or result cannot travel has the type {@link CannotTravel}, and cannot be called.
@@ -25,7 +26,9 @@ export type Calls<M> = {
   readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends RawFunction
     ? Call<[input: Uint8Array], Uint8Array>
     : M[K] extends (...args: infer A) => infer R
-      ? IfTravels<A, R, Call<A, Awaited<R>>>
+      ? IfStreams<R> extends true
+        ? ItemsCall<A, R>
+        : IfTravels<A, R, Call<A, Awaited<R>>>
       : never
 }
 
@@ -75,6 +78,29 @@ export interface Call<A extends unknown[], R> {
    */
   with(options: InvokeOptions): (...args: A) => Promise<R>
 }
+
+/**
+ * Calls a generator function, synchronous or not: `for await (const row of lease.call.rows(query))`. Nothing is sent before
+ * the first item is asked for. Then the stream takes a slot of a worker until it ends. The generator runs ahead of the loop
+ * by a bounded number of items. Leaving the loop runs its `finally` at the worker.
+ */
+export interface StreamingCall<A extends unknown[], T, R> {
+  (...args: A): AsyncGenerator<T, R, undefined>
+  /**
+   * The same function under options; `timeoutMs` is the time for the whole stream.
+   *
+   * @throws {RfaasError} `invalid_argument`
+   */
+  with(options: InvokeOptions): (...args: A) => AsyncGenerator<T, R, undefined>
+}
+
+/** Of a function that returns a generator of the type `R`. */
+type ItemsCall<A extends unknown[], R> = R extends
+  Generator<infer T, infer U, never> | AsyncGenerator<infer T, infer U, never>
+  ? IfItemsTravel<A, T, U, StreamingCall<A, T, U>>
+  : R extends AsyncIterable<infer T> | Iterable<infer T>
+    ? IfItemsTravel<A, T, undefined, StreamingCall<A, T, unknown>>
+    : never
 
 export type Inputs<T> = Iterable<T> | AsyncIterable<T>
 
@@ -151,6 +177,13 @@ export interface LeaseOptions<M = AnyModule> {
    * @param each as {@link Invoker.each}, for the new workers
    */
   setup?(each: Eaches<M>): unknown
+  /**
+   * Receives what the functions print, line by line: `(line) => log.info(line.text)`. The lines of a worker's stream come in
+   * order, those of loading the module included, and the last ones before the lease is released or closed. Or `'inherit'`:
+   * they go to the standard output and error of this process. Printing never waits for the client; what it does not take in
+   * time is dropped, and counted. Default: the output stays at the node (with `local()` it goes to standard error).
+   */
+  output?: 'inherit' | ((line: OutputLine) => void)
   /** Workers, one per core. Default 1. */
   cores?: number
   /**
@@ -247,6 +280,21 @@ export interface LeaseOptions<M = AnyModule> {
    * place, what was granted is given back. It has no effect on an open lease. Default: none.
    */
   signal?: AbortSignal
+}
+
+/** A line that functions have printed. */
+export interface OutputLine {
+  /** Id of the lease's part that it comes from, as in {@link LeasePart.id}. */
+  readonly partId: string
+  /** The worker that has printed it, counted from 0 in its part; null when a function wrote to the descriptor itself. */
+  readonly worker: number | null
+  readonly stream: 'stdout' | 'stderr'
+  /** Without its end. Lines of more than 8,192 characters come in parts. */
+  readonly text: string
+  /** When it reached the node, by the node's clock. */
+  readonly time: Date
+  /** Lines that were dropped just before this one, because this process did not take them in time. Usually 0. */
+  readonly dropped: number
 }
 
 /** What a lease has on one node. */

@@ -20,6 +20,7 @@ import type { Executor, ExecutorMeters, Executors } from './executors.ts'
 import type { KeptExecutor, KeptExecutors } from './kept-executors.ts'
 import type { KeptFor } from './kept-plan.ts'
 import { LeaseWorkers, type EndRequest, type WorkerNews } from './lease-workers.ts'
+import { OutputQueue, outputLine } from './output-queue.ts'
 import type { Randomness } from '../randomness.ts'
 import { resourceEnvironment } from './resource-environment.ts'
 
@@ -42,6 +43,8 @@ export interface AllocationRequest {
   readonly keepWarmMs: number
   /** Environment variables for the functions, in addition to those of the node and of the lease's resources. */
   readonly env: Environment
+  /** Whether the client reads what the functions print. Default false. */
+  readonly output?: boolean
 }
 
 /** Where the executor came from: kept from an earlier lease, taken from the pool, or started for this lease. */
@@ -55,8 +58,12 @@ export interface AllocationContext {
   readonly bundles: Pick<BundleCache, 'pin'>
   readonly pool: Executors
   readonly kept: KeptExecutors
-  /** Called with each line that the functions of a lease print, within bounds. Default: nobody hears of it. */
-  readonly onOutput?: (leaseId: string, line: string) => void
+  /**
+   * Called with each line that the functions of a lease print, within bounds. Default: nobody hears of it.
+   *
+   * @param isRead whether the client of the lease reads it, too
+   */
+  readonly onOutput?: (leaseId: string, line: string, isRead: boolean) => void
   /** Called when a worker of a lease has ended, or can be reached again. Default: nobody hears of it. */
   readonly onWorker?: (leaseId: string, news: WorkerNews) => void
 }
@@ -116,6 +123,8 @@ export class Allocation {
   #workers: LeaseWorkers | null = null
   #end: AllocationEnd | null = null
   #retrieval: { readonly message: string; stopMs: number } | null = null
+  /** What the functions print, for a client that asked for it. */
+  #output: OutputQueue | null = null
   #isLaunched = false
   #isClosed = false
   #startFailed = false
@@ -136,6 +145,11 @@ export class Allocation {
   /** Why the allocation ended or is ending; null while it runs. */
   get end(): AllocationEnd | null {
     return this.#end
+  }
+
+  /** What the functions print; null when the client did not ask for it. */
+  get output(): OutputQueue | null {
+    return this.#output
   }
 
   /** Whether the start of the executor has finished, successfully or not. */
@@ -269,7 +283,8 @@ export class Allocation {
 
   async #startExecutor(request: AllocationRequest): Promise<StartedExecutor> {
     const { tenant, cores, memoryMib, resources } = this.claims
-    const { bundleSha256, keepWarmMs, env, ...shape } = request
+    const { bundleSha256, keepWarmMs, env, output = false, ...shape } = request
+    if (output) this.#output = new OutputQueue()
     const bundle = await this.#context.bundles.pin(bundleSha256)
     this.#giveBack.defer(bundle.release)
     if (this.#end !== null) throw this.#closedError(this.#end)
@@ -329,8 +344,15 @@ export class Allocation {
     this.#meters = meters
     this.#executor = process
     this.#start = start
-    const { onOutput } = this.#context
-    if (onOutput) this.#unhear = process.onOutput?.((line) => onOutput(this.claims.leaseId, line)) ?? null
+    const { onOutput, clock } = this.#context
+    const { leaseId, cores } = this.claims
+    const queue = this.#output
+    if (!onOutput && queue === null) return
+    const unhear = process.onOutput?.((line, stream) => {
+      onOutput?.(leaseId, line, queue !== null)
+      queue?.push(outputLine(line, stream, cores, clock.nowUnixMs()))
+    })
+    this.#unhear = unhear ?? null
   }
 
   #followWorkers(executor: Executor, count: number): void {
@@ -383,6 +405,7 @@ export class Allocation {
     this.#stoppedMs ??= this.#context.clock.nowMonotonicMs()
     this.#unhear?.()
     this.#unhearNews?.()
+    this.#output?.close()
     this.#giveBack.dispose()
   }
 

@@ -42,7 +42,14 @@ export type NodeEvent =
   /** A worker that had ended can be reached again. */
   | { readonly kind: 'worker-restarted'; readonly nodeId: string; readonly leaseId: string; readonly worker: number }
   /** A line that functions of a lease have printed, on standard output or standard error; from a tenant. */
-  | { readonly kind: 'output'; readonly nodeId: string; readonly leaseId: string; readonly line: string }
+  | {
+      readonly kind: 'output'
+      readonly nodeId: string
+      readonly leaseId: string
+      readonly line: string
+      /** Whether the client of the lease reads it, too. */
+      readonly isRead: boolean
+    }
   /** Also published when a lease takes an executor from the pool. */
   | ({ readonly kind: 'pool-changed'; readonly nodeId: string } & PoolState)
   /** The executor of a released lease was kept, or a kept executor was taken or ended. */

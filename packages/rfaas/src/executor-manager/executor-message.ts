@@ -1,4 +1,4 @@
-import type { ExecutorNews, FailedMessage, FromExecutor, WorkerEndCode } from '../executor/messages.ts'
+import type { ExecutorNews, FailedMessage, FromExecutor, FunctionSummary, WorkerEndCode } from '../executor/messages.ts'
 
 const FAILED_CODES: readonly FailedMessage['code'][] = ['module_failed', 'executor_start_failed', 'unsupported']
 
@@ -25,7 +25,7 @@ export function readMessage(raw: unknown, workerCount: number): FromExecutor | n
   if (!Array.isArray(addresses) || addresses.length !== workerCount || !addresses.every(isText)) return null
   if (!Array.isArray(functions) || !functions.every(isFunctionInfo)) return null
   if (typeof loadMs !== 'number' || !Number.isFinite(loadMs)) return null
-  return { kind: 'ready', addresses, functions: functions.map(({ name, raw }) => ({ name, raw })), loadMs }
+  return { kind: 'ready', addresses, functions: functions.map(summary), loadMs }
 }
 
 function readNews(raw: Record<string, unknown>, workerCount: number): ExecutorNews | null {
@@ -45,6 +45,10 @@ function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
 
-function isFunctionInfo(value: unknown): value is { name: string; raw: boolean } {
+function isFunctionInfo(value: unknown): value is FunctionSummary {
   return isRecord(value) && isText(value['name']) && typeof value['raw'] === 'boolean'
+}
+
+function summary({ name, raw, streams }: FunctionSummary): FunctionSummary {
+  return streams === true ? { name, raw, streams } : { name, raw }
 }

@@ -14,6 +14,7 @@ import type {
   StartMessage,
   ToExecutor,
 } from '../executor/messages.ts'
+import type { OutputStream } from '../executor/worker-output.ts'
 import { encodeMessage, MessageReader } from '../executor/pipe.ts'
 import { shortageAdvice } from '../shortage.ts'
 import { toBackground, toForeground } from './background.ts'
@@ -144,8 +145,8 @@ export class ExecutorProcess implements Executor {
     return () => this.#exitListeners.delete(listener)
   }
 
-  onOutput(listener: (line: string) => void): () => void {
-    const lines = [new OutputLines(listener), new OutputLines(listener)]
+  onOutput(listener: (line: string, stream: OutputStream) => void): () => void {
+    const lines = ([1, 2] as const).map((stream) => new OutputLines((line) => listener(line, stream)))
     this.#lines = lines
     return () => {
       this.#lines = []

@@ -11,6 +11,7 @@ import type {
   ToExecutor,
 } from '../executor/messages.ts'
 import type { ExecutorThreadData } from '../executor/thread.ts'
+import type { OutputStream } from '../executor/worker-output.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
 import { executorEnvironment } from './executor-environment.ts'
 import type { ProcessExit, StartOrder } from './executor-process.ts'
@@ -84,8 +85,8 @@ export class ExecutorThread implements Executor {
     return () => this.#exitListeners.delete(listener)
   }
 
-  onOutput(listener: (line: string) => void): () => void {
-    const lines = [new OutputLines(listener), new OutputLines(listener)]
+  onOutput(listener: (line: string, stream: OutputStream) => void): () => void {
+    const lines = ([1, 2] as const).map((stream) => new OutputLines((line) => listener(line, stream)))
     this.#lines = lines
     return () => {
       this.#lines = []

@@ -1,5 +1,6 @@
 import type { MeterReading } from '../accounting/meters.ts'
 import type { EndWorkerMessage, ExecutorNews, ReadyMessage, RestartMessage } from '../executor/messages.ts'
+import type { OutputStream } from '../executor/worker-output.ts'
 import type { ProcessExit, StartOrder } from './executor-process.ts'
 import type { ExecutorShape } from './pool-plan.ts'
 
@@ -18,7 +19,7 @@ export interface Executor {
    *
    * @returns a function that passes on what is left and removes the listener
    */
-  onOutput?(listener: (line: string) => void): () => void
+  onOutput?(listener: (line: string, stream: OutputStream) => void): () => void
   /** Calls `listener` when a worker has ended, or can be reached again. @returns a function that removes the listener */
   onNews?(listener: (news: ExecutorNews) => void): () => void
   /** Has a worker that has ended listen again. Call it once for each `worker-ended`. */

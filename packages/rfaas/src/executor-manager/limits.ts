@@ -50,6 +50,9 @@ export const OUTPUT_WINDOW_BYTES_MAX: number = 1024 * 1024
 /** …within this time. */
 export const OUTPUT_WINDOW_MS = 1_000
 
+/** Output of a lease that its client has not read yet; the oldest lines beyond it are dropped. */
+export const OUTPUT_QUEUE_BYTES_MAX: number = 1024 * 1024
+
 /** An executor's pipe ends just before its process does. A process that is still alive after this is killed. */
 export const EXECUTOR_GONE_GRACE_MS = 500
 

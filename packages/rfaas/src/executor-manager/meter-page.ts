@@ -21,7 +21,7 @@ export class MeterPage {
     this.#memory = memory
     for (let worker = 0; worker < workerCount; worker++) {
       this.#meters.push(new Meters(this.#memory.buffer, worker))
-      this.#last.push({ hotPollingNs: 0, executionNs: 0, invocations: 0 })
+      this.#last.push({ hotPollingNs: 0, executionNs: 0, invocations: 0, received: 0 })
     }
   }
 
@@ -32,18 +32,19 @@ export class MeterPage {
 
   /** The sum over all workers; after `close`, the sum at the time of closing. Each meter only grows. */
   read(): MeterReading {
-    const sum = { hotPollingNs: 0, executionNs: 0, invocations: 0 }
+    const sum = { hotPollingNs: 0, executionNs: 0, invocations: 0, received: 0 }
     for (const [worker, last] of this.#last.entries()) {
       if (!this.#closed) update(last, this.#meters[worker]!.read())
       sum.hotPollingNs += last.hotPollingNs
       sum.executionNs += last.executionNs
       sum.invocations += last.invocations
+      sum.received += last.received
     }
     return sum
   }
 
   begunBy(worker: number): number {
-    return this.#closed ? this.#last[worker]!.invocations : this.#meters[worker]!.read().invocations
+    return this.#closed ? this.#last[worker]!.received : this.#meters[worker]!.read().received
   }
 
   /** Reads a last time and frees the memory. Idempotent. */
@@ -65,7 +66,7 @@ export class MeterPage {
 
 /** A tenant's functions can write to the page, so values that are not finite or that decrease are ignored. */
 function update(last: MeterReading, now: MeterReading): void {
-  for (const meter of ['hotPollingNs', 'executionNs', 'invocations'] as const) {
+  for (const meter of ['hotPollingNs', 'executionNs', 'invocations', 'received'] as const) {
     if (Number.isFinite(now[meter]) && now[meter] > last[meter]) last[meter] = now[meter]
   }
 }

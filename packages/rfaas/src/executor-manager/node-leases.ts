@@ -15,6 +15,7 @@ import type {
 } from './allocation.ts'
 import { Deadlines } from './deadlines.ts'
 import type { EndRequest, WorkerNews } from './lease-workers.ts'
+import type { OutputBatch } from './output-queue.ts'
 
 /** The report about one lease to the resource manager. */
 export interface LeaseReport {
@@ -180,6 +181,17 @@ export class NodeLeases {
         await untilAborted(Promise.race(changes), signal)
       }
     }
+  }
+
+  /**
+   * Yields what the functions print, until the executor has ended. Ends early when `signal` aborts.
+   *
+   * @throws {RfaasError} `token_refused`; `not_found` when the lease has no executor, or none whose output was asked for
+   */
+  watchOutput(claims: LeaseClaims, signal: AbortSignal): AsyncGenerator<OutputBatch> {
+    const { allocation } = this.#entryOf(claims)
+    if (!allocation?.output) throw this.#notAllocated(claims)
+    return allocation.output.read(signal)
   }
 
   /** Stops the executors of leases that the resource manager has closed. Unknown leases are ignored. */

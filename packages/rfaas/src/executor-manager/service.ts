@@ -11,7 +11,7 @@ import { RETRIEVAL_GRACE_MS_MAX } from '../lease/limits.ts'
 import type { BundleCache } from './bundle-cache.ts'
 import type { NodeLeases } from './node-leases.ts'
 import type { TokenGate } from './token-gate.ts'
-import { allocationRequest, newsToProto, startedToProto } from './wire.ts'
+import { allocationRequest, newsToProto, outputToProto, startedToProto } from './wire.ts'
 
 export interface ServiceOptions {
   gate: TokenGate
@@ -85,6 +85,10 @@ export function executorManagerRoutes({ gate, leases, bundles, offers, report }:
       async *watchLease({ token }, { signal }) {
         const claims = await gate.check(token, isKnown)
         for await (const news of leases.watch(claims, signal)) yield newsToProto(news)
+      },
+      async *watchOutput({ token }, { signal }) {
+        const claims = await gate.check(token, isKnown)
+        for await (const batch of leases.watchOutput(claims, signal)) yield outputToProto(batch)
       },
     })
 }

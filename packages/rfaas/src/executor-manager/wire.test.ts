@@ -22,6 +22,7 @@ const GOOD = {
   hotTimeoutMs: -1,
   keepWarmMs: 9.5,
   env: { LEVEL: 'debug' },
+  output: false,
 }
 
 function check(changes: MessageInitShape<typeof AllocateRequestSchema> = {}): AllocationRequest {

@@ -7,6 +7,7 @@ import {
   LeaseState,
   WatchLeaseResponseSchema,
   WorkerNewsSchema,
+  WatchOutputResponseSchema,
 } from '../control/gen/rfaas_pb.ts'
 import type {
   AllocateRequest,
@@ -15,6 +16,7 @@ import type {
   LeaseReport as ProtoLeaseReport,
   WatchLeaseResponse,
   WorkerNews as ProtoWorkerNews,
+  WatchOutputResponse,
 } from '../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../errors.ts'
 import { environmentProblem } from '../lease/environment.ts'
@@ -23,6 +25,7 @@ import { largestPayload, slotLayout, windowsMib, windowsSentence } from '../prot
 import type { LeaseClaims } from '../lease/token.ts'
 import type { AllocationRequest, StartedExecutor } from './allocation.ts'
 import type { WorkerNews } from './lease-workers.ts'
+import type { OutputBatch } from './output-queue.ts'
 import type { LeaseNews, LeaseReport } from './node-leases.ts'
 
 const ENDS: Record<LeaseEnd, ProtoLeaseEnd> = {
@@ -44,7 +47,7 @@ export function allocationRequest(
   claims: LeaseClaims,
   offers: readonly Pick<FabricOffer, 'fabric' | 'address'>[],
 ): AllocationRequest {
-  const { fabric, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, bundleSha256, address, env } = request
+  const { fabric, slots, payloadBytesMax, hotTimeoutMs, keepWarmMs, bundleSha256, address, env, output } = request
   const offer = offers.find((each) => each.fabric === fabric && (address === '' || each.address === address))
   if (offer === undefined || !isWorkerFabric(fabric)) {
     const offered = offers.map((each) => [each.fabric, each.address].join(' ').trimEnd()).join(', ')
@@ -74,7 +77,7 @@ export function allocationRequest(
   const payloadBytesLargest = grows ? largestPayload(layout, claims.cores, claims.memoryMib) : payloadBytesMax
   return {
     ...{ bundleSha256, fabric, listenAddress: offer.address, slots, payloadBytesMax, payloadBytesLargest },
-    ...{ hotTimeoutMs, keepWarmMs, env },
+    ...{ hotTimeoutMs, keepWarmMs, env, output },
   }
 }
 
@@ -137,5 +140,12 @@ function workerToProto(news: WorkerNews): ProtoWorkerNews {
     worker,
     restarts,
     address: { address, secret: secret as Uint8Array<ArrayBuffer> },
+  })
+}
+
+export function outputToProto({ lines, dropped }: OutputBatch): WatchOutputResponse {
+  return create(WatchOutputResponseSchema, {
+    lines: lines.map(({ worker, ...line }) => ({ ...line, ...(worker === null ? {} : { worker }) })),
+    dropped,
   })
 }

@@ -71,7 +71,7 @@ export function wireNode(parts: NodeParts): WiredNode {
     bundles,
     pool,
     kept,
-    onOutput: (leaseId, line) => publish({ kind: 'output', nodeId, leaseId, line }),
+    onOutput: (leaseId, line, isRead) => publish({ kind: 'output', nodeId, leaseId, line, isRead }),
     onWorker: (leaseId, news) => publishWorker(nodeId, leaseId, news),
     onChange: (allocation) => {
       publishChange(nodeId, allocation)

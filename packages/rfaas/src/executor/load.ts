@@ -16,7 +16,8 @@ import type { CompiledWasm } from './wasm-compile.ts'
 
 /** A function that clients can invoke. */
 export type LoadedFunction = { name: string; wantsContext?: boolean } & (
-  { raw: true; call: RawFunction | ContextRawFunction } | { raw: false; call: (...args: unknown[]) => unknown }
+  | { raw: true; streams?: false; call: RawFunction | ContextRawFunction }
+  | { raw: false; streams?: boolean; call: (...args: unknown[]) => unknown }
 )
 
 /** A raw function that wants a context. */
@@ -145,13 +146,15 @@ function loadedFunction(name: string, f: AnyFunction, owner: object | undefined)
   const own = wanting ?? f
   // `bind` would change nothing but the speed of a function that is no method.
   const call = owner === undefined ? own : own.bind(owner)
-  return { name, raw: isRaw(f), wantsContext: wanting !== null, call } as LoadedFunction
+  const raw = isRaw(f)
+  const streams = !raw && isGeneratorFunction(own)
+  return { name, raw, streams, wantsContext: wanting !== null, call } as LoadedFunction
 }
 
 /** As {@link loadedFunction}, for a handler of AWS Lambda. */
 function loadedHandler(name: string, f: AnyFunction, owner: object | undefined): LoadedFunction {
   const loaded = loadedFunction(name, f, owner)
-  if (loaded.raw || loaded.wantsContext) return loaded
+  if (loaded.raw || loaded.wantsContext || loaded.streams) return loaded
   // A bound function has the length of the handler, which says whether it takes a callback.
   const call = (event: unknown, context: unknown): unknown => runLambda(loaded.call, name, event, context as Context)
   return { name, raw: false, wantsContext: true, call }
@@ -161,6 +164,12 @@ type AnyFunction = (...args: unknown[]) => unknown
 
 function isFunction(value: unknown): value is AnyFunction {
   return typeof value === 'function'
+}
+
+/** Whether it is written as `function*` or `async function*`, in whichever realm; also one that is bound. */
+function isGeneratorFunction(f: AnyFunction): boolean {
+  const tag: unknown = Reflect.get(f, Symbol.toStringTag)
+  return tag === 'GeneratorFunction' || tag === 'AsyncGeneratorFunction'
 }
 
 /** Whether functions may be properties of it: an object, or a function. */

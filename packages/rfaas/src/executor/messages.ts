@@ -76,11 +76,20 @@ export interface PreparedMessage {
   kind: 'prepared'
 }
 
+/** What a client must know of a function to invoke it. */
+export interface FunctionSummary {
+  name: string
+  /** Whether it takes and returns bytes. */
+  raw: boolean
+  /** Whether it is a generator function, whose items are streamed. Default false. */
+  streams?: boolean
+}
+
 export interface ReadyMessage {
   kind: 'ready'
   /** One per worker, in the order of the secrets. */
   addresses: string[]
-  functions: { name: string; raw: boolean }[]
+  functions: FunctionSummary[]
   loadMs: number
 }
 

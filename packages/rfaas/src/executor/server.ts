@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 import { FabricError, type Connection } from '@rfaas/fabric'
 
 import type { RawFunction } from '../raw.ts'
@@ -7,6 +9,7 @@ import { CANCEL_MIN, CANCELLABLE, idEnd, readCancel, readTimeLeft, TIME_LEFT_BYT
 import { decodeArguments, encodeValue, NotCloneableError } from '../protocol/codec.ts'
 import { encodeSentence, encodeThrown } from '../protocol/failure-bytes.ts'
 import {
+  CLOSE_STREAM,
   MESSAGE_FUNCTION,
   MESSAGE_ID,
   MESSAGE_PAYLOAD_BYTES,
@@ -27,6 +30,7 @@ import {
 import { printed, reasonOf } from '../thrown.ts'
 import { InvocationContext } from './invocation-context.ts'
 import type { LoadedFunction } from './load.ts'
+import { ResultStream, type AnyGenerator, type StreamOutlet } from './result-stream.ts'
 
 /** The worker that serves. */
 export interface ServingWorker {
@@ -43,6 +47,8 @@ interface Served {
   readonly isPlainRaw: boolean
   readonly isRaw: boolean
   readonly wantsContext: boolean
+  /** Whether it is a generator function. */
+  readonly streams: boolean
   readonly call: (...args: never[]) => unknown
 }
 
@@ -77,11 +83,13 @@ export class InvocationServer {
   readonly #ahead: Ahead[] = []
   /** The contexts of invocations that have begun and not ended, by slot. */
   readonly #running = new Map<number, { id: number; context: InvocationContext }>()
-  /** Called when an asynchronous function has answered. */
+  /** The open streams, by their slots. */
+  readonly #streams = new Map<number, ResultStream>()
+  /** Called when an asynchronous function has answered, or a stream. */
   onSettled: (() => void) | null = null
   /** Asked before each further invocation of one `serve`: false leaves the rest for later. null: they follow. */
   mayGoOn: (() => boolean) | null = null
-  /** Asynchronous functions that have not settled. */
+  /** Asynchronous functions that have not settled, and streams that are not over. */
   pending = 0
 
   /**
@@ -113,7 +121,7 @@ export class InvocationServer {
   }
 
   /**
-   * Serves the invocation that the last immediate has brought. An immediate that names no slot cancels an invocation, belongs
+   * Serves the invocation that the last immediate has brought. An immediate that names no slot cancels an invocation or closes a stream, belongs
    * to the spare room, or comes from a broken client and is ignored.
    */
   serve(slot: number): void {
@@ -136,6 +144,7 @@ export class InvocationServer {
   /** @param room where the input lies, from its first byte on */
   #serveOther(f: Served, slot: number, id: number, room: Uint8Array, bytes: number, leftMs: number): void {
     if (f.wantsContext) this.#serveWithContext(f, slot, id, room, bytes, leftMs)
+    else if (f.streams) this.#serveStream(f.call, slot, id, room, bytes)
     else this.#serveCall(f.isRaw, f.call, slot, id, room, bytes)
   }
 
@@ -256,6 +265,8 @@ export class InvocationServer {
   #hear(immediate: number): void {
     if (immediate < CANCEL_MIN) {
       if (this.#spare.hear(immediate)) this.flush()
+      // The stream may have ended meanwhile.
+      else this.#streams.get(immediate - CLOSE_STREAM)?.close()
       return
     }
     const { slot, idEnd: end, reason } = readCancel(immediate)
@@ -273,7 +284,8 @@ export class InvocationServer {
     const bound = f.isRaw
       ? (input: Uint8Array, output: Uint8Array): unknown => call(input, output, context)
       : (...args: unknown[]): unknown => call(...withLast(args, call.length, context))
-    this.#serveCall(f.isRaw, bound, slot, id, room, bytes)
+    if (f.streams) this.#serveStream(bound, slot, id, room, bytes)
+    else this.#serveCall(f.isRaw, bound, slot, id, room, bytes)
     // It has answered already.
     if (this.pending === pending) this.#running.delete(slot)
   }
@@ -317,6 +329,69 @@ export class InvocationServer {
     else this.#return(slot, id, result)
   }
 
+  /** Begins a stream, or, without a payload, goes on with the one in the slot. */
+  #serveStream(call: Served['call'], slot: number, id: number, room: Uint8Array, bytes: number): void {
+    const open = this.#streams.get(slot)
+    if (open !== undefined && bytes === 0) {
+      this.#meters.countContinuation()
+      return open.ask(id)
+    }
+    let args: unknown[]
+    try {
+      if (open !== undefined) throw new Error('a stream is open in its slot')
+      args = decodeArguments(room, bytes)
+    } catch (error) {
+      this.#dropLarge(bytes)
+      this.#refuse(slot, id, STATUS_MALFORMED, reasonOf(error))
+      return
+    }
+    this.#dropLarge(bytes)
+    let generator: AnyGenerator
+    try {
+      generator = call(...(args as never[])) as AnyGenerator
+    } catch (thrown) {
+      // Such as what a default value throws: nothing else of a generator has run yet.
+      this.#fail(slot, id, thrown)
+      return
+    }
+    const stream = new ResultStream(generator, this.#outputs.whole(slot), this.#outletOf(slot))
+    this.#streams.set(slot, stream)
+    this.pending++
+    stream.ask(id)
+  }
+
+  /** Runs the `finally` of all generators: their client has gone. */
+  closeStreams(): void {
+    for (const stream of this.#streams.values()) stream.close()
+  }
+
+  #outletOf(slot: number): StreamOutlet {
+    return {
+      items: (id, bytes) => this.#answerLater(() => this.#answer(slot, id, STATUS_OK, bytes)),
+      threw: (id, thrown) => this.#answerLater(() => this.#fail(slot, id, thrown)),
+      refused: (id, error) => this.#answerLater(() => this.#refuseResult(slot, id, error, 'an item of its result')),
+      tooLarge: (id, bytes) => this.#answerLater(() => this.#refuseTooLargeItem(slot, id, bytes)),
+      told: () => this.#streams.delete(slot),
+      over: () => {
+        this.pending--
+        this.onSettled?.()
+      },
+    }
+  }
+
+  /** Sends an answer at a time when the client, and its slots, may be gone. */
+  #answerLater(answer: () => void): void {
+    if (this.#connection.state === 'open') {
+      try {
+        answer()
+      } catch (error) {
+        // The client has gone just now. The loop will notice it.
+        if (!(error instanceof FabricError && error.code === 'lost')) throw error
+      }
+    }
+    this.onSettled?.()
+  }
+
   /** Tries again to send what the fabric had no room for. */
   flush(): void {
     while (this.#unsent.length > 0) {
@@ -349,20 +424,13 @@ export class InvocationServer {
     }
     this.pending--
     if (this.#running.size > 0) this.#running.delete(slot)
-    // When the client has gone meanwhile, its slots are gone too.
-    if (this.#connection.state === 'open') {
-      try {
-        if (output !== null && isThrown) this.#tellTaken()
-        if (isThrown) this.#fail(slot, id, outcome)
-        else if (output !== null) this.#returnLargeRaw(slot, id, outcome, output)
-        else if (raw) this.#returnRaw(slot, id, outcome)
-        else this.#return(slot, id, outcome)
-      } catch (error) {
-        // The client has gone just now. The loop will notice it.
-        if (!(error instanceof FabricError && error.code === 'lost')) throw error
-      }
-    }
-    this.onSettled?.()
+    this.#answerLater(() => {
+      if (output !== null && isThrown) this.#tellTaken()
+      if (isThrown) this.#fail(slot, id, outcome)
+      else if (output !== null) this.#returnLargeRaw(slot, id, outcome, output)
+      else if (raw) this.#returnRaw(slot, id, outcome)
+      else this.#return(slot, id, outcome)
+    })
   }
 
   #return(slot: number, id: number, value: unknown): void {
@@ -370,17 +438,21 @@ export class InvocationServer {
     try {
       bytes = encodeValue(value, this.#outputs.whole(slot))
     } catch (error) {
-      this.#refuseResult(slot, id, error)
+      if (isGenerator(value)) {
+        const advice = 'only `function*` and `async function*` stream; `yield*` it in such a function'
+        this.#refuse(slot, id, STATUS_RESULT_REFUSED, `its result is a generator, and ${advice}`)
+      } else this.#refuseResult(slot, id, error, 'its result')
       return
     }
     if (bytes > 0) this.#answer(slot, id, STATUS_OK, bytes)
     else this.#returnLarge(slot, id, value, -bytes - 1)
   }
 
-  #refuseResult(slot: number, id: number, error: unknown): void {
+  /** @param error what the encoding of the result has thrown */
+  #refuseResult(slot: number, id: number, error: unknown, what: string = 'its result'): void {
     // A getter of the result that throws counts as a failure of the function.
     if (error instanceof NotCloneableError && Object.hasOwn(error, 'cause')) this.#fail(slot, id, error.cause)
-    else this.#refuse(slot, id, STATUS_RESULT_REFUSED, `its result cannot be sent: ${reasonOf(error)}`)
+    else this.#refuse(slot, id, STATUS_RESULT_REFUSED, `${what} cannot be sent: ${reasonOf(error)}`)
   }
 
   /**
@@ -412,7 +484,7 @@ export class InvocationServer {
   #returnLargeRaw(slot: number, id: number, bytes: unknown, output: Uint8Array): void {
     this.#tellTaken()
     if (typeof bytes !== 'number' || !(bytes >= 0) || (bytes | 0) !== bytes) this.#returnRaw(slot, id, bytes)
-    else if (bytes > output.length) this.#refuseTooLarge(slot, id, bytes, output.length)
+    else if (bytes > output.length) this.#refuseBeyondSlot(slot, id, bytes, 'its result', output.length)
     else this.#answerWith(slot, id, output.subarray(0, bytes))
   }
 
@@ -452,24 +524,33 @@ export class InvocationServer {
     if (typeof bytes === 'number' && bytes >= 0 && (bytes | 0) === bytes && bytes <= this.#layout.payloadBytesMax)
       this.#answer(slot, id, STATUS_OK, bytes)
     else if (typeof bytes === 'number' && bytes > this.#layout.payloadBytesMax)
-      this.#refuseTooLarge(slot, id, bytes, this.#layout.payloadBytesMax)
+      this.#refuseBeyondSlot(slot, id, bytes, 'its result', this.#layout.payloadBytesMax)
     else {
       const what = `a raw function returns how many bytes it wrote, not ${printed(bytes)}`
       this.#refuse(slot, id, STATUS_RESULT_REFUSED, what)
     }
   }
 
-  /** @param room what there was for it. Default: what the lease allows */
-  #refuseTooLarge(slot: number, id: number, bytes: number, room: number = this.#layout.payloadBytesLargest): void {
+  #refuseTooLarge(slot: number, id: number, bytes: number): void {
+    const { payloadBytesMax, payloadBytesLargest } = this.#layout
+    if (payloadBytesLargest === payloadBytesMax)
+      return this.#refuseBeyondSlot(slot, id, bytes, 'its result', payloadBytesMax)
+    const sentence = `its result has ${bytes} bytes, the memory of the lease has room for ${payloadBytesLargest}; raise \`memoryMib\``
+    this.#refuse(slot, id, STATUS_RESULT_TOO_LARGE, sentence)
+  }
+
+  #refuseTooLargeItem(slot: number, id: number, bytes: number): void {
+    this.#refuseBeyondSlot(slot, id, bytes, 'an item of its result', this.#layout.payloadBytesMax)
+  }
+
+  /** @param room for what does not grow: the result of a raw function, an item of a stream */
+  #refuseBeyondSlot(slot: number, id: number, bytes: number, what: string, room: number): void {
     const { payloadBytesMax, payloadBytesLargest } = this.#layout
     const allowed =
       payloadBytesLargest === payloadBytesMax
         ? `the lease's payloadBytesMax is ${payloadBytesMax}`
-        : room === payloadBytesLargest
-          ? `the memory of the lease has room for ${room}; raise \`memoryMib\``
-          : `its output has ${room}; raise \`payloadBytesMax\``
-    const sentence = `its result has ${bytes} bytes, ${allowed}`
-    this.#refuse(slot, id, STATUS_RESULT_TOO_LARGE, sentence)
+        : `there is room for ${room}; raise \`payloadBytesMax\``
+    this.#refuse(slot, id, STATUS_RESULT_TOO_LARGE, `${what} has ${bytes} bytes, ${allowed}`)
   }
 
   /** Answers with what the function has thrown, which may be anything. */
@@ -496,12 +577,16 @@ export class InvocationServer {
   }
 }
 
+function isGenerator(value: unknown): boolean {
+  return types.isGeneratorObject(value) || Object.prototype.toString.call(value) === '[object AsyncGenerator]'
+}
+
 /** @throws what a getter `then` of the value throws */
 function isThenable(value: unknown): boolean {
   if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return false
   return typeof (value as { then?: unknown }).then === 'function'
 }
 
-function servedOf({ raw, wantsContext = false, call }: LoadedFunction): Served {
-  return { isPlainRaw: raw && !wantsContext, isRaw: raw, wantsContext, call: call as Served['call'] }
+function servedOf({ raw, wantsContext = false, streams = false, call }: LoadedFunction): Served {
+  return { isPlainRaw: raw && !wantsContext, isRaw: raw, wantsContext, streams, call: call as Served['call'] }
 }

@@ -2,6 +2,7 @@ import type { ConnectionHandle } from '@rfaas/fabric'
 
 import type { ErrorCode } from '../errors.ts'
 import type { CompiledWasm } from './wasm-compile.ts'
+import type { FunctionSummary } from './messages.ts'
 import type { OutputStream } from './worker-output.ts'
 
 /*
@@ -49,7 +50,7 @@ export type ToWorker = LoadMessage | AttachMessage
 
 export type FromWorker =
   | { kind: 'prepared' }
-  | { kind: 'loaded'; functions: { name: string; raw: boolean }[]; loadMs: number }
+  | { kind: 'loaded'; functions: FunctionSummary[]; loadMs: number }
   /** `isIdle`: no asynchronous function is still pending. */
   | { kind: 'ended'; isIdle: boolean }
   | { kind: 'failed'; code: ErrorCode; reason: string; stack: string }

@@ -43,7 +43,7 @@ try {
 
     const startMs = performance.now()
     const functions = await loadFunctions(bundlePath, message.wasm)
-    const summary = functions.map(({ name, raw }) => ({ name, raw }))
+    const summary = functions.map(({ name, raw, streams }) => ({ name, raw, ...(streams && { streams }) }))
     const attached = hear<AttachMessage>()
     say({ kind: 'loaded', functions: summary, loadMs: performance.now() - startMs })
 
@@ -60,7 +60,7 @@ try {
     const server = new InvocationServer(connection, layout, functions, worker, shared.functions)
 
     const loop = new WorkerLoop(connection, server, meters, hotTimeoutMs)
-    if (serves) await loop.run()
+    if (serves && (await loop.run()) === 'lost') server.closeStreams()
     connection.close()
     output.flush()
     told = hear<LoadMessage>()

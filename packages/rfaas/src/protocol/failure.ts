@@ -9,7 +9,7 @@ import {
   FAILURE_NAME_CHARS_MAX,
   FAILURE_STACK_CHARS_MAX,
 } from './limits.ts'
-import { isErrorLike, messageOf, nameOf, printed, readSafely, stackOf } from '../thrown.ts'
+import { isErrorLike, isInstance, messageOf, nameOf, printed, readSafely, stackOf } from '../thrown.ts'
 import { encodeValue } from './codec.ts'
 
 /** What is sent of a value that a function has thrown: an error, any other value that can be cloned, or its text. */
@@ -23,6 +23,8 @@ export type Thrown =
 export interface ErrorParts {
   kind: 'error'
   name: string
+  /** The built-in class that the error's own class extends, or is; absent for Error, and for classes of another realm. */
+  base?: string
   message: string
   stack: string
   /**
@@ -35,6 +37,19 @@ export interface ErrorParts {
   /** The `errors` of an AggregateError. */
   errors: Thrown[] | null
 }
+
+/** The built-in classes of errors, besides Error itself. None extends another. */
+const BUILT_IN: readonly (new (...args: never[]) => Error)[] = [
+  AggregateError,
+  DOMException,
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SuppressedError,
+  SyntaxError,
+  TypeError,
+  URIError,
+]
 
 /** Fields that every error has, or that are sent separately. */
 const APART: ReadonlySet<string> = new Set(['name', 'message', 'stack', 'cause', 'errors', '__proto__'])
@@ -83,6 +98,8 @@ class TakingApart {
       nested: [],
       errors: null,
     }
+    const base = BUILT_IN.find((type) => isInstance(error, type))
+    if (base !== undefined) parts.base = base.name
     const related = new Set<string>()
     for (const name of ['cause', 'error', 'suppressed']) {
       const inner = ownValue(error, name)

@@ -55,7 +55,7 @@ function makeError(parts: Partial<ErrorParts>, depth: number): Error {
   const message = textOf(parts.message)
   const nested = new Map<unknown, unknown>()
   for (const [key, inner] of pairsOf(parts.nested)) nested.set(key, putTogether(inner, depth + 1))
-  const error = instanceOf(name, message, parts.errors, nested, depth)
+  const error = instanceOf(name, textOf(parts.base) || name, message, parts.errors, nested, depth)
   if (error.name !== name) hide(error, 'name', name)
   // Never the stack of this process, which says nothing about the function.
   hide(error, 'stack', textOf(parts.stack) || `${name}: ${message}`)
@@ -71,16 +71,18 @@ function makeError(parts: Partial<ErrorParts>, depth: number): Error {
 
 function instanceOf(
   name: string,
+  type: string,
   message: string,
   errors: unknown,
   nested: ReadonlyMap<unknown, unknown>,
   depth: number,
 ): Error {
-  if (name === 'SuppressedError') return new SuppressedError(nested.get('error'), nested.get('suppressed'), message)
+  if (type === 'DOMException') return new DOMException(message, name)
+  if (type === 'SuppressedError') return new SuppressedError(nested.get('error'), nested.get('suppressed'), message)
   const inner = Array.isArray(errors) ? errors.slice(0, FAILURE_ERRORS_MAX) : null
   const together = inner?.map((thrown) => putTogether(thrown, depth + 1))
-  if (name === 'AggregateError') return new AggregateError(together ?? [], message)
-  const error = new (CLASSES.get(name) ?? Error)(message)
+  if (type === 'AggregateError') return new AggregateError(together ?? [], message)
+  const error = new (CLASSES.get(type) ?? Error)(message)
   if (together) hide(error, 'errors', together)
   return error
 }

@@ -36,6 +36,13 @@ export const LARGE_SENT: number = SLOTS_MAX + 1
 /** The receiver has taken the large payload: the spare room is free again. */
 export const LARGE_TAKEN: number = SLOTS_MAX + 2
 
+/**
+ * This plus a slot is an immediate, too: the client wants no more items of the stream in that slot (stream-items.ts). It has
+ * no words, because the words of the slot's request may not have been read yet, and no answer of its own: the answer to
+ * that request, or to the next one, ends the stream.
+ */
+export const CLOSE_STREAM: number = SLOTS_MAX + 3
+
 const PAGE_BYTES = 4096
 
 export interface SlotLayout {
@@ -50,6 +57,7 @@ export interface SlotLayout {
   spareBytes: number
   /**
    * Depth of the fabric's queues of immediates. Generous: while a queue is known to have room, a writer need not check.
+   * Each slot has at most two messages on their way: an invocation, and the close of its stream.
    */
   depth: number
 }

@@ -47,7 +47,32 @@ test('an error has the built-in class of its name, or is an Error of that name',
   const own = causeOf(Object.assign(new Error('x'), { name: 'QuotaError' }))
   assert.equal(Object.getPrototypeOf(own), Error.prototype)
   assert.deepEqual([own.name, Object.keys(own)], ['QuotaError', []])
-  assert.equal(causeOf(new DOMException('too late', 'AbortError')).name, 'AbortError')
+})
+
+test('an error whose class extends a built-in class is an instance of that, whatever its name', () => {
+  class OutOfStock extends RangeError {
+    override readonly name = 'OutOfStock'
+    readonly left = 0
+  }
+  const cause = causeOf(new OutOfStock('no more')) as OutOfStock
+  assert.ok(cause instanceof RangeError)
+  assert.deepEqual([cause.name, cause.message, cause.left], ['OutOfStock', 'no more', 0])
+  class AllFailed extends AggregateError {
+    override readonly name = 'AllFailed'
+  }
+  const all = causeOf(new AllFailed([new TypeError('first')], 'none')) as AggregateError
+  assert.ok(all instanceof AggregateError && all.name === 'AllFailed')
+  assert.ok(all.errors[0] instanceof TypeError)
+})
+
+test('a DOMException arrives as one: that of a signal, too', () => {
+  for (const thrown of [new DOMException('too late', 'TimeoutError'), AbortSignal.abort().reason as DOMException]) {
+    const cause = causeOf(thrown) as DOMException
+    assert.ok(cause instanceof DOMException && cause instanceof Error)
+    assert.deepEqual([cause.name, cause.message, cause.code], [thrown.name, thrown.message, thrown.code])
+    assert.equal(cause.stack, thrown.stack)
+    assert.deepEqual(Object.keys(cause), [])
+  }
 })
 
 test('own fields that can be cloned come along, others do not', () => {

@@ -56,7 +56,7 @@ export async function invoke(
   await using lease = await cluster.lease(leaseOptions(module, flags, input))
   const isRaw = lease.isRaw(name)
   const args = argumentsOf(input, isRaw, flags)
-  const call = (): Promise<unknown> => lease.call[name]!(...args)
+  const call = (): Promise<unknown> => whole(lease.call[name]!(...args))
   const { result, samplesNs } = await interruption.race(callRepeatedly(call, flags.repeat, interruption.signal))
   const { usage, cost } = await lease.release()
   const { id: leaseId, nodeId, fabric, cores, timings } = lease
@@ -69,6 +69,11 @@ export async function invoke(
     usage,
     cost,
   }
+}
+
+/** The result of a call; of a function that streams, all of its items. */
+function whole(result: Promise<unknown> | AsyncIterable<unknown>): Promise<unknown> {
+  return Symbol.asyncIterator in result ? Array.fromAsync(result) : result
 }
 
 function openCluster(flags: InvokeFlags): Promise<Cluster> {

@@ -1,11 +1,11 @@
 import { RfaasError } from '../../errors.ts'
-import type { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'
 import type { Channel } from './channel.ts'
+import type { PlacedCall } from './placed-call.ts'
 
 /** Calls that wait for a slot of one given worker each. */
 export class BoundCalls {
-  readonly #queue = new CallQueue<Call>()
+  readonly #queue = new CallQueue<PlacedCall>()
 
   get length(): number {
     return this.#queue.length
@@ -17,16 +17,16 @@ export class BoundCalls {
     return false
   }
 
-  push(call: Call): void {
+  push(call: PlacedCall): void {
     this.#queue.push(call)
   }
 
-  remove(call: Call): void {
+  remove(call: PlacedCall): void {
     this.#queue.remove(call)
   }
 
   /** Takes out every call whose worker has room, and gives it to `start`. */
-  send(start: (channel: Channel, call: Call) => void): void {
+  send(start: (channel: Channel, call: PlacedCall) => void): void {
     this.#each((call, channel) => {
       if (channel.room === 0) return
       this.#queue.remove(call)
@@ -47,12 +47,12 @@ export class BoundCalls {
     this.#each((call) => this.#fail(call, error))
   }
 
-  #fail(call: Call, error: RfaasError): void {
+  #fail(call: PlacedCall, error: RfaasError): void {
     this.#queue.remove(call)
     call.failed(error)
   }
 
-  #each(visit: (call: Call, channel: Channel) => void): void {
+  #each(visit: (call: PlacedCall, channel: Channel) => void): void {
     for (let call = this.#queue.first; call !== null;) {
       // `visit` may take it out.
       const { next } = call

@@ -5,10 +5,10 @@ import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { addTimeLeft, type CancelReason } from '../../protocol/cancel.ts'
 import { decodeValue, encodeArguments } from '../../protocol/codec.ts'
 import { abortedError, cancelReasonOf, onAbort } from './abort.ts'
-import type { Queued } from './call-queue.ts'
 import type { Channel } from './channel.ts'
 import { deadlineError } from './deadline.ts'
 import { payloadTooLarge } from './payload-too-large.ts'
+import type { PlacedCall } from './placed-call.ts'
 import type { Waiter } from './waiter.ts'
 import { rejectWithFrames } from './reject.ts'
 import type { RemoteFunction } from './wire.ts'
@@ -17,9 +17,9 @@ import type { RemoteFunction } from './wire.ts'
  * One asynchronous invocation with its arguments. It may first wait in the queue, then it takes a slot. When its worker
  * is gone and `sendAgain` accepts the call, it goes through both again.
  */
-export class Call implements Waiter, Queued<Call> {
-  next: Call | null = null
-  previous: Call | null = null
+export class Call implements Waiter, PlacedCall {
+  next: PlacedCall | null = null
+  previous: PlacedCall | null = null
   isQueued = false
   /** Another one of the same name when the lease was updated before the call was sent. */
   f: RemoteFunction
@@ -27,7 +27,7 @@ export class Call implements Waiter, Queued<Call> {
   readonly only: Channel | null
   readonly #args: unknown[]
   readonly #resolve: (value: unknown) => void
-  readonly #sendAgain: (call: Call, outcome: Outcome) => boolean
+  readonly #sendAgain: (call: PlacedCall, outcome: Outcome) => boolean
   #channel: Channel | null = null
   #slot = -1
   #unlisten: (() => void) | null = null
@@ -40,7 +40,7 @@ export class Call implements Waiter, Queued<Call> {
     f: RemoteFunction,
     args: unknown[],
     resolve: (value: unknown) => void,
-    sendAgain: (call: Call, outcome: Outcome) => boolean,
+    sendAgain: (call: PlacedCall, outcome: Outcome) => boolean,
     only: Channel | null = null,
   ) {
     this.f = f

@@ -271,6 +271,24 @@ export class Channel implements PolledChannel {
   }
 
   /**
+   * Tells the worker that no more items are wanted of the stream in the slot. Its end is the answer to the request that is
+   * in flight, or to the next one.
+   *
+   * @returns false when the fabric has no room for it now
+   */
+  closeStream(slot: number): boolean {
+    // Never before the request that has opened the stream.
+    if (this.#unsent.length > 0) return !this.isOpen
+    this.#hasSent = true
+    try {
+      return !this.isOpen || this.#wire.closeStream(slot)
+    } catch {
+      // The worker is gone, and the stream with it.
+      return true
+    }
+  }
+
+  /**
    * The caller of the invocation in this slot has given up, which the worker is told. The slot stays taken until the worker
    * has answered.
    *

@@ -12,10 +12,12 @@ import { chooseWorker, freest } from './choose-worker.ts'
 import type { Channel } from './channel.ts'
 import { Paces, PIPELINE_MS } from './load.ts'
 import { allReserved, cannotReserve, noWorkers, queueFull } from './no-room.ts'
+import type { PlacedCall } from './placed-call.ts'
 import { Progress } from './progress.ts'
 import { rejectWithFrames } from './reject.ts'
 import { Slot } from './slot.ts'
 import { Spinner } from './spinner.ts'
+import { StreamCall, type StreamHost, type StreamSink } from './stream-call.ts'
 import type { RemoteFunction } from './wire.ts'
 
 const now = (): number => performance.now()
@@ -35,13 +37,13 @@ export class Dispatcher {
   readonly #queueMax: number
   readonly #spinner: Spinner
   readonly #isIdempotent: (name: string) => boolean
-  readonly #queue = new CallQueue<Call>()
+  readonly #queue = new CallQueue<PlacedCall>()
   readonly #bound = new BoundCalls()
   #isAdvancing = false
   #ended: RfaasError | null = null
   #width = 0
   /** Set while workers that are gone are given up: collects their calls that may run elsewhere, in their order. */
-  #again: Call[] | null = null
+  #again: PlacedCall[] | null = null
   /** Whether calls of idempotent functions that may have run may run once more. */
   #mayRepeat = true
   /** How many times a slot was given back. */
@@ -56,7 +58,18 @@ export class Dispatcher {
   #current: ReadonlyMap<string, RemoteFunction> | null = null
   /** Slots that the program has reserved; some may be released. */
   readonly #slots = new Set<Slot>()
-  readonly #sendAgain = (call: Call, outcome: Outcome): boolean => this.#maySendAgain(call, outcome)
+  /** Streams that are not over. */
+  readonly #streams = new Set<StreamCall>()
+  readonly #streamHost: StreamHost = {
+    sendAgain: (call, outcome) => this.#maySendAgain(call, outcome),
+    sent: (channel) => progress.expect(channel),
+    over: (call) => {
+      this.#streams.delete(call)
+      this.#tellIdle()
+    },
+    forget: (call) => this.#forget(call),
+  }
+  readonly #sendAgain = (call: PlacedCall, outcome: Outcome): boolean => this.#maySendAgain(call, outcome)
 
   /** @param isIdempotent whether a function may run twice for one call, when its worker is lost */
   constructor(
@@ -86,9 +99,13 @@ export class Dispatcher {
     return this.#open.reduce((sum, { lastId }) => sum + lastId, 0)
   }
 
-  /** Whether an asynchronous invocation waits or is in flight. */
+  /** Whether an asynchronous invocation waits or is in flight, or a stream is open. */
   get isBusy(): boolean {
-    return this.#queue.length + this.#bound.length > 0 || this.#open.some(({ waiting }) => waiting > 0)
+    return (
+      this.#streams.size > 0 ||
+      this.#queue.length + this.#bound.length > 0 ||
+      this.#open.some(({ waiting }) => waiting > 0)
+    )
   }
 
   /** Adds workers, unless they are there. Waiting invocations are sent to them first. */
@@ -122,7 +139,7 @@ export class Dispatcher {
    * @param cutOff the error of calls that may have run. Default: `reason`
    */
   removeLost(channels: readonly Channel[], reason: RfaasError, cutOff: RfaasError = reason): void {
-    this.#remove(channels, (channel) => channel.close(reason, cutOff))
+    this.#remove(channels, cutOff, (channel) => channel.close(reason, cutOff))
   }
 
   /**
@@ -134,11 +151,12 @@ export class Dispatcher {
    */
   removeEnded(channel: Channel, reason: RfaasError, begun: number): void {
     this.#mayRepeat = false
-    this.#remove([channel], () => channel.close(reason, reason, begun))
+    this.#remove([channel], reason, () => channel.close(reason, reason, begun))
     this.#mayRepeat = true
   }
 
-  #remove(channels: readonly Channel[], close: (channel: Channel) => void): void {
+  /** @param cutOff the error of what may have run */
+  #remove(channels: readonly Channel[], cutOff: RfaasError, close: (channel: Channel) => void): void {
     this.retire(channels)
     this.#open = this.#open.filter((channel) => !channels.includes(channel))
     for (const slot of this.#slots) if (channels.includes(slot.channel)) this.#slots.delete(slot)
@@ -146,6 +164,10 @@ export class Dispatcher {
       for (const channel of channels) {
         progress.remove(channel)
         close(channel)
+      }
+      // Those that have no request in flight.
+      for (const stream of this.#streams) {
+        if (stream.channel?.isClosed === true) stream.failed(cutOff.withOutcome('unknown'))
       }
     })
     this.#tellIdle()
@@ -187,8 +209,13 @@ export class Dispatcher {
   newest(f: RemoteFunction): RemoteFunction {
     if (this.#current === null) return f
     const found = this.#current.get(f.name)
-    if (found !== undefined) return found
-    const sentence = `Cannot invoke ${f.name}: since the lease was updated, the module has ${[...this.#current.keys()].join(', ')}`
+    const isStream = f.streams ?? false
+    if (found !== undefined && (found.streams ?? false) === isStream) return found
+    const has =
+      found === undefined
+        ? `the module has ${[...this.#current.keys()].join(', ')}`
+        : 'it is another kind of function: one of the two streams'
+    const sentence = `Cannot invoke ${f.name}: since the lease was updated, ${has}`
     throw new RfaasError('unknown_function', sentence, { outcome: 'not_run' })
   }
 
@@ -198,7 +225,7 @@ export class Dispatcher {
   }
 
   /**
-   * Resolves when nothing is in flight, and nothing waits for one of them, on these workers.
+   * Resolves when nothing is in flight, no stream is open, and nothing waits for one of them, on these workers.
    *
    * @param channels default: all workers, and whatever waits does not count
    */
@@ -232,6 +259,20 @@ export class Dispatcher {
       if (signal) call.abortOn(signal, () => this.#forget(call))
       if (timeoutMs !== undefined) call.expireAfter(timeoutMs, () => this.#forget(call))
     })
+  }
+
+  /** Calls a function that streams. The sink hears of all that becomes of it, perhaps during this call. */
+  stream(f: RemoteFunction, args: unknown[], sink: StreamSink): StreamCall {
+    const call = new StreamCall(f, args, sink, this.#streamHost)
+    this.#streams.add(call)
+    try {
+      call.f = this.newest(f)
+      const refusal = this.#ended === null ? this.#place(call) : this.#ended.withOutcome('not_run')
+      if (refusal !== null) call.failed(refusal)
+    } catch (error) {
+      call.failed(error as RfaasError)
+    }
+    return call
   }
 
   /**
@@ -340,7 +381,7 @@ export class Dispatcher {
   }
 
   /** The caller has given up: a call that waits is not sent. */
-  #forget(call: Call): void {
+  #forget(call: PlacedCall): void {
     if (call.only === null) this.#queue.remove(call)
     else {
       this.#bound.remove(call)
@@ -349,7 +390,7 @@ export class Dispatcher {
   }
 
   /** Sends the call, or has it wait; returns why it can do neither. */
-  #place(call: Call): RfaasError | null {
+  #place(call: PlacedCall): RfaasError | null {
     if (this.#queue.length === 0 && this.#start(call, chooseWorker(this.#channels, call.f, now))) return null
     if (this.#queue.length >= this.#queueMax) this.#sendHeld()
     if (this.#queue.length === 0 && this.#start(call, this.#queueMax > 0 ? null : freest(this.#channels))) return null
@@ -361,7 +402,7 @@ export class Dispatcher {
   }
 
   /** As {@link #place}, for a call that is for one worker. */
-  #placeOn(channel: Channel, call: Call): RfaasError | null {
+  #placeOn(channel: Channel, call: PlacedCall): RfaasError | null {
     // Whatever waits for other workers: these may be busy for long.
     if (channel.room > 0 && !this.#bound.has([channel])) this.#startOn(channel, call)
     else if (channel.reservedSlots === channel.layout.slots) return allReserved(call.f, channel)
@@ -408,7 +449,7 @@ export class Dispatcher {
     this.#collectAgain(() => channel.takeBack())
   }
 
-  #maySendAgain(call: Call, outcome: Outcome): boolean {
+  #maySendAgain(call: PlacedCall, outcome: Outcome): boolean {
     if (this.#again === null || this.#ended !== null || call.only !== null) return false
     if (outcome !== 'not_run' && !(this.#mayRepeat && this.#isIdempotent(call.f.name))) return false
     const f = this.#current === null ? call.f : this.#current.get(call.f.name)
@@ -420,7 +461,7 @@ export class Dispatcher {
 
   /** Runs `work` and puts the calls that it takes from workers back at the front of the queue, in their order. */
   #collectAgain(work: () => void): void {
-    const again: Call[] = (this.#again = [])
+    const again: PlacedCall[] = (this.#again = [])
     work()
     this.#again = null
     for (const call of again.reverse()) this.#queue.unshift(call)
@@ -463,21 +504,29 @@ export class Dispatcher {
   }
 
   /** False when there is no worker for the call now. */
-  #start(call: Call, channel: Channel | null): boolean {
+  #start(call: PlacedCall, channel: Channel | null): boolean {
     if (channel === null) return false
     this.#startOn(channel, call)
     return true
   }
 
-  #startOn(channel: Channel, call: Call): void {
+  #startOn(channel: Channel, call: PlacedCall): void {
     call.start(channel, channel.take())
     progress.expect(channel)
+  }
+
+  /** Whether a stream is open on one of these workers; with null, or waits, on any. */
+  #hasStream(channels: readonly Channel[] | null): boolean {
+    if (channels === null) return this.#streams.size > 0
+    for (const { channel } of this.#streams) if (channel !== null && channels.includes(channel)) return true
+    return false
   }
 
   #tellIdle(): void {
     for (const idle of this.#idle) {
       const { channels, resolve } = idle
       if ((channels ?? this.#open).some(({ waiting }) => waiting > 0)) continue
+      if (this.#hasStream(channels)) continue
       if (channels !== null && this.#bound.has(channels)) continue
       this.#idle.delete(idle)
       resolve()

@@ -4,6 +4,7 @@ import { withDeadline } from './deadline.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { checkInvokeOptions, checkMapOptions, type InvokeOptions, type MapOptions } from './invoke-options.ts'
 import { mapInputs, streamInputs, type Send } from './inputs.ts'
+import { ResultIterator } from './result-iterator.ts'
 import type { Slot } from './slot.ts'
 import type { RemoteFunction } from './wire.ts'
 
@@ -166,10 +167,25 @@ export class Invoker<M = AnyModule> {
   }
 
   #call(f: RemoteFunction): unknown {
+    if (f.streams === true) return this.#streaming(f)
     return this.#withOptions((options) => this.#sender(f, options))
   }
 
+  /** A function that gives the items of a stream. */
+  #streaming(f: RemoteFunction): unknown {
+    const under = (options: InvokeOptions) => {
+      return (...args: unknown[]): ResultIterator =>
+        new ResultIterator(f, (sink) => this.#dispatcher.stream(f, args, sink), options)
+    }
+    const withOptions = (options: InvokeOptions): unknown => {
+      checkInvokeOptions(options)
+      return under({ ...this.#options, ...options })
+    }
+    return Object.assign(under(this.#options), { with: withOptions })
+  }
+
   #each(f: RemoteFunction): unknown {
+    if (f.streams === true) return refusing(() => Promise.reject(streamsOnly(f, 'each')))
     const dispatcher = this.#dispatcher
     return this.#withOptions(
       ({ signal, timeoutMs }) =>
@@ -197,6 +213,13 @@ export class Invoker<M = AnyModule> {
 
   /** A way to invoke a function for many inputs, each its only argument, or with `spread` all of its arguments. */
   #overInputs(f: RemoteFunction, run: typeof mapInputs | typeof streamInputs): unknown {
+    if (f.streams === true) {
+      const error = streamsOnly(f, run === mapInputs ? 'map' : 'stream')
+      return refusing(() => {
+        if (run === mapInputs) return Promise.reject(error)
+        throw error
+      })
+    }
     const start = (inputs: Inputs<unknown>, options: MapOptions, argsOf: (input: unknown) => unknown[]): unknown => {
       checkMapOptions(options)
       const { concurrency = this.#dispatcher.width, ordered = true, ...rest } = options
@@ -216,6 +239,17 @@ export class Invoker<M = AnyModule> {
       spread: (inputs: Inputs<unknown>, options: MapOptions = {}) => guarded(inputs, options, asAll),
     })
   }
+}
+
+/** Every way to call a function that can be called in this way only to learn why not. */
+function refusing(refuse: () => unknown): unknown {
+  return Object.assign(refuse, { with: () => refuse, spread: refuse })
+}
+
+/** Why a function that streams cannot be called as others are. */
+export function streamsOnly({ name }: RemoteFunction, way: string): RfaasError {
+  const sentence = `Cannot use lease.${way}.${name}: ${name} is a generator function, which only lease.call.${name} calls`
+  return new RfaasError('invalid_argument', sentence, { outcome: 'not_run' })
 }
 
 function asOnly(input: unknown): unknown[] {

@@ -40,7 +40,9 @@ export async function startTestWorker(
   const near = await fabric.connect(listener.address, geometry)
   const far = attach(await listener.accept())
   listener.close()
-  const loaded = Object.entries(module).map(([name, call]) => ({ name, raw: isRaw(call), call })) as LoadedFunction[]
+  const loaded = Object.entries(module).map(([name, call]) => {
+    return { name, raw: isRaw(call), streams: isStreaming(call), call }
+  }) as LoadedFunction[]
   const meters = new Meters(new ArrayBuffer(METER_BYTES), 0)
   const server = new InvocationServer(far, layout, loaded, { meters, index: 0, count: 1 })
   const served = (): number => meters.read().invocations
@@ -70,7 +72,12 @@ export async function startTestWorker(
 
 /** A function of the module, as the client knows it. */
 export function remote(module: Module, name: string): RemoteFunction {
-  return { name, index: Object.keys(module).indexOf(name), raw: isRaw(module[name]) }
+  const f = module[name]
+  return { name, index: Object.keys(module).indexOf(name), raw: isRaw(f), streams: isStreaming(f) }
+}
+
+function isStreaming(f: unknown): boolean {
+  return /Generator/.test(Object.prototype.toString.call(f))
 }
 
 /** The same connection, except that it refuses messages while `maySend` is false. */

@@ -3,6 +3,7 @@ import type { Connection } from '@rfaas/fabric'
 import { RfaasError } from '../../errors.ts'
 import { CANCELLABLE, cancelImmediate, type CancelReason } from '../../protocol/cancel.ts'
 import {
+  CLOSE_STREAM,
   MESSAGE_ID,
   MESSAGE_PAYLOAD_BYTES,
   MESSAGE_STATUS,
@@ -17,6 +18,8 @@ export interface RemoteFunction {
   readonly name: string
   readonly index: number
   readonly raw: boolean
+  /** Whether it is a generator function, called through a {@link StreamCall}. Default false. */
+  readonly streams?: boolean
 }
 
 /** Writes invocations into one worker's slots and reads their results, in place. Never waits, allocates nothing. */
@@ -110,6 +113,11 @@ export class Wire {
     const id = (this.#id = (this.#id + 1) | 0)
     this.#ids[slot] = id
     return this.#spare.send(slot, byteLength, id, f.index)
+  }
+
+  /** Says that the client wants no more items of the stream in the slot. Returns and throws as {@link submit} does. */
+  closeStream(slot: number): boolean {
+    return this.#connection.write(0, 0, CLOSE_STREAM + slot)
   }
 
   /** The memory of a slot's result, in full length. */

@@ -4,9 +4,10 @@ import { LeaseEnd, LeaseState, type LeaseInfo, type WorkerNews } from '../../con
 import { usageFromProto } from '../../accounting/usage.ts'
 import { RfaasError, toRfaasError, type ErrorCode } from '../../errors.ts'
 import { codeOfEnd } from '../../lease/lease.ts'
-import { LEASE_LISTEN_DELAY_MS, LEASE_LOSS_REASON_MS, LEASE_NEWS_DELAY_MS } from '../limits.ts'
-import type { Bill, RetrievalNotice } from '../types.ts'
+import { LEASE_LAST_OUTPUT_MS, LEASE_LISTEN_DELAY_MS, LEASE_LOSS_REASON_MS, LEASE_NEWS_DELAY_MS } from '../limits.ts'
+import type { Bill, OutputLine, RetrievalNotice } from '../types.ts'
 import type { AsideLeaseHandle, AsideListener } from './keep-aside.ts'
+import { readOutput } from './lease-output.ts'
 import { expiryOf, Renewals, type LeasePhase, type LeaseTerms } from './renewals.ts'
 
 /** Has a lease renewed by another thread; null when there can be no such thread. */
@@ -79,6 +80,8 @@ export class LeaseKeeper {
   /** The renewals on this thread; once the keeper thread has taken its turn, they do nothing. */
   #renewals: Renewals
   #aside: AsideLeaseHandle | null = null
+  /** Settles when all output has come; null when nobody asked for it. */
+  #output: Promise<void> | null = null
   #over = false
   #retrieved = false
 
@@ -162,6 +165,11 @@ export class LeaseKeeper {
     }
   }
 
+  /** Passes on what the functions print, from the start of their executor to its end. Call it once, when allocated. */
+  hearOutput(onLine: (line: OutputLine) => void): void {
+    this.#output = readOutput(this.#grant.node, this.#token, this.leaseId, onLine)
+  }
+
   /** Stops keeping the lease and holds no connection any more. `release` is still possible. Idempotent. */
   letGo(): void {
     this.#stop()
@@ -181,9 +189,19 @@ export class LeaseKeeper {
     // An unreachable node has no executor of ours for longer than the lease, and the manager gets the lease back
     // anyway.
     if (this.#renewals.phase !== 'granted') await node.rpc.deallocate(order).catch(() => {})
+    await this.#lastOutput()
     this.#grant.node.close()
     const { lease } = await this.#grant.manager.rpc.releaseLease({ leaseId: this.leaseId, token: this.#token })
     return { usage: usageFromProto(lease?.usage), cost: lease?.cost ?? 0 }
+  }
+
+  /** Waits a moment for the lines that are on their way, when nothing prints any more. */
+  async #lastOutput(): Promise<void> {
+    if (this.#output === null) return
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const cancelTimer = this.#grant.clock.after(LEASE_LAST_OUTPUT_MS, resolve, true)
+    await Promise.race([this.#output, late])
+    cancelTimer()
   }
 
   #expireAt(expiresMs: number): void {
@@ -242,7 +260,10 @@ export class LeaseKeeper {
         const { code, sentence } = ENDS[end] ?? ENDS[LeaseEnd.UNSPECIFIED]
         const detail = message === '' ? sentence : message
         if (state === LeaseState.TERMINATING) this.#retrieve({ message: detail, graceMs })
-        else this.#close(new RfaasError(code, `Lease ${this.leaseId} on node ${this.nodeId} is over: ${detail}`))
+        else {
+          await this.#lastOutput()
+          this.#close(new RfaasError(code, `Lease ${this.leaseId} on node ${this.nodeId} is over: ${detail}`))
+        }
       }
     } catch (thrown) {
       const error = toRfaasError(thrown)

@@ -20,6 +20,7 @@ test('checkLeaseOptions fills in the documented defaults', () => {
     files: [],
     env: {},
     setup: null,
+    output: null,
     cores: 1,
     coresMin: 1,
     nodes: 1,
@@ -92,6 +93,7 @@ test('checkLeaseOptions keeps what it was given, also at the edges', () => {
     files: ['models/*.onnx'],
     env: { LEVEL: 'debug', Empty_1: '' },
     setup: () => {},
+    output: () => {},
   }
   const { isIdempotent, ...checked } = checkLeaseOptions({
     ...{

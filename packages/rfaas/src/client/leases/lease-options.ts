@@ -17,7 +17,8 @@ import {
 } from '../limits.ts'
 import { LEASE_MEMORY_MIB_DEFAULT, LEASE_NODES_MAX, LEASE_PRIORITY_MAX, LEASE_WAIT_MS_MAX } from '../../lease/limits.ts'
 import { slotLayout, windowsMib, windowsSentence } from '../../protocol/slots.ts'
-import type { FabricChoice, LeaseOptions } from '../types.ts'
+import type { FabricChoice, LeaseOptions, OutputLine } from '../types.ts'
+import { printLine } from './lease-output.ts'
 
 /** Options with their defaults, checked here and trusted from here on. */
 export interface CheckedLeaseOptions {
@@ -27,6 +28,8 @@ export interface CheckedLeaseOptions {
   files: readonly string[]
   env: Environment
   setup: ((each: never) => unknown) | null
+  /** Receives the output of functions; null: it stays at the node. */
+  output: ((line: OutputLine) => void) | null
   cores: number
   coresMin: number
   nodes: number
@@ -64,6 +67,7 @@ const KNOWN = new Set([
   'files',
   'env',
   'setup',
+  'output',
   'cores',
   'coresMin',
   'nodes',
@@ -104,7 +108,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   const { payloadBytesMax = 2 ** 20, queueMax = QUEUE_MAX_DEFAULT, spinUs = 20, nodeId = '', fabric } = options
   const { keepWarmMs = 0, waitMs = 0, priority = 0, preempt = false, replace = false, idempotent = false } = options
   const { abandonGraceMs = ABANDON_GRACE_MS_DEFAULT } = options
-  const { signal, external = [], files = [], env = NO_ENVIRONMENT, setup = null } = options
+  const { signal, external = [], files = [], env = NO_ENVIRONMENT, setup = null, output } = options
   const { resources = NO_RESOURCES, labels = NO_LABELS, policy = 'pack' } = options
   if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
     refuse(`functions must be the path or URL of a module, or the name of deployed functions, not ${show(functions)}`)
@@ -119,6 +123,9 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
   }
   if (!KINDS.includes(kind)) refuse(`kind must be functions or lambda, not ${show(kind)}`)
   if (setup !== null && typeof setup !== 'function') refuse(`setup must be a function, not ${show(setup)}`)
+  if (output !== undefined && output !== 'inherit' && typeof output !== 'function') {
+    refuse(`output must be 'inherit' or a function, not ${show(output)}`)
+  }
   if (typeof nodeId !== 'string') refuse(`nodeId must be the name of a node, not ${show(nodeId)}`)
   for (const [name, value] of Object.entries({ replace, preempt })) {
     if (typeof value !== 'boolean') refuse(`${name} must be true or false, not ${show(value)}`)
@@ -143,6 +150,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
     // A copy: the lease may be replaced after the caller has changed it.
     env: { ...env },
     setup,
+    output: output === 'inherit' ? printLine : (output ?? null),
     cores: whole('cores', cores, 1),
     coresMin: whole('coresMin', coresMin, 1, cores),
     nodes: whole('nodes', nodes, 1, LEASE_NODES_MAX),

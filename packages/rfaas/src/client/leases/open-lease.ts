@@ -214,6 +214,7 @@ async function openPart(
     const { allocated, uploadMs, allocateMs } = await allocate(node, keeper, code, offer, checked)
     const whom = `The executor of lease ${keeper.leaseId} on node ${keeper.nodeId}`
     checkAllocated(allocated, whom)
+    if (checked.output !== null) keeper.hearOutput(checked.output)
     const open = (workers: Parameters<typeof openChannels>[0]): Promise<Channel[]> =>
       openChannels(workers, fabric, layoutFor(allocated, layout), whom)
     const [channels, connectMs] = await timed(open(allocated.workers))
@@ -230,7 +231,7 @@ async function openPart(
       setupMs: 0,
       totalMs: performance.now() - startMs,
     }
-    const functions = allocated.functions.map(({ name, raw }, index) => ({ name, raw, index }))
+    const functions = allocated.functions.map(({ name, raw, streams }, index) => ({ name, raw, streams, index }))
     return { part: { keeper, channels, reconnect, fabric, timings }, functions }
   } catch (error) {
     // The caller needs the reason for the failure, not an error of the clean-up.
@@ -297,9 +298,19 @@ async function allocate(
   keeper: LeaseKeeper,
   code: LeasedCode,
   { fabric, address }: ChosenOffer,
-  { slots, payloadBytesMax, payloadsGrow, hotTimeoutMs, keepWarmMs, env, durationMs }: CheckedLeaseOptions,
+  { slots, payloadBytesMax, payloadsGrow, hotTimeoutMs, keepWarmMs, env, durationMs, output }: CheckedLeaseOptions,
 ): Promise<{ allocated: AllocateResponse; uploadMs: number; allocateMs: number }> {
-  const shape = { fabric, address, slots, payloadBytesMax, payloadsGrow, hotTimeoutMs, keepWarmMs, env }
+  const shape = {
+    fabric,
+    address,
+    slots,
+    payloadBytesMax,
+    payloadsGrow,
+    hotTimeoutMs,
+    keepWarmMs,
+    env,
+    output: output !== null,
+  }
   const startMs = performance.now()
   const ask = async (form: BundleForm): Promise<AllocateResponse> => {
     const allocating = node.rpc.allocate({ token: await keeper.tokenToAllocate(), ...form, ...shape })

@@ -1,0 +1,151 @@
+import { toRfaasError, type Outcome, type RfaasError } from '../../errors.ts'
+import { readItems, type Items } from '../../protocol/stream-items.ts'
+import { encodeInput } from './call.ts'
+import type { Channel } from './channel.ts'
+import { payloadTooLarge } from './payload-too-large.ts'
+import type { PlacedCall } from './placed-call.ts'
+import type { Waiter } from './waiter.ts'
+import type { RemoteFunction } from './wire.ts'
+
+/** Receives what comes of a stream. */
+export interface StreamSink {
+  /** Items have come; with `isOver` they are the last. */
+  items(items: Items): void
+  /** Nothing more comes. */
+  failed(error: RfaasError): void
+}
+
+/** What a stream needs of its dispatcher. */
+export interface StreamHost {
+  sendAgain(call: PlacedCall, outcome: Outcome): boolean
+  /** Something was sent, and an answer is expected. */
+  sent(channel: Channel): void
+  /** The stream is over, and its slot is given back. */
+  over(call: StreamCall): void
+  /** The stream is not wanted any more: when it waits for a slot, it is not sent. */
+  forget(call: StreamCall): void
+}
+
+/**
+ * The call of a function that streams. It keeps its slot from the first request to the end of the stream; in between there
+ * is one request in flight, or none while its reader wants no items. Requests after the first one have no payload.
+ */
+export class StreamCall implements Waiter, PlacedCall {
+  next: PlacedCall | null = null
+  previous: PlacedCall | null = null
+  isQueued = false
+  f: RemoteFunction
+  readonly only = null
+  readonly #args: unknown[]
+  readonly #sink: StreamSink
+  readonly #host: StreamHost
+  #channel: Channel | null = null
+  #slot = -1
+  #hasItems = false
+  #isClosing = false
+  #isOver = false
+
+  constructor(f: RemoteFunction, args: unknown[], sink: StreamSink, host: StreamHost) {
+    this.f = f
+    this.#args = args
+    this.#sink = sink
+    this.#host = host
+  }
+
+  get channel(): Channel | null {
+    return this.#channel
+  }
+
+  start(channel: Channel, slot: number): void {
+    this.#channel = channel
+    this.#slot = slot
+    try {
+      const encode = (room: Uint8Array): number => encodeInput(this.f, this.#args, room)
+      const byteLength = encode(channel.input(slot))
+      if (byteLength >= 0) channel.invoke(this.f, slot, byteLength, this)
+      else if (-byteLength - 1 > channel.layout.payloadBytesLargest)
+        throw payloadTooLarge(this.f, -byteLength - 1, channel.layout)
+      else channel.invokeLarge(this.f, slot, -byteLength - 1, encode, this)
+    } catch (error) {
+      this.failed(toRfaasError(error).withOutcome('not_run'))
+    }
+  }
+
+  /** Asks for the next items. Only when nothing is in flight, and the stream is not over. */
+  ask(): void {
+    const channel = this.#channel!
+    try {
+      channel.invoke(this.f, this.#slot, 0, this)
+      this.#host.sent(channel)
+    } catch (error) {
+      this.failed(toRfaasError(error).withOutcome('unknown'))
+    }
+  }
+
+  /** Ends the stream at the worker too, whose generator runs its `finally`. The sink hears of the end. Idempotent. */
+  close(): void {
+    if (this.#isClosing || this.#isOver) return
+    this.#isClosing = true
+    if (this.#channel === null) {
+      this.#host.forget(this)
+      this.#end()
+      this.#sink.items({ values: [], isOver: true, returned: undefined })
+    } else this.#sendClose(this.#channel)
+  }
+
+  settled(byteLength: number): void {
+    let items: Items
+    try {
+      items = readItems(this.#channel!.output(this.#slot), byteLength)
+    } catch (error) {
+      return this.failed(toRfaasError(error).withOutcome('ran'))
+    }
+    this.#hasItems = true
+    if (items.isOver) {
+      this.#end()
+      this.#sink.items(items)
+    }
+    // What was on its way before the worker heard of the end.
+    else if (this.#isClosing) this.ask()
+    else this.#sink.items(items)
+  }
+
+  failed(error: RfaasError): void {
+    if (this.#isOver) return
+    this.#end()
+    this.#sink.failed(error)
+  }
+
+  lost(error: RfaasError): void {
+    if (this.#goesElsewhere(error.outcome ?? 'unknown')) return
+    this.failed(this.#hasItems ? error.withOutcome('unknown') : error)
+  }
+
+  takeBack(): boolean {
+    return this.#goesElsewhere('not_run')
+  }
+
+  #goesElsewhere(outcome: Outcome): boolean {
+    // A stream of which items were read cannot begin again.
+    if (this.#isOver || this.#isClosing || this.#hasItems || !this.#host.sendAgain(this, outcome)) return false
+    this.#channel = null
+    return true
+  }
+
+  #sendClose(channel: Channel): void {
+    if (this.#isOver || this.#channel !== channel) return
+    // The fabric may have no room for it now.
+    if (!channel.closeStream(this.#slot)) return void setImmediate(() => this.#sendClose(channel))
+    if (!channel.isInFlight(this.#slot)) return this.ask()
+    // A generator that does not come to its next item is ended as any function that nobody waits for.
+    channel.abandon(this.#slot, 'aborted')
+    this.#host.sent(channel)
+  }
+
+  #end(): void {
+    this.#isOver = true
+    const channel = this.#channel
+    this.#host.over(this)
+    channel?.give(this.#slot)
+  }
+}
