@@ -163,8 +163,8 @@ describe('functions that stream', () => {
       await using workers = await lease({ fabric, slots: 2 })
       const idle = workers.call.count(0, 1e6)
       await idle.next()
-      await assert.rejects(Array.fromAsync(workers.call.exits()), error('executor_lost'))
-      await assert.rejects(Array.fromAsync(idle), error('executor_lost'))
+      await assert.rejects(Array.fromAsync(workers.call.exits()), error('worker_exited'))
+      await assert.rejects(Array.fromAsync(idle), error('worker_exited'))
     })
   }
 

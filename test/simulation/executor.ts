@@ -166,7 +166,7 @@ export function executorsOf(make: () => SimulatedExecutor): Executors {
 }
 
 const NO_METERS: ExecutorMeters = {
-  read: () => ({ hotPollingNs: 0, executionNs: 0, invocations: 0, received: 0 }),
+  read: () => ({ hotPollingNs: 0, executionNs: 0, invocations: 0 }),
   begunBy: () => 0,
   handOver: () => NO_METERS,
   close: () => {},

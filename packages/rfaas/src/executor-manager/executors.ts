@@ -1,6 +1,6 @@
-import type { MeterReading } from '../accounting/meters.ts'
 import type { EndWorkerMessage, ExecutorNews, ReadyMessage, RestartMessage } from '../executor/messages.ts'
 import type { OutputStream } from '../executor/worker-output.ts'
+import type { Metered } from './meter-page.ts'
 import type { ProcessExit, StartOrder } from './executor-process.ts'
 import type { ExecutorShape } from './pool-plan.ts'
 
@@ -47,7 +47,7 @@ export interface Executor {
 
 /** The meters of an executor, which outlive it. */
 export interface ExecutorMeters {
-  read(): MeterReading
+  read(): Metered
   /** How many invocations one worker has begun, as it says itself. */
   begunBy(worker: number): number
   /** Closes these meters, and returns new ones for the same executor, at zero. No worker may meter during the call. */

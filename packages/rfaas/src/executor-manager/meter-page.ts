@@ -8,6 +8,9 @@ export interface PageMemory extends Pick<SharedMemory, 'fd' | 'close'> {
   readonly buffer: ArrayBufferLike
 }
 
+/** What the workers of an executor have metered. */
+export type Metered = Omit<MeterReading, 'received'>
+
 /**
  * The meters of all workers of one executor, in memory that the node owns: they outlive the executor, however it ends.
  */
@@ -31,14 +34,13 @@ export class MeterPage {
   }
 
   /** The sum over all workers; after `close`, the sum at the time of closing. Each meter only grows. */
-  read(): MeterReading {
-    const sum = { hotPollingNs: 0, executionNs: 0, invocations: 0, received: 0 }
+  read(): Metered {
+    const sum = { hotPollingNs: 0, executionNs: 0, invocations: 0 }
     for (const [worker, last] of this.#last.entries()) {
       if (!this.#closed) update(last, this.#meters[worker]!.read())
       sum.hotPollingNs += last.hotPollingNs
       sum.executionNs += last.executionNs
       sum.invocations += last.invocations
-      sum.received += last.received
     }
     return sum
   }
