@@ -109,12 +109,12 @@ describe('what travels', () => {
     })
   }
 
-  test('a value thrown outside of an invocation ends the executor, with a reason', async () => {
+  test('a value thrown outside of an invocation ends its worker, with a reason', async () => {
     for (const what of ['an object without a prototype', 'a revoked Proxy', 'a symbol']) {
       await using workers = await cluster.lease<typeof Functions>({ functions: MODULE })
       const held = failureOf(workers.call.held(), what)
       await workers.call.throwsLater(NASTY.findIndex(([kind]) => kind === what)).catch(() => {})
-      assert.equal((await held).code, 'executor_lost', what)
+      assert.equal((await held).code, 'worker_crashed', what)
       assert.doesNotMatch((await held).message, /Cannot start/)
     }
   })
