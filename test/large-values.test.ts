@@ -57,7 +57,10 @@ describe('a value that is larger than a slot', () => {
     await assert.rejects(small.call.growOnce('a', 9 * MIB), result)
     assert.equal((await small.call.growOnce('b', 7 * MIB)).length, 7 * MIB)
     assert.deepEqual(await small.call.grown(), ['a', 'b'])
-    await assert.rejects(small.call.overflow(new Uint8Array(8)), error('result_too_large', /1048577 bytes, there is room for 1048576/))
+    await assert.rejects(
+      small.call.overflow(new Uint8Array(8)),
+      error('result_too_large', /1048577 bytes, there is room for 1048576/),
+    )
     await using bounded = await lease({ payloadBytesMax: MIB })
     const byOption = /payloadBytesMax is 1048576/
     await assert.rejects(bounded.call.same(new Uint8Array(2 * MIB)), error('payload_too_large', byOption))

@@ -8,6 +8,7 @@ import type { Lease, LeaseEvents, LeaseOptions } from 'rfaas'
 import { error } from './harness/codes.ts'
 import { embedded } from './harness/embedded.ts'
 import { FABRICS } from './harness/fabrics.ts'
+import { giveUpOnceBegun } from './harness/give-up.ts'
 import { NOTICED_MS_MAX, within } from './harness/waiting.ts'
 
 const MODULE = `
@@ -18,8 +19,8 @@ export const loadOnce = (path) => { if (existsSync(path)) throw new Error('not t
 export const read = () => loaded
 /** Short, as long as it does not exit. */
 export const note = (path, line, exits) => { appendFileSync(path, line + '\\n'); if (exits) process.exit(5) }
-export const never = () => new Promise(() => {})
-export const forever = () => { for (;;); }
+export const never = (begun) => { appendFileSync(begun, ''); return new Promise(() => {}) }
+export const forever = (begun) => { appendFileSync(begun, ''); for (;;); }
 `
 
 interface Functions {
@@ -27,8 +28,8 @@ interface Functions {
   loadOnce: (path: string) => void
   read: () => string | null
   note: (path: string, line: number, exits: boolean) => void
-  never: () => Promise<void>
-  forever: () => void
+  never: (begun: string) => Promise<void>
+  forever: (begun: string) => void
 }
 
 describe('a worker that ends', () => {
@@ -101,8 +102,10 @@ describe('a worker that ends', () => {
       const events: unknown[] = []
       using _ = workers.on('workerRestarted', (event) => events.push(event.reason.code))
       const restart = abandonGraceMs === 0 ? restarted(workers) : null
-      const abandoned = [workers.call.forever, workers.call.never].map((f) => f.with({ timeoutMs: 10 })())
-      for (const each of abandoned) await assert.rejects(each, error('deadline_exceeded'))
+      const abandoned = [workers.call.forever, workers.call.never].map((f) =>
+        giveUpOnceBegun(here.scene.folder, (options, begun) => f.with(options)(begun)),
+      )
+      for (const each of abandoned) await assert.rejects(each, error('aborted'))
       await restart
       if (restart === null) await assert.rejects(workers.call.read.with({ timeoutMs: 200 })(), { outcome: 'not_run' })
       else assert.equal(await within(NOTICED_MS_MAX, 'answered', workers.call.read()), null)

@@ -1,8 +1,13 @@
 /* Functions that misbehave, one for each row of the table in docs/functions.md. */
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
+
+/** Says that a function has begun. */
+const say = (begun: string | undefined): void => {
+  if (begun !== undefined) writeFileSync(begun, '')
+}
 
 const never = (): Promise<never> => new Promise(() => {})
 
@@ -14,11 +19,15 @@ export async function whileShut(gate: string): Promise<string> {
   return whoAmI()
 }
 
-export function loopForever(): never {
+export function loopForever(begun?: string): never {
+  say(begun)
   for (;;);
 }
 
-export const matchForever = (): boolean => /^(a+)+$/.test(`${'a'.repeat(40)}b`)
+export function matchForever(begun?: string): boolean {
+  say(begun)
+  return /^(a+)+$/.test(`${'a'.repeat(40)}b`)
+}
 
 export const exit = (): never => process.exit(7)
 
@@ -35,7 +44,10 @@ export function fillHeap(): never {
   for (;;) kept.push(Array.from({ length: 1000 }, () => ({})))
 }
 
-export const neverSettle = (): Promise<never> => never()
+export function neverSettle(begun?: string): Promise<never> {
+  say(begun)
+  return never()
+}
 
 export function rejectAside(): Promise<never> {
   void Promise.reject(new RangeError('nobody handled it'))
@@ -56,10 +68,16 @@ export function leaveTimers(): void {
 }
 
 /** Blocks the event loop in native code that notices the end of its thread. */
-export const blockLoop = (): string => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+export function blockLoop(begun?: string): string {
+  say(begun)
+  return Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+}
 
 /** Blocks in native code that does not. */
-export const blockNative = (): Buffer => execFileSync('sleep', ['1000'])
+export function blockNative(begun?: string): Buffer {
+  say(begun)
+  return execFileSync('sleep', ['1000'])
+}
 
 export function closeOutput(): void {
   process.stdout.destroy()

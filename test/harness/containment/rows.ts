@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert'
 import type { Cluster, FabricChoice, Lease, LeaseEvents, LeaseOptions, RfaasError } from 'rfaas'
 
+import { giveUpOnceBegun } from '../give-up.ts'
 import type { Scene } from '../scene.ts'
 import { NOTICED_MS_MAX, within } from '../waiting.ts'
 import type * as Functions from './functions.ts'
@@ -12,7 +13,8 @@ export type Workers = Lease<typeof Functions>
 
 export interface Row {
   readonly what: string
-  readonly call: (lease: Workers) => Promise<unknown>
+  /** @param folder where the function may say that it has begun */
+  readonly call: (lease: Workers, folder: string) => Promise<unknown>
   /** The code that the caller gets; null: its result. */
   readonly code: RfaasError['code'] | null
   /** What becomes of the worker: it is restarted, for this reason; it stays; or its executor ends. */
@@ -27,13 +29,11 @@ export interface Stage {
 
 export const STAGE = { node: { cores: 4, memoryMib: 4096 } }
 
-const soon = { timeoutMs: 20 }
-
 export const ROWS: readonly Row[] = [
-  { what: 'an endless loop', call: ({ call }) => call.loopForever.with(soon)(), code: 'deadline_exceeded', worker: 'worker_ended' },
-  { what: 'an endless regular expression', call: ({ call }) => call.matchForever.with(soon)(), code: 'deadline_exceeded', worker: 'worker_ended' },
-  { what: 'a blocked event loop', call: ({ call }) => call.blockLoop.with(soon)(), code: 'deadline_exceeded', worker: 'worker_ended' },
-  { what: 'a promise that never settles', call: ({ call }) => call.neverSettle.with(soon)(), code: 'deadline_exceeded', worker: 'worker_ended' },
+  { what: 'an endless loop', call: ({ call }, folder) => giveUpOnceBegun(folder, (options, begun) => call.loopForever.with(options)(begun)), code: 'aborted', worker: 'worker_ended' },
+  { what: 'an endless regular expression', call: ({ call }, folder) => giveUpOnceBegun(folder, (options, begun) => call.matchForever.with(options)(begun)), code: 'aborted', worker: 'worker_ended' },
+  { what: 'a blocked event loop', call: ({ call }, folder) => giveUpOnceBegun(folder, (options, begun) => call.blockLoop.with(options)(begun)), code: 'aborted', worker: 'worker_ended' },
+  { what: 'a promise that never settles', call: ({ call }, folder) => giveUpOnceBegun(folder, (options, begun) => call.neverSettle.with(options)(begun)), code: 'aborted', worker: 'worker_ended' },
   { what: 'process.exit', call: ({ call }) => call.exit(), code: 'worker_exited', worker: 'worker_exited' },
   { what: 'process.abort', call: ({ call }) => call.abort(), code: 'function_failed', worker: 'stays' },
   { what: 'a full heap', call: ({ call }) => call.fillHeap(), code: 'out_of_memory', worker: 'out_of_memory' },
@@ -44,7 +44,7 @@ export const ROWS: readonly Row[] = [
   { what: 'a closed standard output', call: ({ call }) => call.closeOutput(), code: null, worker: 'stays' },
   { what: 'process.chdir', call: ({ call }) => call.changeFolder(), code: 'function_failed', worker: 'stays' },
   { what: 'a segmentation fault', call: ({ call }) => call.fault(), code: 'executor_lost', worker: 'lost' },
-  { what: 'native code that does not return', call: ({ call }) => call.blockNative.with(soon)(), code: 'deadline_exceeded', worker: 'lost' },
+  { what: 'native code that does not return', call: ({ call }, folder) => giveUpOnceBegun(folder, (options, begun) => call.blockNative.with(options)(begun)), code: 'aborted', worker: 'lost' },
 ] // prettier-ignore
 
 export function leaseFor(here: Stage, options: Partial<LeaseOptions<typeof Functions>>): Promise<Workers> {
@@ -86,7 +86,7 @@ export class Cast implements AsyncDisposable {
       restarts.push(event)
       restarted.resolve()
     })
-    assert.equal(await within(NOTICED_MS_MAX, 'over', codeOf(call(lease))), code)
+    assert.equal(await within(NOTICED_MS_MAX, 'over', codeOf(call(lease, this.#here.scene.folder))), code)
     if (worker !== 'stays') await within(NOTICED_MS_MAX, 'restarted', restarted.promise)
     gate.open()
     const witnessIs = await within(NOTICED_MS_MAX, 'seen', witness)
@@ -102,7 +102,7 @@ export class Cast implements AsyncDisposable {
   async playLost({ call, code }: Row, fabric: FabricChoice): Promise<void> {
     await using lease = await leaseFor(this.#here, { fabric, replace: true, waitMs: 10_000 })
     const replaced = new Promise((resolve) => lease.on('replaced', resolve))
-    assert.equal(await within(NOTICED_MS_MAX, 'over', codeOf(call(lease))), code)
+    assert.equal(await within(NOTICED_MS_MAX, 'over', codeOf(call(lease, this.#here.scene.folder))), code)
     await within(NOTICED_MS_MAX, 'replaced', replaced)
     await within(NOTICED_MS_MAX, 'answered', lease.call.whoAmI())
     await this.#checkNeighbour()

@@ -14,7 +14,7 @@ import type {
   StartMessage,
   ToExecutor,
 } from '../executor/messages.ts'
-import type { OutputStream } from '../executor/worker-output.ts'
+import type { OutputStream } from '../executor/output-stream.ts'
 import { encodeMessage, MessageReader } from '../executor/pipe.ts'
 import { shortageAdvice } from '../shortage.ts'
 import { toBackground, toForeground } from './background.ts'

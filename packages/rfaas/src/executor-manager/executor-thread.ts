@@ -11,7 +11,7 @@ import type {
   ToExecutor,
 } from '../executor/messages.ts'
 import type { ExecutorThreadData } from '../executor/thread.ts'
-import type { OutputStream } from '../executor/worker-output.ts'
+import type { OutputStream } from '../executor/output-stream.ts'
 import { reasonOf, stackOf } from '../thrown.ts'
 import { executorEnvironment } from './executor-environment.ts'
 import type { ProcessExit, StartOrder } from './executor-process.ts'

@@ -1,5 +1,5 @@
 import type { EndWorkerMessage, ExecutorNews, ReadyMessage, RestartMessage } from '../executor/messages.ts'
-import type { OutputStream } from '../executor/worker-output.ts'
+import type { OutputStream } from '../executor/output-stream.ts'
 import type { Metered } from './meter-page.ts'
 import type { ProcessExit, StartOrder } from './executor-process.ts'
 import type { ExecutorShape } from './pool-plan.ts'

@@ -1,5 +1,5 @@
 import { OUTPUT_QUEUE_BYTES_MAX } from './limits.ts'
-import type { OutputStream } from '../executor/worker-output.ts'
+import type { OutputStream } from '../executor/output-stream.ts'
 
 /** A line that functions have printed. */
 export interface OutputLine {

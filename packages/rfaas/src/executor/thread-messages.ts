@@ -3,7 +3,7 @@ import type { ConnectionHandle } from '@rfaas/fabric'
 import type { ErrorCode } from '../errors.ts'
 import type { CompiledWasm } from './wasm-compile.ts'
 import type { FunctionSummary } from './messages.ts'
-import type { OutputStream } from './worker-output.ts'
+import type { OutputStream } from './output-stream.ts'
 
 /*
  * Messages between the supervisor of an executor and its worker threads. A worker sends `prepared`, is sent `load` and

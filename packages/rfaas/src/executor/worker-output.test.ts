@@ -3,7 +3,8 @@ import { Writable } from 'node:stream'
 import { describe, it } from 'node:test'
 
 import { WORKER_OUTPUT_BYTES_MAX } from './limits.ts'
-import { WorkerOutput, type OutputStream } from './worker-output.ts'
+import type { OutputStream } from './output-stream.ts'
+import { WorkerOutput } from './worker-output.ts'
 
 class Taken {
   readonly pending: Int32Array<SharedArrayBuffer> = new Int32Array(new SharedArrayBuffer(4))

@@ -1,12 +1,11 @@
 import type { Writable } from 'node:stream'
 
+import type { OutputStream } from './output-stream.ts'
+
 import { WORKER_OUTPUT_BYTES_MAX } from './limits.ts'
 
 /** A longer line of a worker among several is sent in parts, each as a line. */
 const BEGUN_LINE_BYTES_MAX = 16_384
-
-/** Standard output or standard error. */
-export type OutputStream = 1 | 2
 
 /**
  * What the functions of one worker print, on its way to the supervisor of the executor. A thread's own streams wait for

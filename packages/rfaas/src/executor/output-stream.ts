@@ -1,0 +1,2 @@
+/** Standard output or standard error. */
+export type OutputStream = 1 | 2
