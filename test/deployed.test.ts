@@ -140,4 +140,17 @@ describe('deployed functions', () => {
     await assert.rejects(lease, error('internal', new RegExp(`spoiled@1: .* SHA-256 [0-9a-f]{64}, not ${sha256}`)))
     await cluster.undeploy('spoiled')
   })
+
+  test('a module that needs files beside it is refused; handlers of AWS Lambda stay what they are', async () => {
+    const reads = `import { readFileSync } from 'node:fs'
+      export const f = (): string => readFileSync(new URL('./x.txt', import.meta.url), 'utf8')`
+    using beside = module(reads)
+    await assert.rejects(cluster.deploy(beside.path, { name: 'beside' }), error('module_failed', /packages or files/))
+    using handlers = module('export const handler = async (event: { a: number }) => ({ twice: 2 * event.a })')
+    const kind = 'neither' as 'lambda'
+    await assert.rejects(cluster.deploy(handlers.path, { name: 'x', kind }), error('invalid_argument', /not neither/))
+    await cluster.deploy(handlers.path, { name: 'handlers', kind: 'lambda' })
+    await using lease = await cluster.lease({ functions: 'handlers' })
+    assert.deepEqual(await lease.call.handler!({ a: 4 }), { twice: 8 })
+  })
 })
