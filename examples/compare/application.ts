@@ -5,8 +5,6 @@ export interface Application<M> {
   readonly title: string
   /** The module with its functions. */
   readonly functions: URL
-  /** What the lease needs. Default: that of a lease. */
-  readonly payloadBytesMax?: number
   /** Does all of the work in this thread. */
   alone(): void
   /**

@@ -83,9 +83,8 @@ async function prepare<M>(
 ): Promise<Run> {
   application.forget()
   if (workers === 0) return { run: () => application.alone(), [Symbol.dispose]: () => {} }
-  const { functions, payloadBytesMax } = application
-  const sizes = payloadBytesMax === undefined ? {} : { payloadBytesMax }
-  const lease = stack.use(await cluster.lease<M>({ functions, cores: workers, ...sizes }))
+  const { functions } = application
+  const lease = stack.use(await cluster.lease<M>({ functions, cores: workers }))
   stack.defer(() => delay(COOL_MS))
   return application.on(lease, caller)
 }

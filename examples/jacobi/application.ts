@@ -8,7 +8,6 @@ const RESIDUE_MAX = 1e-6
 /** Solves linear equations by sweeps over all rows. A sweep is one run of a loop: it takes about a millisecond. */
 export class Jacobi implements Application<typeof kernels> {
   readonly functions: URL = new URL('./kernels.ts', import.meta.url)
-  readonly payloadBytesMax: number
   readonly title: string
   readonly #size: number
   readonly #sweeps: number
@@ -31,7 +30,6 @@ export class Jacobi implements Application<typeof kernels> {
     this.#right = Float64Array.from({ length: size }, (_, i) => (i % 10) + 1)
     this.#x = new Float64Array(size)
     this.#next = new Float64Array(size)
-    this.payloadBytesMax = Math.max(2 ** 20, this.#matrix.byteLength + this.#right.byteLength + 4096)
   }
 
   alone(): void {

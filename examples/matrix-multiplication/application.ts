@@ -8,7 +8,6 @@ const CHECKED_ROWS = 4
 /** C = A × B: the workers have B; rows of A travel to them, and rows of C back. */
 export class MatrixMultiplication implements Application<typeof kernels> {
   readonly functions: URL = new URL('./kernels.ts', import.meta.url)
-  readonly payloadBytesMax: number
   readonly title: string
   readonly #size: number
   readonly #left: Float64Array
@@ -24,7 +23,6 @@ export class MatrixMultiplication implements Application<typeof kernels> {
     this.#left = Float64Array.from({ length: size * size }, (_, i) => ((i * 7) % 13) - 6)
     this.#right = Float64Array.from({ length: size * size }, (_, i) => ((i * 5) % 11) - 5)
     this.#product = new Float64Array(size * size)
-    this.payloadBytesMax = Math.max(2 ** 20, this.#right.byteLength + 4096)
   }
 
   alone(): void {

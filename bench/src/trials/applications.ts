@@ -60,7 +60,7 @@ async function onThreads(): Promise<void> {
 }
 
 async function onLease(): Promise<void> {
-  const options = { fabric: way, cores: 1, payloadBytesMax: Math.max(2 ** 20, data.whole.byteLength + 4096) }
+  const options = { fabric: way, cores: 1 }
   const module = (file: string): URL => new URL(`../../../examples/${file}`, import.meta.url)
   const { input, whole, output, items } = data
   if (name === 'blackScholes') {

@@ -11,8 +11,10 @@ import { LoopRun } from './loop-run.ts'
 import { Lane, LANES, LoopWorker } from './loop-worker.ts'
 
 const HOLD_MS_DEFAULT = 5
-/** Fewer items than cost this many times what a piece's way costs are computed here. */
+/** Fewer items than cost this many times what sharing them out costs are computed here: a piece's way, and… */
 const WORTH_OVER_WAY = 4
+/** …what this thread does for a run, in ms. */
+const SHARING_MS = 0.003
 /** Of runs that are computed here as a whole, every so many are measured: the clock costs as much as a few items. */
 const MEASURED_EVERY = 16
 
@@ -211,7 +213,7 @@ export class ParallelLoop<M, N extends KernelNames<M>> implements Disposable {
     if (here === null || here.average === 0 || this.#isRunning) return false
     let wayMs = Infinity
     for (const { overheadMs } of this.#workers) if (overheadMs < wayMs) wayMs = overheadMs
-    return count * here.average < Math.min(this.#holdMs, WORTH_OVER_WAY * wayMs)
+    return count * here.average < Math.min(this.#holdMs, WORTH_OVER_WAY * (wayMs + SHARING_MS))
   }
 
   #runHere(job: LoopJob): unknown {
