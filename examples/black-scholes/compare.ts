@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Lease } from 'rfaas'
 import { assertPassed, checkPrices, worstOf, type Check } from './checks.ts'
 import type { Chunks } from './chunks.ts'
+import { median } from '../median.ts'
 import { priceAlone } from './here.ts'
 import { Offload } from './offload.ts'
 import type * as Functions from './pricing.ts'
@@ -108,9 +109,4 @@ function leasesBeside(workers: readonly number[]): number {
   let free = availableParallelism() - 1
   const tooMany = workers.findIndex((count) => (free -= count) < 0)
   return tooMany === -1 ? workers.length : Math.max(1, tooMany)
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor((sorted.length - 1) / 2)]!
 }

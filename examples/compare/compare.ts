@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Cluster } from 'rfaas'
+import { median } from '../median.ts'
 import type { Application, Run } from './application.ts'
 
 /** Longer than a worker polls after its last invocation: a worker that polls takes a processor from what comes next. */
@@ -87,9 +88,4 @@ async function prepare<M>(
   const lease = stack.use(await cluster.lease<M>({ functions, cores: workers }))
   stack.defer(() => delay(COOL_MS))
   return application.on(lease, caller)
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor((sorted.length - 1) / 2)]!
 }

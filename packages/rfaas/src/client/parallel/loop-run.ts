@@ -142,7 +142,8 @@ export class LoopRun implements PieceListener {
   #feed(lane: Lane): void {
     const { worker } = lane
     if (this.failure !== null || this.#ranges.left === 0 || !worker.channel.isOpen) return
-    const range = this.#ranges.take(this.#firstWorker + this.#workers.indexOf(worker), this.#sizeFor(worker))!
+    const participant = this.#firstWorker + this.#workers.indexOf(worker)
+    const range = this.#ranges.take(participant, this.#sizeFor(worker, this.#ranges.own(participant)))!
     let byteLength: number
     try {
       byteLength = this.#body.write(this.#job, range, lane.input)
@@ -161,8 +162,7 @@ export class LoopRun implements PieceListener {
   }
 
   /** Half of what its region lasts for, within bounds: so pieces become smaller towards the end. */
-  #sizeFor(worker: LoopWorker): number {
-    const own = this.#ranges.own(this.#firstWorker + this.#workers.indexOf(worker))
+  #sizeFor(worker: LoopWorker, own: number): number {
     const cost = worker.cost.average
     const fits = this.#fits(worker)
     if (cost === 0) return Math.max(1, Math.min(fits, Math.ceil(own * FIRST_PART)))
