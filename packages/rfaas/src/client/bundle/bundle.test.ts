@@ -1,31 +1,24 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { mkdir, symlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+
 import { RfaasError } from '../../errors.ts'
 import { isRaw } from '../../raw.ts'
 import { bundle } from './bundle.ts'
+import { testFolder } from './test-folder.ts'
 
 const run = promisify(execFile)
 
 type Functions = Record<string, (...values: unknown[]) => unknown>
 
 describe('bundle', () => {
-  let folder: string
-  before(async () => void (folder = await mkdtemp(join(tmpdir(), 'rfaas-bundle-'))))
-  after(() => rm(folder, { recursive: true }))
-
-  async function file(name: string, text: string): Promise<string> {
-    const path = join(folder, name)
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, text)
-    return path
-  }
+  const here = testFolder()
+  const { file } = here
 
   /** Bundles, puts the bundle where a node would, and imports it here. */
   async function load(functions: string | URL): Promise<Functions> {
@@ -58,7 +51,7 @@ describe('bundle', () => {
     for (const functions of [path, url, url.href]) hashes.add((await bundle(functions)).sha256)
     const script = `import { bundle } from ${JSON.stringify(import.meta.resolve('./bundle.ts'))}
       console.log((await bundle('./same.ts')).sha256)`
-    const elsewhere = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder })
+    const elsewhere = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: here.path })
     hashes.add(elsewhere.stdout.trim())
     assert.equal(hashes.size, 1)
   })
@@ -87,8 +80,8 @@ describe('bundle', () => {
   })
 
   it('bundles rfaas/functions: raw functions are known as raw to another copy of rfaas', async () => {
-    await mkdir(join(folder, 'c/node_modules'), { recursive: true })
-    await symlink(resolve(import.meta.dirname, '../../..'), join(folder, 'c/node_modules/rfaas'))
+    await mkdir(join(here.path, 'c/node_modules'), { recursive: true })
+    await symlink(resolve(import.meta.dirname, '../../..'), join(here.path, 'c/node_modules/rfaas'))
     const path = await file(
       'c/main.ts',
       `import { raw } from 'rfaas/functions'
@@ -118,8 +111,8 @@ export function fail(): never {
   })
 
   it('leaves out what the module does as a program, and rfaas, which only that needs', async () => {
-    await mkdir(join(folder, 'both/node_modules'), { recursive: true })
-    await symlink(resolve(import.meta.dirname, '../../..'), join(folder, 'both/node_modules/rfaas'))
+    await mkdir(join(here.path, 'both/node_modules'), { recursive: true })
+    await symlink(resolve(import.meta.dirname, '../../..'), join(here.path, 'both/node_modules/rfaas'))
     const path = await file(
       'both/program.ts',
       `import { local } from 'rfaas'
@@ -150,7 +143,7 @@ export function fail(): never {
     await assert.rejects(bundle(path), (error) => {
       assert.ok(error instanceof RfaasError)
       assert.ok(error.message.startsWith('module_failed: Cannot bundle functions: '), error.message)
-      assert.ok(error.message.includes(`${join(folder, 'f/inner.ts')}:2:17: Could not resolve`), error.message)
+      assert.ok(error.message.includes(`${join(here.path, 'f/inner.ts')}:2:17: Could not resolve`), error.message)
       return true
     })
   })
@@ -165,8 +158,8 @@ export function fail(): never {
 
   it('throws invalid_argument for a file that is not there, a folder, and a URL that is no file', async () => {
     for (const functions of [
-      join(folder, 'nowhere.ts'),
-      folder,
+      join(here.path, 'nowhere.ts'),
+      here.path,
       new URL('https://example.org/a.ts'),
       'file://host/a',
     ]) {

@@ -1,25 +1,16 @@
 /** What a bundle leaves where it is: packages that work only there, and the files beside the user's modules. */
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { bundle } from './bundle.ts'
+import { testFolder } from './test-folder.ts'
 
 type Functions = Record<string, (...values: unknown[]) => unknown>
 
 describe('a bundle leaves where it is', () => {
-  let folder: string
-  before(async () => void (folder = await realpath(await mkdtemp(join(tmpdir(), 'rfaas-outside-')))))
-  after(() => rm(folder, { recursive: true }))
-
-  async function file(name: string, text: string): Promise<string> {
-    const path = join(folder, name)
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, text)
-    return path
-  }
+  const here = testFolder()
+  const { file } = here
 
   /** Writes a package: its package.json, with the name, and other files. */
   async function installed(name: string, manifest: object, files: Record<string, string>): Promise<void> {
@@ -58,7 +49,7 @@ describe('a bundle leaves where it is', () => {
       ),
     )
     assert.equal(functions['all']?.(), 'salut hello')
-    assert.ok(text.includes(`"${pathToFileURL(join(folder, 'node_modules/by-url/main.js')).href}"`))
+    assert.ok(text.includes(`"${pathToFileURL(join(here.path, 'node_modules/by-url/main.js')).href}"`))
   })
 
   it('a package with native code, by what its package.json says', async () => {
@@ -84,7 +75,7 @@ describe('a bundle leaves where it is', () => {
     await installed('stateful', {}, { 'index.js': 'exports.state = { count: 0 }' })
     const path = await file('external.ts', `import { state } from 'stateful'; export const next = () => ++state.count`)
     assert.equal((await bundled(path)).functions['next']?.(), 1)
-    const { state } = (await import(pathToFileURL(join(folder, 'node_modules/stateful/index.js')).href)) as {
+    const { state } = (await import(pathToFileURL(join(here.path, 'node_modules/stateful/index.js')).href)) as {
       state: { count: number }
     }
     state.count = 41
@@ -142,10 +133,10 @@ describe('a bundle leaves where it is', () => {
          export const places = () => [import.meta.filename, import.meta.dirname]`,
       ),
     )
-    const lib = join(folder, 'beside/lib')
+    const lib = join(here.path, 'beside/lib')
     const call = (name: string, ...values: unknown[]): unknown => functions[name]?.(...values)
     assert.equal(call('rates'), 'EUR,1')
-    assert.deepEqual(call('places'), [join(folder, 'beside/main.ts'), join(folder, 'beside')])
+    assert.deepEqual(call('places'), [join(here.path, 'beside/main.ts'), join(here.path, 'beside')])
     assert.equal(call('note'), 'a note')
     assert.equal(await call('plugin', 'plugin.ts'), 'a plugin')
     assert.equal(await call('named', './plugin.ts'), 'a plugin')

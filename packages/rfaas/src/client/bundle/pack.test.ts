@@ -1,24 +1,16 @@
 /** What a packed bundle has in it. */
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { chmod, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
 
 import { decodeManifest, manifestName } from '../../control/bundle-manifest.ts'
 import { bundle } from './bundle.ts'
+import { testFolder } from './test-folder.ts'
 
 describe('a packed bundle', () => {
-  let folder: string
-  before(async () => void (folder = await realpath(await mkdtemp(join(tmpdir(), 'rfaas-pack-')))))
-  after(() => rm(folder, { recursive: true }))
-
-  async function file(name: string, text: string): Promise<string> {
-    const path = join(folder, name)
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, text)
-    return path
-  }
+  const here = testFolder()
+  const { file } = here
 
   async function packed(path: string, files: string[] = []) {
     const { pack } = await bundle(path, { files })
@@ -50,8 +42,8 @@ describe('a packed bundle', () => {
     await file(`${place}/two/node_modules/three/index.js`, '')
     await file(`${place}/three/index.js`, 'another version')
     await file(`${place}/two/tool`, '#!/bin/sh')
-    await chmod(join(folder, place, 'two/tool'), 0o755)
-    await symlink('.', join(folder, place, 'two/self'))
+    await chmod(join(here.path, place, 'two/tool'), 0o755)
+    await symlink('.', join(here.path, place, 'two/self'))
     const { paths, files, sha256, manifest, bytes, totalBytes } = await packed(
       await file('a/main.ts', `import { where } from 'one'; export const at = () => where`),
     )
