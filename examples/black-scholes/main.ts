@@ -3,11 +3,11 @@ import { writeFile } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { dieWithParent, RfaasError } from 'rfaas'
 import { HELP, readArguments } from './arguments.ts'
-import { Interrupted, onInterrupt } from './interrupt.ts'
+import { Interrupted, onInterrupt } from '../shared/interrupt.ts'
 import { runJob } from './job.ts'
 import { silent, TextProgress } from './progress.ts'
 import { renderReport } from './report.ts'
-import { assertWritable } from '../writable.ts'
+import { assertWritable } from '../shared/writable.ts'
 
 async function main(): Promise<void> {
   const options = readArguments(process.argv.slice(2))

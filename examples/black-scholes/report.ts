@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { counted, duration, scientific, short, table, whole } from '../format.ts'
+import { counted, duration, scientific, short, table, whole } from '../shared/format.ts'
 import type { JobResult, LeaseResult, Speed } from './result.ts'
 
 type Format = Parameters<typeof styleText>[0]

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Cluster } from 'rfaas'
-import { median } from '../median.ts'
+import { median } from '../shared/median.ts'
 import type { Application, Run } from './application.ts'
 
 /** Longer than a worker polls after its last invocation: a worker that polls takes a processor from what comes next. */

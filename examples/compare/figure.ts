@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot'
-import { AXIS, COLORS, draw } from '../draw.ts'
-import { short } from '../format.ts'
+import { AXIS, COLORS, draw } from '../shared/draw.ts'
+import { short } from '../shared/format.ts'
 import type { Comparison } from './compare.ts'
 
 /** Speed-up over the number of threads: leased workers, this thread together with workers, and what is ideal. */

@@ -1,4 +1,4 @@
-import { counted, duration, short, table } from '../format.ts'
+import { counted, duration, short, table } from '../shared/format.ts'
 import type { Comparison, Way } from './compare.ts'
 
 export function nameOf({ workers, caller }: Way): string {

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot'
-import { AXIS, COLORS, draw, INK } from '../../draw.ts'
-import { counted, duration, short } from '../../format.ts'
+import { AXIS, COLORS, draw, INK } from '../../shared/draw.ts'
+import { counted, duration, short } from '../../shared/format.ts'
 import type { JobResult, Phase } from '../result.ts'
 import type { RoundTrips } from '../round-trips.ts'
 

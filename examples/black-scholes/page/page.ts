@@ -1,4 +1,4 @@
-import { counted, duration, scientific, short, whole } from '../../format.ts'
+import { counted, duration, scientific, short, whole } from '../../shared/format.ts'
 import { tooFew } from '../report.ts'
 import type { JobResult, LeaseResult } from '../result.ts'
 import { latencyFigure, latencyLines, phaseFigure, speedFigure, type Line } from './figures.ts'
