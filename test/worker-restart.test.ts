@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
-import type { Lease, LeaseEvents, LeaseOptions } from 'rfaas'
+import type { Lease, LeaseEvents, LeaseOptions, RfaasError } from 'rfaas'
 
 import { error } from './harness/codes.ts'
 import { embedded } from './harness/embedded.ts'
@@ -87,14 +87,48 @@ describe('a worker that ends', () => {
     await workers.release()
   })
 
-  test('that ends again and again before it has begun anything ends its lease', async () => {
-    const path = join(here.scene.folder, 'short-lived.mjs')
-    writeFileSync(path, `setTimeout(() => { throw new Error('short life') }, 300)\nexport const f = () => 1`)
-    const workers = await lease({ functions: path, hotTimeoutMs: 'always' })
-    const reason = await within(NOTICED_MS_MAX, 'over', workers.closed)
-    assert.throws(() => { throw reason }, error('executor_lost', /again and again before it could serve: .*short life/)) // prettier-ignore
-    await workers.release()
-  })
+  // The first thread lives until it is told to end; each of the next few ends by itself, most before its client is back.
+  const shortLived = (name: string, lives: number, end: string): string => {
+    const path = join(here.scene.folder, `${name}.mjs`)
+    const log = join(here.scene.folder, `${name}.log`)
+    writeFileSync(
+      path,
+      `import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+       const life = existsSync('${log}') ? readFileSync('${log}').length : 0
+       appendFileSync('${log}', '.')
+       if (life > 0 && life < ${lives}) { ${end} }
+       export const note = () => process.exit(0)
+       export const read = () => life`,
+    )
+    return path
+  }
+  const LIFE = `const message = 'short life ' + life`
+  for (const [name, end, reason] of [
+    ['at once', `${LIFE}; setImmediate(() => { throw new Error(message) })`, /short life 4/],
+    ['after 100 ms', `${LIFE}; setTimeout(() => { throw new Error(message) }, 100)`, /short life 4/],
+    ['while its functions load', 'process.exit(7)', /process\.exit\(7\)/],
+  ] as const) {
+    test(`that ends ${name}, again and again, before it has begun anything ends its lease`, async () => {
+      const functions = shortLived(`again ${name}`, Infinity, end)
+      const workers = await lease({ functions, hotTimeoutMs: 'always' })
+      await assert.rejects(workers.call.note('', 0, true), error('worker_exited'))
+      const over = await within(NOTICED_MS_MAX, 'over', workers.closed)
+      assert.throws(() => { throw over }, error('executor_lost', /again and again before it could serve/)) // prettier-ignore
+      assert.throws(() => { throw over }, error('executor_lost', reason)) // prettier-ignore
+      await workers.release()
+    })
+
+    test(`that ends ${name}, a few times, serves in the end`, async () => {
+      const functions = shortLived(`thrice ${name}`, 4, end)
+      await using workers = await lease({ functions, setup: (each) => each.read() })
+      await assert.rejects(workers.call.note('', 0, true), error('worker_exited'))
+      // A life may be long enough to serve a call, or too short for the one that it has begun.
+      const read = (): Promise<unknown> => workers.call.read().catch((thrown: RfaasError) => thrown.code)
+      const lives = new Set<unknown>()
+      while (!lives.has(4)) lives.add(await within(NOTICED_MS_MAX, 'answered', read()))
+      for (const each of lives) assert.ok([1, 2, 3, 4, 'worker_crashed', 'worker_exited'].includes(each as number), `${each}`) // prettier-ignore
+    })
+  }
 
   test('one that goes on after its caller gave up ends after `abandonGraceMs`, not before, or never', async () => {
     for (const abandonGraceMs of [0, Infinity]) {

@@ -1,5 +1,6 @@
 import { attach, interrupt, type ConnectionHandle, type Listener } from '@rfaas/fabric'
 
+import { RfaasError } from '../errors.ts'
 import type { LoadMessage } from './thread-messages.ts'
 import type { WorkerEnd, WorkerThread } from './worker-thread.ts'
 
@@ -61,10 +62,28 @@ export class Seat {
   async open(
     secret: Uint8Array,
   ): Promise<{ address: string } & Pick<Awaited<ReturnType<WorkerThread['load']>>, 'functions' | 'loadMs'>> {
-    const listener = (this.#listener = await this.#listen(secret))
-    if (this.#isDraining) listener.close()
+    const address = await this.#listenFor(secret)
     const { functions, loadMs } = await this.#loading!
-    return { address: listener.address, functions, loadMs }
+    return { address, functions, loadMs }
+  }
+
+  /**
+   * As {@link open}, after {@link renew}. The thread may have ended by itself meanwhile: then {@link serve} says so once the
+   * client is there, as when the thread ends a moment later.
+   *
+   * @returns where the client connects
+   * @throws {RfaasError} `module_failed`; FabricError when it cannot listen
+   */
+  async reopen(secret: Uint8Array): Promise<string> {
+    const address = await this.#listenFor(secret)
+    try {
+      await this.#loading
+    } catch (error) {
+      if (!(error instanceof RfaasError) || error.code !== 'module_failed') return address
+      this.#listener?.close()
+      throw error
+    }
+    return address
   }
 
   /**
@@ -122,6 +141,13 @@ export class Seat {
     // A thread that sleeps in native code notices its termination only when it wakes.
     if (this.#handle !== null) interrupt(this.#handle)
     return ending
+  }
+
+  /** Opens where the client connects, and returns its address. */
+  async #listenFor(secret: Uint8Array): Promise<string> {
+    const listener = (this.#listener = await this.#listen(secret))
+    if (this.#isDraining) listener.close()
+    return listener.address
   }
 
   drain(): void {

@@ -231,7 +231,11 @@ export class Supervisor {
     // For those who read the output, as Node.js prints it when a program ends.
     if (end.stack !== '') process.stderr.write(`${end.stack}\n`)
     try {
-      if (!this.#draining) seat.renew(this.#watched(this.#home.startWorker()))
+      if (!this.#draining) {
+        seat.renew(this.#watched(this.#home.startWorker()))
+        // Its end is dealt with at its seat also when it comes before the client.
+        this.#seated.add(seat.thread)
+      }
     } catch (error) {
       return this.#ended.reject(error)
     }
@@ -243,8 +247,7 @@ export class Supervisor {
 
   async #reopen(seat: Seat, secret: Uint8Array): Promise<void> {
     try {
-      const { address } = await seat.open(secret)
-      this.#seated.add(seat.thread)
+      const address = await seat.reopen(secret)
       void this.#serve(seat)
       this.onNews({ kind: 'worker-restarted', worker: seat.index, address })
     } catch (error) {

@@ -28,6 +28,8 @@ interface Seat {
   restarts: number
   /** Why the worker has ended; null while it has not. */
   reason: RfaasError | null
+  /** Invocations that it had begun when it ended last. */
+  begun: number
   ended: PromiseWithResolvers<null>
 }
 
@@ -39,7 +41,7 @@ export class WorkerRestarts {
   constructor(options: WorkerRestartsOptions) {
     this.#options = options
     this.#seats = options.part.channels.map((channel) => {
-      return { channel, restarts: 0, reason: null, ended: Promise.withResolvers() }
+      return { channel, restarts: 0, reason: null, begun: 0, ended: Promise.withResolvers() }
     })
     for (const worker of this.#seats.keys()) this.#follow(worker)
   }
@@ -66,6 +68,7 @@ export class WorkerRestarts {
     const known = CODES.find((each) => each === code) ?? 'executor_lost'
     const sentence = `Worker ${worker} of lease ${keeper.leaseId} on node ${keeper.nodeId} ended: ${reason}`
     seat.restarts = restarts
+    seat.begun = begun
     seat.reason = new RfaasError(known, sentence, stack === '' ? {} : { cause: causeOf(reason, stack) })
     this.#options.dispatcher.removeEnded(seat.channel, seat.reason, begun)
     seat.ended.resolve(null)
@@ -96,7 +99,10 @@ export class WorkerRestarts {
     try {
       await prepare(channel)
     } catch (thrown) {
-      if (isUsed()) onGivenUp(unusable(worker, 'be set up', thrown))
+      // A worker that ended before it began anything is restarted once more, which its node limits. One that its setup
+      // ends would be restarted for ever.
+      const isRestarted = !isLatest() && seat.begun === 0
+      if (isUsed() && !isRestarted) onGivenUp(unusable(worker, 'be set up', thrown))
       return
     }
     if (!isLatest() || !isUsed()) return
