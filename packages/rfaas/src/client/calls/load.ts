@@ -14,24 +14,28 @@ export const PIPELINE_MS = 5
 const UNKNOWN_MS = 1000
 const NONE = -1
 const SEVERAL = -2
-/** The weight of a new measurement. */
-const WEIGHT = 1 / 4
+/** The weight of a measurement below what the function is taken to need. */
+const WEIGHT = 1 / 8
 
-/** How long the functions of a lease occupy a worker for one call, as a moving average. */
+/**
+ * How long the functions of a lease occupy a worker for one call. A call that takes longer than expected counts at once, one
+ * that takes less only bit by bit: a call behind one that is slow after all waits for it however free other workers are,
+ * while one that is held back for nothing loses a round trip.
+ */
 export class Paces {
   /** By number of the function. */
-  readonly #averageMs: number[] = []
+  readonly #ms: number[] = []
 
   /** Above {@link PIPELINE_MS} while nothing is known. */
   of(f: RemoteFunction): number {
-    return this.#averageMs[f.index] ?? UNKNOWN_MS
+    return this.#ms[f.index] ?? UNKNOWN_MS
   }
 
   measured(f: RemoteFunction, tookMs: number): void {
     // Such a number would make the list a sparse one.
     if (f.index >= SHARE_FUNCTION_FIRST) return
-    const averageMs = this.#averageMs[f.index]
-    this.#averageMs[f.index] = averageMs === undefined ? tookMs : averageMs + (tookMs - averageMs) * WEIGHT
+    const ms = this.#ms[f.index] ?? tookMs
+    this.#ms[f.index] = tookMs >= ms ? tookMs : ms + (tookMs - ms) * WEIGHT
   }
 }
 
