@@ -8,6 +8,7 @@ import { SpareRoom } from '../../protocol/spare-room.ts'
 import { AbandonedSlots } from './abandoned.ts'
 import { LargeCalls, type Encode } from './large-calls.ts'
 import { Load } from './load.ts'
+import { Outbox, type OutboxOwner } from './outbox.ts'
 import { POLLS_PER_LOOK, yieldWhenDue } from './polls.ts'
 import type { Polled, PolledChannel } from './progress.ts'
 import type { Waiter } from './waiter.ts'
@@ -17,23 +18,10 @@ import { Wire, type RemoteFunction } from './wire.ts'
 const ARM_ATTEMPTS_PER_TURN = 8
 
 /**
- * An invocation, or the cancel of one, that the fabric had no room for yet. `f` is null for the notice that a large result is
- * taken.
- */
-interface Unsent {
-  readonly f: RemoteFunction | null
-  readonly slot: number
-  readonly byteLength: number
-  readonly isCancellable: boolean
-  /** null: it is the invocation itself. */
-  readonly cancel: CancelReason | null
-}
-
-/**
  * The client's side of one worker: keeps track of the free slots and of the invocations in flight, and receives their
  * results by spinning or by sleeping on the event loop. From submit to result nothing is allocated or copied here.
  */
-export class Channel implements PolledChannel {
+export class Channel implements PolledChannel, OutboxOwner {
   readonly layout: SlotLayout
   /** Whether a poll only reads memory, which takes nanoseconds. Otherwise it takes about a microsecond. */
   readonly pollsMemory: boolean
@@ -65,10 +53,7 @@ export class Channel implements PolledChannel {
   #waiting = 0
   /** Slots whose caller has given up, and whose answer the worker still owes. */
   readonly #abandoned = new AbandonedSlots(() => this.onFree?.())
-  /** Cancels that the worker may not have received yet, and the number of the last invocation before the latest. */
-  #cancels = 0
-  #lastIdCancelled = 0
-  #unsent: Unsent[] = []
+  readonly #outbox: Outbox
   #armed = false
   /** Whether something was sent since the connection was polled last. */
   #hasSent = false
@@ -84,6 +69,7 @@ export class Channel implements PolledChannel {
     this.#spare = new SpareRoom(connection, layout)
     this.#large = new LargeCalls(this.#spare, layout)
     this.#wire = new Wire(connection, layout, this.#spare, (byteLength) => this.#takeLarge(byteLength))
+    this.#outbox = new Outbox(connection, layout, this.#wire, this.#spare, this)
     this.#whom = whom
     this.load = new Load(layout.slots)
     this.pollsMemory = connection.fabric !== 'tcp' && connection.fabric !== 'verbs'
@@ -177,6 +163,11 @@ export class Channel implements PolledChannel {
     return this.#inFlight[slot] !== null
   }
 
+  /** Whether the worker still owes the answer to the invocation of a slot whose caller has given up. */
+  isAbandoned(slot: number): boolean {
+    return this.#abandoned.has(slot)
+  }
+
   /**
    * Sends the invocation whose input is in the slot, and spins until its result is there.
    *
@@ -203,16 +194,11 @@ export class Channel implements PolledChannel {
     if (this.#isClosed) throw this.#lostError('not_run')
     let isSent = false
     try {
-      if (this.#unsent.length > 0) isSent = false
-      else if (isCancellable) isSent = this.#wire.submitCancellable(f, slot, byteLength)
-      else isSent = this.#wire.submit(f, slot, byteLength)
+      isSent = this.#outbox.trySend(f, slot, byteLength, isCancellable)
     } catch (error) {
       if (this.isOpen) throw toRfaasError(error)
     }
-    if (!isSent) {
-      if (this.#unsent.length === 0) this.#wire.unsend()
-      this.#unsent.push({ f, slot, byteLength, isCancellable, cancel: null })
-    }
+    if (!isSent) this.#outbox.add(f, slot, byteLength, isCancellable)
     this.#hasSent = true
     this.#await(f, slot, waiter)
     if (!this.isOpen) this.#lost()
@@ -254,12 +240,7 @@ export class Channel implements PolledChannel {
   tookResult(): void {
     if (!this.#spare.hasArrived) return
     this.#spare.hasArrived = false
-    const taken: Unsent = { f: null, slot: -1, byteLength: 0, isCancellable: false, cancel: null }
-    try {
-      if (this.#unsent.length > 0 || !this.#put(taken)) this.#unsent.push(taken)
-    } catch {
-      // The worker is gone, and sends nothing more.
-    }
+    this.#outbox.tellTaken()
   }
 
   /** An asynchronous invocation is in flight in the slot from now on. */
@@ -278,7 +259,7 @@ export class Channel implements PolledChannel {
    */
   closeStream(slot: number): boolean {
     // Never before the request that has opened the stream.
-    if (this.#unsent.length > 0) return !this.isOpen
+    if (!this.#outbox.isEmpty) return !this.isOpen
     this.#hasSent = true
     try {
       return !this.isOpen || this.#wire.closeStream(slot)
@@ -302,28 +283,7 @@ export class Channel implements PolledChannel {
       return true
     }
     this.#abandoned.add(slot)
-    this.#cancel(slot, reason)
-    return false
-  }
-
-  #cancel(slot: number, reason: CancelReason): void {
-    // Between hosts nobody else keeps count of what is on its way. A function that is not told only runs to its end.
-    if (this.#cancels >= this.layout.depth - this.layout.slots && !this.#areCancelsReceived()) return
-    this.#cancels++
-    this.#lastIdCancelled = this.#wire.lastId
-    this.#unsent.push({ f: this.#inFlight[slot]!, slot, byteLength: 0, isCancellable: false, cancel: reason })
-    this.#flush()
-    if (this.isOpen) this.#connection.flush()
-  }
-
-  /** Forgets the cancels when the worker has answered an invocation that was sent after them. */
-  #areCancelsReceived(): boolean {
-    if (this.layout.depth === this.layout.slots) return false
-    for (let slot = 0; slot < this.layout.slots; slot++) {
-      if (this.isInFlight(slot) || ((this.#wire.idOf(slot) - this.#lastIdCancelled) | 0) <= 0) continue
-      this.#cancels = 0
-      return true
-    }
+    this.#outbox.cancel(this.#inFlight[slot]!, slot, reason)
     return false
   }
 
@@ -354,7 +314,7 @@ export class Channel implements PolledChannel {
     let count = 0
     this.#hasSent = false
     while (count < ARRIVALS_PER_LOOK_MAX && this.poll()) count++
-    if (this.#unsent.length > 0) this.#flush()
+    if (!this.#outbox.isEmpty) this.#outbox.flush()
     return count
   }
 
@@ -378,7 +338,7 @@ export class Channel implements PolledChannel {
   /** Arms, so that the worker wakes the client on the event loop. The process stays alive while an invocation waits. */
   sleep(): void {
     // The connection may have kept back what was sent until it is polled or armed.
-    if (this.#unsent.length > 0 || (this.#hasSent && this.#armed)) this.drain()
+    if (!this.#outbox.isEmpty || (this.#hasSent && this.#armed)) this.drain()
     for (let attempt = 1; this.mustArm; attempt++) {
       this.#armed = this.#connection.arm()
       if (this.#armed) return
@@ -426,9 +386,7 @@ export class Channel implements PolledChannel {
     this.#connection.unref()
     setImmediate(() => this.#connection.close())
     const isBegunKnown = Number.isFinite(begun)
-    const unsent = new Set(this.#large.removeAll().map(({ slot }) => slot))
-    for (const { f, slot, cancel } of this.#unsent) if (f !== null && cancel === null) unsent.add(slot)
-    this.#unsent = []
+    const unsent = new Set([...this.#large.removeAll().map(({ slot }) => slot), ...this.#outbox.clear()])
     for (let slot = 0; slot < this.#waiters.length; slot++) {
       const hasNotRun = this.#isDrained || unsent.has(slot) || (isBegunKnown && this.#wire.isAfter(slot, begun))
       if (this.#waiters[slot])
@@ -439,11 +397,7 @@ export class Channel implements PolledChannel {
   #submit(f: RemoteFunction, slot: number, byteLength: number): void {
     if (this.#isClosed) throw this.#lostError('not_run')
     try {
-      if (this.#unsent.length === 0) {
-        if (this.#wire.submit(f, slot, byteLength)) return
-        this.#wire.unsend()
-      }
-      this.#submitSlowly(f, slot, byteLength)
+      if (!this.#outbox.trySend(f, slot, byteLength, false)) this.#submitSlowly(f, slot, byteLength)
     } catch (error) {
       throw this.isOpen ? toRfaasError(error) : this.#lostError('not_run')
     }
@@ -454,7 +408,7 @@ export class Channel implements PolledChannel {
     let endMs = performance.now() + SUBMIT_MS_MAX
     for (;;) {
       if (this.drain() > 0) endMs = performance.now() + SUBMIT_MS_MAX
-      if (this.#unsent.length === 0 && this.#put(invocation(f, slot, byteLength))) return
+      if (this.#outbox.trySendAny(f, slot, byteLength)) return
       if (performance.now() > endMs) {
         this.#isBroken = true
         this.#lost()
@@ -462,31 +416,6 @@ export class Channel implements PolledChannel {
       if (!this.isOpen) throw this.#lostError('not_run')
       yieldProcessor()
     }
-  }
-
-  /** Sends what the fabric had no room for. */
-  #flush(): void {
-    try {
-      while (this.isOpen && this.#unsent.length > 0) {
-        if (!this.#put(this.#unsent[0]!)) return
-        this.#unsent.shift()
-      }
-    } catch {
-      // The worker is gone: the next check of the state finds that, and the channel is closed.
-    }
-  }
-
-  /** @returns false when the fabric has no room for it now */
-  #put({ f, slot, byteLength, isCancellable, cancel }: Unsent): boolean {
-    // Its answer may have come meanwhile.
-    if (cancel !== null) return !this.#abandoned.has(slot) || this.#wire.cancel(slot, cancel)
-    if (f === null) return this.#spare.tellTaken()
-    let isSent: boolean
-    if (byteLength > this.layout.payloadBytesMax) isSent = this.#wire.submitLarge(f, slot, byteLength)
-    else if (isCancellable) isSent = this.#wire.submitCancellable(f, slot, byteLength)
-    else isSent = this.#wire.submit(f, slot, byteLength)
-    if (!isSent) this.#wire.unsend()
-    return isSent
   }
 
   /** Sends the next invocation with a large input, if the worker has taken the last one. */
@@ -504,9 +433,9 @@ export class Channel implements PolledChannel {
         waiter.failed(toRfaasError(error).withOutcome('not_run'))
         continue
       }
-      this.#unsent.push(invocation(f, slot, byteLength))
+      this.#outbox.add(f, slot, byteLength, false)
       this.#hasSent = true
-      this.#flush()
+      this.#outbox.flush()
     }
   }
 
@@ -537,7 +466,7 @@ export class Channel implements PolledChannel {
    * the worker is gone.
    */
   #linger(empty: number): boolean {
-    if (this.#unsent.length > 0) this.#flush()
+    if (!this.#outbox.isEmpty) this.#outbox.flush()
     yieldWhenDue(empty)
     return !this.isOpen
   }
@@ -612,8 +541,4 @@ export class Channel implements PolledChannel {
   #lostError(outcome: Outcome = this.#isDrained ? 'not_run' : 'unknown'): RfaasError {
     return new RfaasError('executor_lost', `${this.#whom} went away during the invocation`, { outcome })
   }
-}
-
-function invocation(f: RemoteFunction, slot: number, byteLength: number): Unsent {
-  return { f, slot, byteLength, isCancellable: false, cancel: null }
 }
