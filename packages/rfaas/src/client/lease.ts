@@ -237,7 +237,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
    * ended the lease
    */
   reserve(byteLength: number, worker?: number): Slot {
-    return this.#dispatcher.reserve(byteLength, worker)
+    return this.#dispatcher.inPlace.reserve(byteLength, worker)
   }
 
   /**
@@ -249,7 +249,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
    * the lease is over it becomes empty
    */
   invokeSync(name: RawFunctionNames<M>, slot: Slot, byteLength: number = slot.input.length): Uint8Array {
-    return this.#dispatcher.invokeSync(this.#functions.findRaw(name), slot, byteLength)
+    return this.#dispatcher.inPlace.invokeSync(this.#functions.findRaw(name), slot, byteLength)
   }
 
   /**
@@ -257,7 +257,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
    * {@link Slot.output}. When some fail, throws the first failure once all are over.
    */
   invokeAllSync(name: RawFunctionNames<M>, slots: readonly Slot[]): void {
-    this.#dispatcher.invokeAllSync(this.#functions.findRaw(name), slots)
+    this.#dispatcher.inPlace.invokeAllSync(this.#functions.findRaw(name), slots)
   }
 
   /**

@@ -47,10 +47,10 @@ describe('an AbortSignal', () => {
 
   test('that has fired before: nothing is sent, no slot is taken', async () => {
     controller.abort(REASON)
-    using slot = dispatcher.reserve(8, undefined)
+    using slot = dispatcher.inPlace.reserve(8, undefined)
     await assert.rejects(dispatcher.call(same, [1], controller.signal), isAborted)
-    await assert.rejects(dispatcher.invoke(heldBytes, slot, 8, controller.signal), isAborted)
-    await assert.rejects(dispatcher.invokeAll(heldBytes, [slot], controller.signal), isAborted)
+    await assert.rejects(dispatcher.inPlace.invoke(heldBytes, slot, 8, controller.signal), isAborted)
+    await assert.rejects(dispatcher.inPlace.invokeAll(heldBytes, [slot], controller.signal), isAborted)
     assert.equal(worker.served(), 0)
     assert.equal(worker.channel.freeSlots, 1)
     nobodyListens()
@@ -93,21 +93,24 @@ describe('an AbortSignal', () => {
   }
 
   test('in flight in a slot: it can be used again when the worker has answered', async () => {
-    using slot = dispatcher.reserve(8, undefined)
-    const call = dispatcher.invoke(heldBytes, slot, 8, controller.signal)
+    using slot = dispatcher.inPlace.reserve(8, undefined)
+    const call = dispatcher.inPlace.invoke(heldBytes, slot, 8, controller.signal)
     controller.abort(REASON)
     await assert.rejects(call, isAborted)
-    await assert.rejects(dispatcher.invoke(heldBytes, slot, 8), { code: 'invalid_argument', message: /in flight/ })
+    await assert.rejects(dispatcher.inPlace.invoke(heldBytes, slot, 8), {
+      code: 'invalid_argument',
+      message: /in flight/,
+    })
     gate.resolve()
     // The answer to the first is on its way before that to this one.
     await dispatcher.call(same, [1])
-    assert.equal((await dispatcher.invoke(heldBytes, slot, 4)).length, 4)
+    assert.equal((await dispatcher.inPlace.invoke(heldBytes, slot, 4)).length, 4)
     nobodyListens()
   })
 
   test('in flight as one of many', async () => {
-    const slots = [dispatcher.reserve(8, undefined), dispatcher.reserve(8, undefined)]
-    const all = dispatcher.invokeAll(heldBytes, slots, controller.signal)
+    const slots = [dispatcher.inPlace.reserve(8, undefined), dispatcher.inPlace.reserve(8, undefined)]
+    const all = dispatcher.inPlace.invokeAll(heldBytes, slots, controller.signal)
     controller.abort(REASON)
     await assert.rejects(all, isAborted)
     gate.resolve()
@@ -117,20 +120,22 @@ describe('an AbortSignal', () => {
   })
 
   test('is not held on to by what is refused before anything is sent', async () => {
-    const slot = dispatcher.reserve(8, undefined)
+    const slot = dispatcher.inPlace.reserve(8, undefined)
     slot.release()
-    await assert.rejects(dispatcher.invoke(heldBytes, slot, 8, controller.signal), { code: 'invalid_argument' })
-    await assert.rejects(dispatcher.invokeAll(heldBytes, [slot], controller.signal), { code: 'invalid_argument' })
+    await assert.rejects(dispatcher.inPlace.invoke(heldBytes, slot, 8, controller.signal), { code: 'invalid_argument' })
+    await assert.rejects(dispatcher.inPlace.invokeAll(heldBytes, [slot], controller.signal), {
+      code: 'invalid_argument',
+    })
     await assert.rejects(dispatcher.call(same, [() => {}], controller.signal), { code: 'invalid_argument' })
     nobodyListens()
   })
 
   test('that fires too late changes nothing, and is not held on to', async () => {
     assert.equal(await dispatcher.call(same, [5], controller.signal), 5)
-    using slot = dispatcher.reserve(8, undefined)
+    using slot = dispatcher.inPlace.reserve(8, undefined)
     gate.resolve()
-    await dispatcher.invoke(heldBytes, slot, 8, controller.signal)
-    await dispatcher.invokeAll(heldBytes, [slot], controller.signal)
+    await dispatcher.inPlace.invoke(heldBytes, slot, 8, controller.signal)
+    await dispatcher.inPlace.invokeAll(heldBytes, [slot], controller.signal)
     nobodyListens()
     controller.abort(REASON)
     assert.equal(worker.channel.freeSlots, 1)

@@ -61,8 +61,8 @@ describe('options of calls', () => {
 
   test('timeoutMs in place, of one slot and of many', async () => {
     const strict = new Invoker<typeof MODULE>(table, dispatcher, { timeoutMs: 1 })
-    using slot = dispatcher.reserve(8, undefined)
-    using other = dispatcher.reserve(8, undefined)
+    using slot = dispatcher.inPlace.reserve(8, undefined)
+    using other = dispatcher.inPlace.reserve(8, undefined)
     await assert.rejects(strict.invoke('heldBytes', slot), { code: 'deadline_exceeded', outcome: 'unknown' })
     await assert.rejects(strict.invokeAll('heldBytes', [other]), { code: 'deadline_exceeded', outcome: 'unknown' })
     gate.resolve()
@@ -71,7 +71,7 @@ describe('options of calls', () => {
   test('signal beside timeoutMs: what fires first counts', async () => {
     const controller = new AbortController()
     const both = { signal: controller.signal, timeoutMs: 60_000 }
-    using slot = dispatcher.reserve(8, undefined)
+    using slot = dispatcher.inPlace.reserve(8, undefined)
     const calls = [
       invoker.call.held.with(both)(),
       new Invoker<typeof MODULE>(table, dispatcher, both).invoke('heldBytes', slot),

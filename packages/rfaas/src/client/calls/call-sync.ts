@@ -9,7 +9,7 @@ import type { RemoteFunction } from './wire.ts'
  * @throws {RfaasError} `queue_full` when no slot is free: a call that spins cannot wait for one
  */
 export function callSync(dispatcher: Dispatcher, f: RemoteFunction, args: unknown[]): unknown {
-  const channel = dispatcher.channelWithRoom()
+  const channel = dispatcher.inPlace.channelWithRoom()
   const slot = channel.take()
   try {
     let byteLength: number

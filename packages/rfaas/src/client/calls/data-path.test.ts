@@ -94,27 +94,27 @@ describe('data path', () => {
   })
 
   test('a slot is filled and read in place', async () => {
-    const slot = dispatcher.reserve(4, undefined)
+    const slot = dispatcher.inPlace.reserve(4, undefined)
     slot.input.set([4, 3, 2, 1])
-    assert.deepEqual(await dispatcher.invoke(f('echo'), slot, 4), Uint8Array.of(4, 3, 2, 1))
+    assert.deepEqual(await dispatcher.inPlace.invoke(f('echo'), slot, 4), Uint8Array.of(4, 3, 2, 1))
     slot.release()
     slot.release()
     assert.throws(() => slot.check(4), { code: 'invalid_argument' })
   })
 
   test('a slot in flight cannot be invoked again; released, it is given back with the answer, of which there is a copy', async () => {
-    const slot = dispatcher.reserve(4, undefined)
+    const slot = dispatcher.inPlace.reserve(4, undefined)
     slot.input.set([1, 2, 3, 4])
-    const first = dispatcher.invoke(f('echo'), slot, 4)
-    await assert.rejects(dispatcher.invoke(f('echo'), slot, 4), { code: 'invalid_argument' })
+    const first = dispatcher.inPlace.invoke(f('echo'), slot, 4)
+    await assert.rejects(dispatcher.inPlace.invoke(f('echo'), slot, 4), { code: 'invalid_argument' })
     slot.release()
     slot.release()
     assert.equal(channel.freeSlots, 1)
     const result = await first
     assert.equal(channel.freeSlots, 2)
-    using other = dispatcher.reserve(4, undefined)
+    using other = dispatcher.inPlace.reserve(4, undefined)
     other.input.fill(9)
-    await dispatcher.invoke(f('echo'), other, 4)
+    await dispatcher.inPlace.invoke(f('echo'), other, 4)
     assert.deepEqual(result, Uint8Array.of(1, 2, 3, 4))
   })
 
@@ -122,8 +122,8 @@ describe('data path', () => {
     for (let times = 0; times < 5; times++) {
       const stop = new AbortController()
       const use = async (): Promise<void> => {
-        using slot = dispatcher.reserve(4, undefined)
-        const result = dispatcher.invoke(f('echo'), slot, 4, stop.signal)
+        using slot = dispatcher.inPlace.reserve(4, undefined)
+        const result = dispatcher.inPlace.invoke(f('echo'), slot, 4, stop.signal)
         stop.abort(new Error('enough'))
         await result
       }
@@ -148,8 +148,8 @@ describe('data path', () => {
     await assert.rejects(dispatcher.call(f('greedy'), [new Uint8Array(1)]), { code: 'result_too_large' })
     await assert.rejects(dispatcher.call(f('fraction'), [new Uint8Array(1)]), { code: 'function_failed' })
     await assert.rejects(dispatcher.call(f('echo'), ['text']), { code: 'invalid_argument' })
-    assert.throws(() => dispatcher.reserve(257, undefined), { code: 'payload_too_large' })
-    assert.throws(() => dispatcher.reserve(1, 1), { code: 'invalid_argument' })
+    assert.throws(() => dispatcher.inPlace.reserve(257, undefined), { code: 'payload_too_large' })
+    assert.throws(() => dispatcher.inPlace.reserve(1, 1), { code: 'invalid_argument' })
     assert.equal(channel.freeSlots, 2)
   })
 

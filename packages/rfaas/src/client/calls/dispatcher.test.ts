@@ -48,7 +48,7 @@ describe('Dispatcher, of two workers with three slots each', () => {
     assert.deepEqual(free(), [2, 3])
     calls.push(dispatcher.call(held, []))
     assert.deepEqual(free(), [2, 2])
-    const slots = [dispatcher.reserve(1, 1), dispatcher.reserve(1, 1)]
+    const slots = [dispatcher.inPlace.reserve(1, 1), dispatcher.inPlace.reserve(1, 1)]
     assert.deepEqual(free(), [2, 0])
     calls.push(dispatcher.call(held, []), dispatcher.call(held, []))
     // They wait for a worker that has run the calls before them, until it turns out that all await something.
@@ -61,9 +61,9 @@ describe('Dispatcher, of two workers with three slots each', () => {
   })
 
   test('a result in place that arrived just before its channel closes can be read by the caller who awaits it', async () => {
-    using slot = dispatcher.reserve(4, 0)
+    using slot = dispatcher.inPlace.reserve(4, 0)
     slot.input.set([1, 2, 3, 4])
-    const copied = dispatcher.invoke(echo, slot, 4).then(async (result) => {
+    const copied = dispatcher.inPlace.invoke(echo, slot, 4).then(async (result) => {
       // As many microtasks as a few layers of async functions take.
       for (let hop = 0; hop < 10; hop++) await null
       return Uint8Array.from(result)
@@ -71,15 +71,15 @@ describe('Dispatcher, of two workers with three slots each', () => {
     await workers[0]!.answered()
     workers[0]!.channel.close(new RfaasError('lease_closed', 'it is over'))
     assert.deepEqual(await copied, Uint8Array.of(1, 2, 3, 4))
-    assert.throws(() => dispatcher.invokeSync(echo, slot, 4), { code: 'executor_lost', outcome: 'not_run' })
+    assert.throws(() => dispatcher.inPlace.invokeSync(echo, slot, 4), { code: 'executor_lost', outcome: 'not_run' })
   })
 
   test('reserves on the worker that was asked for, or on the freest', () => {
-    using _one = dispatcher.reserve(1, 1)
-    using _two = dispatcher.reserve(1, undefined)
+    using _one = dispatcher.inPlace.reserve(1, 1)
+    using _two = dispatcher.inPlace.reserve(1, undefined)
     assert.deepEqual(free(), [2, 2])
     for (const worker of [2, -1, 0.5, NaN]) {
-      assert.throws(() => dispatcher.reserve(1, worker), {
+      assert.throws(() => dispatcher.inPlace.reserve(1, worker), {
         code: 'invalid_argument',
         message: new RegExp(`no worker ${worker}, only 0 to 1`),
       })
@@ -102,7 +102,7 @@ describe('Dispatcher, of two workers with three slots each', () => {
   })
 
   test('a slot that is given back is used by who waits for one', async () => {
-    const slots = [0, 0, 1, 1, 1].map((worker) => dispatcher.reserve(1, worker))
+    const slots = [0, 0, 1, 1, 1].map((worker) => dispatcher.inPlace.reserve(1, worker))
     const inFlight = dispatcher.call(held, [])
     const waiting = [dispatcher.call(same, [1]), dispatcher.call(same, [2])]
     await assert.rejects(dispatcher.call(same, [3]), {
@@ -118,14 +118,14 @@ describe('Dispatcher, of two workers with three slots each', () => {
 
   test('calls wait for reserved slots, and are refused when none is in use or released: nobody would serve them', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
-    const slots = [0, 0, 0, 1, 1, 1].map((worker) => dispatcher.reserve(1, worker))
+    const slots = [0, 0, 0, 1, 1, 1].map((worker) => dispatcher.inPlace.reserve(1, worker))
     const waiting = dispatcher.call(same, [1])
     slots[0]!.release()
     t.mock.timers.tick(RESERVED_PATIENCE_MS)
     t.mock.timers.reset()
     assert.equal(await waiting, 1)
 
-    slots[0] = dispatcher.reserve(1, 0)
+    slots[0] = dispatcher.inPlace.reserve(1, 0)
     const refused = [1, 2].map((value) =>
       assert.rejects(dispatcher.call(same, [value]), {
         code: 'queue_full',
@@ -147,10 +147,13 @@ describe('Dispatcher, of two workers with three slots each', () => {
     const calls = [1, 2, 3, 4, 5].map((value) => dispatcher.call(same, [value]))
     assert.deepEqual(await Promise.all(calls), [1, 2, 3, 4, 5])
     assert.deepEqual([workers[0]!.served(), workers[1]!.served()], [1, 5])
-    assert.throws(() => dispatcher.reserve(1, 0), { code: 'queue_full', message: /still runs .* that was aborted/ })
+    assert.throws(() => dispatcher.inPlace.reserve(1, 0), {
+      code: 'queue_full',
+      message: /still runs .* that was aborted/,
+    })
     gate.resolve()
     while (workers[0]!.channel.freeSlots < 3) await new Promise(setImmediate)
-    using _slot = dispatcher.reserve(1, 0)
+    using _slot = dispatcher.inPlace.reserve(1, 0)
   })
 
   test('30,000 calls at once, and 10,000 that are aborted while they wait, take time in proportion to their number', async () => {
@@ -236,7 +239,7 @@ describe('Dispatcher, of two workers with three slots each', () => {
       assert.deepEqual([code, message, known], [reason.code, reason.message, index < 6 ? 'unknown' : 'not_run'])
     }
     await assert.rejects(dispatcher.call(same, [1]), { message: reason.message, outcome: 'not_run' })
-    assert.throws(() => dispatcher.reserve(1, undefined), reason)
+    assert.throws(() => dispatcher.inPlace.reserve(1, undefined), { message: reason.message, outcome: 'not_run' })
     dispatcher.end(new RfaasError('lease_closed', 'a later reason'))
     await assert.rejects(dispatcher.call(same, [1]), { message: reason.message })
   })
@@ -306,8 +309,8 @@ describe('Dispatcher, of two workers with three slots each', () => {
       await workers[0]!.answered()
       workers[0]!.drain()
       const late = dispatcher.call(same, [2])
-      using slot = dispatcher.reserve(0, 0)
-      const inSlot = dispatcher.invoke({ ...same, raw: true }, slot, 0)
+      using slot = dispatcher.inPlace.reserve(0, 0)
+      const inSlot = dispatcher.inPlace.invoke({ ...same, raw: true }, slot, 0)
       assert.deepEqual(await Promise.all([ran, late]), [1, 2])
       assert.equal(workers[0]!.served(), 1)
       const failed = assert.rejects(inSlot, { code: 'executor_lost', outcome: 'not_run' })
@@ -329,7 +332,7 @@ describe('Dispatcher, of two workers with three slots each', () => {
       dispatcher.removeLost([channel(0), channel(1)], gone)
       const waiting = [dispatcher.call(same, [1]), dispatcher.call(same, [2])]
       await assert.rejects(dispatcher.call(same, [3]), { code: 'queue_full' })
-      assert.throws(() => dispatcher.reserve(1, undefined), {
+      assert.throws(() => dispatcher.inPlace.reserve(1, undefined), {
         code: 'queue_full',
         message: /replacements are not ready yet/,
       })

@@ -4,18 +4,17 @@ import { performance } from 'node:perf_hooks'
 import { RfaasError, type Outcome } from '../../errors.ts'
 import { RESERVED_PATIENCE_MS } from '../limits.ts'
 import { abortedError } from './abort.ts'
-import { awaitAll, spinForAll } from './batch.ts'
 import { BoundCalls } from './bound-calls.ts'
 import { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'
 import { chooseWorker, freest } from './choose-worker.ts'
 import type { Channel } from './channel.ts'
+import { InPlace } from './in-place.ts'
 import { Paces, PIPELINE_MS } from './load.ts'
-import { allReserved, cannotReserve, noWorkers, queueFull } from './no-room.ts'
+import { allReserved, noWorkers, queueFull } from './no-room.ts'
 import type { PlacedCall } from './placed-call.ts'
 import { Progress } from './progress.ts'
 import { rejectWithFrames } from './reject.ts'
-import { Slot } from './slot.ts'
 import { Spinner } from './spinner.ts'
 import { StreamCall, type StreamHost, type StreamSink } from './stream-call.ts'
 import type { RemoteFunction } from './wire.ts'
@@ -56,8 +55,8 @@ export class Dispatcher {
   readonly #idle = new Set<{ readonly channels: readonly Channel[] | null; readonly resolve: () => void }>()
   /** The functions since the last update, by name; null before the first. */
   #current: ReadonlyMap<string, RemoteFunction> | null = null
-  /** Slots that the program has reserved; some may be released. */
-  readonly #slots = new Set<Slot>()
+  /** Invocations in place, on slots that the program has reserved. */
+  readonly inPlace: InPlace = new InPlace(this)
   /** Streams that are not over. */
   readonly #streams = new Set<StreamCall>()
   readonly #streamHost: StreamHost = {
@@ -92,6 +91,11 @@ export class Dispatcher {
   /** The workers that take invocations. */
   get channels(): readonly Channel[] {
     return this.#channels
+  }
+
+  /** The workers that take invocations, and those that only finish what is in flight. */
+  get open(): readonly Channel[] {
+    return this.#open
   }
 
   /** Changes with every invocation that is sent. */
@@ -159,7 +163,7 @@ export class Dispatcher {
   #remove(channels: readonly Channel[], cutOff: RfaasError, close: (channel: Channel) => void): void {
     this.retire(channels)
     this.#open = this.#open.filter((channel) => !channels.includes(channel))
-    for (const slot of this.#slots) if (channels.includes(slot.channel)) this.#slots.delete(slot)
+    this.inPlace.forget(channels)
     this.#collectAgain(() => {
       for (const channel of channels) {
         progress.remove(channel)
@@ -183,11 +187,7 @@ export class Dispatcher {
     this.#use(this.#channels.filter((channel) => !former.includes(channel)))
     this.#current = new Map(functions.map((f) => [f.name, f]))
     this.#paces = new Paces()
-    for (const slot of this.#slots) {
-      if (!former.includes(slot.channel)) continue
-      slot.owner = null
-      this.#slots.delete(slot)
-    }
+    this.inPlace.disown(former)
     for (let call = this.#queue.first; call !== null;) {
       const { next } = call
       try {
@@ -280,92 +280,13 @@ export class Dispatcher {
    * with the first failure.
    */
   async each(f: RemoteFunction, args: unknown[], signal?: AbortSignal, timeoutMs?: number): Promise<unknown[]> {
-    if (this.#ended === null && this.#channels.length === 0)
-      throw noWorkers(`invoke ${f.name} on each worker`).withOutcome('not_run')
+    if (this.#ended === null && this.#channels.length === 0) throw noWorkers(`invoke ${f.name} on each worker`)
     return Promise.all(this.#channels.map((channel) => this.call(f, args, signal, timeoutMs, channel)))
-  }
-
-  /**
-   * Reserves a slot for invocations in place.
-   *
-   * @throws {RfaasError} `payload_too_large`, `queue_full`, `invalid_argument` when there is no such worker
-   */
-  reserve(byteLength: number, worker: number | undefined): Slot {
-    if (this.#ended) throw this.#ended
-    if (worker !== undefined && this.#channels[worker] === undefined) {
-      const sentence = `Cannot reserve a slot: there is no worker ${worker}, only 0 to ${this.#channels.length - 1}`
-      throw new RfaasError('invalid_argument', sentence)
-    }
-    const channel = worker === undefined ? this.#freest() : this.#channels[worker]!
-    const { payloadBytesMax } = channel.layout
-    if (!Number.isInteger(byteLength) || byteLength < 0 || byteLength > payloadBytesMax) {
-      const sentence = `Cannot reserve ${byteLength} bytes: the lease's payloadBytesMax is ${payloadBytesMax}`
-      throw new RfaasError('payload_too_large', sentence)
-    }
-    if (channel.room === 0) throw cannotReserve(channel, this.width)
-    return this.reserveOn(channel, byteLength)
-  }
-
-  /** Reserves a slot of a worker that has room. */
-  reserveOn(channel: Channel, byteLength: number): Slot {
-    const slot = new Slot(this, channel, channel.reserve(), byteLength)
-    if (this.#slots.size > this.#width) for (const each of this.#slots) if (each.isReleased) this.#slots.delete(each)
-    this.#slots.add(slot)
-    return slot
   }
 
   /** Results of this worker are awaited: they are received as soon as the running code has come to its end. */
   expect(channel: Channel): void {
     progress.expect(channel)
-  }
-
-  /**
-   * The worker with the most room, which is not 0.
-   *
-   * @throws {RfaasError} `queue_full`
-   */
-  channelWithRoom(): Channel {
-    if (this.#ended) throw this.#ended
-    const channel = this.#freest()
-    if (channel.room === 0) throw cannotReserve(channel, this.width)
-    return channel
-  }
-
-  /** Spins until the result is there, and returns it in place. See {@link Slot}. */
-  invokeSync(f: RemoteFunction, slot: Slot, byteLength: number): Uint8Array {
-    this.#check(slot, byteLength)
-    return slot.invokeSync(f, byteLength)
-  }
-
-  /** Resolves to the result in place. See {@link Slot}. */
-  invoke(f: RemoteFunction, slot: Slot, byteLength: number, signal?: AbortSignal): Promise<Uint8Array> {
-    let result: Promise<Uint8Array>
-    try {
-      this.#check(slot, byteLength)
-      if (signal?.aborted) throw abortedError(`Cannot invoke ${f.name}`, signal, 'not_run')
-      result = slot.invoke(f, byteLength, signal)
-    } catch (error) {
-      return Promise.reject(error as RfaasError)
-    }
-    progress.expect(slot.channel)
-    return result
-  }
-
-  /** Sends all, then spins until every result is there, in {@link Slot.output}. Only then throws the first failure. */
-  invokeAllSync(f: RemoteFunction, slots: readonly Slot[]): void {
-    this.#checkAll(slots)
-    spinForAll(f, slots, () => this.#open)
-  }
-
-  /** Like {@link invokeAllSync}, but asynchronous. */
-  invokeAll(f: RemoteFunction, slots: readonly Slot[], signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) throw abortedError(`Cannot invoke ${f.name}`, signal, 'not_run')
-      // First: an exception must leave no listener on the signal.
-      this.#checkAll(slots)
-      awaitAll(f, slots, signal, resolve)
-      for (const { channel } of slots) progress.expect(channel)
-    })
   }
 
   /** Fails with `error` every new invocation from now on, and those that still wait for a slot. */
@@ -410,31 +331,6 @@ export class Dispatcher {
       return queueFull(call.f, this.width, this.#bound.length, this.#queueMax)
     else this.#bound.push(call)
     return null
-  }
-
-  #checkAll(slots: readonly Slot[]): void {
-    for (const slot of slots) this.#check(slot, slot.input.length)
-  }
-
-  #check(slot: Slot, byteLength: number): void {
-    if (this.#ended !== null || slot.owner !== this) this.#refuse(slot)
-    slot.check(byteLength)
-  }
-
-  #refuse({ owner }: Slot): never {
-    if (this.#ended) throw this.#ended.withOutcome('not_run')
-    if (owner === null) {
-      const sentence = 'Cannot invoke: the lease was updated since the slot was reserved; reserve one again'
-      throw new RfaasError('invalid_argument', sentence, { outcome: 'not_run' })
-    }
-    throw new RfaasError('invalid_argument', 'Cannot invoke: the slot belongs to another lease', { outcome: 'not_run' })
-  }
-
-  /** The worker with the most room, which may be none. */
-  #freest(): Channel {
-    const channel = freest(this.#channels) ?? this.#channels[0]
-    if (channel === undefined) throw noWorkers('reserve a slot')
-    return channel
   }
 
   #use(channels: readonly Channel[]): void {

@@ -53,7 +53,7 @@ describe('a call on each of two workers with three slots each', () => {
   })
 
   test('more than queueMax that wait, and a worker whose slots are all reserved, are refused', async () => {
-    const slots = [dispatcher.reserve(1, 1), dispatcher.reserve(1, 1), dispatcher.reserve(1, 1)]
+    const slots = [dispatcher.inPlace.reserve(1, 1), dispatcher.inPlace.reserve(1, 1), dispatcher.inPlace.reserve(1, 1)]
     await assert.rejects(dispatcher.each(same, [1]), { code: 'queue_full', outcome: 'not_run', message: /all 3 slots/ })
     for (const slot of slots) slot.release()
     const calls = await fill()

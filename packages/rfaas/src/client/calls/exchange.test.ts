@@ -69,13 +69,13 @@ describe('Dispatcher.exchange', () => {
   })
 
   test('a slot at a former worker is refused; one at a new worker is not', () => {
-    const slot = dispatcher.reserve(1, undefined)
+    const slot = dispatcher.inPlace.reserve(1, undefined)
     exchange()
     const refusal = { code: 'invalid_argument', outcome: 'not_run', message: /updated since the slot was reserved/ }
-    assert.throws(() => dispatcher.invokeSync(remote(NEXT, 'echo'), slot, 1), refusal)
+    assert.throws(() => dispatcher.inPlace.invokeSync(remote(NEXT, 'echo'), slot, 1), refusal)
     slot.release()
     assert.equal(former.channel.freeSlots, 2)
-    dispatcher.reserve(1, undefined).release()
+    dispatcher.inPlace.reserve(1, undefined).release()
   })
 
   test('tables of functions that were made before have the new ones, too', async () => {

@@ -109,10 +109,10 @@ describe('a worker that never makes room', () => {
   test('counts as lost when a synchronous invocation has waited for long', async (t) => {
     const { channel } = await startTestWorker(MODULE, 2, () => false)
     const dispatcher = new Dispatcher([channel], 1, 0)
-    using slot = dispatcher.reserve(1, undefined)
+    using slot = dispatcher.inPlace.reserve(1, undefined)
     let nowMs = performance.now()
     t.mock.method(performance, 'now', () => (nowMs += 100))
-    assert.throws(() => dispatcher.invokeSync(remote(MODULE, 'echo'), slot, 1), {
+    assert.throws(() => dispatcher.inPlace.invokeSync(remote(MODULE, 'echo'), slot, 1), {
       code: 'executor_lost',
       outcome: 'not_run',
     })

@@ -153,7 +153,7 @@ export class Invoker<M = AnyModule> {
     } catch (error) {
       return Promise.reject(error as RfaasError)
     }
-    return withDeadline(f, this.#options, (signal) => this.#dispatcher.invoke(f, slot, byteLength, signal))
+    return withDeadline(f, this.#options, (signal) => this.#dispatcher.inPlace.invoke(f, slot, byteLength, signal))
   }
 
   /**
@@ -163,7 +163,7 @@ export class Invoker<M = AnyModule> {
    */
   async invokeAll(name: RawFunctionNames<M>, slots: readonly Slot[]): Promise<void> {
     const f = this.#table.findRaw(name)
-    await withDeadline(f, this.#options, (signal) => this.#dispatcher.invokeAll(f, slots, signal))
+    await withDeadline(f, this.#options, (signal) => this.#dispatcher.inPlace.invokeAll(f, slots, signal))
   }
 
   #call(f: RemoteFunction): unknown {

@@ -2,18 +2,18 @@ import { RfaasError } from '../../errors.ts'
 import type { Channel } from './channel.ts'
 import type { RemoteFunction } from './wire.ts'
 
-/* Why an invocation, or a slot for one, is refused at once: each with the code `queue_full`. */
+/* Why an invocation, or a slot for one, is refused at once: each with the code `queue_full` and the outcome `not_run`. */
 
 /** @param width slots of all workers */
 export function cannotReserve({ freeSlots }: Channel, width: number): RfaasError {
   const reason = freeSlots === 0 ? `all ${width} are taken` : 'its worker still runs an invocation that was aborted'
-  return new RfaasError('queue_full', `Cannot reserve a slot: ${reason}; release one, or lease with more slots`)
+  return notSent(`Cannot reserve a slot: ${reason}; release one, or lease with more slots`)
 }
 
 /** @param action what cannot be done while the lease has no worker */
 export function noWorkers(action: string): RfaasError {
   const reason = 'the workers are gone, and their replacements are not ready yet'
-  return new RfaasError('queue_full', `Cannot ${action}: ${reason}`)
+  return notSent(`Cannot ${action}: ${reason}`)
 }
 
 export function allReserved(f: RemoteFunction, { layout }: Channel): RfaasError {

@@ -67,18 +67,26 @@ describe('the stack of a failure shows who awaits', () => {
     ['call through an invoker', 'function_failed', () => invoker().call.boom()],
     ['map', 'function_failed', () => invoker().map.boom([undefined, undefined] as never)],
     ['Promise.all', 'function_failed', () => Promise.all([dispatcher.call(boom, []), dispatcher.call(boom, [])])],
-    ['invoke', 'function_failed', () => dispatcher.invoke(boomBytes, dispatcher.reserve(8, undefined), 8)],
-    ['invokeAll', 'function_failed', () => invoker().invokeAll('boomBytes', [dispatcher.reserve(8, undefined)])],
+    [
+      'invoke',
+      'function_failed',
+      () => dispatcher.inPlace.invoke(boomBytes, dispatcher.inPlace.reserve(8, undefined), 8),
+    ],
+    [
+      'invokeAll',
+      'function_failed',
+      () => invoker().invokeAll('boomBytes', [dispatcher.inPlace.reserve(8, undefined)]),
+    ],
     ['a call that is aborted', 'aborted', () => dispatcher.call(never, [], abortSoon())],
     [
       'invoke that is aborted',
       'aborted',
-      () => dispatcher.invoke(neverBytes, dispatcher.reserve(8, undefined), 8, abortSoon()),
+      () => dispatcher.inPlace.invoke(neverBytes, dispatcher.inPlace.reserve(8, undefined), 8, abortSoon()),
     ],
     [
       'invokeAll that is aborted',
       'aborted',
-      () => dispatcher.invokeAll(neverBytes, [dispatcher.reserve(8, undefined)], abortSoon()),
+      () => dispatcher.inPlace.invokeAll(neverBytes, [dispatcher.inPlace.reserve(8, undefined)], abortSoon()),
     ],
     ['a call whose worker is closed', 'lease_closed', () => (closeSoon(), dispatcher.call(never, []))],
     ['a call that cannot be sent', 'invalid_argument', () => dispatcher.call(boom, [() => 1])],
@@ -95,10 +103,12 @@ describe('the stack of a failure shows who awaits', () => {
 
   test('a failure after the end of an invocation is nobody’s unhandled rejection', async () => {
     // Before the abort: a worker that owes an answer gives no slot.
-    using slot = dispatcher.reserve(8, undefined)
+    using slot = dispatcher.inPlace.reserve(8, undefined)
     const aborted = dispatcher.call(never, [], abortSoon())
     await assert.rejects(aborted, { code: 'aborted' })
-    const invoked = dispatcher.invoke(neverBytes, slot, 8, controller.signal).catch((error: RfaasError) => error.code)
+    const invoked = dispatcher.inPlace
+      .invoke(neverBytes, slot, 8, controller.signal)
+      .catch((error: RfaasError) => error.code)
     assert.equal(await invoked, 'aborted')
     // What was in flight fails for a second time. An unhandled rejection would fail this test.
     worker.channel.close(over)

@@ -18,7 +18,7 @@ export class Slot implements Disposable {
   readonly input: Uint8Array
   /** The result of the last invocation that succeeded, in place; empty before the first, and after one that failed. */
   output: Uint8Array = NOTHING
-  /** @internal The dispatcher of its lease; null when an update of the lease has replaced its worker. */
+  /** @internal What may invoke it: the {@link InPlace} of its lease; null when an update of the lease has replaced its worker. */
   owner: object | null
   /** @internal */
   readonly channel: Channel

@@ -273,6 +273,6 @@ export class ParallelLoop<M, N extends KernelNames<M>> implements Disposable {
   #reserve(worker: LoopWorker): void {
     const { channel, dispatcher, lanes } = worker
     while (lanes.length < LANES && channel.room > 0)
-      lanes.push(new Lane(worker, dispatcher.reserveOn(channel, channel.layout.payloadBytesMax)))
+      lanes.push(new Lane(worker, dispatcher.inPlace.reserveOn(channel, channel.layout.payloadBytesMax)))
   }
 }
