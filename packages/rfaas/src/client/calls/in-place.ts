@@ -9,8 +9,6 @@ import type { RemoteFunction } from './wire.ts'
 
 /** What invocations in place need of the dispatcher. */
 export interface InPlaceHost {
-  /** What has ended the lease; null: nothing. */
-  readonly ended: RfaasError | null
   /** The workers that take invocations. */
   readonly channels: readonly Channel[]
   /** Those, and those that only finish what is in flight. */
@@ -26,6 +24,8 @@ export class InPlace {
   readonly #host: InPlaceHost
   /** Slots that the program has reserved; some may be released. */
   readonly #slots = new Set<Slot>()
+  /** What has ended the lease; null: nothing. */
+  #ended: RfaasError | null = null
 
   constructor(host: InPlaceHost) {
     this.#host = host
@@ -37,7 +37,7 @@ export class InPlace {
    * @throws {RfaasError} `payload_too_large`, `queue_full`, `invalid_argument` when there is no such worker
    */
   reserve(byteLength: number, worker: number | undefined): Slot {
-    if (this.#host.ended) throw this.#host.ended.withOutcome('not_run')
+    if (this.#ended) throw this.#ended.withOutcome('not_run')
     if (worker !== undefined && this.#host.channels[worker] === undefined) {
       const sentence = `Cannot reserve a slot: there is no worker ${worker}, only 0 to ${this.#host.channels.length - 1}`
       throw new RfaasError('invalid_argument', sentence)
@@ -67,7 +67,7 @@ export class InPlace {
    * @throws {RfaasError} `queue_full`
    */
   channelWithRoom(): Channel {
-    if (this.#host.ended) throw this.#host.ended.withOutcome('not_run')
+    if (this.#ended) throw this.#ended.withOutcome('not_run')
     const channel = this.#freest()
     if (channel.room === 0) throw cannotReserve(channel, this.#host.width)
     return channel
@@ -110,6 +110,11 @@ export class InPlace {
     })
   }
 
+  /** Every new invocation fails with this error from now on. */
+  end(error: RfaasError): void {
+    this.#ended = error
+  }
+
   /** These workers are gone, and their slots with them. */
   forget(channels: readonly Channel[]): void {
     for (const slot of this.#slots) if (channels.includes(slot.channel)) this.#slots.delete(slot)
@@ -126,12 +131,12 @@ export class InPlace {
   }
 
   #check(slot: Slot, byteLength: number): void {
-    if (this.#host.ended !== null || slot.owner !== this) this.#refuse(slot)
+    if (this.#ended !== null || slot.owner !== this) this.#refuse(slot)
     slot.check(byteLength)
   }
 
   #refuse({ owner }: Slot): never {
-    if (this.#host.ended) throw this.#host.ended.withOutcome('not_run')
+    if (this.#ended) throw this.#ended.withOutcome('not_run')
     if (owner === null) {
       const sentence = 'Cannot invoke: the lease was updated since the slot was reserved; reserve one again'
       throw new RfaasError('invalid_argument', sentence, { outcome: 'not_run' })
