@@ -294,6 +294,7 @@ export class Dispatcher {
     // A call for which there is a slot counts as in flight.
     if (this.#ended === null) this.#sendHeld()
     this.#ended ??= error
+    this.inPlace.end(this.#ended)
     if (this.#heldTimer !== null) clearTimeout(this.#heldTimer)
     if (this.#reservedTimer !== null) clearTimeout(this.#reservedTimer)
     const refusal = error.withOutcome('not_run')
