@@ -143,7 +143,7 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     this.callSync = this.#functions.members((f) => {
       return (...args: unknown[]) => {
         if (f.streams === true) throw streamsOnly(f, 'callSync')
-        return callSync(this.#dispatcher, this.#dispatcher.newest(f), args)
+        return callSync(this.#dispatcher, this.#dispatcher.functions.newest(f), args)
       }
     }) as SyncCalls<M>
     this.#replacer = new LeaseReplacer(parts, {

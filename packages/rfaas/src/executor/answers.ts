@@ -16,7 +16,8 @@ import { printed, reasonOf } from '../thrown.ts'
 
 /**
  * Answers invocations: writes the result of each, or why there is none, into its slot or the spare room, and keeps in order
- * what the fabric has no room for. Of what it throws, only the connection's errors are not its own.
+ * what the fabric has no room for. Whatever a function throws or returns is answered; it throws only what the connection
+ * throws.
  */
 export class Answers {
   readonly #connection: Connection

@@ -76,13 +76,9 @@ export class Seat {
    */
   async reopen(secret: Uint8Array): Promise<string> {
     const address = await this.#listenFor(secret)
-    try {
-      await this.#loading
-    } catch (error) {
-      if (!(error instanceof RfaasError) || error.code !== 'module_failed') return address
-      this.#listener?.close()
-      throw error
-    }
+    await this.#loading!.catch((error: unknown) => {
+      if (error instanceof RfaasError && error.code === 'module_failed') throw error
+    })
     return address
   }
 

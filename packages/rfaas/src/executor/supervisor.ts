@@ -233,7 +233,7 @@ export class Supervisor {
     try {
       if (!this.#draining) {
         seat.renew(this.#watched(this.#home.startWorker()))
-        // Its end is dealt with at its seat also when it comes before the client.
+        // The seat deals with the end of this thread also when that comes before the client.
         this.#seated.add(seat.thread)
       }
     } catch (error) {

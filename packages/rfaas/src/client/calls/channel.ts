@@ -314,7 +314,7 @@ export class Channel implements PolledChannel, OutboxOwner {
     let count = 0
     this.#hasSent = false
     while (count < ARRIVALS_PER_LOOK_MAX && this.poll()) count++
-    if (!this.#outbox.isEmpty) this.#outbox.flush()
+    this.#outbox.flush()
     return count
   }
 
@@ -408,7 +408,7 @@ export class Channel implements PolledChannel, OutboxOwner {
     let endMs = performance.now() + SUBMIT_MS_MAX
     for (;;) {
       if (this.drain() > 0) endMs = performance.now() + SUBMIT_MS_MAX
-      if (this.#outbox.trySendAny(f, slot, byteLength)) return
+      if (this.#outbox.trySend(f, slot, byteLength, false)) return
       if (performance.now() > endMs) {
         this.#isBroken = true
         this.#lost()
@@ -466,7 +466,7 @@ export class Channel implements PolledChannel, OutboxOwner {
    * the worker is gone.
    */
   #linger(empty: number): boolean {
-    if (!this.#outbox.isEmpty) this.#outbox.flush()
+    this.#outbox.flush()
     yieldWhenDue(empty)
     return !this.isOpen
   }

@@ -9,6 +9,7 @@ import { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'
 import { chooseWorker, freest } from './choose-worker.ts'
 import type { Channel } from './channel.ts'
+import { CurrentFunctions } from './current-functions.ts'
 import { InPlace } from './in-place.ts'
 import { Paces, PIPELINE_MS } from './load.ts'
 import { allReserved, noWorkers, queueFull } from './no-room.ts'
@@ -53,8 +54,7 @@ export class Dispatcher {
   #paces = new Paces()
   /** Await that nothing is in flight: on these workers, or with null on any. */
   readonly #idle = new Set<{ readonly channels: readonly Channel[] | null; readonly resolve: () => void }>()
-  /** The functions since the last update, by name; null before the first. */
-  #current: ReadonlyMap<string, RemoteFunction> | null = null
+  readonly functions: CurrentFunctions = new CurrentFunctions()
   /** Invocations in place, on slots that the program has reserved. */
   readonly inPlace: InPlace = new InPlace(this)
   /** Streams that are not over. */
@@ -94,7 +94,7 @@ export class Dispatcher {
   }
 
   /** The workers that take invocations, and those that only finish what is in flight. */
-  get open(): readonly Channel[] {
+  get openChannels(): readonly Channel[] {
     return this.#open
   }
 
@@ -185,13 +185,13 @@ export class Dispatcher {
   exchange(former: readonly Channel[], channels: readonly Channel[], functions: readonly RemoteFunction[]): void {
     // Without refusing the calls that wait for one of them.
     this.#use(this.#channels.filter((channel) => !former.includes(channel)))
-    this.#current = new Map(functions.map((f) => [f.name, f]))
+    this.functions.update(functions)
     this.#paces = new Paces()
     this.inPlace.disown(former)
     for (let call = this.#queue.first; call !== null;) {
       const { next } = call
       try {
-        call.f = this.newest(call.f)
+        call.f = this.functions.newest(call.f)
       } catch (error) {
         this.#queue.remove(call)
         call.failed(error as RfaasError)
@@ -199,24 +199,6 @@ export class Dispatcher {
       call = next
     }
     this.add(channels)
-  }
-
-  /**
-   * The function of this name as the current workers number it.
-   *
-   * @throws {RfaasError} `unknown_function` when an update has removed it
-   */
-  newest(f: RemoteFunction): RemoteFunction {
-    if (this.#current === null) return f
-    const found = this.#current.get(f.name)
-    const isStream = f.streams ?? false
-    if (found !== undefined && (found.streams ?? false) === isStream) return found
-    const has =
-      found === undefined
-        ? `the module has ${[...this.#current.keys()].join(', ')}`
-        : 'it is another kind of function: one of the two streams'
-    const sentence = `Cannot invoke ${f.name}: since the lease was updated, ${has}`
-    throw new RfaasError('unknown_function', sentence, { outcome: 'not_run' })
   }
 
   /** What has ended the lease; null: nothing. */
@@ -252,7 +234,7 @@ export class Dispatcher {
     return new Promise((resolve, reject) => {
       if (this.#ended) return rejectWithFrames(resolve, this.#ended.withOutcome('not_run'))
       if (signal?.aborted) return reject(abortedError(`Cannot invoke ${f.name}`, signal, 'not_run'))
-      const call = new Call(this.newest(f), args, resolve, this.#sendAgain, only)
+      const call = new Call(this.functions.newest(f), args, resolve, this.#sendAgain, only)
       if (signal || timeoutMs !== undefined) call.mayGiveUp(timeoutMs)
       const refusal = only === null ? this.#place(call) : this.#placeOn(only, call)
       if (refusal !== null) return reject(refusal)
@@ -266,7 +248,7 @@ export class Dispatcher {
     const call = new StreamCall(f, args, sink, this.#streamHost)
     this.#streams.add(call)
     try {
-      call.f = this.newest(f)
+      call.f = this.functions.newest(f)
       const refusal = this.#ended === null ? this.#place(call) : this.#ended.withOutcome('not_run')
       if (refusal !== null) call.failed(refusal)
     } catch (error) {
@@ -349,8 +331,8 @@ export class Dispatcher {
   #maySendAgain(call: PlacedCall, outcome: Outcome): boolean {
     if (this.#again === null || this.#ended !== null || call.only !== null) return false
     if (outcome !== 'not_run' && !(this.#mayRepeat && this.#isIdempotent(call.f.name))) return false
-    const f = this.#current === null ? call.f : this.#current.get(call.f.name)
-    if (f === undefined) return false
+    const f = this.functions.find(call.f)
+    if (f === null) return false
     call.f = f
     this.#again.push(call)
     return true

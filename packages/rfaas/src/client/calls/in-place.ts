@@ -12,7 +12,7 @@ export interface InPlaceHost {
   /** The workers that take invocations. */
   readonly channels: readonly Channel[]
   /** Those, and those that only finish what is in flight. */
-  readonly open: readonly Channel[]
+  readonly openChannels: readonly Channel[]
   /** Invocations that can be in flight at once. */
   readonly width: number
   /** Results of this worker are awaited. */
@@ -24,7 +24,7 @@ export class InPlace {
   readonly #host: InPlaceHost
   /** Slots that the program has reserved; some may be released. */
   readonly #slots = new Set<Slot>()
-  /** What has ended the lease; null: nothing. */
+  /** What has ended the lease; null: nothing. Kept here, because the check of every invocation reads it. */
   #ended: RfaasError | null = null
 
   constructor(host: InPlaceHost) {
@@ -96,7 +96,7 @@ export class InPlace {
   /** Sends all, then spins until every result is there, in {@link Slot.output}. Only then throws the first failure. */
   invokeAllSync(f: RemoteFunction, slots: readonly Slot[]): void {
     this.#checkAll(slots)
-    spinForAll(f, slots, () => this.#host.open)
+    spinForAll(f, slots, () => this.#host.openChannels)
   }
 
   /** Like {@link invokeAllSync}, but asynchronous. */

@@ -58,31 +58,19 @@ export class Outbox {
   }
 
   /**
-   * Sends the invocation whose input is in the slot, unless something waits before it.
+   * Sends the invocation whose input is in the slot, or, when it is larger, in the spare room, unless something waits before
+   * it.
    *
    * @returns whether it is sent; when it is not, it does not wait either
    * @throws {FabricError} `lost`, `closed`
    */
   trySend(f: RemoteFunction, slot: number, byteLength: number, isCancellable: boolean): boolean {
-    if (this.#unsent.length > 0) return false
-    const wire = this.#wire
-    if (isCancellable ? wire.submitCancellable(f, slot, byteLength) : wire.submit(f, slot, byteLength)) return true
-    wire.unsend()
-    return false
+    return this.#unsent.length === 0 && this.#submit(f, slot, byteLength, isCancellable)
   }
 
   /** The invocation waits until {@link flush} can send it. */
   add(f: RemoteFunction, slot: number, byteLength: number, isCancellable: boolean): void {
     this.#unsent.push({ f, slot, byteLength, isCancellable, cancel: null })
-  }
-
-  /**
-   * Sends the invocation whose input is in the slot or the spare room, if nothing waits and there is room.
-   *
-   * @throws {FabricError} `lost`, `closed`
-   */
-  trySendAny(f: RemoteFunction, slot: number, byteLength: number): boolean {
-    return this.#unsent.length === 0 && this.#put({ f, slot, byteLength, isCancellable: false, cancel: null })
   }
 
   /** Tells the worker that its large result is taken. */
@@ -109,7 +97,7 @@ export class Outbox {
   /** Sends what waits, as far as the fabric has room for it. */
   flush(): void {
     try {
-      while (this.#owner.isOpen && this.#unsent.length > 0) {
+      while (this.#unsent.length > 0 && this.#owner.isOpen) {
         if (!this.#put(this.#unsent[0]!)) return
         this.#unsent.shift()
       }
@@ -140,7 +128,11 @@ export class Outbox {
   #put({ f, slot, byteLength, isCancellable, cancel }: Unsent): boolean {
     // Its answer may have come meanwhile.
     if (cancel !== null) return !this.#owner.isAbandoned(slot) || this.#wire.cancel(slot, cancel)
-    if (f === null) return this.#spare.tellTaken()
+    return f === null ? this.#spare.tellTaken() : this.#submit(f, slot, byteLength, isCancellable)
+  }
+
+  /** @returns false when the fabric has no room for it now */
+  #submit(f: RemoteFunction, slot: number, byteLength: number, isCancellable: boolean): boolean {
     let isSent: boolean
     if (byteLength > this.#layout.payloadBytesMax) isSent = this.#wire.submitLarge(f, slot, byteLength)
     else if (isCancellable) isSent = this.#wire.submitCancellable(f, slot, byteLength)

@@ -99,8 +99,8 @@ export class WorkerRestarts {
     try {
       await prepare(channel)
     } catch (thrown) {
-      // A worker that ended before it began anything is restarted once more, which its node limits. One that its setup
-      // ends would be restarted for ever.
+      // The node restarts a worker that ended before it began anything, and limits how often. A worker that its setup ends
+      // would be restarted for ever, so it is given up.
       const isRestarted = !isLatest() && seat.begun === 0
       if (isUsed() && !isRestarted) onGivenUp(unusable(worker, 'be set up', thrown))
       return
