@@ -139,7 +139,7 @@ describe('a worker that ends', () => {
       const abandoned = [workers.call.forever, workers.call.never].map((f) =>
         giveUpOnceBegun(here.scene.folder, (options, begun) => f.with(options)(begun)),
       )
-      for (const each of abandoned) await assert.rejects(each, error('aborted'))
+      await Promise.all(abandoned.map((each) => assert.rejects(each, error('aborted'))))
       await restart
       if (restart === null) await assert.rejects(workers.call.read.with({ timeoutMs: 200 })(), { outcome: 'not_run' })
       else assert.equal(await within(NOTICED_MS_MAX, 'answered', workers.call.read()), null)

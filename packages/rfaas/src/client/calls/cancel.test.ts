@@ -29,7 +29,7 @@ describe('a call that its caller gives up before it begins', () => {
     const controller = new AbortController()
     const calls = values.map((value) => dispatcher.call(run, [value], controller.signal))
     controller.abort()
-    for (const call of calls) await assert.rejects(call, { code: 'aborted', outcome: 'unknown' })
+    await Promise.all(calls.map((call) => assert.rejects(call, { code: 'aborted', outcome: 'unknown' })))
   }
   const allFree = async (): Promise<void> => {
     while (worker.channel.freeSlots < worker.channel.layout.slots) {
