@@ -41,8 +41,8 @@ const SYSTEM_LIMITS = { timeoutMs: 120_000, idleMs: 300_000 }
 
 /** What everybody runs before a commit: `npm test`. */
 const SHORT: Group[] = [
-  { patterns: UNITS, except: LONG_UNITS, concurrency: 2, ...UNIT_LIMITS },
-  { patterns: ['test/**/*.test.ts'], except: ['test/long/**', ...MEASURING], concurrency: 3, ...SYSTEM_LIMITS },
+  { patterns: UNITS, except: LONG_UNITS, concurrency: 3, ...UNIT_LIMITS },
+  { patterns: ['test/**/*.test.ts'], except: ['test/long/**', ...MEASURING], concurrency: 4, ...SYSTEM_LIMITS },
   { patterns: MEASURING, concurrency: 2, ...SYSTEM_LIMITS },
 ]
 /** What takes minutes: `npm run test:all`. */

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../packages/rfaas/src/clock.ts'
 
@@ -275,12 +275,9 @@ test('closing a cluster releases all of its leases; closing it twice is fine, us
   await assert.rejects(cluster.leases(), error('closed'))
 })
 
-describe('clocks that are hours apart', () => {
+describe('clocks that are hours apart', { concurrency: true }, () => {
   const HOURS_MS = 5 * 3_600_000
   const clockAt = (skewMs: number): typeof systemClock => ({ ...systemClock, nowUnixMs: () => Date.now() + skewMs })
-  let scene: Scene
-  before(() => void (scene = new Scene()))
-  after(() => scene[Symbol.asyncDispose]())
 
   for (const [who, skewMs] of [
     ['the manager', { manager: HOURS_MS, node: 0 }],
@@ -288,6 +285,7 @@ describe('clocks that are hours apart', () => {
     ['the client', { manager: -HOURS_MS, node: -HOURS_MS }],
   ] as const) {
     test(`${who} is ahead: a short lease is renewed, one that stands still expires when it should`, async () => {
+      await using scene = new Scene()
       const options = { manager: { clock: clockAt(skewMs.manager) }, node: { clock: clockAt(skewMs.node) } }
       const cluster = await scene.embedded(options)
       {

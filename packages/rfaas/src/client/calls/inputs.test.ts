@@ -107,14 +107,14 @@ for (const [kind, of] of [
   })
 }
 
-test('a million inputs of a stream hold no memory: what was taken is forgotten', async () => {
-  const counted = new Counted(1_000_000)
+test('of many inputs of a stream, no more are taken ahead than may be under way', async () => {
+  const counted = new Counted(100_000)
   let results = 0
   let ahead = 0
   for await (const _ of streamInputs(counted, (input) => Promise.resolve(input), 8, false)) {
     ahead = Math.max(ahead, counted.taken - ++results)
   }
-  assert.equal(results, 1_000_000)
+  assert.equal(results, 100_000)
   assert.ok(ahead <= 8, `${ahead} were taken ahead`)
 })
 
