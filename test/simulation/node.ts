@@ -93,6 +93,7 @@ export class SimulatedNode {
             pin: async (path) => ({ path, release: () => {} }),
           },
           pool: executorsOf(() => executors.make(process)),
+          findFormer: () => Promise.reject(new Error('No two nodes have one name here')),
         },
         process,
       ),

@@ -23,3 +23,16 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer)
   },
 }
+
+/**
+ * A clock whose time goes on from the wall clock of this moment, and never steps: setting the wall clock later has no effect.
+ * It is for a resource manager: with its wall clock set an hour ahead, all leases would expire at once.
+ */
+export function steadyClock(own: Clock = systemClock): Clock {
+  const startUnixMs = own.nowUnixMs() - own.nowMonotonicMs()
+  return {
+    nowUnixMs: () => Math.round(startUnixMs + own.nowMonotonicMs()),
+    nowMonotonicMs: () => own.nowMonotonicMs(),
+    after: (delayMs, f, keepsAlive) => own.after(delayMs, f, keepsAlive),
+  }
+}

@@ -39,6 +39,8 @@ export type ErrorCode =
   | 'token_refused'
   /** No such lease, node or bundle. */
   | 'not_found'
+  /** Another node of that name is registered and alive. */
+  | 'node_exists'
   /** The resource manager has no room for more deployed functions. */
   | 'registry_full'
   /** The executor could not be started. */

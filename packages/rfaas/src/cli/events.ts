@@ -69,6 +69,9 @@ export function logNodeEvents(log: Logger): void {
       case 'manager-back':
         log.info({ nodeId: event.nodeId }, 'the resource manager is back')
         return
+      case 'replaced':
+        log.error({ nodeId: event.nodeId }, `all leases are over: ${sentenceOf(event.error)}`)
+        return
       case 'lease-active':
         log.info(
           { leaseId: event.leaseId, startMs: Math.round(event.startMs) },

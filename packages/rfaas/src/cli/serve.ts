@@ -4,32 +4,41 @@ import { stopSignals } from './stop.ts'
 /** How long a stopped command may take to drain; then it gives up, and the processes that it started die with it. */
 export const DRAIN_MS_MAX = 10_000
 
+/** What a command runs until it is stopped. */
+export interface Service {
+  close(): Promise<void>
+  /** Resolves with the reason when it cannot go on. */
+  readonly replaced?: Promise<Error>
+}
+
 /**
- * Runs something until SIGINT, SIGTERM or SIGHUP, then drains it. A signal during the start counts, too. A second
- * signal ends the process at once.
+ * Runs something until SIGINT, SIGTERM or SIGHUP, or until it says that it cannot go on, then drains it. A signal during the
+ * start counts, too. A second signal ends the process at once.
  *
  * @param start starts it; its failure is the command's
  * @param ready says that it runs, and where
  * @param drainMsMax how long draining may take. Default DRAIN_MS_MAX
- * @throws {Error} when draining took longer
+ * @throws {Error} when draining took longer, or why it could not go on
  */
-export async function serveUntilStopped<T extends { close(): Promise<void> }>(
+export async function serveUntilStopped<T extends Service>(
   start: () => Promise<T>,
   ready: (service: T) => void,
   drainMsMax: number = DRAIN_MS_MAX,
 ): Promise<void> {
   using stop = stopSignals()
+  let failure: Error | null = null
   const started = start()
   const first = await Promise.race([started, stop.stopped])
   if (first !== undefined) {
     ready(first)
-    await stop.stopped
-    if (process.stderr.isTTY) process.stderr.write('\nDraining; Ctrl-C again ends it at once.\n')
+    failure = (await Promise.race([stop.stopped, ...(first.replaced === undefined ? [] : [first.replaced])])) ?? null
+    if (failure === null && process.stderr.isTTY) process.stderr.write('\nDraining; Ctrl-C again ends it at once.\n')
   }
   await within(
     drainMsMax,
     started.then((service) => service.close()),
   )
+  if (failure !== null) throw failure
 }
 
 /** Tells a command that the user wants it to end. */

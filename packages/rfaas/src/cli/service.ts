@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { LogLevel } from './options.ts'
 import { serveUntilStopped } from './serve.ts'
+import type { Service } from './serve.ts'
 
 /** The flags of every command that runs until it is stopped. */
 export interface ServiceFlags {
@@ -19,7 +20,7 @@ export interface Announcement {
 }
 
 /** Runs a manager, a node or both until the process is told to stop, with its log on standard error. */
-export async function runService<T extends { close(): Promise<void> }>(
+export async function runService<T extends Service>(
   flags: ServiceFlags,
   logEvents: (log: Logger) => void,
   start: () => Promise<T>,

@@ -108,7 +108,7 @@ async function startBoth({ host, port, cores, memoryMib, resource, label, fabric
       await node.close()
       await manager.close()
     }
-    return { url: manager.url, node, close }
+    return { url: manager.url, node, close, replaced: node.replaced }
   } catch (error) {
     await manager.close()
     throw error

@@ -24,6 +24,7 @@ const CONNECT_CODES: Record<ErrorCode, Code> = {
   node_lost: Code.Aborted,
   token_refused: Code.PermissionDenied,
   not_found: Code.NotFound,
+  node_exists: Code.AlreadyExists,
   registry_full: Code.ResourceExhausted,
   executor_start_failed: Code.Aborted,
   executor_lost: Code.Aborted,

@@ -14,6 +14,8 @@ export type NodeEvent =
   /** The first heartbeat that failed after a successful one; leases run on. */
   | { readonly kind: 'manager-away'; readonly nodeId: string; readonly error: RfaasError }
   | { readonly kind: 'manager-back'; readonly nodeId: string }
+  /** The manager had taken the node for lost, and another one has its name now: its leases are over. */
+  | { readonly kind: 'replaced'; readonly nodeId: string; readonly error: RfaasError }
   | {
       readonly kind: 'lease-active'
       readonly nodeId: string

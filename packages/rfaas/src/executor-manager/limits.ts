@@ -109,6 +109,15 @@ export const LEASE_REMEMBERED_MS = 60_000
 /** How long a node prefers an earlier reading of the manager's clock to a newer one with a longer round trip. */
 export const MANAGER_CLOCK_KEPT_MS: number = 60_000
 
+/** How much faster than another a clock may run; one that differs more was set. Twice what NTP corrects by slewing. */
+export const CLOCK_DRIFT_MAX = 0.001
+
+/** How long a node waits between two questions whether a token that it must refuse is good after all. */
+export const TOKEN_DOUBT_INTERVAL_MS = 100
+
+/** How long a node tries to reach another one of its name. Longer than a manager needs to notice that a node is gone. */
+export const FORMER_NODE_TIMEOUT_MS = 5_000
+
 /**
  * How long a node delays the report of what is not urgent, such as a new lease that is active, so as not to disturb its
  * first invocations.

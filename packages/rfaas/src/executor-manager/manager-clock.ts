@@ -1,12 +1,13 @@
 import type { Clock } from '../clock.ts'
-import { MANAGER_CLOCK_KEPT_MS } from './limits.ts'
+import { CLOCK_DRIFT_MAX, MANAGER_CLOCK_KEPT_MS } from './limits.ts'
 
 /**
  * The node's estimate of the resource manager's clock. Leases expire by that clock, so the clocks of two hosts need not
  * agree. Each answer of the manager carries its time at some moment between our question and our receipt of the answer.
  * The estimate is therefore wrong by at most half of that round trip, plus the clock drift until the next good answer
  * (20 ms in a minute, were one of the clocks as bad as a cheap watch). This is Marzullo's and NTP's idea, with one peer
- * ([RFC 5905](https://www.rfc-editor.org/rfc/rfc5905)).
+ * ([RFC 5905](https://www.rfc-editor.org/rfc/rfc5905)). An answer that contradicts the estimate, more than both can be wrong,
+ * comes from a manager whose clock was set: it is used at once.
  */
 export class ManagerClock implements Clock {
   readonly #own: Clock
@@ -42,8 +43,12 @@ export class ManagerClock implements Clock {
   hear(nowUnixMs: number, askedMs: number): void {
     const heardMs = this.#own.nowMonotonicMs()
     const roundTripMs = heardMs - askedMs
-    if (roundTripMs > this.#roundTripMs && askedMs < this.#askedMs + MANAGER_CLOCK_KEPT_MS) return
-    this.#offsetMs = nowUnixMs - (askedMs + heardMs) / 2
+    const offsetMs = nowUnixMs - (askedMs + heardMs) / 2
+    const wrongMsMax = (roundTripMs + this.#roundTripMs) / 2 + (heardMs - this.#askedMs) * CLOCK_DRIFT_MAX
+    const wasSet = Math.abs(offsetMs - this.#offsetMs) > wrongMsMax
+    const isBetter = roundTripMs <= this.#roundTripMs || askedMs >= this.#askedMs + MANAGER_CLOCK_KEPT_MS
+    if (!isBetter && !wasSet) return
+    this.#offsetMs = offsetMs
     this.#roundTripMs = roundTripMs
     this.#askedMs = askedMs
   }

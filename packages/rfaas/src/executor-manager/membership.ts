@@ -1,13 +1,14 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ManagerClient } from '../control/client.ts'
-import type { FabricOfferSchema, NodeInfo } from '../control/gen/rfaas_pb.ts'
-import { toRfaasError, type RfaasError } from '../errors.ts'
+import type { FabricOfferSchema, NodeInfo, RegisterNodeResponse } from '../control/gen/rfaas_pb.ts'
+import { RfaasError, toRfaasError } from '../errors.ts'
 import { HEARTBEAT_TIMEOUT_MS } from './limits.ts'
 import { HEARTBEAT_INTERVAL_MS, LEASE_REPORTS_MAX } from '../lease/limits.ts'
 import { publish } from './events.ts'
+import type { FormerNode } from './former-node.ts'
 import type { PoolState } from './executors.ts'
 import type { ManagerClock } from './manager-clock.ts'
-import type { NodeLeases } from './node-leases.ts'
+import type { LeaseReport, NodeLeases } from './node-leases.ts'
 import { reportToProto } from './wire.ts'
 
 export const NOT_REGISTERED = 'the node has not registered at its resource manager yet'
@@ -25,6 +26,10 @@ export interface MembershipOptions {
   clock: ManagerClock
   /** Called with the manager's public key. */
   useKey: (publicKeyJwk: string) => Promise<void>
+  /** Looks whether the node at this URL, which has our name, still runs. */
+  findFormer: (controlUrl: string) => Promise<FormerNode>
+  /** Called once, when another node has taken our name while we were away: our leases are closed. */
+  onReplaced: (error: RfaasError) => void
 }
 
 /**
@@ -43,6 +48,8 @@ export class Membership {
   /** Whether the last registration was answered. One that was not may have been done, under a key that was not heard. */
   #isConfirmed = false
   #isListening = false
+  /** Why the node has lost its name to another one; null: it has not. */
+  #replaced: RfaasError | null = null
   readonly #left = new AbortController()
   /** Set by `leave`: later changes are not reported any more. */
   #lastBeat: Promise<boolean> | null = null
@@ -56,6 +63,7 @@ export class Membership {
 
   /** Why clients cannot lease on this node now; null: they can. Its leases go on while its manager is away. */
   get notReady(): string | null {
+    if (this.#replaced !== null) return this.#replaced.sentence
     if (this.#lastBeat !== null) return 'the node is leaving'
     if (this.#away !== null) return this.#away.sentence
     return this.#isRegistered ? null : NOT_REGISTERED
@@ -64,7 +72,8 @@ export class Membership {
   /**
    * Registers the node and keeps it registered.
    *
-   * @throws {RfaasError} `manager_unreachable` and whatever the manager throws
+   * @throws {RfaasError} `node_exists` when another node of this name is alive; `manager_unreachable` and whatever the
+   *   manager throws
    */
   async join(): Promise<void> {
     await this.#register()
@@ -117,6 +126,7 @@ export class Membership {
       return true
     } catch (error) {
       const ours = toRfaasError(error)
+      if (ours.code === 'node_exists') this.#giveUp(ours)
       if (this.#away === null) publish({ kind: 'manager-away', nodeId: node.nodeId, error: ours })
       this.#away ??= ours
       return false
@@ -162,16 +172,10 @@ export class Membership {
   }
 
   async #register(): Promise<void> {
-    const { manager, node, leases, pool, useKey, clock } = this.#options
+    const { leases, useKey, node } = this.#options
     this.#isConfirmed = false
-    this.#run = (await manager.rpc.beginRun({}, { timeoutMs: HEARTBEAT_TIMEOUT_MS })).run
     const reports = leases.reports().slice(0, LEASE_REPORTS_MAX)
-    const askedMs = clock.nowMonotonicMs()
-    const { publicKeyJwk, heartbeatIntervalMs, nowUnixMs } = await manager.rpc.registerNode(
-      { node: { ...node, pool: pool() }, run: this.#run, leases: reports.map(reportToProto) },
-      { timeoutMs: HEARTBEAT_TIMEOUT_MS },
-    )
-    clock.hear(nowUnixMs, askedMs)
+    const { publicKeyJwk, heartbeatIntervalMs } = await this.#registerUnderName(reports)
     await useKey(publicKeyJwk)
     leases.confirm(reports)
     if (heartbeatIntervalMs > 0) this.#intervalMs = heartbeatIntervalMs
@@ -179,6 +183,43 @@ export class Membership {
     this.#isRegistered = true
     this.#isConfirmed = true
     publish({ kind: 'registered', nodeId: node.nodeId })
+  }
+
+  /** @throws {RfaasError} `node_exists` when another node has the name */
+  async #registerUnderName(reports: readonly LeaseReport[]): Promise<RegisterNodeResponse> {
+    const { manager, node, pool, clock, findFormer } = this.#options
+    this.#run = (await manager.rpc.beginRun({}, { timeoutMs: HEARTBEAT_TIMEOUT_MS })).run
+    const register = async (replaces: number): Promise<RegisterNodeResponse> => {
+      const askedMs = clock.nowMonotonicMs()
+      const answer = await manager.rpc.registerNode(
+        { node: { ...node, pool: pool() }, run: this.#run, leases: reports.map(reportToProto), replaces },
+        { timeoutMs: HEARTBEAT_TIMEOUT_MS },
+      )
+      clock.hear(answer.nowUnixMs, askedMs)
+      return answer
+    }
+    const first = await register(0)
+    if (first.former === undefined) return first
+    const { controlUrl, run } = first.former
+    const found = await findFormer(controlUrl)
+    // One that is silent may be lost by now.
+    const second = found === 'alive' ? first : await register(found === 'gone' ? run : 0)
+    const { former } = second
+    if (former === undefined) return second
+    const heardS = ((second.nowUnixMs - former.lastHeartbeatUnixMs) / 1000).toFixed(1)
+    throw new RfaasError(
+      'node_exists',
+      `Cannot register node ${node.nodeId}: a node of this name at ${former.controlUrl} was heard of ${heardS} s ago; give this node another name, or stop that one`,
+    )
+  }
+
+  /** Another node has registered under our name after the manager had taken us for lost. */
+  #giveUp(error: RfaasError): void {
+    this.#replaced = error
+    this.#lastBeat = Promise.resolve(false)
+    this.#left.abort()
+    publish({ kind: 'replaced', nodeId: this.#options.node.nodeId, error })
+    this.#options.onReplaced(error)
   }
 
   #schedule(delayMs: number = this.#intervalMs): void {

@@ -9,13 +9,15 @@ import { ExecutorThreads } from './executor-thread.ts'
 import { executorProgram } from './executor-program.ts'
 import type { PoolState } from './executors.ts'
 import { defaultCacheDir } from './default-cache.ts'
+import { findFormerNode } from './former-node.ts'
+import type { FormerNode } from './former-node.ts'
 import { describeMachine } from './machine.ts'
 import type { Machine, WorkerFabric } from './machine.ts'
 import { IdleCores } from './idle-cores.ts'
 import { importPublicKey } from '../lease/ed25519.ts'
 import { BUNDLE_BYTES_MAX } from '../control/limits.ts'
 import { RfaasError } from '../errors.ts'
-import { BUNDLE_CACHE_BYTES_MAX, POOL_IDLE_CORES_MIN } from './limits.ts'
+import { BUNDLE_CACHE_BYTES_MAX, FORMER_NODE_TIMEOUT_MS, POOL_IDLE_CORES_MIN } from './limits.ts'
 import { LEASE_MEMORY_MIB_DEFAULT } from '../lease/limits.ts'
 import { systemRandomness } from '../randomness.ts'
 import { wireNode, type WiredNode } from './wiring.ts'
@@ -87,6 +89,11 @@ export interface Node extends AsyncDisposable {
   readonly fabrics: readonly WorkerFabric[]
   /** The current state of the executor pool. */
   readonly pool: PoolState
+  /**
+   * Resolves when another node of this name has registered while the resource manager had taken this one for lost: its leases
+   * have ended, and it takes no others. Never rejects.
+   */
+  readonly replaced: Promise<RfaasError>
   /** Drains: stops all executors, reports their usage to the resource manager, and deregisters. Idempotent. */
   close(): Promise<void>
 }
@@ -95,7 +102,8 @@ export interface Node extends AsyncDisposable {
  * Offers cores and memory of this machine: starts an executor manager in this process and registers it. Its events are
  * published on the diagnostics channel `rfaas.executor-manager`.
  *
- * @throws {RfaasError} `invalid_argument`, `unsupported`, `manager_unreachable`
+ * @throws {RfaasError} `invalid_argument`, `unsupported`, `manager_unreachable`; `node_exists` when another node of this
+ *   name is alive
  */
 export async function startNode(options: NodeOptions): Promise<Node> {
   const clock = options.clock ?? systemClock
@@ -113,7 +121,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const pool = await openExecutors(options, machine, clock, () => wired?.reportSoon())
   undo.defer(() => pool.close())
   const randomness = systemRandomness
-  wired = wireNode({ manager, machine, clock, randomness, importPublicKey, bundles, pool })
+  const findFormer = (url: string): Promise<FormerNode> => findFormerNode(url, FORMER_NODE_TIMEOUT_MS)
+  wired = wireNode({ manager, machine, clock, randomness, importPublicKey, bundles, pool, findFormer })
   const server = await serveControl({
     host: address,
     port: options.port ?? 0,
@@ -139,6 +148,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     get pool() {
       return pool.state
     },
+    replaced: wired.replaced,
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   }

@@ -1,6 +1,7 @@
 import type { ConnectRouter } from '@connectrpc/connect'
 import type { Clock } from '../clock.ts'
 import type { ManagerClient } from '../control/client.ts'
+import type { RfaasError } from '../errors.ts'
 import type { VerifyingKey } from '../lease/token.ts'
 import { REPORT_DELAY_MS } from './limits.ts'
 import type { Randomness } from '../randomness.ts'
@@ -9,6 +10,7 @@ import type { BundleCache } from './bundle-cache.ts'
 import { CapacityLedger } from './capacity.ts'
 import { publish } from './events.ts'
 import type { Executors } from './executors.ts'
+import type { FormerNode } from './former-node.ts'
 import type { Machine } from './machine.ts'
 import { KeptExecutors } from './kept-executors.ts'
 import type { WorkerNews } from './lease-workers.ts'
@@ -30,6 +32,8 @@ export interface NodeParts {
   readonly importPublicKey: (publicKeyJwk: string) => Promise<VerifyingKey>
   readonly bundles: Pick<BundleCache, 'has' | 'pin' | 'put' | 'begin' | 'append'>
   readonly pool: Executors
+  /** Looks whether the node at this control URL, which has our name, still runs. */
+  readonly findFormer: (controlUrl: string) => Promise<FormerNode>
 }
 
 export interface WiredNode {
@@ -45,18 +49,22 @@ export interface WiredNode {
   reportSoon(): void
   /** Why the node can take no leases now; null: it can. */
   notReady(): string | null
+  /** Resolves when another node has taken this one's name; its leases are over. */
+  readonly replaced: Promise<RfaasError>
   /** Stops all executors, reports their usage to the manager, and deregisters. Also works before `join`. */
   leave(): Promise<void>
 }
 
 /** Connects the parts of a node. */
 export function wireNode(parts: NodeParts): WiredNode {
-  const { manager, machine, randomness, importPublicKey, bundles, pool } = parts
+  const { manager, machine, randomness, importPublicKey, bundles, pool, findFormer } = parts
   const { nodeId, cores, memoryMib, resources, labels, offers, keepWarmMsMax } = machine
   /** Leases use the manager's clock. */
   const clock = new ManagerClock(parts.clock)
-  const gate = new TokenGate(nodeId, clock, importPublicKey)
   let membership: Membership | null = null
+  const report = async (): Promise<unknown> => membership?.beat()
+  const gate = new TokenGate({ nodeId, clock, importPublicKey, askManager: report })
+  const replaced = Promise.withResolvers<RfaasError>()
   const capacity = new CapacityLedger({ cores, memoryMib, resources })
   const kept = new KeptExecutors({
     keepWarmMsMax,
@@ -79,7 +87,6 @@ export function wireNode(parts: NodeParts): WiredNode {
       else void membership?.beat()
     },
   })
-  const report = async (): Promise<unknown> => membership?.beat()
   return {
     routes: executorManagerRoutes({ gate, leases, bundles, offers, report }),
     join: async (controlUrl) => {
@@ -90,11 +97,17 @@ export function wireNode(parts: NodeParts): WiredNode {
         clock,
         useKey: (jwk) => gate.useKey(jwk),
         pool: () => pool.state,
+        findFormer,
+        onReplaced: (error) => {
+          replaced.resolve(error)
+          void Promise.all([leases.stopAll(), kept.close()])
+        },
       })
       await membership.join()
     },
     reportSoon: () => membership?.beatIn(REPORT_DELAY_MS),
     notReady: () => (membership === null ? NOT_REGISTERED : membership.notReady),
+    replaced: replaced.promise,
     // Executors first: the manager and watching clients can still be told of their end.
     leave: async () => {
       await leases.stopAll()

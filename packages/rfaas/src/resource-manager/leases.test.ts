@@ -7,6 +7,8 @@ import { importPublicKey } from '../lease/ed25519.ts'
 import { verifyToken } from '../lease/token.ts'
 import { LEASE_CORES_MAX, LEASE_DURATION_MS_MAX } from '../lease/limits.ts'
 import { LEASE_TERMINATING_MS_MAX, TENANT_CHARS_MAX } from './limits.ts'
+import { steadyClock } from '../clock.ts'
+import { TestClock } from '../test-clock.ts'
 import { TestManager } from './test-manager.ts'
 
 describe('RequestLease', () => {
@@ -53,6 +55,21 @@ describe('RequestLease', () => {
       expiresUnixMs: lease.expiresUnixMs,
       fence: Number(lease.fence),
     })
+  })
+
+  test('a lease has its time, however the wall clock of the manager is set meanwhile', async () => {
+    const wall = new TestClock()
+    await using manager = await TestManager.start({ clock: steadyClock(wall) })
+    await manager.addNode('node-1', 1)
+    for (const stepMs of [3_600_000, -7_200_000]) {
+      await manager.heartbeat('node-1')
+      const { leaseId } = await manager.lease({ durationMs: 3000 })
+      wall.step(stepMs)
+      wall.advance(2999)
+      assert.equal((await manager.find(leaseId)).state, LeaseState.GRANTED)
+      wall.advance(1)
+      assert.equal((await manager.find(leaseId)).end, LeaseEnd.EXPIRED)
+    }
   })
 
   test('fences grow with every grant, and with every renewal of a lease', async () => {

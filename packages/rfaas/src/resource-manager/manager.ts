@@ -6,7 +6,7 @@ import { exportKeys, generateKeys, importKeys } from '../lease/ed25519.ts'
 import type { SigningKeys } from '../lease/token.ts'
 import { HEARTBEAT_INTERVAL_MS, RETRIEVAL_GRACE_MS_MAX } from '../lease/limits.ts'
 import { CLOSED_LEASE_KEPT_MS, FUNCTIONS_BYTES_MAX, NODE_LOST_AFTER_MS, PREEMPTION_GRACE_MS } from './limits.ts'
-import { systemClock } from '../clock.ts'
+import { steadyClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { systemRandomness } from '../randomness.ts'
 import { MemoryStore } from './memory-store.ts'
@@ -38,7 +38,7 @@ export interface ResourceManagerOptions {
   closedLeaseKeptMs?: number
   /** Bytes of all deployed functions; each has at most 32 MiB. Default 256 MiB. */
   functionsBytesMax?: number
-  /** Default: the system's clock. */
+  /** Default: the system's, from its time at the start; setting it later has no effect until the manager is started again. */
   clock?: Clock
 }
 
@@ -56,7 +56,7 @@ export interface ResourceManager extends AsyncDisposable {
  * @throws {RfaasError} `invalid_argument` when an option is not valid, it cannot listen there, or not use `dataPath`
  */
 export async function startResourceManager(options: ResourceManagerOptions = {}): Promise<ResourceManager> {
-  const { host = '127.0.0.1', port = 7070, clock = systemClock } = options
+  const { host = '127.0.0.1', port = 7070, clock = steadyClock() } = options
   const intervals = checkIntervals(options)
   const prices = checkPrices(options.prices ?? {})
   await using undo = new AsyncDisposableStack()

@@ -66,7 +66,7 @@ describe('RegisterNode', () => {
     const { leaseId } = await manager.lease()
     await manager.rpc.heartbeat({ nodeId: 'node-1', run, leases: [{ leaseId }] })
     const refused = {
-      code: 'invalid_argument',
+      code: 'node_exists',
       message: new RegExp(`the request is from its run ${older}, but its run ${run} has registered`),
     }
     await assert.rejects(manager.rpc.registerNode({ node, run: older }), refused)
@@ -75,6 +75,45 @@ describe('RegisterNode', () => {
     assert.equal((await manager.find(leaseId)).state, LeaseState.ACTIVE)
     await manager.rpc.deregisterNode({ nodeId: 'node-1', run })
     assert.equal((await manager.find(leaseId)).end, LeaseEnd.RETRIEVED)
+  })
+
+  test('a name belongs to the node that has it until that is lost, or found to have ended', async () => {
+    await using manager = await TestManager.start()
+    const register = async (port: number, replaces?: number) => {
+      const { run } = await manager.rpc.beginRun({})
+      const node = { nodeId: 'node-1', controlUrl: `http://127.0.0.1:${port}`, cores: 2, memoryMib: 2048 }
+      const fabrics = [{ fabric: 'tcp', address: '127.0.0.1' }]
+      return {
+        run,
+        ...(await manager.rpc.registerNode({
+          node: { ...node, fabrics },
+          run,
+          ...(replaces === undefined ? {} : { replaces }),
+        })),
+      }
+    }
+    const first = await register(7071)
+    assert.equal(first.former, undefined)
+    const { leaseId } = await manager.lease()
+    await manager.rpc.heartbeat({ nodeId: 'node-1', run: first.run, leases: [{ leaseId }] })
+    const second = await register(7072)
+    assert.equal(second.former?.run, first.run)
+    assert.equal(second.former.controlUrl, 'http://127.0.0.1:7071')
+    assert.equal(second.former.lastHeartbeatUnixMs, manager.clock.nowUnixMs())
+    // Nothing has changed for the first one; the second one is not known.
+    assert.equal((await manager.rpc.heartbeat({ nodeId: 'node-1', run: first.run, leases: [{ leaseId }] })).known, true)
+    assert.equal((await manager.rpc.heartbeat({ nodeId: 'node-1', run: second.run })).known, false)
+    assert.equal((await manager.find(leaseId)).state, LeaseState.ACTIVE)
+    assert.equal((await register(7072, second.run)).former?.run, first.run, 'that is not the run which has the name')
+
+    assert.equal((await register(7072, first.run)).former, undefined)
+    assert.equal((await manager.find(leaseId)).end, LeaseEnd.EXECUTOR_CRASHED)
+    await assert.rejects(manager.rpc.heartbeat({ nodeId: 'node-1', run: first.run }), { code: 'node_exists' })
+    // On the same place it is the same node, restarted.
+    assert.equal((await register(7072)).former, undefined)
+    await manager.advance(NODE_LOST_AFTER_MS + 1000)
+    assert.equal((await manager.node('node-1')).state, NodeState.LOST)
+    assert.equal((await register(7073)).former, undefined)
   })
 
   test('a heartbeat of a run that has not registered is answered as that of an unknown node', async () => {

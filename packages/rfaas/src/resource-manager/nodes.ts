@@ -46,6 +46,12 @@ export interface NodeDescription extends NodeRun {
   readonly fabrics: readonly FabricOffer[]
 }
 
+/** A node that keeps another one from registering under its name. */
+export interface FormerNode extends NodeRun {
+  readonly controlUrl: string
+  readonly heartbeatUnixMs: number
+}
+
 /** A node's report about one of its leases. */
 export interface LeaseReport {
   readonly leaseId: string
@@ -82,21 +88,28 @@ export async function beginRuns({ store }: Context, count: number): Promise<Prom
  * Registers a node, or registers it again under the same id. `reports` must name all leases that it still runs: leases
  * that it ran before and that are not among them are closed, because the node's restart has ended them.
  *
- * @throws {RfaasError} `invalid_argument` when a later run of the node has registered
+ * A node of the same name at another URL keeps its name until it is lost, or until the new one has found that it has ended:
+ * two machines with one name would otherwise end each other's leases by turns.
+ *
+ * @param replaces the run of a former node that has ended; 0: none
+ * @returns the node that has the name, when nothing was registered because of it
+ * @throws {RfaasError} `node_exists` when a later run of the node has registered
  */
 export async function registerNode(
   context: Context,
   description: NodeDescription,
   reports: readonly LeaseReport[],
   pool: PoolRecord | null = null,
-): Promise<void> {
+  replaces = 0,
+): Promise<FormerNode | null> {
   const { nodeId, run } = description
-  const { node, closed, nowUnixMs } = await transact(context.store, async (transaction) => {
+  const result = await transact(context.store, async (transaction) => {
     const nowUnixMs = context.clock.nowUnixMs()
     const value = await transaction.get(NODES + nodeId)
     if (value === null) await checkRoomForNode(context, nodeId)
     const known = value === null ? null : parseNode(value)
     if (known !== null) checkRun('register', description, known)
+    if (known !== null && hasName(known, description, replaces)) return known
     const { coresLeased, memoryMibLeased, resourcesLeased, drainReason } = known ?? NOTHING_LEASED
     const leased = { coresLeased, memoryMibLeased, resourcesLeased }
     const node: NodeRecord = { ...description, ...leased, lostUnixMs: null, drainReason }
@@ -114,9 +127,18 @@ export async function registerNode(
     }
     return { node, closed, nowUnixMs }
   })
+  if ('controlUrl' in result) return { ...result, heartbeatUnixMs: await lastHeartbeat(context, nodeId) }
+  const { node, closed, nowUnixMs } = result
   context.liveness.wrote(nodeId, nowUnixMs, pool)
   publish({ kind: 'node-registered', node })
   for (const lease of closed) context.leaseClosed(lease)
+  return null
+}
+
+/** Whether a known node keeps another one from registering under its name. */
+function hasName(known: NodeRecord, { run, controlUrl }: NodeDescription, replaces: number): boolean {
+  if (known.lostUnixMs !== null || known.controlUrl === controlUrl) return false
+  return known.run !== run && known.run !== replaces
 }
 
 /** `pool` is null for nodes of a version without pools. */
@@ -139,7 +161,7 @@ async function checkRoomForNode({ store }: Context, nodeId: string): Promise<voi
  * Handles a heartbeat and the reports in it. A node that was declared lost is alive again; its leases stay closed.
  *
  * @returns null when the node, or this run of it, is unknown and must register; else what the node must do
- * @throws {RfaasError} `invalid_argument` when a later run of the node has registered
+ * @throws {RfaasError} `node_exists` when a later run of the node has registered
  */
 export async function heartbeat(
   context: Context,
@@ -241,7 +263,7 @@ function isOlder(run: number, known: NodeRecord): boolean {
 function checkRun(verb: string, { nodeId, run }: NodeRun, known: NodeRecord): void {
   if (!isOlder(run, known)) return
   throw new RfaasError(
-    'invalid_argument',
+    'node_exists',
     `Cannot ${verb} node ${nodeId}: the request is from its run ${run}, but its run ${known.run} has registered`,
   )
 }

@@ -64,7 +64,12 @@ export function resourceManagerRoutes(
 
       async registerNode(request) {
         const node = checkNode(request.node, request.run)
-        await registerNode(context, node, checkReports(node.nodeId, request.leases), checkPool(request.node?.pool))
+        const reports = checkReports(node.nodeId, request.leases)
+        const former = await registerNode(context, node, reports, checkPool(request.node?.pool), request.replaces)
+        if (former !== null) {
+          const { controlUrl, run, heartbeatUnixMs: lastHeartbeatUnixMs } = former
+          return { former: { controlUrl, run, lastHeartbeatUnixMs }, nowUnixMs: clock.nowUnixMs() }
+        }
         return { publicKeyJwk: keys.publicKeyJwk, heartbeatIntervalMs, nowUnixMs: clock.nowUnixMs() }
       },
 

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file rfaas.proto.
  */
 export const file_rfaas: GenFile = /*@__PURE__*/
-  fileDesc("CgtyZmFhcy5wcm90bxIIcmZhYXMudjEiPwoLRmFicmljT2ZmZXISDgoGZmFicmljGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSLgBAoITm9kZUluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtjb250cm9sX3VybBgCIAEoCRINCgVjb3JlcxgDIAEoDRISCgptZW1vcnlfbWliGAQgASgNEhIKCmNvcmVzX2ZyZWUYBSABKA0SFwoPbWVtb3J5X21pYl9mcmVlGAYgASgNEiYKB2ZhYnJpY3MYByADKAsyFS5yZmFhcy52MS5GYWJyaWNPZmZlchIiCgVzdGF0ZRgIIAEoDjITLnJmYWFzLnYxLk5vZGVTdGF0ZRIeChZsYXN0X2hlYXJ0YmVhdF91bml4X21zGAkgASgBEiAKBHBvb2wYCiABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxIuCgZsYWJlbHMYCyADKAsyHi5yZmFhcy52MS5Ob2RlSW5mby5MYWJlbHNFbnRyeRI0CglyZXNvdXJjZXMYDCADKAsyIS5yZmFhcy52MS5Ob2RlSW5mby5SZXNvdXJjZXNFbnRyeRI9Cg5yZXNvdXJjZXNfZnJlZRgNIAMoCzIlLnJmYWFzLnYxLk5vZGVJbmZvLlJlc291cmNlc0ZyZWVFbnRyeRIUCgxkcmFpbl9yZWFzb24YDiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGjQKElJlc291cmNlc0ZyZWVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIjsKCFBvb2xJbmZvEgwKBHNpemUYASABKA0SDQoFcmVhZHkYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDSJ/CgVVc2FnZRIZChFhbGxvY2F0aW9uX2NvcmVfcxgBIAEoARIYChBhbGxvY2F0aW9uX2dpYl9zGAIgASgBEhYKDmhvdF9wb2xsaW5nX25zGAMgASgBEhQKDGV4ZWN1dGlvbl9ucxgEIAEoARITCgtpbnZvY2F0aW9ucxgFIAEoASK+AwoJTGVhc2VJbmZvEhAKCGxlYXNlX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAkSDgoGdGVuYW50GAMgASgJEg0KBWNvcmVzGAQgASgNEhIKCm1lbW9yeV9taWIYBSABKA0SIwoFc3RhdGUYBiABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgHIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEhcKD2dyYW50ZWRfdW5peF9tcxgIIAEoARIXCg9leHBpcmVzX3VuaXhfbXMYCSABKAESFgoOY2xvc2VkX3VuaXhfbXMYCiABKAESDQoFZmVuY2UYCyABKAQSHgoFdXNhZ2UYDCABKAsyDy5yZmFhcy52MS5Vc2FnZRIMCgRjb3N0GA0gASgBEjUKCXJlc291cmNlcxgOIAMoCzIiLnJmYWFzLnYxLkxlYXNlSW5mby5SZXNvdXJjZXNFbnRyeRITCgtlbmRfbWVzc2FnZRgPIAEoCRIQCghwcmlvcml0eRgQIAEoDRowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIhEKD0JlZ2luUnVuUmVxdWVzdCIfChBCZWdpblJ1blJlc3BvbnNlEgsKA3J1bhgBIAEoDSJrChNSZWdpc3Rlck5vZGVSZXF1ZXN0EiAKBG5vZGUYASABKAsyEi5yZmFhcy52MS5Ob2RlSW5mbxIlCgZsZWFzZXMYAiADKAsyFS5yZmFhcy52MS5MZWFzZVJlcG9ydBILCgNydW4YAyABKA0iYgoUUmVnaXN0ZXJOb2RlUmVzcG9uc2USFgoOcHVibGljX2tleV9qd2sYASABKAkSHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAIgASgNEhMKC25vd191bml4X21zGAMgASgBImAKC0xlYXNlUmVwb3J0EhAKCGxlYXNlX2lkGAEgASgJEh4KBXVzYWdlGAIgASgLMg8ucmZhYXMudjEuVXNhZ2USHwoDZW5kGAMgASgOMhIucmZhYXMudjEuTGVhc2VFbmQieQoQSGVhcnRiZWF0UmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEiUKBmxlYXNlcxgCIAMoCzIVLnJmYWFzLnYxLkxlYXNlUmVwb3J0EiAKBHBvb2wYAyABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxILCgNydW4YBCABKA0iegoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgSGAoQY2xvc2VkX2xlYXNlX2lkcxgCIAMoCRInCgpyZXRyaWV2YWxzGAMgAygLMhMucmZhYXMudjEuUmV0cmlldmFsEhMKC25vd191bml4X21zGAQgASgBIkAKCVJldHJpZXZhbBIQCghsZWFzZV9pZBgBIAEoCRIQCghncmFjZV9tcxgCIAEoARIPCgdtZXNzYWdlGAMgASgJIjUKFURlcmVnaXN0ZXJOb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEgsKA3J1bhgCIAEoDSIYChZEZXJlZ2lzdGVyTm9kZVJlc3BvbnNlIiEKEExpc3ROb2Rlc1JlcXVlc3QSDQoFbGltaXQYASABKA0iNgoRTGlzdE5vZGVzUmVzcG9uc2USIQoFbm9kZXMYASADKAsyEi5yZmFhcy52MS5Ob2RlSW5mbyKOBAoTUmVxdWVzdExlYXNlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFY29yZXMYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDRITCgtkdXJhdGlvbl9tcxgEIAEoARIPCgdub2RlX2lkGAUgASgJEg8KB2ZhYnJpY3MYBiADKAkSDwoHaG9zdF9pZBgHIAEoCRI5CgZsYWJlbHMYCCADKAsyKS5yZmFhcy52MS5SZXF1ZXN0TGVhc2VSZXF1ZXN0LkxhYmVsc0VudHJ5Ej8KCXJlc291cmNlcxgJIAMoCzIsLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QuUmVzb3VyY2VzRW50cnkSKQoGcG9saWN5GAogASgOMhkucmZhYXMudjEuUGxhY2VtZW50UG9saWN5EhAKCHByaW9yaXR5GAsgASgNEhYKDmF2b2lkX25vZGVfaWRzGAwgAygJEhEKCW5vZGVzX21heBgNIAEoDRIRCgljb3Jlc19taW4YDiABKA0SEAoIcHJlZW1wdHMYDyABKAgSEgoKcmVxdWVzdF9pZBgQIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjAKDlJlc291cmNlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEiVAoRQXdhaXRMZWFzZVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QSDwoHd2FpdF9tcxgCIAEoASJhCgpMZWFzZUdyYW50EiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvEg0KBXRva2VuGAIgASgJEiAKBG5vZGUYAyABKAsyEi5yZmFhcy52MS5Ob2RlSW5mbyJRChRSZXF1ZXN0TGVhc2VSZXNwb25zZRIkCgZncmFudHMYASADKAsyFC5yZmFhcy52MS5MZWFzZUdyYW50EhMKC25vd191bml4X21zGAIgASgBIkkKEVJlbmV3TGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJEhMKC2R1cmF0aW9uX21zGAMgASgBIlwKElJlbmV3TGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbxINCgV0b2tlbhgCIAEoCRITCgtub3dfdW5peF9tcxgDIAEoASI2ChNSZWxlYXNlTGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEg0KBXRva2VuGAIgASgJIjoKFFJlbGVhc2VMZWFzZVJlc3BvbnNlEiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvIisKEUxpc3RMZWFzZXNSZXF1ZXN0EhYKDmluY2x1ZGVfY2xvc2VkGAEgASgIIjkKEkxpc3RMZWFzZXNSZXNwb25zZRIjCgZsZWFzZXMYASADKAsyEy5yZmFhcy52MS5MZWFzZUluZm8iSgoUUmV0cmlldmVMZWFzZVJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJIjsKFVJldHJpZXZlTGVhc2VSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLnJmYWFzLnYxLkxlYXNlSW5mbyJTChBEcmFpbk5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSEAoIZ3JhY2VfbXMYAiABKAESDgoGcmVhc29uGAMgASgJEgwKBHVuZG8YBCABKAgiOAoRRHJhaW5Ob2RlUmVzcG9uc2USIwoGbGVhc2VzGAEgAygLMhMucmZhYXMudjEuTGVhc2VJbmZvIiMKEFdhdGNoTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSITChFXYXRjaE5vZGVSZXNwb25zZSKSAQoNRnVuY3Rpb25zSW5mbxIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDgoGc2hhMjU2GAMgASgJEg0KBWJ5dGVzGAQgASgNEikKCWZ1bmN0aW9ucxgFIAMoCzIWLnJmYWFzLnYxLkZ1bmN0aW9uSW5mbxIYChBkZXBsb3llZF91bml4X21zGAYgASgBIkoKFlVwbG9hZEZ1bmN0aW9uc1JlcXVlc3QSEQoJdXBsb2FkX2lkGAEgASgJEg4KBm9mZnNldBgCIAEoDRINCgVzbGljZRgDIAEoDCIZChdVcGxvYWRGdW5jdGlvbnNSZXNwb25zZSKDAQoWRGVwbG95RnVuY3Rpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBnNoYTI1NhgCIAEoCRINCgVieXRlcxgDIAEoDRIpCglmdW5jdGlvbnMYBCADKAsyFi5yZmFhcy52MS5GdW5jdGlvbkluZm8SEQoJdXBsb2FkX2lkGAUgASgJIlUKF0RlcGxveUZ1bmN0aW9uc1Jlc3BvbnNlEioKCWZ1bmN0aW9ucxgBIAEoCzIXLnJmYWFzLnYxLkZ1bmN0aW9uc0luZm8SDgoGaXNfbmV3GAIgASgIIjUKFEZpbmRGdW5jdGlvbnNSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSJDChVGaW5kRnVuY3Rpb25zUmVzcG9uc2USKgoJZnVuY3Rpb25zGAEgASgLMhcucmZhYXMudjEuRnVuY3Rpb25zSW5mbyI2ChRSZWFkRnVuY3Rpb25zUmVxdWVzdBIOCgZzaGEyNTYYASABKAkSDgoGb2Zmc2V0GAIgASgNIiYKFVJlYWRGdW5jdGlvbnNSZXNwb25zZRINCgVzbGljZRgBIAEoDCIWChRMaXN0RnVuY3Rpb25zUmVxdWVzdCJDChVMaXN0RnVuY3Rpb25zUmVzcG9uc2USKgoJZnVuY3Rpb25zGAEgAygLMhcucmZhYXMudjEuRnVuY3Rpb25zSW5mbyI5ChhVbmRlcGxveUZ1bmN0aW9uc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIkcKGVVuZGVwbG95RnVuY3Rpb25zUmVzcG9uc2USKgoJZnVuY3Rpb25zGAEgAygLMhcucmZhYXMudjEuRnVuY3Rpb25zSW5mbyJZChBIYXNCdW5kbGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg4KBnNoYTI1NhgCIAEoCRImCgpzZWVuX2ZpbGVzGAMgAygLMhIucmZhYXMudjEuU2VlbkZpbGUiOAoRSGFzQnVuZGxlUmVzcG9uc2USDwoHcHJlc2VudBgBIAEoCBISCgpzZWVzX2ZpbGVzGAIgASgIIioKCFNlZW5GaWxlEgwKBHBhdGgYASABKAkSEAoIaWRlbnRpdHkYAiABKAkicQoQUHV0QnVuZGxlUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIOCgZzaGEyNTYYAiABKAkSDAoEY29kZRgDIAEoDBIQCghtYW5pZmVzdBgEIAEoDBITCgZvZmZzZXQYBSABKA1IAIgBAUIJCgdfb2Zmc2V0IiUKEVB1dEJ1bmRsZVJlc3BvbnNlEhAKCGNvbXBsZXRlGAEgASgIItwCCg9BbGxvY2F0ZVJlcXVlc3QSDQoFdG9rZW4YASABKAkSFQoNYnVuZGxlX3NoYTI1NhgCIAEoCRIOCgZmYWJyaWMYAyABKAkSDQoFc2xvdHMYBCABKA0SGQoRcGF5bG9hZF9ieXRlc19tYXgYBSABKA0SFgoOaG90X3RpbWVvdXRfbXMYBiABKAESDwoHYWRkcmVzcxgHIAEoCRIUCgxrZWVwX3dhcm1fbXMYCCABKAESLwoDZW52GAkgAygLMiIucmZhYXMudjEuQWxsb2NhdGVSZXF1ZXN0LkVudkVudHJ5EiYKCnNlZW5fZmlsZXMYECADKAsyEi5yZmFhcy52MS5TZWVuRmlsZRIVCg1wYXlsb2Fkc19ncm93GAogASgIEg4KBm91dHB1dBgPIAEoCBoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjAKDVdvcmtlckFkZHJlc3MSDwoHYWRkcmVzcxgBIAEoCRIOCgZzZWNyZXQYAiABKAwiOgoMRnVuY3Rpb25JbmZvEgwKBG5hbWUYASABKAkSCwoDcmF3GAIgASgIEg8KB3N0cmVhbXMYAyABKAgi3AEKEEFsbG9jYXRlUmVzcG9uc2USEwoLZXhlY3V0b3JfaWQYASABKAkSKAoHd29ya2VycxgCIAMoCzIXLnJmYWFzLnYxLldvcmtlckFkZHJlc3MSKQoJZnVuY3Rpb25zGAMgAygLMhYucmZhYXMudjEuRnVuY3Rpb25JbmZvEhAKCHN0YXJ0X21zGAQgASgBEg8KB2xvYWRfbXMYBSABKAESDgoGcG9vbGVkGAYgASgIEgwKBGtlcHQYByABKAgSHQoVcGF5bG9hZF9ieXRlc19sYXJnZXN0GAggASgNIh4KDUV4dGVuZFJlcXVlc3QSDQoFdG9rZW4YASABKAkiEAoORXh0ZW5kUmVzcG9uc2UiRgoRRGVhbGxvY2F0ZVJlcXVlc3QSDQoFdG9rZW4YASABKAkSFQoIZ3JhY2VfbXMYAiABKAFIAIgBAUILCglfZ3JhY2VfbXMiNAoSRGVhbGxvY2F0ZVJlc3BvbnNlEh4KBXVzYWdlGAEgASgLMg8ucmZhYXMudjEuVXNhZ2UiIgoRV2F0Y2hMZWFzZVJlcXVlc3QSDQoFdG9rZW4YASABKAkiqQEKEldhdGNoTGVhc2VSZXNwb25zZRIjCgVzdGF0ZRgBIAEoDjIULnJmYWFzLnYxLkxlYXNlU3RhdGUSHwoDZW5kGAIgASgOMhIucmZhYXMudjEuTGVhc2VFbmQSDwoHbWVzc2FnZRgDIAEoCRIQCghncmFjZV9tcxgEIAEoARIkCgZ3b3JrZXIYBiABKAsyFC5yZmFhcy52MS5Xb3JrZXJOZXdzSgQIBRAGIpQBCgpXb3JrZXJOZXdzEg4KBndvcmtlchgBIAEoDRIQCghyZXN0YXJ0cxgCIAEoDRIMCgRjb2RlGAMgASgJEg4KBnJlYXNvbhgEIAEoCRINCgVzdGFjaxgFIAEoCRINCgViZWd1bhgGIAEoARIoCgdhZGRyZXNzGAcgASgLMhcucmZhYXMudjEuV29ya2VyQWRkcmVzcyJVChRSZXN0YXJ0V29ya2VyUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIOCgZ3b3JrZXIYAiABKA0SEAoIcmVzdGFydHMYAyABKA0SDAoEc2VudBgEIAEoASInChVSZXN0YXJ0V29ya2VyUmVzcG9uc2USDgoGZW5kaW5nGAEgASgIIiMKEldhdGNoT3V0cHV0UmVxdWVzdBINCgV0b2tlbhgBIAEoCSJLChNXYXRjaE91dHB1dFJlc3BvbnNlEiMKBWxpbmVzGAEgAygLMhQucmZhYXMudjEuT3V0cHV0TGluZRIPCgdkcm9wcGVkGAIgASgNIlsKCk91dHB1dExpbmUSDAoEdGV4dBgBIAEoCRIOCgZzdHJlYW0YAiABKA0SEwoGd29ya2VyGAMgASgNSACIAQESDwoHdW5peF9tcxgEIAEoAUIJCgdfd29ya2VyKmsKCU5vZGVTdGF0ZRIaChZOT0RFX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQTk9ERV9TVEFURV9SRUFEWRABEhMKD05PREVfU1RBVEVfTE9TVBACEhcKE05PREVfU1RBVEVfRFJBSU5JTkcQAyprCg9QbGFjZW1lbnRQb2xpY3kSIAocUExBQ0VNRU5UX1BPTElDWV9VTlNQRUNJRklFRBAAEhkKFVBMQUNFTUVOVF9QT0xJQ1lfUEFDSxABEhsKF1BMQUNFTUVOVF9QT0xJQ1lfU1BSRUFEEAIqqgEKCkxlYXNlU3RhdGUSGwoXTEVBU0VfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVMRUFTRV9TVEFURV9SRVFVRVNURUQQARIXChNMRUFTRV9TVEFURV9HUkFOVEVEEAISFgoSTEVBU0VfU1RBVEVfQUNUSVZFEAMSGwoXTEVBU0VfU1RBVEVfVEVSTUlOQVRJTkcQBBIWChJMRUFTRV9TVEFURV9DTE9TRUQQBSq8AQoITGVhc2VFbmQSGQoVTEVBU0VfRU5EX1VOU1BFQ0lGSUVEEAASFgoSTEVBU0VfRU5EX1JFTEVBU0VEEAESFQoRTEVBU0VfRU5EX0VYUElSRUQQAhIXChNMRUFTRV9FTkRfUkVUUklFVkVEEAMSFwoTTEVBU0VfRU5EX05PREVfTE9TVBAEEh4KGkxFQVNFX0VORF9FWEVDVVRPUl9DUkFTSEVEEAUSFAoQTEVBU0VfRU5EX0RFTklFRBAGMuoLChZSZXNvdXJjZU1hbmFnZXJTZXJ2aWNlEkEKCEJlZ2luUnVuEhkucmZhYXMudjEuQmVnaW5SdW5SZXF1ZXN0GhoucmZhYXMudjEuQmVnaW5SdW5SZXNwb25zZRJNCgxSZWdpc3Rlck5vZGUSHS5yZmFhcy52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0Gh4ucmZhYXMudjEuUmVnaXN0ZXJOb2RlUmVzcG9uc2USRAoJSGVhcnRiZWF0EhoucmZhYXMudjEuSGVhcnRiZWF0UmVxdWVzdBobLnJmYWFzLnYxLkhlYXJ0YmVhdFJlc3BvbnNlElMKDkRlcmVnaXN0ZXJOb2RlEh8ucmZhYXMudjEuRGVyZWdpc3Rlck5vZGVSZXF1ZXN0GiAucmZhYXMudjEuRGVyZWdpc3Rlck5vZGVSZXNwb25zZRJECglMaXN0Tm9kZXMSGi5yZmFhcy52MS5MaXN0Tm9kZXNSZXF1ZXN0GhsucmZhYXMudjEuTGlzdE5vZGVzUmVzcG9uc2USTQoMUmVxdWVzdExlYXNlEh0ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVxdWVzdBoeLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlc3BvbnNlEkkKCkF3YWl0TGVhc2USGy5yZmFhcy52MS5Bd2FpdExlYXNlUmVxdWVzdBoeLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlc3BvbnNlEkcKClJlbmV3TGVhc2USGy5yZmFhcy52MS5SZW5ld0xlYXNlUmVxdWVzdBocLnJmYWFzLnYxLlJlbmV3TGVhc2VSZXNwb25zZRJNCgxSZWxlYXNlTGVhc2USHS5yZmFhcy52MS5SZWxlYXNlTGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVsZWFzZUxlYXNlUmVzcG9uc2USRwoKTGlzdExlYXNlcxIbLnJmYWFzLnYxLkxpc3RMZWFzZXNSZXF1ZXN0GhwucmZhYXMudjEuTGlzdExlYXNlc1Jlc3BvbnNlElAKDVJldHJpZXZlTGVhc2USHi5yZmFhcy52MS5SZXRyaWV2ZUxlYXNlUmVxdWVzdBofLnJmYWFzLnYxLlJldHJpZXZlTGVhc2VSZXNwb25zZRJECglEcmFpbk5vZGUSGi5yZmFhcy52MS5EcmFpbk5vZGVSZXF1ZXN0GhsucmZhYXMudjEuRHJhaW5Ob2RlUmVzcG9uc2USRgoJV2F0Y2hOb2RlEhoucmZhYXMudjEuV2F0Y2hOb2RlUmVxdWVzdBobLnJmYWFzLnYxLldhdGNoTm9kZVJlc3BvbnNlMAESVgoPVXBsb2FkRnVuY3Rpb25zEiAucmZhYXMudjEuVXBsb2FkRnVuY3Rpb25zUmVxdWVzdBohLnJmYWFzLnYxLlVwbG9hZEZ1bmN0aW9uc1Jlc3BvbnNlElYKD0RlcGxveUZ1bmN0aW9ucxIgLnJmYWFzLnYxLkRlcGxveUZ1bmN0aW9uc1JlcXVlc3QaIS5yZmFhcy52MS5EZXBsb3lGdW5jdGlvbnNSZXNwb25zZRJQCg1GaW5kRnVuY3Rpb25zEh4ucmZhYXMudjEuRmluZEZ1bmN0aW9uc1JlcXVlc3QaHy5yZmFhcy52MS5GaW5kRnVuY3Rpb25zUmVzcG9uc2USUAoNUmVhZEZ1bmN0aW9ucxIeLnJmYWFzLnYxLlJlYWRGdW5jdGlvbnNSZXF1ZXN0Gh8ucmZhYXMudjEuUmVhZEZ1bmN0aW9uc1Jlc3BvbnNlElAKDUxpc3RGdW5jdGlvbnMSHi5yZmFhcy52MS5MaXN0RnVuY3Rpb25zUmVxdWVzdBofLnJmYWFzLnYxLkxpc3RGdW5jdGlvbnNSZXNwb25zZRJcChFVbmRlcGxveUZ1bmN0aW9ucxIiLnJmYWFzLnYxLlVuZGVwbG95RnVuY3Rpb25zUmVxdWVzdBojLnJmYWFzLnYxLlVuZGVwbG95RnVuY3Rpb25zUmVzcG9uc2Uy2AQKFkV4ZWN1dG9yTWFuYWdlclNlcnZpY2USRAoJSGFzQnVuZGxlEhoucmZhYXMudjEuSGFzQnVuZGxlUmVxdWVzdBobLnJmYWFzLnYxLkhhc0J1bmRsZVJlc3BvbnNlEkQKCVB1dEJ1bmRsZRIaLnJmYWFzLnYxLlB1dEJ1bmRsZVJlcXVlc3QaGy5yZmFhcy52MS5QdXRCdW5kbGVSZXNwb25zZRJBCghBbGxvY2F0ZRIZLnJmYWFzLnYxLkFsbG9jYXRlUmVxdWVzdBoaLnJmYWFzLnYxLkFsbG9jYXRlUmVzcG9uc2USOwoGRXh0ZW5kEhcucmZhYXMudjEuRXh0ZW5kUmVxdWVzdBoYLnJmYWFzLnYxLkV4dGVuZFJlc3BvbnNlEkcKCkRlYWxsb2NhdGUSGy5yZmFhcy52MS5EZWFsbG9jYXRlUmVxdWVzdBocLnJmYWFzLnYxLkRlYWxsb2NhdGVSZXNwb25zZRJJCgpXYXRjaExlYXNlEhsucmZhYXMudjEuV2F0Y2hMZWFzZVJlcXVlc3QaHC5yZmFhcy52MS5XYXRjaExlYXNlUmVzcG9uc2UwARJQCg1SZXN0YXJ0V29ya2VyEh4ucmZhYXMudjEuUmVzdGFydFdvcmtlclJlcXVlc3QaHy5yZmFhcy52MS5SZXN0YXJ0V29ya2VyUmVzcG9uc2USTAoLV2F0Y2hPdXRwdXQSHC5yZmFhcy52MS5XYXRjaE91dHB1dFJlcXVlc3QaHS5yZmFhcy52MS5XYXRjaE91dHB1dFJlc3BvbnNlMAFiBnByb3RvMw");
+  fileDesc("CgtyZmFhcy5wcm90bxIIcmZhYXMudjEiPwoLRmFicmljT2ZmZXISDgoGZmFicmljGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSLgBAoITm9kZUluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtjb250cm9sX3VybBgCIAEoCRINCgVjb3JlcxgDIAEoDRISCgptZW1vcnlfbWliGAQgASgNEhIKCmNvcmVzX2ZyZWUYBSABKA0SFwoPbWVtb3J5X21pYl9mcmVlGAYgASgNEiYKB2ZhYnJpY3MYByADKAsyFS5yZmFhcy52MS5GYWJyaWNPZmZlchIiCgVzdGF0ZRgIIAEoDjITLnJmYWFzLnYxLk5vZGVTdGF0ZRIeChZsYXN0X2hlYXJ0YmVhdF91bml4X21zGAkgASgBEiAKBHBvb2wYCiABKAsyEi5yZmFhcy52MS5Qb29sSW5mbxIuCgZsYWJlbHMYCyADKAsyHi5yZmFhcy52MS5Ob2RlSW5mby5MYWJlbHNFbnRyeRI0CglyZXNvdXJjZXMYDCADKAsyIS5yZmFhcy52MS5Ob2RlSW5mby5SZXNvdXJjZXNFbnRyeRI9Cg5yZXNvdXJjZXNfZnJlZRgNIAMoCzIlLnJmYWFzLnYxLk5vZGVJbmZvLlJlc291cmNlc0ZyZWVFbnRyeRIUCgxkcmFpbl9yZWFzb24YDiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGjQKElJlc291cmNlc0ZyZWVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIjsKCFBvb2xJbmZvEgwKBHNpemUYASABKA0SDQoFcmVhZHkYAiABKA0SEgoKbWVtb3J5X21pYhgDIAEoDSJ/CgVVc2FnZRIZChFhbGxvY2F0aW9uX2NvcmVfcxgBIAEoARIYChBhbGxvY2F0aW9uX2dpYl9zGAIgASgBEhYKDmhvdF9wb2xsaW5nX25zGAMgASgBEhQKDGV4ZWN1dGlvbl9ucxgEIAEoARITCgtpbnZvY2F0aW9ucxgFIAEoASK+AwoJTGVhc2VJbmZvEhAKCGxlYXNlX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAkSDgoGdGVuYW50GAMgASgJEg0KBWNvcmVzGAQgASgNEhIKCm1lbW9yeV9taWIYBSABKA0SIwoFc3RhdGUYBiABKA4yFC5yZmFhcy52MS5MZWFzZVN0YXRlEh8KA2VuZBgHIAEoDjISLnJmYWFzLnYxLkxlYXNlRW5kEhcKD2dyYW50ZWRfdW5peF9tcxgIIAEoARIXCg9leHBpcmVzX3VuaXhfbXMYCSABKAESFgoOY2xvc2VkX3VuaXhfbXMYCiABKAESDQoFZmVuY2UYCyABKAQSHgoFdXNhZ2UYDCABKAsyDy5yZmFhcy52MS5Vc2FnZRIMCgRjb3N0GA0gASgBEjUKCXJlc291cmNlcxgOIAMoCzIiLnJmYWFzLnYxLkxlYXNlSW5mby5SZXNvdXJjZXNFbnRyeRITCgtlbmRfbWVzc2FnZRgPIAEoCRIQCghwcmlvcml0eRgQIAEoDRowCg5SZXNvdXJjZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIhEKD0JlZ2luUnVuUmVxdWVzdCIfChBCZWdpblJ1blJlc3BvbnNlEgsKA3J1bhgBIAEoDSJ9ChNSZWdpc3Rlck5vZGVSZXF1ZXN0EiAKBG5vZGUYASABKAsyEi5yZmFhcy52MS5Ob2RlSW5mbxIlCgZsZWFzZXMYAiADKAsyFS5yZmFhcy52MS5MZWFzZVJlcG9ydBILCgNydW4YAyABKA0SEAoIcmVwbGFjZXMYBCABKA0iiAEKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEhYKDnB1YmxpY19rZXlfandrGAEgASgJEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgCIAEoDRITCgtub3dfdW5peF9tcxgDIAEoARIkCgZmb3JtZXIYBCABKAsyFC5yZmFhcy52MS5Gb3JtZXJOb2RlIk4KCkZvcm1lck5vZGUSEwoLY29udHJvbF91cmwYASABKAkSCwoDcnVuGAIgASgNEh4KFmxhc3RfaGVhcnRiZWF0X3VuaXhfbXMYAyABKAEiYAoLTGVhc2VSZXBvcnQSEAoIbGVhc2VfaWQYASABKAkSHgoFdXNhZ2UYAiABKAsyDy5yZmFhcy52MS5Vc2FnZRIfCgNlbmQYAyABKA4yEi5yZmFhcy52MS5MZWFzZUVuZCJ5ChBIZWFydGJlYXRSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSJQoGbGVhc2VzGAIgAygLMhUucmZhYXMudjEuTGVhc2VSZXBvcnQSIAoEcG9vbBgDIAEoCzISLnJmYWFzLnYxLlBvb2xJbmZvEgsKA3J1bhgEIAEoDSJ6ChFIZWFydGJlYXRSZXNwb25zZRINCgVrbm93bhgBIAEoCBIYChBjbG9zZWRfbGVhc2VfaWRzGAIgAygJEicKCnJldHJpZXZhbHMYAyADKAsyEy5yZmFhcy52MS5SZXRyaWV2YWwSEwoLbm93X3VuaXhfbXMYBCABKAEiQAoJUmV0cmlldmFsEhAKCGxlYXNlX2lkGAEgASgJEhAKCGdyYWNlX21zGAIgASgBEg8KB21lc3NhZ2UYAyABKAkiNQoVRGVyZWdpc3Rlck5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSCwoDcnVuGAIgASgNIhgKFkRlcmVnaXN0ZXJOb2RlUmVzcG9uc2UiIQoQTGlzdE5vZGVzUmVxdWVzdBINCgVsaW1pdBgBIAEoDSI2ChFMaXN0Tm9kZXNSZXNwb25zZRIhCgVub2RlcxgBIAMoCzISLnJmYWFzLnYxLk5vZGVJbmZvIo4EChNSZXF1ZXN0TGVhc2VSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVjb3JlcxgCIAEoDRISCgptZW1vcnlfbWliGAMgASgNEhMKC2R1cmF0aW9uX21zGAQgASgBEg8KB25vZGVfaWQYBSABKAkSDwoHZmFicmljcxgGIAMoCRIPCgdob3N0X2lkGAcgASgJEjkKBmxhYmVscxgIIAMoCzIpLnJmYWFzLnYxLlJlcXVlc3RMZWFzZVJlcXVlc3QuTGFiZWxzRW50cnkSPwoJcmVzb3VyY2VzGAkgAygLMiwucmZhYXMudjEuUmVxdWVzdExlYXNlUmVxdWVzdC5SZXNvdXJjZXNFbnRyeRIpCgZwb2xpY3kYCiABKA4yGS5yZmFhcy52MS5QbGFjZW1lbnRQb2xpY3kSEAoIcHJpb3JpdHkYCyABKA0SFgoOYXZvaWRfbm9kZV9pZHMYDCADKAkSEQoJbm9kZXNfbWF4GA0gASgNEhEKCWNvcmVzX21pbhgOIAEoDRIQCghwcmVlbXB0cxgPIAEoCBISCgpyZXF1ZXN0X2lkGBAgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaMAoOUmVzb3VyY2VzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ASJUChFBd2FpdExlYXNlUmVxdWVzdBIuCgdyZXF1ZXN0GAEgASgLMh0ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVxdWVzdBIPCgd3YWl0X21zGAIgASgBImEKCkxlYXNlR3JhbnQSIgoFbGVhc2UYASABKAsyEy5yZmFhcy52MS5MZWFzZUluZm8SDQoFdG9rZW4YAiABKAkSIAoEbm9kZRgDIAEoCzISLnJmYWFzLnYxLk5vZGVJbmZvIlEKFFJlcXVlc3RMZWFzZVJlc3BvbnNlEiQKBmdyYW50cxgBIAMoCzIULnJmYWFzLnYxLkxlYXNlR3JhbnQSEwoLbm93X3VuaXhfbXMYAiABKAEiSQoRUmVuZXdMZWFzZVJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSDQoFdG9rZW4YAiABKAkSEwoLZHVyYXRpb25fbXMYAyABKAEiXAoSUmVuZXdMZWFzZVJlc3BvbnNlEiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvEg0KBXRva2VuGAIgASgJEhMKC25vd191bml4X21zGAMgASgBIjYKE1JlbGVhc2VMZWFzZVJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSDQoFdG9rZW4YAiABKAkiOgoUUmVsZWFzZUxlYXNlUmVzcG9uc2USIgoFbGVhc2UYASABKAsyEy5yZmFhcy52MS5MZWFzZUluZm8iKwoRTGlzdExlYXNlc1JlcXVlc3QSFgoOaW5jbHVkZV9jbG9zZWQYASABKAgiOQoSTGlzdExlYXNlc1Jlc3BvbnNlEiMKBmxlYXNlcxgBIAMoCzITLnJmYWFzLnYxLkxlYXNlSW5mbyJKChRSZXRyaWV2ZUxlYXNlUmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCRIQCghncmFjZV9tcxgCIAEoARIOCgZyZWFzb24YAyABKAkiOwoVUmV0cmlldmVMZWFzZVJlc3BvbnNlEiIKBWxlYXNlGAEgASgLMhMucmZhYXMudjEuTGVhc2VJbmZvIlMKEERyYWluTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIQCghncmFjZV9tcxgCIAEoARIOCgZyZWFzb24YAyABKAkSDAoEdW5kbxgEIAEoCCI4ChFEcmFpbk5vZGVSZXNwb25zZRIjCgZsZWFzZXMYASADKAsyEy5yZmFhcy52MS5MZWFzZUluZm8iIwoQV2F0Y2hOb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIhMKEVdhdGNoTm9kZVJlc3BvbnNlIpIBCg1GdW5jdGlvbnNJbmZvEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIOCgZzaGEyNTYYAyABKAkSDQoFYnl0ZXMYBCABKA0SKQoJZnVuY3Rpb25zGAUgAygLMhYucmZhYXMudjEuRnVuY3Rpb25JbmZvEhgKEGRlcGxveWVkX3VuaXhfbXMYBiABKAEiSgoWVXBsb2FkRnVuY3Rpb25zUmVxdWVzdBIRCgl1cGxvYWRfaWQYASABKAkSDgoGb2Zmc2V0GAIgASgNEg0KBXNsaWNlGAMgASgMIhkKF1VwbG9hZEZ1bmN0aW9uc1Jlc3BvbnNlIoMBChZEZXBsb3lGdW5jdGlvbnNSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgJEg0KBWJ5dGVzGAMgASgNEikKCWZ1bmN0aW9ucxgEIAMoCzIWLnJmYWFzLnYxLkZ1bmN0aW9uSW5mbxIRCgl1cGxvYWRfaWQYBSABKAkiVQoXRGVwbG95RnVuY3Rpb25zUmVzcG9uc2USKgoJZnVuY3Rpb25zGAEgASgLMhcucmZhYXMudjEuRnVuY3Rpb25zSW5mbxIOCgZpc19uZXcYAiABKAgiNQoURmluZEZ1bmN0aW9uc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIkMKFUZpbmRGdW5jdGlvbnNSZXNwb25zZRIqCglmdW5jdGlvbnMYASABKAsyFy5yZmFhcy52MS5GdW5jdGlvbnNJbmZvIjYKFFJlYWRGdW5jdGlvbnNSZXF1ZXN0Eg4KBnNoYTI1NhgBIAEoCRIOCgZvZmZzZXQYAiABKA0iJgoVUmVhZEZ1bmN0aW9uc1Jlc3BvbnNlEg0KBXNsaWNlGAEgASgMIhYKFExpc3RGdW5jdGlvbnNSZXF1ZXN0IkMKFUxpc3RGdW5jdGlvbnNSZXNwb25zZRIqCglmdW5jdGlvbnMYASADKAsyFy5yZmFhcy52MS5GdW5jdGlvbnNJbmZvIjkKGFVuZGVwbG95RnVuY3Rpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0iRwoZVW5kZXBsb3lGdW5jdGlvbnNSZXNwb25zZRIqCglmdW5jdGlvbnMYASADKAsyFy5yZmFhcy52MS5GdW5jdGlvbnNJbmZvIlkKEEhhc0J1bmRsZVJlcXVlc3QSDQoFdG9rZW4YASABKAkSDgoGc2hhMjU2GAIgASgJEiYKCnNlZW5fZmlsZXMYAyADKAsyEi5yZmFhcy52MS5TZWVuRmlsZSI4ChFIYXNCdW5kbGVSZXNwb25zZRIPCgdwcmVzZW50GAEgASgIEhIKCnNlZXNfZmlsZXMYAiABKAgiKgoIU2VlbkZpbGUSDAoEcGF0aBgBIAEoCRIQCghpZGVudGl0eRgCIAEoCSJxChBQdXRCdW5kbGVSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg4KBnNoYTI1NhgCIAEoCRIMCgRjb2RlGAMgASgMEhAKCG1hbmlmZXN0GAQgASgMEhMKBm9mZnNldBgFIAEoDUgAiAEBQgkKB19vZmZzZXQiJQoRUHV0QnVuZGxlUmVzcG9uc2USEAoIY29tcGxldGUYASABKAgi3AIKD0FsbG9jYXRlUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIVCg1idW5kbGVfc2hhMjU2GAIgASgJEg4KBmZhYnJpYxgDIAEoCRINCgVzbG90cxgEIAEoDRIZChFwYXlsb2FkX2J5dGVzX21heBgFIAEoDRIWCg5ob3RfdGltZW91dF9tcxgGIAEoARIPCgdhZGRyZXNzGAcgASgJEhQKDGtlZXBfd2FybV9tcxgIIAEoARIvCgNlbnYYCSADKAsyIi5yZmFhcy52MS5BbGxvY2F0ZVJlcXVlc3QuRW52RW50cnkSJgoKc2Vlbl9maWxlcxgQIAMoCzISLnJmYWFzLnYxLlNlZW5GaWxlEhUKDXBheWxvYWRzX2dyb3cYCiABKAgSDgoGb3V0cHV0GA8gASgIGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMAoNV29ya2VyQWRkcmVzcxIPCgdhZGRyZXNzGAEgASgJEg4KBnNlY3JldBgCIAEoDCI6CgxGdW5jdGlvbkluZm8SDAoEbmFtZRgBIAEoCRILCgNyYXcYAiABKAgSDwoHc3RyZWFtcxgDIAEoCCLcAQoQQWxsb2NhdGVSZXNwb25zZRITCgtleGVjdXRvcl9pZBgBIAEoCRIoCgd3b3JrZXJzGAIgAygLMhcucmZhYXMudjEuV29ya2VyQWRkcmVzcxIpCglmdW5jdGlvbnMYAyADKAsyFi5yZmFhcy52MS5GdW5jdGlvbkluZm8SEAoIc3RhcnRfbXMYBCABKAESDwoHbG9hZF9tcxgFIAEoARIOCgZwb29sZWQYBiABKAgSDAoEa2VwdBgHIAEoCBIdChVwYXlsb2FkX2J5dGVzX2xhcmdlc3QYCCABKA0iHgoNRXh0ZW5kUmVxdWVzdBINCgV0b2tlbhgBIAEoCSIQCg5FeHRlbmRSZXNwb25zZSJGChFEZWFsbG9jYXRlUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIVCghncmFjZV9tcxgCIAEoAUgAiAEBQgsKCV9ncmFjZV9tcyI0ChJEZWFsbG9jYXRlUmVzcG9uc2USHgoFdXNhZ2UYASABKAsyDy5yZmFhcy52MS5Vc2FnZSIiChFXYXRjaExlYXNlUmVxdWVzdBINCgV0b2tlbhgBIAEoCSKpAQoSV2F0Y2hMZWFzZVJlc3BvbnNlEiMKBXN0YXRlGAEgASgOMhQucmZhYXMudjEuTGVhc2VTdGF0ZRIfCgNlbmQYAiABKA4yEi5yZmFhcy52MS5MZWFzZUVuZBIPCgdtZXNzYWdlGAMgASgJEhAKCGdyYWNlX21zGAQgASgBEiQKBndvcmtlchgGIAEoCzIULnJmYWFzLnYxLldvcmtlck5ld3NKBAgFEAYilAEKCldvcmtlck5ld3MSDgoGd29ya2VyGAEgASgNEhAKCHJlc3RhcnRzGAIgASgNEgwKBGNvZGUYAyABKAkSDgoGcmVhc29uGAQgASgJEg0KBXN0YWNrGAUgASgJEg0KBWJlZ3VuGAYgASgBEigKB2FkZHJlc3MYByABKAsyFy5yZmFhcy52MS5Xb3JrZXJBZGRyZXNzIlUKFFJlc3RhcnRXb3JrZXJSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg4KBndvcmtlchgCIAEoDRIQCghyZXN0YXJ0cxgDIAEoDRIMCgRzZW50GAQgASgBIicKFVJlc3RhcnRXb3JrZXJSZXNwb25zZRIOCgZlbmRpbmcYASABKAgiIwoSV2F0Y2hPdXRwdXRSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIksKE1dhdGNoT3V0cHV0UmVzcG9uc2USIwoFbGluZXMYASADKAsyFC5yZmFhcy52MS5PdXRwdXRMaW5lEg8KB2Ryb3BwZWQYAiABKA0iWwoKT3V0cHV0TGluZRIMCgR0ZXh0GAEgASgJEg4KBnN0cmVhbRgCIAEoDRITCgZ3b3JrZXIYAyABKA1IAIgBARIPCgd1bml4X21zGAQgASgBQgkKB193b3JrZXIqawoJTm9kZVN0YXRlEhoKFk5PREVfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBOT0RFX1NUQVRFX1JFQURZEAESEwoPTk9ERV9TVEFURV9MT1NUEAISFwoTTk9ERV9TVEFURV9EUkFJTklORxADKmsKD1BsYWNlbWVudFBvbGljeRIgChxQTEFDRU1FTlRfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGQoVUExBQ0VNRU5UX1BPTElDWV9QQUNLEAESGwoXUExBQ0VNRU5UX1BPTElDWV9TUFJFQUQQAiqqAQoKTGVhc2VTdGF0ZRIbChdMRUFTRV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFUxFQVNFX1NUQVRFX1JFUVVFU1RFRBABEhcKE0xFQVNFX1NUQVRFX0dSQU5URUQQAhIWChJMRUFTRV9TVEFURV9BQ1RJVkUQAxIbChdMRUFTRV9TVEFURV9URVJNSU5BVElORxAEEhYKEkxFQVNFX1NUQVRFX0NMT1NFRBAFKrwBCghMZWFzZUVuZBIZChVMRUFTRV9FTkRfVU5TUEVDSUZJRUQQABIWChJMRUFTRV9FTkRfUkVMRUFTRUQQARIVChFMRUFTRV9FTkRfRVhQSVJFRBACEhcKE0xFQVNFX0VORF9SRVRSSUVWRUQQAxIXChNMRUFTRV9FTkRfTk9ERV9MT1NUEAQSHgoaTEVBU0VfRU5EX0VYRUNVVE9SX0NSQVNIRUQQBRIUChBMRUFTRV9FTkRfREVOSUVEEAYy6gsKFlJlc291cmNlTWFuYWdlclNlcnZpY2USQQoIQmVnaW5SdW4SGS5yZmFhcy52MS5CZWdpblJ1blJlcXVlc3QaGi5yZmFhcy52MS5CZWdpblJ1blJlc3BvbnNlEk0KDFJlZ2lzdGVyTm9kZRIdLnJmYWFzLnYxLlJlZ2lzdGVyTm9kZVJlcXVlc3QaHi5yZmFhcy52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJECglIZWFydGJlYXQSGi5yZmFhcy52MS5IZWFydGJlYXRSZXF1ZXN0GhsucmZhYXMudjEuSGVhcnRiZWF0UmVzcG9uc2USUwoORGVyZWdpc3Rlck5vZGUSHy5yZmFhcy52MS5EZXJlZ2lzdGVyTm9kZVJlcXVlc3QaIC5yZmFhcy52MS5EZXJlZ2lzdGVyTm9kZVJlc3BvbnNlEkQKCUxpc3ROb2RlcxIaLnJmYWFzLnYxLkxpc3ROb2Rlc1JlcXVlc3QaGy5yZmFhcy52MS5MaXN0Tm9kZXNSZXNwb25zZRJNCgxSZXF1ZXN0TGVhc2USHS5yZmFhcy52MS5SZXF1ZXN0TGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVzcG9uc2USSQoKQXdhaXRMZWFzZRIbLnJmYWFzLnYxLkF3YWl0TGVhc2VSZXF1ZXN0Gh4ucmZhYXMudjEuUmVxdWVzdExlYXNlUmVzcG9uc2USRwoKUmVuZXdMZWFzZRIbLnJmYWFzLnYxLlJlbmV3TGVhc2VSZXF1ZXN0GhwucmZhYXMudjEuUmVuZXdMZWFzZVJlc3BvbnNlEk0KDFJlbGVhc2VMZWFzZRIdLnJmYWFzLnYxLlJlbGVhc2VMZWFzZVJlcXVlc3QaHi5yZmFhcy52MS5SZWxlYXNlTGVhc2VSZXNwb25zZRJHCgpMaXN0TGVhc2VzEhsucmZhYXMudjEuTGlzdExlYXNlc1JlcXVlc3QaHC5yZmFhcy52MS5MaXN0TGVhc2VzUmVzcG9uc2USUAoNUmV0cmlldmVMZWFzZRIeLnJmYWFzLnYxLlJldHJpZXZlTGVhc2VSZXF1ZXN0Gh8ucmZhYXMudjEuUmV0cmlldmVMZWFzZVJlc3BvbnNlEkQKCURyYWluTm9kZRIaLnJmYWFzLnYxLkRyYWluTm9kZVJlcXVlc3QaGy5yZmFhcy52MS5EcmFpbk5vZGVSZXNwb25zZRJGCglXYXRjaE5vZGUSGi5yZmFhcy52MS5XYXRjaE5vZGVSZXF1ZXN0GhsucmZhYXMudjEuV2F0Y2hOb2RlUmVzcG9uc2UwARJWCg9VcGxvYWRGdW5jdGlvbnMSIC5yZmFhcy52MS5VcGxvYWRGdW5jdGlvbnNSZXF1ZXN0GiEucmZhYXMudjEuVXBsb2FkRnVuY3Rpb25zUmVzcG9uc2USVgoPRGVwbG95RnVuY3Rpb25zEiAucmZhYXMudjEuRGVwbG95RnVuY3Rpb25zUmVxdWVzdBohLnJmYWFzLnYxLkRlcGxveUZ1bmN0aW9uc1Jlc3BvbnNlElAKDUZpbmRGdW5jdGlvbnMSHi5yZmFhcy52MS5GaW5kRnVuY3Rpb25zUmVxdWVzdBofLnJmYWFzLnYxLkZpbmRGdW5jdGlvbnNSZXNwb25zZRJQCg1SZWFkRnVuY3Rpb25zEh4ucmZhYXMudjEuUmVhZEZ1bmN0aW9uc1JlcXVlc3QaHy5yZmFhcy52MS5SZWFkRnVuY3Rpb25zUmVzcG9uc2USUAoNTGlzdEZ1bmN0aW9ucxIeLnJmYWFzLnYxLkxpc3RGdW5jdGlvbnNSZXF1ZXN0Gh8ucmZhYXMudjEuTGlzdEZ1bmN0aW9uc1Jlc3BvbnNlElwKEVVuZGVwbG95RnVuY3Rpb25zEiIucmZhYXMudjEuVW5kZXBsb3lGdW5jdGlvbnNSZXF1ZXN0GiMucmZhYXMudjEuVW5kZXBsb3lGdW5jdGlvbnNSZXNwb25zZTLYBAoWRXhlY3V0b3JNYW5hZ2VyU2VydmljZRJECglIYXNCdW5kbGUSGi5yZmFhcy52MS5IYXNCdW5kbGVSZXF1ZXN0GhsucmZhYXMudjEuSGFzQnVuZGxlUmVzcG9uc2USRAoJUHV0QnVuZGxlEhoucmZhYXMudjEuUHV0QnVuZGxlUmVxdWVzdBobLnJmYWFzLnYxLlB1dEJ1bmRsZVJlc3BvbnNlEkEKCEFsbG9jYXRlEhkucmZhYXMudjEuQWxsb2NhdGVSZXF1ZXN0GhoucmZhYXMudjEuQWxsb2NhdGVSZXNwb25zZRI7CgZFeHRlbmQSFy5yZmFhcy52MS5FeHRlbmRSZXF1ZXN0GhgucmZhYXMudjEuRXh0ZW5kUmVzcG9uc2USRwoKRGVhbGxvY2F0ZRIbLnJmYWFzLnYxLkRlYWxsb2NhdGVSZXF1ZXN0GhwucmZhYXMudjEuRGVhbGxvY2F0ZVJlc3BvbnNlEkkKCldhdGNoTGVhc2USGy5yZmFhcy52MS5XYXRjaExlYXNlUmVxdWVzdBocLnJmYWFzLnYxLldhdGNoTGVhc2VSZXNwb25zZTABElAKDVJlc3RhcnRXb3JrZXISHi5yZmFhcy52MS5SZXN0YXJ0V29ya2VyUmVxdWVzdBofLnJmYWFzLnYxLlJlc3RhcnRXb3JrZXJSZXNwb25zZRJMCgtXYXRjaE91dHB1dBIcLnJmYWFzLnYxLldhdGNoT3V0cHV0UmVxdWVzdBodLnJmYWFzLnYxLldhdGNoT3V0cHV0UmVzcG9uc2UwAWIGcHJvdG8z");
 
 /**
  * Where and how a node's workers can be reached.
@@ -363,6 +363,13 @@ export type RegisterNodeRequest = Message<"rfaas.v1.RegisterNodeRequest"> & {
    * @generated from field: uint32 run = 3;
    */
   run: number;
+
+  /**
+   * The run of the node of this name that `former` named, when the new node has found that it has ended; else 0.
+   *
+   * @generated from field: uint32 replaces = 4;
+   */
+  replaces: number;
 };
 
 /**
@@ -392,6 +399,13 @@ export type RegisterNodeResponse = Message<"rfaas.v1.RegisterNodeResponse"> & {
    * @generated from field: double now_unix_ms = 3;
    */
   nowUnixMs: number;
+
+  /**
+   * Set when nothing was registered, because a node of this name at another URL is alive, as far as the manager knows.
+   *
+   * @generated from field: rfaas.v1.FormerNode former = 4;
+   */
+  former?: FormerNode | undefined;
 };
 
 /**
@@ -400,6 +414,33 @@ export type RegisterNodeResponse = Message<"rfaas.v1.RegisterNodeResponse"> & {
  */
 export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> = /*@__PURE__*/
   messageDesc(file_rfaas, 8);
+
+/**
+ * @generated from message rfaas.v1.FormerNode
+ */
+export type FormerNode = Message<"rfaas.v1.FormerNode"> & {
+  /**
+   * @generated from field: string control_url = 1;
+   */
+  controlUrl: string;
+
+  /**
+   * @generated from field: uint32 run = 2;
+   */
+  run: number;
+
+  /**
+   * @generated from field: double last_heartbeat_unix_ms = 3;
+   */
+  lastHeartbeatUnixMs: number;
+};
+
+/**
+ * Describes the message rfaas.v1.FormerNode.
+ * Use `create(FormerNodeSchema)` to create a new message.
+ */
+export const FormerNodeSchema: GenMessage<FormerNode> = /*@__PURE__*/
+  messageDesc(file_rfaas, 9);
 
 /**
  * @generated from message rfaas.v1.LeaseReport
@@ -428,7 +469,7 @@ export type LeaseReport = Message<"rfaas.v1.LeaseReport"> & {
  * Use `create(LeaseReportSchema)` to create a new message.
  */
 export const LeaseReportSchema: GenMessage<LeaseReport> = /*@__PURE__*/
-  messageDesc(file_rfaas, 9);
+  messageDesc(file_rfaas, 10);
 
 /**
  * @generated from message rfaas.v1.HeartbeatRequest
@@ -462,7 +503,7 @@ export type HeartbeatRequest = Message<"rfaas.v1.HeartbeatRequest"> & {
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 10);
+  messageDesc(file_rfaas, 11);
 
 /**
  * @generated from message rfaas.v1.HeartbeatResponse
@@ -502,7 +543,7 @@ export type HeartbeatResponse = Message<"rfaas.v1.HeartbeatResponse"> & {
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 11);
+  messageDesc(file_rfaas, 12);
 
 /**
  * @generated from message rfaas.v1.Retrieval
@@ -533,7 +574,7 @@ export type Retrieval = Message<"rfaas.v1.Retrieval"> & {
  * Use `create(RetrievalSchema)` to create a new message.
  */
 export const RetrievalSchema: GenMessage<Retrieval> = /*@__PURE__*/
-  messageDesc(file_rfaas, 12);
+  messageDesc(file_rfaas, 13);
 
 /**
  * @generated from message rfaas.v1.DeregisterNodeRequest
@@ -557,7 +598,7 @@ export type DeregisterNodeRequest = Message<"rfaas.v1.DeregisterNodeRequest"> & 
  * Use `create(DeregisterNodeRequestSchema)` to create a new message.
  */
 export const DeregisterNodeRequestSchema: GenMessage<DeregisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 13);
+  messageDesc(file_rfaas, 14);
 
 /**
  * @generated from message rfaas.v1.DeregisterNodeResponse
@@ -570,7 +611,7 @@ export type DeregisterNodeResponse = Message<"rfaas.v1.DeregisterNodeResponse"> 
  * Use `create(DeregisterNodeResponseSchema)` to create a new message.
  */
 export const DeregisterNodeResponseSchema: GenMessage<DeregisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 14);
+  messageDesc(file_rfaas, 15);
 
 /**
  * @generated from message rfaas.v1.ListNodesRequest
@@ -589,7 +630,7 @@ export type ListNodesRequest = Message<"rfaas.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 15);
+  messageDesc(file_rfaas, 16);
 
 /**
  * @generated from message rfaas.v1.ListNodesResponse
@@ -606,7 +647,7 @@ export type ListNodesResponse = Message<"rfaas.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 16);
+  messageDesc(file_rfaas, 17);
 
 /**
  * @generated from message rfaas.v1.RequestLeaseRequest
@@ -725,7 +766,7 @@ export type RequestLeaseRequest = Message<"rfaas.v1.RequestLeaseRequest"> & {
  * Use `create(RequestLeaseRequestSchema)` to create a new message.
  */
 export const RequestLeaseRequestSchema: GenMessage<RequestLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 17);
+  messageDesc(file_rfaas, 18);
 
 /**
  * @generated from message rfaas.v1.AwaitLeaseRequest
@@ -747,7 +788,7 @@ export type AwaitLeaseRequest = Message<"rfaas.v1.AwaitLeaseRequest"> & {
  * Use `create(AwaitLeaseRequestSchema)` to create a new message.
  */
 export const AwaitLeaseRequestSchema: GenMessage<AwaitLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 18);
+  messageDesc(file_rfaas, 19);
 
 /**
  * Each lease is on one node. A request with `nodes_max` above 1 may get several leases, all or none.
@@ -778,7 +819,7 @@ export type LeaseGrant = Message<"rfaas.v1.LeaseGrant"> & {
  * Use `create(LeaseGrantSchema)` to create a new message.
  */
 export const LeaseGrantSchema: GenMessage<LeaseGrant> = /*@__PURE__*/
-  messageDesc(file_rfaas, 19);
+  messageDesc(file_rfaas, 20);
 
 /**
  * @generated from message rfaas.v1.RequestLeaseResponse
@@ -800,7 +841,7 @@ export type RequestLeaseResponse = Message<"rfaas.v1.RequestLeaseResponse"> & {
  * Use `create(RequestLeaseResponseSchema)` to create a new message.
  */
 export const RequestLeaseResponseSchema: GenMessage<RequestLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 20);
+  messageDesc(file_rfaas, 21);
 
 /**
  * @generated from message rfaas.v1.RenewLeaseRequest
@@ -829,7 +870,7 @@ export type RenewLeaseRequest = Message<"rfaas.v1.RenewLeaseRequest"> & {
  * Use `create(RenewLeaseRequestSchema)` to create a new message.
  */
 export const RenewLeaseRequestSchema: GenMessage<RenewLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 21);
+  messageDesc(file_rfaas, 22);
 
 /**
  * @generated from message rfaas.v1.RenewLeaseResponse
@@ -856,7 +897,7 @@ export type RenewLeaseResponse = Message<"rfaas.v1.RenewLeaseResponse"> & {
  * Use `create(RenewLeaseResponseSchema)` to create a new message.
  */
 export const RenewLeaseResponseSchema: GenMessage<RenewLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 22);
+  messageDesc(file_rfaas, 23);
 
 /**
  * @generated from message rfaas.v1.ReleaseLeaseRequest
@@ -878,7 +919,7 @@ export type ReleaseLeaseRequest = Message<"rfaas.v1.ReleaseLeaseRequest"> & {
  * Use `create(ReleaseLeaseRequestSchema)` to create a new message.
  */
 export const ReleaseLeaseRequestSchema: GenMessage<ReleaseLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 23);
+  messageDesc(file_rfaas, 24);
 
 /**
  * @generated from message rfaas.v1.ReleaseLeaseResponse
@@ -895,7 +936,7 @@ export type ReleaseLeaseResponse = Message<"rfaas.v1.ReleaseLeaseResponse"> & {
  * Use `create(ReleaseLeaseResponseSchema)` to create a new message.
  */
 export const ReleaseLeaseResponseSchema: GenMessage<ReleaseLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 24);
+  messageDesc(file_rfaas, 25);
 
 /**
  * @generated from message rfaas.v1.ListLeasesRequest
@@ -912,7 +953,7 @@ export type ListLeasesRequest = Message<"rfaas.v1.ListLeasesRequest"> & {
  * Use `create(ListLeasesRequestSchema)` to create a new message.
  */
 export const ListLeasesRequestSchema: GenMessage<ListLeasesRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 25);
+  messageDesc(file_rfaas, 26);
 
 /**
  * @generated from message rfaas.v1.ListLeasesResponse
@@ -929,7 +970,7 @@ export type ListLeasesResponse = Message<"rfaas.v1.ListLeasesResponse"> & {
  * Use `create(ListLeasesResponseSchema)` to create a new message.
  */
 export const ListLeasesResponseSchema: GenMessage<ListLeasesResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 26);
+  messageDesc(file_rfaas, 27);
 
 /**
  * @generated from message rfaas.v1.RetrieveLeaseRequest
@@ -958,7 +999,7 @@ export type RetrieveLeaseRequest = Message<"rfaas.v1.RetrieveLeaseRequest"> & {
  * Use `create(RetrieveLeaseRequestSchema)` to create a new message.
  */
 export const RetrieveLeaseRequestSchema: GenMessage<RetrieveLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 27);
+  messageDesc(file_rfaas, 28);
 
 /**
  * @generated from message rfaas.v1.RetrieveLeaseResponse
@@ -975,7 +1016,7 @@ export type RetrieveLeaseResponse = Message<"rfaas.v1.RetrieveLeaseResponse"> & 
  * Use `create(RetrieveLeaseResponseSchema)` to create a new message.
  */
 export const RetrieveLeaseResponseSchema: GenMessage<RetrieveLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 28);
+  messageDesc(file_rfaas, 29);
 
 /**
  * @generated from message rfaas.v1.DrainNodeRequest
@@ -1011,7 +1052,7 @@ export type DrainNodeRequest = Message<"rfaas.v1.DrainNodeRequest"> & {
  * Use `create(DrainNodeRequestSchema)` to create a new message.
  */
 export const DrainNodeRequestSchema: GenMessage<DrainNodeRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 29);
+  messageDesc(file_rfaas, 30);
 
 /**
  * @generated from message rfaas.v1.DrainNodeResponse
@@ -1030,7 +1071,7 @@ export type DrainNodeResponse = Message<"rfaas.v1.DrainNodeResponse"> & {
  * Use `create(DrainNodeResponseSchema)` to create a new message.
  */
 export const DrainNodeResponseSchema: GenMessage<DrainNodeResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 30);
+  messageDesc(file_rfaas, 31);
 
 /**
  * @generated from message rfaas.v1.WatchNodeRequest
@@ -1047,7 +1088,7 @@ export type WatchNodeRequest = Message<"rfaas.v1.WatchNodeRequest"> & {
  * Use `create(WatchNodeRequestSchema)` to create a new message.
  */
 export const WatchNodeRequestSchema: GenMessage<WatchNodeRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 31);
+  messageDesc(file_rfaas, 32);
 
 /**
  * @generated from message rfaas.v1.WatchNodeResponse
@@ -1060,7 +1101,7 @@ export type WatchNodeResponse = Message<"rfaas.v1.WatchNodeResponse"> & {
  * Use `create(WatchNodeResponseSchema)` to create a new message.
  */
 export const WatchNodeResponseSchema: GenMessage<WatchNodeResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 32);
+  messageDesc(file_rfaas, 33);
 
 /**
  * One version of functions that are deployed under a name.
@@ -1110,7 +1151,7 @@ export type FunctionsInfo = Message<"rfaas.v1.FunctionsInfo"> & {
  * Use `create(FunctionsInfoSchema)` to create a new message.
  */
 export const FunctionsInfoSchema: GenMessage<FunctionsInfo> = /*@__PURE__*/
-  messageDesc(file_rfaas, 33);
+  messageDesc(file_rfaas, 34);
 
 /**
  * @generated from message rfaas.v1.UploadFunctionsRequest
@@ -1143,7 +1184,7 @@ export type UploadFunctionsRequest = Message<"rfaas.v1.UploadFunctionsRequest"> 
  * Use `create(UploadFunctionsRequestSchema)` to create a new message.
  */
 export const UploadFunctionsRequestSchema: GenMessage<UploadFunctionsRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 34);
+  messageDesc(file_rfaas, 35);
 
 /**
  * @generated from message rfaas.v1.UploadFunctionsResponse
@@ -1156,7 +1197,7 @@ export type UploadFunctionsResponse = Message<"rfaas.v1.UploadFunctionsResponse"
  * Use `create(UploadFunctionsResponseSchema)` to create a new message.
  */
 export const UploadFunctionsResponseSchema: GenMessage<UploadFunctionsResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 35);
+  messageDesc(file_rfaas, 36);
 
 /**
  * @generated from message rfaas.v1.DeployFunctionsRequest
@@ -1195,7 +1236,7 @@ export type DeployFunctionsRequest = Message<"rfaas.v1.DeployFunctionsRequest"> 
  * Use `create(DeployFunctionsRequestSchema)` to create a new message.
  */
 export const DeployFunctionsRequestSchema: GenMessage<DeployFunctionsRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 36);
+  messageDesc(file_rfaas, 37);
 
 /**
  * @generated from message rfaas.v1.DeployFunctionsResponse
@@ -1219,7 +1260,7 @@ export type DeployFunctionsResponse = Message<"rfaas.v1.DeployFunctionsResponse"
  * Use `create(DeployFunctionsResponseSchema)` to create a new message.
  */
 export const DeployFunctionsResponseSchema: GenMessage<DeployFunctionsResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 37);
+  messageDesc(file_rfaas, 38);
 
 /**
  * @generated from message rfaas.v1.FindFunctionsRequest
@@ -1243,7 +1284,7 @@ export type FindFunctionsRequest = Message<"rfaas.v1.FindFunctionsRequest"> & {
  * Use `create(FindFunctionsRequestSchema)` to create a new message.
  */
 export const FindFunctionsRequestSchema: GenMessage<FindFunctionsRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 38);
+  messageDesc(file_rfaas, 39);
 
 /**
  * @generated from message rfaas.v1.FindFunctionsResponse
@@ -1260,7 +1301,7 @@ export type FindFunctionsResponse = Message<"rfaas.v1.FindFunctionsResponse"> & 
  * Use `create(FindFunctionsResponseSchema)` to create a new message.
  */
 export const FindFunctionsResponseSchema: GenMessage<FindFunctionsResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 39);
+  messageDesc(file_rfaas, 40);
 
 /**
  * @generated from message rfaas.v1.ReadFunctionsRequest
@@ -1284,7 +1325,7 @@ export type ReadFunctionsRequest = Message<"rfaas.v1.ReadFunctionsRequest"> & {
  * Use `create(ReadFunctionsRequestSchema)` to create a new message.
  */
 export const ReadFunctionsRequestSchema: GenMessage<ReadFunctionsRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 40);
+  messageDesc(file_rfaas, 41);
 
 /**
  * @generated from message rfaas.v1.ReadFunctionsResponse
@@ -1303,7 +1344,7 @@ export type ReadFunctionsResponse = Message<"rfaas.v1.ReadFunctionsResponse"> & 
  * Use `create(ReadFunctionsResponseSchema)` to create a new message.
  */
 export const ReadFunctionsResponseSchema: GenMessage<ReadFunctionsResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 41);
+  messageDesc(file_rfaas, 42);
 
 /**
  * @generated from message rfaas.v1.ListFunctionsRequest
@@ -1316,7 +1357,7 @@ export type ListFunctionsRequest = Message<"rfaas.v1.ListFunctionsRequest"> & {
  * Use `create(ListFunctionsRequestSchema)` to create a new message.
  */
 export const ListFunctionsRequestSchema: GenMessage<ListFunctionsRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 42);
+  messageDesc(file_rfaas, 43);
 
 /**
  * @generated from message rfaas.v1.ListFunctionsResponse
@@ -1335,7 +1376,7 @@ export type ListFunctionsResponse = Message<"rfaas.v1.ListFunctionsResponse"> & 
  * Use `create(ListFunctionsResponseSchema)` to create a new message.
  */
 export const ListFunctionsResponseSchema: GenMessage<ListFunctionsResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 43);
+  messageDesc(file_rfaas, 44);
 
 /**
  * @generated from message rfaas.v1.UndeployFunctionsRequest
@@ -1359,7 +1400,7 @@ export type UndeployFunctionsRequest = Message<"rfaas.v1.UndeployFunctionsReques
  * Use `create(UndeployFunctionsRequestSchema)` to create a new message.
  */
 export const UndeployFunctionsRequestSchema: GenMessage<UndeployFunctionsRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 44);
+  messageDesc(file_rfaas, 45);
 
 /**
  * @generated from message rfaas.v1.UndeployFunctionsResponse
@@ -1378,7 +1419,7 @@ export type UndeployFunctionsResponse = Message<"rfaas.v1.UndeployFunctionsRespo
  * Use `create(UndeployFunctionsResponseSchema)` to create a new message.
  */
 export const UndeployFunctionsResponseSchema: GenMessage<UndeployFunctionsResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 45);
+  messageDesc(file_rfaas, 46);
 
 /**
  * @generated from message rfaas.v1.HasBundleRequest
@@ -1407,7 +1448,7 @@ export type HasBundleRequest = Message<"rfaas.v1.HasBundleRequest"> & {
  * Use `create(HasBundleRequestSchema)` to create a new message.
  */
 export const HasBundleRequestSchema: GenMessage<HasBundleRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 46);
+  messageDesc(file_rfaas, 47);
 
 /**
  * @generated from message rfaas.v1.HasBundleResponse
@@ -1431,7 +1472,7 @@ export type HasBundleResponse = Message<"rfaas.v1.HasBundleResponse"> & {
  * Use `create(HasBundleResponseSchema)` to create a new message.
  */
 export const HasBundleResponseSchema: GenMessage<HasBundleResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 47);
+  messageDesc(file_rfaas, 48);
 
 /**
  * A file as the client sees it. A node that sees the same file at the same path shares the file system with the client,
@@ -1460,7 +1501,7 @@ export type SeenFile = Message<"rfaas.v1.SeenFile"> & {
  * Use `create(SeenFileSchema)` to create a new message.
  */
 export const SeenFileSchema: GenMessage<SeenFile> = /*@__PURE__*/
-  messageDesc(file_rfaas, 48);
+  messageDesc(file_rfaas, 49);
 
 /**
  * Sends a bundle: at once, or, for a packed one with packages and files, first its manifest and then the contents of its
@@ -1508,7 +1549,7 @@ export type PutBundleRequest = Message<"rfaas.v1.PutBundleRequest"> & {
  * Use `create(PutBundleRequestSchema)` to create a new message.
  */
 export const PutBundleRequestSchema: GenMessage<PutBundleRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 49);
+  messageDesc(file_rfaas, 50);
 
 /**
  * @generated from message rfaas.v1.PutBundleResponse
@@ -1527,7 +1568,7 @@ export type PutBundleResponse = Message<"rfaas.v1.PutBundleResponse"> & {
  * Use `create(PutBundleResponseSchema)` to create a new message.
  */
 export const PutBundleResponseSchema: GenMessage<PutBundleResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 50);
+  messageDesc(file_rfaas, 51);
 
 /**
  * @generated from message rfaas.v1.AllocateRequest
@@ -1620,7 +1661,7 @@ export type AllocateRequest = Message<"rfaas.v1.AllocateRequest"> & {
  * Use `create(AllocateRequestSchema)` to create a new message.
  */
 export const AllocateRequestSchema: GenMessage<AllocateRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 51);
+  messageDesc(file_rfaas, 52);
 
 /**
  * @generated from message rfaas.v1.WorkerAddress
@@ -1644,7 +1685,7 @@ export type WorkerAddress = Message<"rfaas.v1.WorkerAddress"> & {
  * Use `create(WorkerAddressSchema)` to create a new message.
  */
 export const WorkerAddressSchema: GenMessage<WorkerAddress> = /*@__PURE__*/
-  messageDesc(file_rfaas, 52);
+  messageDesc(file_rfaas, 53);
 
 /**
  * @generated from message rfaas.v1.FunctionInfo
@@ -1675,7 +1716,7 @@ export type FunctionInfo = Message<"rfaas.v1.FunctionInfo"> & {
  * Use `create(FunctionInfoSchema)` to create a new message.
  */
 export const FunctionInfoSchema: GenMessage<FunctionInfo> = /*@__PURE__*/
-  messageDesc(file_rfaas, 53);
+  messageDesc(file_rfaas, 54);
 
 /**
  * @generated from message rfaas.v1.AllocateResponse
@@ -1739,7 +1780,7 @@ export type AllocateResponse = Message<"rfaas.v1.AllocateResponse"> & {
  * Use `create(AllocateResponseSchema)` to create a new message.
  */
 export const AllocateResponseSchema: GenMessage<AllocateResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 54);
+  messageDesc(file_rfaas, 55);
 
 /**
  * @generated from message rfaas.v1.ExtendRequest
@@ -1756,7 +1797,7 @@ export type ExtendRequest = Message<"rfaas.v1.ExtendRequest"> & {
  * Use `create(ExtendRequestSchema)` to create a new message.
  */
 export const ExtendRequestSchema: GenMessage<ExtendRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 55);
+  messageDesc(file_rfaas, 56);
 
 /**
  * @generated from message rfaas.v1.ExtendResponse
@@ -1769,7 +1810,7 @@ export type ExtendResponse = Message<"rfaas.v1.ExtendResponse"> & {
  * Use `create(ExtendResponseSchema)` to create a new message.
  */
 export const ExtendResponseSchema: GenMessage<ExtendResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 56);
+  messageDesc(file_rfaas, 57);
 
 /**
  * @generated from message rfaas.v1.DeallocateRequest
@@ -1793,7 +1834,7 @@ export type DeallocateRequest = Message<"rfaas.v1.DeallocateRequest"> & {
  * Use `create(DeallocateRequestSchema)` to create a new message.
  */
 export const DeallocateRequestSchema: GenMessage<DeallocateRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 57);
+  messageDesc(file_rfaas, 58);
 
 /**
  * @generated from message rfaas.v1.DeallocateResponse
@@ -1810,7 +1851,7 @@ export type DeallocateResponse = Message<"rfaas.v1.DeallocateResponse"> & {
  * Use `create(DeallocateResponseSchema)` to create a new message.
  */
 export const DeallocateResponseSchema: GenMessage<DeallocateResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 58);
+  messageDesc(file_rfaas, 59);
 
 /**
  * @generated from message rfaas.v1.WatchLeaseRequest
@@ -1827,7 +1868,7 @@ export type WatchLeaseRequest = Message<"rfaas.v1.WatchLeaseRequest"> & {
  * Use `create(WatchLeaseRequestSchema)` to create a new message.
  */
 export const WatchLeaseRequestSchema: GenMessage<WatchLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 59);
+  messageDesc(file_rfaas, 60);
 
 /**
  * @generated from message rfaas.v1.WatchLeaseResponse
@@ -1870,7 +1911,7 @@ export type WatchLeaseResponse = Message<"rfaas.v1.WatchLeaseResponse"> & {
  * Use `create(WatchLeaseResponseSchema)` to create a new message.
  */
 export const WatchLeaseResponseSchema: GenMessage<WatchLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 60);
+  messageDesc(file_rfaas, 61);
 
 /**
  * A worker has ended (`code` is set), or is there again (`address` is set).
@@ -1933,7 +1974,7 @@ export type WorkerNews = Message<"rfaas.v1.WorkerNews"> & {
  * Use `create(WorkerNewsSchema)` to create a new message.
  */
 export const WorkerNewsSchema: GenMessage<WorkerNews> = /*@__PURE__*/
-  messageDesc(file_rfaas, 61);
+  messageDesc(file_rfaas, 62);
 
 /**
  * @generated from message rfaas.v1.RestartWorkerRequest
@@ -1969,7 +2010,7 @@ export type RestartWorkerRequest = Message<"rfaas.v1.RestartWorkerRequest"> & {
  * Use `create(RestartWorkerRequestSchema)` to create a new message.
  */
 export const RestartWorkerRequestSchema: GenMessage<RestartWorkerRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 62);
+  messageDesc(file_rfaas, 63);
 
 /**
  * @generated from message rfaas.v1.RestartWorkerResponse
@@ -1988,7 +2029,7 @@ export type RestartWorkerResponse = Message<"rfaas.v1.RestartWorkerResponse"> & 
  * Use `create(RestartWorkerResponseSchema)` to create a new message.
  */
 export const RestartWorkerResponseSchema: GenMessage<RestartWorkerResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 63);
+  messageDesc(file_rfaas, 64);
 
 /**
  * @generated from message rfaas.v1.WatchOutputRequest
@@ -2005,7 +2046,7 @@ export type WatchOutputRequest = Message<"rfaas.v1.WatchOutputRequest"> & {
  * Use `create(WatchOutputRequestSchema)` to create a new message.
  */
 export const WatchOutputRequestSchema: GenMessage<WatchOutputRequest> = /*@__PURE__*/
-  messageDesc(file_rfaas, 64);
+  messageDesc(file_rfaas, 65);
 
 /**
  * @generated from message rfaas.v1.WatchOutputResponse
@@ -2029,7 +2070,7 @@ export type WatchOutputResponse = Message<"rfaas.v1.WatchOutputResponse"> & {
  * Use `create(WatchOutputResponseSchema)` to create a new message.
  */
 export const WatchOutputResponseSchema: GenMessage<WatchOutputResponse> = /*@__PURE__*/
-  messageDesc(file_rfaas, 65);
+  messageDesc(file_rfaas, 66);
 
 /**
  * @generated from message rfaas.v1.OutputLine
@@ -2067,7 +2108,7 @@ export type OutputLine = Message<"rfaas.v1.OutputLine"> & {
  * Use `create(OutputLineSchema)` to create a new message.
  */
 export const OutputLineSchema: GenMessage<OutputLine> = /*@__PURE__*/
-  messageDesc(file_rfaas, 66);
+  messageDesc(file_rfaas, 67);
 
 /**
  * @generated from enum rfaas.v1.NodeState
