@@ -65,6 +65,10 @@ export class TestManager implements AsyncDisposable {
     await this.#manager.close()
   }
 
+  get url(): string {
+    return this.#manager.url
+  }
+
   get rpc(): ManagerClient['rpc'] {
     return this.#client.rpc
   }
