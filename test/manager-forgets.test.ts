@@ -1,8 +1,10 @@
-/** A manager that comes back without its data has forgotten its leases, and their clients are told so. */
+/** What a manager forgets: everything, when it comes back without its data; closed leases, after a time. */
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { connect, startNode, startResourceManager } from 'rfaas'
 import type * as Functions from './harness/functions.ts'
+import { Scene } from './harness/scene.ts'
+import { becomes } from './harness/waiting.ts'
 
 const functions = new URL('./harness/functions.ts', import.meta.url)
 
@@ -25,4 +27,17 @@ test('the lease of a manager that was restarted without data ends as closed, wit
     await node.close()
     await second.close()
   }
+})
+
+test('a closed lease can be looked up for as long as the operator has said', async () => {
+  await using scene = new Scene()
+  const manager = await scene.manager('--closed-leases-kept', '2s')
+  await scene.node(manager.url, 'node-1')
+  const cluster = await scene.connect(manager.url)
+  const lease = await cluster.lease({ functions })
+  await lease.release()
+  const closed = async (): Promise<string[]> =>
+    (await cluster.leases({ includeClosed: true })).map(({ leaseId }) => leaseId)
+  assert.deepEqual(await closed(), [lease.id])
+  await becomes([], closed)
 })

@@ -27,6 +27,7 @@ interface ManagerFlags extends ServiceFlags {
   heartbeatInterval?: number
   nodeLostAfter?: number
   preemptionGrace?: number
+  closedLeasesKept?: number
   functionsMax?: number
 }
 
@@ -60,6 +61,12 @@ export function addManager(program: Command): void {
       ).argParser(fromText(parseDurationMs, '--preemption-grace')),
     )
     .addOption(
+      new Option(
+        '--closed-leases-kept <time>',
+        'how long closed leases, and what they have cost, can be looked up (default: 24h)',
+      ).argParser(fromText(parseDurationMs, '--closed-leases-kept')),
+    )
+    .addOption(
       new Option('--functions-max <size>', 'size of all deployed functions together (default: 256MiB)').argParser(
         fromText(parseSizeBytes, '--functions-max'),
       ),
@@ -73,7 +80,8 @@ export function addManager(program: Command): void {
 
 async function run(flags: ManagerFlags): Promise<void> {
   const { startResourceManager } = await import('../resource-manager/manager.ts')
-  const { host, port, data, prices, heartbeatInterval, nodeLostAfter, preemptionGrace, functionsMax } = flags
+  const { host, port, data, prices, heartbeatInterval, nodeLostAfter, preemptionGrace } = flags
+  const { closedLeasesKept, functionsMax } = flags
   const options = {
     host,
     port,
@@ -81,6 +89,7 @@ async function run(flags: ManagerFlags): Promise<void> {
     ...(prices === undefined ? {} : { prices }),
     ...(heartbeatInterval === undefined ? {} : { heartbeatIntervalMs: heartbeatInterval }),
     ...(nodeLostAfter === undefined ? {} : { nodeLostAfterMs: nodeLostAfter }),
+    ...(closedLeasesKept === undefined ? {} : { closedLeaseKeptMs: closedLeasesKept }),
     ...(functionsMax === undefined ? {} : { functionsBytesMax: functionsMax }),
     ...(preemptionGrace === undefined ? {} : { preemptionGraceMs: preemptionGrace }),
   }
