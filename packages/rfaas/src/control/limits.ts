@@ -43,6 +43,10 @@ export const CONTROL_MESSAGE_BYTES_MAX: number = BUNDLE_BYTES_MAX + 1024 * 1024
 /** Largest of all other messages. Small, because decoded messages take up to a hundred times as much memory. */
 export const CONTROL_PLAIN_MESSAGE_BYTES_MAX: number = 4 * 1024 * 1024
 
+/*
+ * Of the next three, one peer may have half.
+ */
+
 /** Memory for all large request bodies that a server is receiving at once… */
 export const CONTROL_BODIES_BYTES_MAX: number = 256 * 1024 * 1024
 
@@ -57,6 +61,9 @@ export const CONTROL_FIRST_BYTE_TIMEOUT_MS = 10_000
 
 /** Connections that a server holds at once; it closes further ones at once. */
 export const CONTROL_CONNECTIONS_MAX = 16_384
+
+/** Calls that a server has under way, with its open streams; it refuses further ones at once. */
+export const CONTROL_CALLS_MAX = 65_536
 
 /** How long a TCP connection to a control server may take to open. */
 export const CONTROL_CONNECT_TIMEOUT_MS = 5_000
@@ -76,6 +83,15 @@ export const CONTROL_PING_TIMEOUT_MS = 3_000
 /** A server probes a connection that was silent for this long, so that vanished machines do not hold streams open. */
 export const CONTROL_KEEP_ALIVE_MS = 10_000
 
+/**
+ * Memory of one connection, in MB, above which Node.js refuses to read the headers of any call or answer on it: less than what
+ * waits to be sent would end whatever else is under way. A client that sends some bundles at once needs as much…
+ */
+export const CONTROL_CLIENT_SESSION_MB_MAX = 1_024
+
+/** …and a server that answers one client with some large lists. */
+export const CONTROL_SERVER_SESSION_MB_MAX = 128
+
 /** How long calls under way may still finish once a control server is closing. */
 export const CONTROL_CLOSE_GRACE_MS = 500
 
@@ -92,5 +108,7 @@ assert(
   'so does any part of one',
 )
 assert(CONTROL_BODIES_BYTES_MAX > 4 * CONTROL_MESSAGE_BYTES_MAX, 'a node can receive some bundles at once')
+assert(CONTROL_SERVER_SESSION_MB_MAX * 1e6 > 3 * CONTROL_MESSAGE_BYTES_MAX, 'some of the largest answers may wait')
+assert(CONTROL_BODIES_BYTES_MAX / 2 > CONTROL_MESSAGE_BYTES_MAX, 'each peer can send one')
 assert(CONTROL_PLAIN_MESSAGE_BYTES_MAX < CONTROL_MESSAGE_BYTES_MAX, 'few messages may be large')
 assert(CONTROL_CONNECT_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'an unreachable server is told apart from a slow one')

@@ -4,10 +4,17 @@ import type { DescMethodUnary } from '@bufbuild/protobuf'
 import { Code, ConnectError, createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { ConnectRouter, Interceptor, StreamResponse, UnaryResponse } from '@connectrpc/connect'
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
+import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect'
 import { compressionGzip, universalResponseToNodeResponse } from '@connectrpc/connect-node'
-import { CONTROL_BODIES_BYTES_MAX, CONTROL_BODY_TIMEOUT_MS, CONTROL_TIMEOUT_MS_MAX } from './limits.ts'
+import {
+  CONTROL_BODIES_BYTES_MAX,
+  CONTROL_BODY_TIMEOUT_MS,
+  CONTROL_CALLS_MAX,
+  CONTROL_TIMEOUT_MS_MAX,
+} from './limits.ts'
 import { BodyBudget } from './body-budget.ts'
 import { toConnectError } from './errors.ts'
+import { peerOf, Quota } from './quota.ts'
 import type { HealthAnswer } from './health.ts'
 import { READ_OPTIONS, requestBytesMax } from './message-limits.ts'
 import { answerUnary, isPlainUnary, type UnaryHandler } from './unary-answer.ts'
@@ -25,6 +32,7 @@ export function requestListener(
   shutdownSignal: AbortSignal,
   health: (path: string) => Promise<HealthAnswer | null>,
   bodyTimeoutMs: number = CONTROL_BODY_TIMEOUT_MS,
+  callsMax: number = CONTROL_CALLS_MAX,
 ): Listener {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip],
@@ -37,14 +45,18 @@ export function requestListener(
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
 
   const bodies = new BodyBudget(CONTROL_BODIES_BYTES_MAX)
+  const calls = new Quota(callsMax)
 
   const serve = async (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: string[]): Promise<void> => {
+    const peer = peerOf(stream.session?.socket.remoteAddress)
+    if (!calls.take(peer, 1)) return refuseBusy(stream, peer)
+    stream.once('close', () => calls.giveBack(peer, 1))
     const path = headers[':path'] ?? ''
     const plain = unary.get(path)
     if (plain !== undefined && isPlainUnary(headers))
-      return answerUnary(stream, plain, bodies.of(stream), shutdownSignal)
+      return answerUnary(stream, plain, bodies.of(stream, peer), shutdownSignal)
     const handler = handlers.get(path)
-    if (handler !== undefined) return answerByLibrary(handler, stream, headers, raw, bodies.of(stream))
+    if (handler !== undefined) return answerByLibrary(handler, stream, headers, raw, bodies.of(stream, peer))
     const answer = await health(path)
     if (answer === null) return stream.respond({ ':status': 404 }, { endStream: true })
     stream.respond({ ':status': answer.status, 'content-type': 'text/plain; charset=utf-8' })
@@ -129,6 +141,15 @@ function endWithoutBody(stream: ServerHttp2Stream, timeoutMs: number): void {
   const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM), timeoutMs)
   const arrived = (): void => clearTimeout(timer)
   stream.once('end', arrived).once('close', arrived)
+}
+
+/** Refuses a call, because too many are under way: those of one peer must not keep others out, nor take all memory. */
+function refuseBusy(stream: ServerHttp2Stream, peer: string): void {
+  const error = new ConnectError(`it has too many calls under way, in all or from ${peer}`, Code.Unavailable)
+  stream.respond({ ':status': codeToHttpStatus(error.code), 'content-type': 'application/json' })
+  stream.end(errorToJsonBytes(error, undefined))
+  // Tells a client that still sends the refused request to stop.
+  stream.once('finish', () => stream.close(http2.constants.NGHTTP2_NO_ERROR))
 }
 
 /** Ends a request that could not be served: with status 400 when nothing was answered yet, else with a reset. */

@@ -8,12 +8,14 @@ import {
   CONTROL_CONNECTIONS_MAX,
   CONTROL_FIRST_BYTE_TIMEOUT_MS,
   CONTROL_KEEP_ALIVE_MS,
+  CONTROL_SERVER_SESSION_MB_MAX,
 } from './limits.ts'
 import { toConnectError } from './errors.ts'
 import { answerHealth } from './health.ts'
 import type { HealthAnswer, NotReady } from './health.ts'
 import { answerHttp1 } from './http1.ts'
 import { formatAddress, originOf } from './origin.ts'
+import { peerOf, Quota } from './quota.ts'
 import { requestListener } from './request-listener.ts'
 
 export interface ControlServerOptions {
@@ -25,8 +27,10 @@ export interface ControlServerOptions {
   bodyTimeoutMs?: number
   /** How long a new connection may stay silent. Default 10,000. */
   firstByteTimeoutMs?: number
-  /** Connections held at once. Default 16,384. */
+  /** Connections held at once; one peer may have half. Default 16,384. */
   connectionsMax?: number
+  /** Calls under way, with open streams; one peer may have half. Default 65,536. */
+  callsMax?: number
   /** For `/readyz`. Default: always ready. */
   notReady?: NotReady
 }
@@ -51,15 +55,18 @@ export interface ControlServer {
  */
 export async function serveControl(options: ControlServerOptions): Promise<ControlServer> {
   const shutdown = new AbortController()
-  const http = http2.createServer()
+  const http = http2.createServer({ maxSessionMemory: CONTROL_SERVER_SESSION_MB_MAX })
   const health = (path: string): Promise<HealthAnswer | null> => answerHealth(path, options.notReady ?? (() => null))
-  http.on('stream', requestListener(options.routes, shutdown.signal, health, options.bodyTimeoutMs))
+  http.on('stream', requestListener(options.routes, shutdown.signal, health, options.bodyTimeoutMs, options.callsMax))
   // Without noDelay an answer of two packets waits for the peer's delayed acknowledgement, 40 ms.
   const server = createServer({ noDelay: true })
-  server.maxConnections = options.connectionsMax ?? CONTROL_CONNECTIONS_MAX
+  const connections = new Quota(options.connectionsMax ?? CONTROL_CONNECTIONS_MAX)
   // Probes end the streams of a client whose machine is gone; without them these streams would stay for ever.
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
+    const peer = peerOf(socket.remoteAddress)
+    if (!connections.take(peer, 1)) return void socket.destroy()
+    socket.once('close', () => connections.giveBack(peer, 1))
     socket.setKeepAlive(true, CONTROL_KEEP_ALIVE_MS)
     sockets.add(socket)
     // An error of any socket, session or server without a listener would be an uncaught exception and end the service.

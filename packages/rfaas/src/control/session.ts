@@ -2,7 +2,12 @@ import * as http2 from 'node:http2'
 import { connect as connectSocket } from 'node:net'
 import type { Socket } from 'node:net'
 import { Code, ConnectError } from '@connectrpc/connect'
-import { CONTROL_CONNECT_TIMEOUT_MS, CONTROL_PING_INTERVAL_MS, CONTROL_PING_TIMEOUT_MS } from './limits.ts'
+import {
+  CONTROL_CLIENT_SESSION_MB_MAX,
+  CONTROL_CONNECT_TIMEOUT_MS,
+  CONTROL_PING_INTERVAL_MS,
+  CONTROL_PING_TIMEOUT_MS,
+} from './limits.ts'
 
 /** Timer ticks in which the timeout of a ping is counted. */
 const PING_TICKS = 12
@@ -78,7 +83,11 @@ class Session {
   constructor(authority: string) {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.connected = promise
-    this.#http2 = http2.connect(authority, { createConnection: openSocket, settings: { enablePush: false } })
+    this.#http2 = http2.connect(authority, {
+      createConnection: openSocket,
+      settings: { enablePush: false },
+      maxSessionMemory: CONTROL_CLIENT_SESSION_MB_MAX,
+    })
     this.#http2.once('connect', () => resolve())
     this.#http2.once('remoteSettings', () => (this.isHttp2 = true))
     // Stays for the life of the session: after `connected` has settled, the requests tell their callers of an error.

@@ -7,7 +7,13 @@ import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import type { ConnectRouter } from '@connectrpc/connect'
 import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node'
 import { RfaasError } from '../errors.ts'
-import { CONTROL_BODIES_BYTES_MAX, CONTROL_MESSAGE_BYTES_MAX, CONTROL_PLAIN_MESSAGE_BYTES_MAX } from './limits.ts'
+import {
+  BUNDLE_BYTES_MAX,
+  CONTROL_BODIES_BYTES_MAX,
+  CONTROL_CLIENT_SESSION_MB_MAX,
+  CONTROL_MESSAGE_BYTES_MAX,
+  CONTROL_PLAIN_MESSAGE_BYTES_MAX,
+} from './limits.ts'
 import { executorManagerClient, managerClient } from './client.ts'
 import { CODE_HEADER } from './errors.ts'
 import { ExecutorManagerService, ResourceManagerService } from './gen/rfaas_pb.ts'
@@ -99,11 +105,25 @@ describe('answerUnary', () => {
     await client.heartbeat({ nodeId: nodeId.slice(10) })
   })
 
+  test('beside large messages on the same connection small ones are answered, both ways', async () => {
+    const code = new Uint8Array(BUNDLE_BYTES_MAX)
+    const url = await ours((router) =>
+      router.service(ExecutorManagerService, { putBundle: () => ({}), hasBundle: () => ({ present: true }) }),
+    )
+    const client = executorManagerClient(url)
+    closing.defer(() => client.close())
+    const large = [1, 2, 3].map(() => client.rpc.putBundle({ code }))
+    const small = Array.from({ length: 20 }, () => client.rpc.hasBundle({}))
+    // Answers to the first ones come while the last ones are still being sent.
+    const [answers] = await Promise.all([Promise.all(small), Promise.all(large)])
+    for (const { present } of answers) assert.ok(present)
+  })
+
   test('halves of large messages that never end fill no memory: others are refused while they are there', async () => {
     const url = await ours((router) =>
       router.service(ExecutorManagerService, { putBundle: () => ({}), hasBundle: () => ({ present: true }) }),
     )
-    const session = http2.connect(url)
+    const session = http2.connect(url, { maxSessionMemory: CONTROL_CLIENT_SESSION_MB_MAX })
     closing.defer(() => session.destroy())
     const half = Buffer.alloc(CONTROL_MESSAGE_BYTES_MAX - 1)
     const path = `/${ExecutorManagerService.typeName}/PutBundle`
