@@ -8,6 +8,7 @@ import { descriptors } from './benches/descriptors.ts'
 import { floor } from './benches/floor.ts'
 import { full } from './benches/full.ts'
 import { hot } from './benches/hot.ts'
+import { paper } from './benches/paper.ts'
 import { parallel } from './benches/parallel.ts'
 import { payload } from './benches/payload.ts'
 import { peers } from './benches/peers.ts'
@@ -21,8 +22,9 @@ import { buildNative } from './harness/native.ts'
 import { json, recordOf, textReport } from './harness/report.ts'
 import { runAll, runBench } from './results/all.ts'
 import { writeDocuments } from './results/documents.ts'
-import { QUICK_RESULTS, RESULTS, writeResults } from './results/files.ts'
-import { renewFromFiles, writePlots } from './results/keep.ts'
+import { QUICK_RESULTS, readResults, RESULTS, writeResults } from './results/files.ts'
+import type { Results } from './results/files.ts'
+import { renewFromFiles, withRecord, writePlots } from './results/keep.ts'
 
 const BENCHES: readonly Bench[] = [
   floor, //
@@ -32,6 +34,7 @@ const BENCHES: readonly Bench[] = [
   parallel,
   offload,
   applications,
+  paper,
   asyncCalls,
   spin,
   warm,
@@ -44,7 +47,7 @@ const BENCHES: readonly Bench[] = [
   peers,
 ]
 
-const USAGE = `usage: npm run bench -- NAME [--json] [--quick]
+const USAGE = `usage: npm run bench -- NAME [--json] [--quick] [--keep]
 
 ${BENCHES.map(({ name, question }) => `  ${name.padEnd(12)}  ${question}`).join('\n')}
 
@@ -54,6 +57,7 @@ ${BENCHES.map(({ name, question }) => `  ${name.padEnd(12)}  ${question}`).join(
 
   --json       print one object; its \`summary\` holds the numbers that are quoted, by name
   --quick      fewer and shorter rounds: to see that it runs, not to quote
+  --keep       puts the result of this one bench into the run in bench/results, and renews plots and documents
 `
 
 function usageError(sentence: string): never {
@@ -65,7 +69,12 @@ function parseCommand() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        json: { type: 'boolean' },
+        quick: { type: 'boolean' },
+        keep: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
     })
   } catch (error) {
     return usageError((error as Error).message)
@@ -82,10 +91,25 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-async function runOne(bench: Bench, quick: boolean, asJson: boolean): Promise<void> {
+async function runOne(bench: Bench, options: { quick: boolean; asJson: boolean; keep: boolean }): Promise<void> {
+  const { quick, asJson, keep } = options
   await buildNative()
   const outcome = await runBench(bench, quick, progressLine)
-  print(asJson ? json(recordOf(outcome)) : textReport(outcome))
+  const record = recordOf(outcome)
+  print(asJson ? json(record) : textReport(outcome))
+  const folder = quick ? QUICK_RESULTS : RESULTS
+  const results = withRecord(readResults(folder), record, outcome.seconds)
+  if (bench.page && !asJson) print(`\n${bench.page(results)}`)
+  if (keep) {
+    keepRun(folder, results, !quick)
+    if (!asJson) print(`kept in ${folder}`)
+  }
+}
+
+function keepRun(folder: string, results: Results, inDocuments: boolean): void {
+  writeResults(folder, results)
+  writePlots(folder, results)
+  if (inDocuments) writeDocuments(results)
 }
 
 async function runEvery(quick: boolean, asJson: boolean): Promise<void> {
@@ -93,9 +117,7 @@ async function runEvery(quick: boolean, asJson: boolean): Promise<void> {
   const say = asJson ? () => {} : (text: string) => print(`${text}\n\n${'─'.repeat(100)}\n`)
   const results = await runAll(BENCHES, { quick, progress: progressLine, say })
   const folder = quick ? QUICK_RESULTS : RESULTS
-  writeResults(folder, results)
-  writePlots(folder, results)
-  if (!quick) writeDocuments(results)
+  keepRun(folder, results, !quick)
   print(asJson ? json(results.combined) : `kept in ${folder}`)
   if (Object.keys(results.combined.failed).length > 0) process.exitCode = 1
 }
@@ -107,7 +129,10 @@ if (values.help) {
 }
 if (positionals.length !== 1) usageError(`Name one bench, got ${positionals.join(' ') || 'none'}`)
 const [name] = positionals
-const { quick = false, json: asJson = false } = values
+const { quick = false, json: asJson = false, keep = false } = values
 if (name === 'all') await runEvery(quick, asJson)
 else if (name === 'tables') renewFromFiles()
-else await runOne(BENCHES.find((bench) => bench.name === name) ?? usageError(`No such bench: ${name}`), quick, asJson)
+else {
+  const bench = BENCHES.find((one) => one.name === name) ?? usageError(`No such bench: ${name}`)
+  await runOne(bench, { quick, asJson, keep })
+}

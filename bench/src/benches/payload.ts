@@ -3,6 +3,7 @@ import { median, ratioOverRounds, runQuotedFirst } from '../harness/rounds.ts'
 import type { Series, SeriesResult } from '../harness/rounds.ts'
 import { nativeTrial, nodeTrial } from '../harness/trial.ts'
 import type { Trial } from '../harness/trial.ts'
+import { describeBytes } from '../plots/axes.ts'
 
 const MIB = 2 ** 20
 const SIZES = [1, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, MIB, 5 * MIB, 16 * MIB, 64 * MIB]
@@ -138,11 +139,6 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
       '“C: shared memory, copied” copies four times: into shared memory and out of it, there and back.',
     ],
   }
-}
-
-function describeBytes(bytes: number): string {
-  if (bytes >= MIB) return `${bytes / MIB} MiB`
-  return bytes >= 1024 ? `${bytes / 1024} KiB` : `${bytes} B`
 }
 
 export const payload: Bench = { name: 'payload', question: 'What does a larger payload cost?', run }

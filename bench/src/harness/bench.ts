@@ -1,4 +1,5 @@
 import type { SeriesResult } from './rounds.ts'
+import type { Results } from '../results/files.ts'
 
 export interface BenchContext {
   /** Fewer and shorter rounds, to check that the bench runs; not to be quoted. */
@@ -32,4 +33,6 @@ export interface Bench {
   name: string
   question: string
   run(context: BenchContext): Promise<BenchReport>
+  /** The part of a document that shows this bench among the others, for its report. */
+  page?(results: Results): string
 }

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot'
-import { parseHTML } from 'linkedom'
-import { INK, MUTED } from './colors.ts'
+import { MUTED } from './colors.ts'
+import { AXIS, caption, drawFrame } from './frame.ts'
 import { spread } from './spread.ts'
 
 /** One axis: its range, and its labelled ticks with their unit. */
@@ -45,26 +45,13 @@ export interface Chart {
   levels?: readonly Level[]
 }
 
-const WIDTH = 880
 const HEIGHT = 500
 const MARGIN = { top: 80, right: 244, bottom: 52, left: 76 }
 const LABEL_HEIGHT = 16
-const AXIS = { tickSize: 0, tickPadding: 9, color: MUTED, fontSize: 12, label: null }
-const FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", "DejaVu Sans", sans-serif'
 
 /** Draws lines over two axes as a self-contained SVG document: its own background, its own fonts, no script. */
 export function drawChart({ title, subtitle, x, y, lines, levels = [] }: Chart): string {
-  const { document } = parseHTML('<!doctype html><html></html>')
-  const svg = Plot.plot({
-    document: document as never,
-    className: 'chart',
-    width: WIDTH,
-    height: HEIGHT,
-    marginTop: MARGIN.top,
-    marginRight: MARGIN.right,
-    marginBottom: MARGIN.bottom,
-    marginLeft: MARGIN.left,
-    style: { fontFamily: FONT, fontSize: '13px', color: INK, background: 'white' },
+  return drawFrame(title, HEIGHT, MARGIN, {
     x: { type: x.scale, domain: [...x.domain], label: null },
     y: { type: y.scale, domain: [...y.domain], label: null },
     marks: [
@@ -75,14 +62,9 @@ export function drawChart({ title, subtitle, x, y, lines, levels = [] }: Chart):
       ...levels.map((level) => Plot.ruleY([level.y], { stroke: MUTED, strokeWidth: 1.25, strokeDasharray: '2,3' })),
       ...lines.flatMap(drawLine),
       ...endLabels(lines, levels, y),
-      ...caption(title, subtitle, x.label),
+      ...caption(title, subtitle, x.label, MARGIN),
     ],
   })
-  svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
-  svg.setAttribute('role', 'img')
-  svg.setAttribute('aria-label', title)
-  svg.querySelector('style')!.insertAdjacentHTML('afterend', `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`)
-  return `${svg.outerHTML}\n`
 }
 
 function drawLine({ color, kind, points }: Line): Plot.Markish[] {
@@ -134,14 +116,4 @@ function pixel(value: number, { scale, domain: [from, to] }: Axis): number {
   const of = scale === 'log' ? Math.log : (number: number) => number
   const share = (of(value) - of(from)) / (of(to) - of(from))
   return HEIGHT - MARGIN.bottom - share * (HEIGHT - MARGIN.top - MARGIN.bottom)
-}
-
-function caption(title: string, subtitle: string, xLabel: string): Plot.Markish[] {
-  const at = (text: string, options: Plot.TextOptions): Plot.Markish =>
-    Plot.text([text], { frameAnchor: 'top-left', textAnchor: 'start', ...options })
-  return [
-    at(title, { dx: 22 - MARGIN.left, dy: 22 - MARGIN.top, fontSize: 18, fontWeight: 700, fill: INK }),
-    at(subtitle, { dx: 22 - MARGIN.left, dy: 46 - MARGIN.top, fontSize: 13, fill: MUTED }),
-    Plot.text([xLabel], { frameAnchor: 'bottom-right', textAnchor: 'end', dy: 40, fontSize: 12, fill: MUTED }),
-  ]
 }

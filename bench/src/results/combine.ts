@@ -17,6 +17,8 @@ export interface Combined {
   failed: Record<string, string>
   /** How long each of the others took. */
   seconds: Record<string, number>
+  /** Benches that were run again by themselves after this run, and when; absent when none was. */
+  again?: Record<string, MachineFacts>
 }
 
 /**
@@ -25,7 +27,7 @@ export interface Combined {
  */
 export function combine(
   records: readonly BenchRecord[],
-  run: Pick<Combined, 'quick' | 'facts' | 'failed' | 'seconds'>,
+  run: Pick<Combined, 'quick' | 'facts' | 'failed' | 'seconds' | 'again'>,
 ): Combined {
   const combined: Combined = { ...run, summary: {}, what: {}, bars: {}, bench: {} }
   for (const record of records) {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { figures } from '../plots/figures.ts'
+import { paperFigures } from '../plots/paper.ts'
 import { DOCUMENTS, MARK, renew } from './documents.ts'
 import { readResults, RESULTS, ROOT } from './files.ts'
 import { benchRecord, resultsOf, timed } from './fixture.ts'
@@ -38,5 +39,6 @@ test('the run in bench/results is whole: not quick, nothing failed, all numbers 
 })
 
 test('the plots in bench/results are of the numbers beside them', { skip }, () => {
-  for (const { file, svg } of figures(results!)) assert.equal(readFileSync(join(RESULTS, file), 'utf8'), svg, file)
+  for (const { file, svg } of [...figures(results!), ...paperFigures(results!)])
+    assert.equal(readFileSync(join(RESULTS, file), 'utf8'), svg, file)
 })

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { paperPart } from '../paper/part.ts'
 import type { Results } from './files.ts'
 import { ROOT } from './files.ts'
 import { replacePart } from './markdown.ts'
@@ -18,6 +19,7 @@ export const DOCUMENTS: readonly QuotingDocument[] = [
   { path: 'README.md', part: readmePart },
   { path: 'SPECIFICATION.md', part: specificationPart },
   { path: 'bench/README.md', part: benchPart },
+  { path: 'docs/paper.md', part: paperPart },
 ]
 
 /** The document as it should be (`after`), and as it is (`before`). */

@@ -66,7 +66,7 @@ export function specificationPart({ combined }: Results): string {
   const seen = Object.keys(summary).filter((name) => bars[name] === undefined)
   const failed = Object.entries(combined.failed).map(([bench, reason]) => `\`${bench}\` did not run: ${reason}`)
   return [
-    `Measured on ${describeMachine(combined.facts)}, ${describeRun(combined.facts)}, in one run of \`npm run bench -- all\`.`,
+    `Measured on ${describeMachine(combined.facts)}, ${describeRun(combined.facts)}, in one run of \`npm run bench -- all\`${againClause(combined)}.`,
     markdownTable(
       ['promised', 'bar', 'measured', '', 'what', 'bench'],
       ['left', 'right', 'right', 'left', 'left', 'left'],
@@ -89,6 +89,14 @@ export function specificationPart({ combined }: Results): string {
     ),
     ...failed,
   ].join('\n\n')
+}
+
+/** Names the benches whose numbers are of another run. */
+function againClause({ again = {} }: Combined): string {
+  const runs = Object.entries(again).map(
+    ([bench, { date, commit }]) => `\`${bench}\` by itself, ${date.slice(0, 10)}, commit ${commit ?? 'unknown'}`,
+  )
+  return runs.length === 0 ? '' : ` (${runs.join('; ')})`
 }
 
 /** Part of bench/README: the plots, and how long each bench took. */
@@ -116,7 +124,8 @@ function whatAndBench({ what, bench }: Combined, name: string): [what: string, b
   return [what[name]!.replaceAll('|', String.raw`\|`), `\`${bench[name]}\``]
 }
 
-function describeMachine({ cpu, cores, hypervisor }: MachineFacts): string {
+/** `a virtual machine with 2 cores (AMD EPYC)` */
+export function describeMachine({ cpu, cores, hypervisor }: MachineFacts): string {
   return `a ${hypervisor ? 'virtual ' : ''}machine with ${cores} ${cores === 1 ? 'core' : 'cores'} (${cpu})`
 }
 

@@ -1,7 +1,7 @@
 // Functions of the benches that measure what a worker's work costs its caller.
 import { raw } from 'rfaas/functions'
 
-export { echo, noop } from './functions.ts'
+export { echo, noop, thread } from './functions.ts'
 
 /** Touches only the first and the last byte each way, so that what is left is the cost of the transport. */
 export const ends = raw((input, output) => {
