@@ -97,11 +97,11 @@ async function runOne(bench: Bench, options: { quick: boolean; asJson: boolean; 
   const outcome = await runBench(bench, quick, progressLine)
   const record = recordOf(outcome)
   print(asJson ? json(record) : textReport(outcome))
-  const folder = quick ? QUICK_RESULTS : RESULTS
-  const results = withRecord(readResults(folder), record, outcome.seconds)
-  if (bench.page && !asJson) print(`\n${bench.page(results)}`)
+  // The page shows this bench among the kept ones, also when it is not kept itself.
+  if (bench.page && !asJson) print(`\n${bench.page(withRecord(readResults(RESULTS), record, outcome.seconds))}`)
   if (keep) {
-    keepRun(folder, results, !quick)
+    const folder = quick ? QUICK_RESULTS : RESULTS
+    keepRun(folder, withRecord(readResults(folder), record, outcome.seconds), !quick)
     if (!asJson) print(`kept in ${folder}`)
   }
 }

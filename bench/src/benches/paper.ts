@@ -14,6 +14,8 @@ const FABRICS = ['local', 'tcp'] as const
 const WARM_SIZES = [1, KIB, 16 * KIB, MIB, 5 * MIB]
 /** Payloads of the paper's parallel invocations. */
 const FAN_OUT_SIZES = [KIB, MIB]
+/** Least share of trips that must have met a sleeping worker. */
+const SLEEPS_PER_TRIP_MIN = 0.9
 const GRAIN_STEPS = [...new Set(GRAINS.map(({ steps }) => steps))]
 
 interface Effort {
@@ -104,10 +106,20 @@ function summaryOf(results: readonly SeriesResult[]): Summary[] {
   ])
 }
 
+/** @throws Error when trips that should be warm have met a worker that was still awake */
+function checkSleeps(results: readonly SeriesResult[]): void {
+  for (const { label, values } of results) {
+    const sleeps = values.sleepsPerTrip
+    if (sleeps !== undefined && median(sleeps) < SLEEPS_PER_TRIP_MIN)
+      throw new Error(`Not every trip met a sleeper: ${label}, ${median(sleeps)} sleeps a trip`)
+  }
+}
+
 async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
   const effort = quick ? QUICK : FULL
   const series = [...warmSeries(effort), ...fanOutSeries(effort), ...grainSeries(effort)]
   const results = await runRounds(series, effort.rounds, progress)
+  if (!quick) checkSleeps(results)
   return {
     rounds: effort.rounds,
     series: results,

@@ -30,8 +30,10 @@ export function measuredFabrics({ benches }: Results): MeasuredFabrics | null {
     return Math.max(0, median(asleep.roundP50Ns!) - hotNs)
   }
   const copyNsPerByte = (nsOf(payload, `localCopy${LARGE_BYTES}`) - nsOf(payload, `local${LARGE_BYTES}`)) / LARGE_BYTES
-  const tcpNs = nsOf(payload, `tcp${SMALL_BYTES}`)
-  const tcpNsPerByte = (nsOf(payload, `tcp${LARGE_BYTES}`) - tcpNs) / (2 * (LARGE_BYTES - SMALL_BYTES))
+  const smallNs = nsOf(payload, `tcp${SMALL_BYTES}`)
+  const slope = (nsOf(payload, `tcp${LARGE_BYTES}`) - smallNs) / (2 * (LARGE_BYTES - SMALL_BYTES))
+  const tcpNsPerByte = Math.max(0, slope)
+  const tcpNs = smallNs - 2 * SMALL_BYTES * tcpNsPerByte
   const localNs = nsOf(payload, `local${SMALL_BYTES}`)
   return {
     local: {
@@ -47,9 +49,9 @@ export function measuredFabrics({ benches }: Results): MeasuredFabrics | null {
     tcp: {
       name: 'tcp, loopback',
       callerNs: perCallNs('tcpSlots'),
-      callerNsPerByte: Math.max(0, tcpNsPerByte),
+      callerNsPerByte: tcpNsPerByte,
       workerNs: Math.min(tcpNs, perCallNs('tcpSlots')),
-      workerNsPerByte: Math.max(0, tcpNsPerByte),
+      workerNsPerByte: tcpNsPerByte,
       latencyNs: tcpNs,
       wakeNs: wakeNs('warmTcp', tcpNs),
       bytesPerSecond: Infinity,

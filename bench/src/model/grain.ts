@@ -15,9 +15,9 @@ export const GRAINS: readonly Grain[] = [
 export const GRAIN_FABRICS = ['local', 'tcp'] as const
 export type GrainFabric = (typeof GRAIN_FABRICS)[number]
 
-/** The one run that the model is fitted to: long calls without bytes show what a core loses beside a busy one. */
+/** The one run that the model is fitted to: calls of tens of µs without bytes show what a core loses beside a busy one. */
 export const FITTED: Grain & { fabric: GrainFabric; workers: number } = {
-  steps: 300_000,
+  steps: 30_000,
   bytes: 64,
   fabric: 'local',
   workers: 1,

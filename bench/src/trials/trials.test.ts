@@ -114,6 +114,24 @@ for (const f of ['compute', 'noop']) {
   }
 }
 
+test('payload to a worker that sleeps counts how often it fell asleep', async () => {
+  const { samplesNs, values } = await runTrial(nodeTrial('payload', 'local', 'ends', 1024, 20, 5, 'warm'), 30_000)
+  assert.equal(samplesNs.length, 20)
+  assert.ok(values.sleepsPerTrip! > 0)
+})
+
+test('fan-out gives one sample a trip to all workers', async () => {
+  const { samplesNs } = await runTrial(nodeTrial('fan-out', 'tcp', 2, 100_000, 20, 5), 30_000)
+  assert.equal(samplesNs.length, 20)
+})
+
+for (const workers of [0, 2]) {
+  test(`grain on ${workers || 'no'} workers computes the right result and gives a rate`, async () => {
+    const { values } = await runTrial(nodeTrial('grain', 'tcp', workers, 1_000, 8_192, 20), 30_000)
+    assert.ok(values.callsPerSecond! > 0)
+  })
+}
+
 for (const way of ['sync', 'invoke', 'call']) {
   test(`async through ${way} gives one sample a trip`, async () => {
     const { samplesNs } = await runTrial(nodeTrial('async', way, 300, 100), 30_000)
