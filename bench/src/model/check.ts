@@ -1,5 +1,6 @@
 import { median, ratioOverRounds } from '../harness/rounds.ts'
 import type { BenchRecord } from '../harness/report.ts'
+import { describeBytes } from '../plots/axes.ts'
 import { seriesOnLine } from '../plots/series.ts'
 import type { Results } from '../results/files.ts'
 import type { Job } from './costs.ts'
@@ -105,7 +106,7 @@ function checkGrains(paper: BenchRecord | undefined, fabrics: MeasuredFabrics): 
         .filter(({ workers }) => !isFitted(fabric, grain, workers))
         .map(({ workers, times }): Checked => {
           const job = grainJob(paper, grain, efficiency)
-          const what = `calls of ${Math.round(job.pieceNs! / 1000)} µs, ${grain.bytes} B each way`
+          const what = `calls of ${Math.round(job.pieceNs! / 1000)} µs, ${describeBytes(grain.bytes)} each way`
           const predicted = speedUp(job, fabrics[fabric], { workers, caller: false })
           return { kind: 'speedUp', what, fabric, workers, measured: times, predicted }
         }),

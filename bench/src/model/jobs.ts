@@ -25,7 +25,7 @@ const APPLICATIONS = {
     callBytes: 0,
   },
   jacobi: {
-    name: 'a sweep of Jacobi’s method, 1024 unknowns',
+    name: "a sweep of Jacobi's method, 1024 unknowns",
     size: '1024 unknowns',
     inputBytes: 0,
     outputBytes: 1024 * DOUBLE,

@@ -2,6 +2,7 @@ import * as Plot from '@observablehq/plot'
 import type { Axis } from './chart.ts'
 import { INK, MUTED } from './colors.ts'
 import { AXIS, caption, drawFrame } from './frame.ts'
+import type { Margin } from './frame.ts'
 
 /** A part of a bar. */
 export interface Segment {
@@ -27,13 +28,15 @@ export interface BarChart {
 }
 
 const ROW_HEIGHT = 38
-const MARGIN = { top: 112, right: 90, bottom: 52, left: 300 }
+const MARGIN = { top: 112, right: 90, bottom: 52 }
+/** Room for a label of so many letters. */
+const LETTER_WIDTH = 7.2
 const LEGEND_TOP = 80
-const LEGEND_LETTER_WIDTH = 7.2
 const LEGEND_GAP = 22
 
 /** Draws horizontal bars, each of segments one after the other, with the names of the segments above them in their colors. */
 export function drawBars({ title, subtitle, x, bars, level }: BarChart): string {
+  const margin = { ...MARGIN, left: 24 + LETTER_WIDTH * Math.max(...bars.map(({ label }) => label.length)) }
   const pieces = bars.flatMap(({ label, segments }) => {
     let to = 0
     return segments.map(({ color, value }) => ({ label, color, from: to, to: (to += value) }))
@@ -43,7 +46,7 @@ export function drawBars({ title, subtitle, x, bars, level }: BarChart): string 
     end,
     at: segments.reduce((sum, { value }) => sum + value, 0),
   }))
-  return drawFrame(title, MARGIN.top + MARGIN.bottom + ROW_HEIGHT * bars.length, MARGIN, {
+  return drawFrame(title, MARGIN.top + MARGIN.bottom + ROW_HEIGHT * bars.length, margin, {
     x: { type: x.scale, domain: [...x.domain], label: null },
     y: { domain: bars.map(({ label }) => label), label: null, padding: 0.3 },
     marks: [
@@ -53,19 +56,19 @@ export function drawBars({ title, subtitle, x, bars, level }: BarChart): string 
       Plot.barX(pieces, { x1: 'from', x2: 'to', y: 'label', fill: 'color' }),
       ...(level === undefined ? [] : [Plot.ruleX([level], { stroke: MUTED, strokeDasharray: '4,3' })]),
       Plot.text(ends, { x: 'at', y: 'label', text: 'end', textAnchor: 'start', dx: 8, fill: INK, fontSize: 13 }),
-      ...legend(bars),
-      ...caption(title, subtitle, x.label, MARGIN),
+      ...legend(bars, margin),
+      ...caption(title, subtitle, x.label, margin),
     ],
   })
 }
 
-function legend(bars: readonly Bar[]): Plot.Markish[] {
+function legend(bars: readonly Bar[], margin: Margin): Plot.Markish[] {
   const colors = new Map(bars.flatMap(({ segments }) => segments.map(({ name, color }) => [name, color] as const)))
   let left = 22
   return [...colors].map(([name, color]) => {
-    const dx = left - MARGIN.left
-    left += name.length * LEGEND_LETTER_WIDTH + LEGEND_GAP
-    const place = { frameAnchor: 'top-left', textAnchor: 'start', dx, dy: LEGEND_TOP - MARGIN.top } as const
+    const dx = left - margin.left
+    left += name.length * LETTER_WIDTH + LEGEND_GAP
+    const place = { frameAnchor: 'top-left', textAnchor: 'start', dx, dy: LEGEND_TOP - margin.top } as const
     return Plot.text([name], { ...place, fill: color, fontSize: 13, fontWeight: 600 })
   })
 }
