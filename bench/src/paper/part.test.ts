@@ -54,6 +54,11 @@ test('paperPart says when and where each bench was measured', () => {
   assert.match(part, /^\| `floor` +\| 2026-01-02 03:04 \| abcdef0 \| a virtual machine with 2 cores \(Test CPU\) +\|/m)
 })
 
+test('paperPart marks a bench that ran with --quick', () => {
+  const quick = { ...floor, quick: true }
+  assert.match(paperPart(resultsOf(quick)), /^\| `floor` +\| 2026-01-02 03:04, quick: not to be quoted \|/m)
+})
+
 test('paperPart has no empty sections: without numbers for the model, it is left out', () => {
   assert.doesNotMatch(paperPart(resultsOf(floor)), /the model/i)
 })

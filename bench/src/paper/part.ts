@@ -53,7 +53,7 @@ function sourcesTable({ benches }: Results): string {
     return [
       [
         `\`${bench}\``,
-        date.slice(0, 16).replace('T', ' '),
+        `${date.slice(0, 16).replace('T', ' ')}${record.quick ? ', quick: not to be quoted' : ''}`,
         commit ?? 'unknown',
         describeMachine(record.facts),
         `Node.js ${node}, Linux ${kernel}`,
