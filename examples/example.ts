@@ -1,41 +1,52 @@
-/** `npm run example -- NAME`: one of the applications, in one thread, on leased workers, and on both. */
+/** `npm run example -- NAME`: one of the programs, in all the ways that it can run. */
 import { writeFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { local, RfaasError } from 'rfaas'
-import type { Application } from './compare/application.ts'
-import { compare } from './compare/compare.ts'
-import { textOf } from './compare/text.ts'
-import { onInterrupt } from './shared/interrupt.ts'
-import { assertWritable } from './shared/writable.ts'
+import { RfaasError } from 'rfaas'
+import { runApplication } from './compare/run.ts'
 import { Jacobi } from './jacobi/application.ts'
 import { MatrixMultiplication } from './matrix-multiplication/application.ts'
 import { MonteCarlo } from './monte-carlo/application.ts'
+import { onInterrupt } from './shared/interrupt.ts'
+import type { Outcome } from './shared/outcome.ts'
+import { assertWritable } from './shared/writable.ts'
+import { runWebServer } from './web-server/main.ts'
 
 const SWEEPS = 100
+
+/** What the command line asks for. */
+interface Order {
+  readonly size: number
+  readonly rounds: number
+  readonly signal: AbortSignal
+}
 
 interface Example {
   readonly what: string
   /** What `--size` means, and its default. */
   readonly size: readonly [meaning: string, usual: number]
-  make(size: number): Application<never>
+  run(order: Order): Promise<Outcome>
 }
 
 const EXAMPLES: Readonly<Record<string, Example>> = {
   'matrix-multiplication': {
     what: 'C = A × B, rows travel',
     size: ['rows and columns, a multiple of 4', 768],
-    make: (size) => new MatrixMultiplication(size),
+    run: ({ size, rounds, signal }) => runApplication(new MatrixMultiplication(size), rounds, signal),
   },
   jacobi: {
     what: "solves linear equations by Jacobi's method, one loop per sweep",
     size: ['unknowns, a multiple of 4', 1024],
-    make: (size) => new Jacobi(size, SWEEPS),
+    run: ({ size, rounds, signal }) => runApplication(new Jacobi(size, SWEEPS), rounds, signal),
   },
   'monte-carlo': {
     what: 'estimates π by points in a square',
     size: ['blocks of 10,000 points', 1000],
-    make: (size) => new MonteCarlo(size),
+    run: ({ size, rounds, signal }) => runApplication(new MonteCarlo(size), rounds, signal),
+  },
+  'web-server': {
+    what: 'a Fastify route that offloads its work, beside piscina',
+    size: ['connections at the high load', 32],
+    run: ({ size, rounds, signal }) => runWebServer(size, rounds, signal),
   },
 }
 
@@ -46,7 +57,7 @@ ${Object.entries(EXAMPLES)
   .join('\n')}
 
   --rounds N     how often each way has its turn. Default 5
-  --figure FILE  draws the speed-up as SVG. Default out/NAME.svg
+  --figure FILE  draws the comparison as SVG. Default out/NAME.svg
   --json         prints one object
 `
 
@@ -74,15 +85,14 @@ async function main(): Promise<void> {
   const rounds = Number(values.rounds)
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new RfaasError('invalid_argument', `Cannot run an example: --rounds must be 1 or more, not ${values.rounds}`)
-  const application = example.make(values.size === undefined ? example.size[1] : Number(values.size))
+  const size = values.size === undefined ? example.size[1] : Number(values.size)
+  if (!Number.isInteger(size) || size < 1)
+    throw new RfaasError('invalid_argument', `Cannot run an example: --size must be 1 or more, not ${values.size}`)
   const figure = values.figure ?? `out/${name}.svg`
   await assertWritable(figure)
-  const signal = onInterrupt()
-  await using cluster = await local({ cores: availableParallelism() })
-  const comparison = await compare(application, cluster, rounds, signal)
-  process.stdout.write(values.json ? `${JSON.stringify(comparison)}\n` : textOf(comparison))
-  const { speedupFigure } = await import('./compare/figure.ts')
-  await writeFile(figure, speedupFigure(comparison))
+  const { found, text, draw } = await example.run({ size, rounds, signal: onInterrupt() })
+  process.stdout.write(values.json ? `${JSON.stringify(found)}\n` : text)
+  await writeFile(figure, await draw())
   if (!values.json) process.stdout.write(`  figure: ${figure}\n`)
 }
 
@@ -92,7 +102,9 @@ try {
   const isMistake =
     (error instanceof RfaasError && error.code === 'invalid_argument') ||
     (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS')
+  // Such as a registry that cannot be reached: the sentence says what to do, and a stack would not.
+  const isPlain = isMistake || (error instanceof RfaasError && error.code === 'unsupported')
   const { message, stack } = error as Error
-  process.stderr.write(`${isMistake ? message.replace('invalid_argument: ', '') : stack}\n`)
+  process.stderr.write(`${isPlain ? message.replace(/^(invalid_argument|unsupported): /, '') : stack}\n`)
   process.exitCode = isMistake ? 2 : 1
 }

@@ -27,7 +27,11 @@ interface Group {
 
 const UNITS = ['packages/*/{src,bin}/**', 'examples/**', 'bench/**', 'scripts'].map((folder) => `${folder}/*.test.ts`)
 /** Long tests that stand beside what they test, not in test/long. */
-const LONG_UNITS = ['bench/src/trials/{peer,trials}.test.ts', 'scripts/test.test.ts']
+const LONG_UNITS = [
+  'bench/src/trials/{peer,trials}.test.ts',
+  'examples/web-server/web-server.test.ts',
+  'scripts/test.test.ts',
+]
 /** These tests measure, or wait for a pool, which is filled with what processors have left: nothing may run beside them. */
 const MEASURING = ['accounting', 'defects', 'one-core', 'pool', 'resources'].map((name) => `test/${name}.test.ts`)
 const LONG_MEASURING = [
