@@ -43,6 +43,8 @@ export interface MeasureOptions {
   readonly rounds: number
   /** Threads of piscina, and leased workers. */
   readonly workers: number
+  /** Default: both of WORK_MS. */
+  readonly worksMs?: readonly number[]
   /** At the high load; so many that no worker waits for the next request. Default 32. */
   readonly connections?: number
   /** How long each server gets requests at a time. Default 0.7. */
@@ -56,12 +58,12 @@ export interface MeasureOptions {
  * @throws {RfaasError} `internal` when a server fails or an answer is wrong
  */
 export async function measure(options: MeasureOptions): Promise<WebComparison> {
-  const { rounds, workers, connections = 32, seconds = 0.7, signal } = options
+  const { rounds, workers, worksMs = WORK_MS, connections = 32, seconds = 0.7, signal } = options
   await using stack = new AsyncDisposableStack()
   const servers: ServerProcess[] = []
   for (const way of Object.keys(WAYS) as WayName[]) servers.push(stack.use(await ServerProcess.start(way, workers)))
   const itself = servers.find(({ way }) => way === 'itself')!
-  const works = WORK_MS.map((ms) => ({ ms, options: optionsOf(pathsFor(ms)), alone: [] as Answers[] }))
+  const works = worksMs.map((ms) => ({ ms, options: optionsOf(pathsFor(ms)), alone: [] as Answers[] }))
   const answers = new Map<string, Answers[]>()
   const keep = (key: string, one: Answers): void => void (answers.get(key)?.push(one) ?? answers.set(key, [one]))
 

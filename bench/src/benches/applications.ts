@@ -2,6 +2,7 @@ import type { Bench, BenchContext, BenchReport, Summary } from '../harness/bench
 import { ratioOverRounds, runRounds } from '../harness/rounds.ts'
 import type { Series } from '../harness/rounds.ts'
 import { nodeTrial } from '../harness/trial.ts'
+import { webServer, webServerSummary } from './web-server.ts'
 
 /** Name in the summary, application, size, and what it is to readers. */
 const APPLICATIONS = [
@@ -30,9 +31,11 @@ function seriesOf(quick: boolean): Series[] {
   )
 }
 
-async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
+async function run(context: BenchContext): Promise<BenchReport> {
+  const { quick, progress } = context
   const rounds = quick ? 1 : 7
-  const results = await runRounds(seriesOf(quick), rounds, progress)
+  const web = await webServer(context)
+  const results = await runRounds([...seriesOf(quick), ...web.series], rounds, progress)
   const ms = (name: string): number[] => results.find((one) => one.name === name)!.values['ms']!
   const faster = (name: string, key: string, than: string, what: string, atLeast?: number, way = 'local'): Summary => ({
     name,
@@ -53,11 +56,13 @@ async function run({ quick, progress }: BenchContext): Promise<BenchReport> {
       faster('jacobiOverThreads', 'jacobi', 'threads', "a sweep of Jacobi's method, 1024 unknowns", 0.95),
       faster('jacobiOverAlone', 'jacobi', 'alone', 'the same'),
       faster('jacobiSmallOverAlone', 'jacobiSmall', 'alone', 'the same with 64 unknowns', 0.9),
+      ...webServerSummary(results),
     ],
     notes: [
       'Each is one run of a parallel loop, in which the calling thread takes part: the median of many, one after the other.',
       'The right matrix of the multiplication is sent in each run. The equations of Jacobi stay on the worker.',
       'The same kernels run in all ways, and every result is compared with one of this thread alone.',
+      ...web.notes,
     ],
   }
 }
