@@ -47,7 +47,9 @@ export interface MeasureOptions {
   readonly worksMs?: readonly number[]
   /** At the high load; so many that no worker waits for the next request. Default 32. */
   readonly connections?: number
-  /** How long each server gets requests at a time. Default 0.7. */
+  /**
+   * How long each server gets requests at a time. Whole seconds, because autocannon counts the high load
+   * second by second. Default 1. */
   readonly seconds?: number
   readonly signal?: AbortSignal
 }
@@ -58,7 +60,7 @@ export interface MeasureOptions {
  * @throws {RfaasError} `internal` when a server fails or an answer is wrong
  */
 export async function measure(options: MeasureOptions): Promise<WebComparison> {
-  const { rounds, workers, worksMs = WORK_MS, connections = 32, seconds = 0.7, signal } = options
+  const { rounds, workers, worksMs = WORK_MS, connections = 32, seconds = 1, signal } = options
   await using stack = new AsyncDisposableStack()
   const servers: ServerProcess[] = []
   for (const way of Object.keys(WAYS) as WayName[]) servers.push(stack.use(await ServerProcess.start(way, workers)))
