@@ -28,6 +28,7 @@ interface Group {
 const UNITS = ['packages/*/{src,bin}/**', 'examples/**', 'bench/**', 'scripts'].map((folder) => `${folder}/*.test.ts`)
 /** Long tests that stand beside what they test, not in test/long. */
 const LONG_UNITS = [
+  'bench/src/benches/sebs.test.ts',
   'bench/src/trials/{peer,trials,web-server}.test.ts',
   'examples/web-server/web-server.test.ts',
   'scripts/test.test.ts',

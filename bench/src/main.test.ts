@@ -13,7 +13,7 @@ test('bench --help lists the benches', () => {
   assert.match(stdout, /^ {2}all .+\n(.+\n)? {2}tables /m)
 })
 
-for (const args of [[], ['nowhere'], ['floor', 'hot'], ['floor', '--fast']]) {
+for (const args of [[], ['nowhere'], ['floor', 'hot'], ['floor', '--fast'], ['sebs'], ['floor', '--from', '.']]) {
   test(`bench ${args.join(' ') || 'without a name'} is refused with 2`, () => {
     const { status, stdout, stderr } = bench(...args)
     assert.equal(status, 2)
@@ -21,3 +21,9 @@ for (const args of [[], ['nowhere'], ['floor', 'hot'], ['floor', '--fast']]) {
     assert.match(stderr, /usage: npm run bench/)
   })
 }
+
+test('bench sebs says what its folder lacks', () => {
+  const { status, stderr } = bench('sebs', '--from', '/none')
+  assert.equal(status, 2)
+  assert.match(stderr, /^Cannot run SeBS: \/none has none of its functions, .*\n\nusage/)
+})

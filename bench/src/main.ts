@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { RfaasError } from 'rfaas'
 import { applications } from './benches/applications.ts'
 import { asyncCalls } from './benches/async.ts'
 import { background } from './benches/background.ts'
@@ -14,6 +15,7 @@ import { payload } from './benches/payload.ts'
 import { peers } from './benches/peers.ts'
 import { offload } from './benches/offload.ts'
 import { placement } from './benches/placement.ts'
+import { sebs } from './benches/sebs.ts'
 import { spin } from './benches/spin.ts'
 import { throughput } from './benches/throughput.ts'
 import { warm } from './benches/warm.ts'
@@ -54,7 +56,9 @@ ${BENCHES.map(({ name, question }) => `  ${name.padEnd(12)}  ${question}`).join(
   all           every bench, one after another; keeps what they found in bench/results, with plots,
                 and renews what the documents quote (with --quick only in bench/results/quick)
   tables        makes plots and tables once more from bench/results
+  sebs          how long the functions of the serverless benchmark suite take; needs --from, and is not part of all
 
+  --from DIR   for sebs: a clone of https://github.com/spcl/serverless-benchmarks
   --json       print one object; its \`summary\` holds the numbers that are quoted, by name
   --quick      fewer and shorter rounds: to see that it runs, not to quote
   --keep       puts the result of this one bench into the run in bench/results, and renews plots and documents
@@ -70,6 +74,7 @@ function parseCommand() {
     return parseArgs({
       allowPositionals: true,
       options: {
+        from: { type: 'string' },
         json: { type: 'boolean' },
         quick: { type: 'boolean' },
         keep: { type: 'boolean' },
@@ -112,6 +117,15 @@ function keepRun(folder: string, results: Results, inDocuments: boolean): void {
   if (inDocuments) writeDocuments(results)
 }
 
+async function runSebs(from: string): Promise<void> {
+  try {
+    await runOne(sebs({ from }), { quick, asJson, keep: false })
+  } catch (error) {
+    if (error instanceof RfaasError && error.code === 'invalid_argument') usageError(error.sentence)
+    throw error
+  }
+}
+
 async function runEvery(quick: boolean, asJson: boolean): Promise<void> {
   await buildNative()
   const say = asJson ? () => {} : (text: string) => print(`${text}\n\n${'─'.repeat(100)}\n`)
@@ -129,9 +143,12 @@ if (values.help) {
 }
 if (positionals.length !== 1) usageError(`Name one bench, got ${positionals.join(' ') || 'none'}`)
 const [name] = positionals
-const { quick = false, json: asJson = false, keep = false } = values
+const { from, quick = false, json: asJson = false, keep = false } = values
+if ((name === 'sebs') !== (from !== undefined)) usageError('Give --from DIR with sebs, and only with it')
+if (keep && name === 'sebs') usageError('Cannot keep sebs: its functions are not in this repository')
 if (name === 'all') await runEvery(quick, asJson)
 else if (name === 'tables') renewFromFiles()
+else if (name === 'sebs') await runSebs(from!)
 else {
   const bench = BENCHES.find((one) => one.name === name) ?? usageError(`No such bench: ${name}`)
   await runOne(bench, { quick, asJson, keep })

@@ -56,6 +56,15 @@ test('installPackages runs npm again when the lock file has changed', async (t) 
   assert.ok(!existsSync(mark))
 })
 
+test('installPackages needs no lock file, and writes none', async (t) => {
+  const folder = await folderWith(t, 'file:here')
+  await rm(join(folder, 'package-lock.json'))
+  assert.ok(await install(folder))
+  assert.ok(existsSync(join(folder, 'node_modules/here/package.json')))
+  assert.ok(!existsSync(join(folder, 'package-lock.json')))
+  assert.ok(!(await install(folder)))
+})
+
 test('installPackages, called by several at once, runs npm once', async (t) => {
   const folder = await folderWith(t, 'file:here')
   const ran = await Promise.all([1, 2, 3].map(() => install(folder)))
