@@ -16,7 +16,9 @@ type Phase = readonly Step[]
 const examples = [
   'examples/quickstart.ts',
   'examples/black-scholes/main.ts',
-  ...['matrix-multiplication', 'jacobi', 'monte-carlo'].map((name) => `examples/example.ts ${name} --rounds 1`),
+  ...['matrix-multiplication', 'jacobi', 'monte-carlo', 'web-server'].map(
+    (name) => `examples/example.ts ${name} --rounds 1`,
+  ),
 ]
 // Only the benches that take seconds; `npm run bench -- all` runs every one.
 const benches = ['floor', 'hot', 'async']
