@@ -82,6 +82,23 @@ describe('the web servers', () => {
     await assert.rejects(drive(url, optionsOf(10), load), { message: /answer is wrong: 500 \{\}, not/ })
   })
 
+  testHere('drive goes on until there is an answer', async (t) => {
+    let isHeld = true
+    const server = createServer((request, response) => {
+      if (isHeld) return void request.once('close', () => (isHeld = false))
+      response.end(JSON.stringify(price(optionsOf(10)[0]!)))
+    }).listen(0, '127.0.0.1')
+    t.after(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+    await once(server, 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { checked } = await drive(url, optionsOf(10).slice(0, 1), { connections: 1, seconds: 0.2 })
+    assert.ok(checked > 0)
+    assert.equal(isHeld, false)
+  })
+
   testHere('a server that cannot start says why', async () => {
     await assert.rejects(ServerProcess.start('none' as WayName, 1), {
       code: 'internal',

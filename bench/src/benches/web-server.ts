@@ -28,7 +28,7 @@ export async function webServer({ quick, progress }: BenchContext): Promise<WebS
     series: WORKS.map(([name, workUs]) => ({
       name,
       label: `web server, ${workUs / 1000} ms of work in a request, twice the load of one thread`,
-      trial: nodeTrial('web-server', workUs, quick ? 500 : 2000),
+      trial: nodeTrial('web-server', workUs, quick ? 1000 : 2000),
     })),
     notes: [
       'The web servers are three processes that autocannon asks in turn, on 32 connections: one that computes in its route, one with piscina, one with leased workers. It asks for twice what the first can answer, and compares every answer.',
