@@ -108,6 +108,42 @@ describe('WorkerLoop', () => {
     assert.equal(await ended, 'drained')
   })
 
+  test('while a function is under way it sleeps long before its hot timeout; after the result it is hot again', async () => {
+    pair.invoke(0, GATED, EMPTY)
+    const ended = run(600_000)
+    await untilAsleep()
+    pair.invoke(1, NOTHING, EMPTY)
+    assert.equal((await pair.nextResult()).slot, 1)
+    await untilAsleep()
+    gates[0]!.resolve(0)
+    assert.equal((await pair.nextResult()).slot, 0)
+    const { hotPollingNs } = meters.read()
+    // Ends only if it polls, and goes on: a worker that sleeps would have added one reading at most.
+    for (let times = 0, last = hotPollingNs; times < 10;) {
+      await new Promise(setImmediate)
+      const now = meters.read().hotPollingNs
+      if (now > last) times++
+      last = now
+    }
+    interrupt(pair.handle)
+    assert.equal(await ended, 'drained')
+  })
+
+  test('always hot, it polls also while a function is under way', async () => {
+    pair.invoke(0, GATED, EMPTY)
+    const ended = run(Infinity)
+    const startMs = performance.now()
+    const started = meters.read().hotPollingNs
+    for (let polledMs = 0; polledMs < 2;) {
+      await new Promise(setImmediate)
+      polledMs = (meters.read().hotPollingNs - started) / 1e6
+      assert.ok(performance.now() - startMs < 30_000, 'it sleeps')
+    }
+    interrupt(pair.handle)
+    gates[0]!.resolve(0)
+    assert.equal(await ended, 'drained')
+  })
+
   test('lets the event loop turn between invocations that it has received together, and meters each', async () => {
     const ran: string[] = []
     const metered: number[] = []

@@ -26,6 +26,13 @@ const TURN_EVERY_MS = 1
 /** A turn in which nothing ran takes a microsecond or two; one that takes longer than this ran something. */
 const TURN_EMPTY_MS = 0.02
 
+/**
+ * A worker with pending asynchronous functions polls at most this long after its last invocation, which is a few times
+ * what waking from the event loop takes. What the functions await often needs the processor itself: native packages
+ * compute in the threads of libuv's pool.
+ */
+const PENDING_HOT_MS = 0.1
+
 /** Why a worker stopped serving. */
 export type LoopEnd = 'drained' | 'lost'
 
@@ -42,6 +49,8 @@ export class WorkerLoop {
   readonly #server: InvocationServer
   readonly #meters: Meters
   readonly #hotTimeoutMs: number
+  /** The hot timeout while asynchronous functions are pending. */
+  readonly #pendingHotMs: number
   #markMs = 0
   #servedMs = 0
   #turnedMs = 0
@@ -55,6 +64,7 @@ export class WorkerLoop {
     this.#server = server
     this.#meters = meters
     this.#hotTimeoutMs = hotTimeoutMs
+    this.#pendingHotMs = hotTimeoutMs === Infinity ? hotTimeoutMs : Math.min(hotTimeoutMs, PENDING_HOT_MS)
     server.mayGoOn = () => this.#mayGoOn()
   }
 
@@ -122,7 +132,7 @@ export class WorkerLoop {
         if (!this.#server.allSent) this.#server.flush()
         else if (this.#draining && this.#server.pending === 0) return 'drained'
         if (this.#draining || !this.#server.allSent) return 'turn'
-        if (nowMs - this.#servedMs >= this.#hotTimeoutMs) {
+        if (nowMs - this.#servedMs >= (this.#server.pending > 0 ? this.#pendingHotMs : this.#hotTimeoutMs)) {
           // Before we block, the event loop runs what the last invocation left to it (rejections, output, microtasks).
           return this.#turnedMs >= this.#servedMs ? 'cold-down' : 'turn'
         }
