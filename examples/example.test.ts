@@ -26,9 +26,17 @@ test('an example prints what it found, draws it, and ends by itself', async () =
 
 test('a mistake is one sentence', async () => {
   for (const [args, sentence] of [
-    [[], 'Cannot run an example: name one of matrix-multiplication, jacobi, monte-carlo, web-server, not none\n'],
+    [
+      [],
+      'Cannot run an example: name one of matrix-multiplication, jacobi, monte-carlo, web-server, thumbnailer, image-recognition, not none\n',
+    ],
     [['jacobi', '--size', '7'], 'Cannot solve: the size must be a multiple of 4, not 7\n'],
     [['jacobi', '--size', 'many'], 'Cannot run an example: --size must be 1 or more, not many\n'],
+    [['jacobi', '--photo', 'cat.jpg'], 'Cannot run jacobi: only the thumbnailer takes --photo\n'],
+    [
+      ['thumbnailer', '--photo', '/none.jpg'],
+      "Cannot read the photograph /none.jpg: ENOENT: no such file or directory, open '/none.jpg'\n",
+    ],
     [['jacobi', '--rounds', '0'], 'Cannot run an example: --rounds must be 1 or more, not 0\n'],
   ] as const) {
     await assert.rejects(run(...args), (error: { code: number; stderr: string }) => {

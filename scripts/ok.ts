@@ -16,7 +16,7 @@ type Phase = readonly Step[]
 const examples = [
   'examples/quickstart.ts',
   'examples/black-scholes/main.ts',
-  ...['matrix-multiplication', 'jacobi', 'monte-carlo', 'web-server'].map(
+  ...['matrix-multiplication', 'jacobi', 'monte-carlo', 'web-server', 'thumbnailer', 'image-recognition'].map(
     (name) => `examples/example.ts ${name} --rounds 1`,
   ),
 ]

@@ -29,8 +29,9 @@ const UNITS = ['packages/*/{src,bin}/**', 'examples/**', 'bench/**', 'scripts'].
 /** Long tests that stand beside what they test, not in test/long. */
 const LONG_UNITS = [
   'bench/src/benches/sebs.test.ts',
-  'bench/src/trials/{peer,trials,web-server}.test.ts',
+  'bench/src/trials/{peer,trials,pool-calls,web-server}.test.ts',
   'examples/web-server/web-server.test.ts',
+  'examples/{thumbnailer,image-recognition}/*.test.ts',
   'scripts/test.test.ts',
 ]
 /** These tests measure, or wait for a pool, which is filled with what processors have left: nothing may run beside them. */

@@ -3,6 +3,7 @@ import { ratioOverRounds, runRounds } from '../harness/rounds.ts'
 import type { Series } from '../harness/rounds.ts'
 import { nodeTrial } from '../harness/trial.ts'
 import { webServer, webServerSummary } from './web-server.ts'
+import { poolCalls, summaryOf } from './pool-calls.ts'
 
 /** Name in the summary, application, size, and what it is to readers. */
 const APPLICATIONS = [
@@ -35,7 +36,9 @@ async function run(context: BenchContext): Promise<BenchReport> {
   const { quick, progress } = context
   const rounds = quick ? 1 : 7
   const web = await webServer(context)
-  const results = await runRounds([...seriesOf(quick), ...web.series], rounds, progress)
+  const calls = await poolCalls(context)
+  const series = [...seriesOf(quick), ...web.series, ...calls.series]
+  const results = await runRounds(series, rounds, progress)
   const ms = (name: string): number[] => results.find((one) => one.name === name)!.values['ms']!
   const faster = (name: string, key: string, than: string, what: string, atLeast?: number, way = 'local'): Summary => ({
     name,
@@ -57,18 +60,20 @@ async function run(context: BenchContext): Promise<BenchReport> {
       faster('jacobiOverAlone', 'jacobi', 'alone', 'the same'),
       faster('jacobiSmallOverAlone', 'jacobiSmall', 'alone', 'the same with 64 unknowns', 0.9),
       ...webServerSummary(results),
+      ...summaryOf(results),
     ],
     notes: [
       'Each is one run of a parallel loop, in which the calling thread takes part: the median of many, one after the other.',
       'The right matrix of the multiplication is sent in each run. The equations of Jacobi stay on the worker.',
       'The same kernels run in all ways, and every result is compared with one of this thread alone.',
       ...web.notes,
+      ...calls.notes,
     ],
   }
 }
 
 export const applications: Bench = {
   name: 'applications',
-  question: 'Do parallel programs gain as much as from threads?',
+  question: 'Do programs gain as much as from threads, and as from piscina?',
   run,
 }
