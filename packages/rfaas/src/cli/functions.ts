@@ -1,6 +1,8 @@
+import { Option } from 'commander'
 import type { Command } from 'commander'
 import { nameToUndeploy } from '../control/functions-name.ts'
 import type { FunctionsInfo } from '../control/gen/rfaas_pb.ts'
+import { KINDS, type FunctionKind } from '../kinds.ts'
 import { askManager } from './ask.ts'
 import { jsonOption, managerOption } from './options.ts'
 import { table } from './table.ts'
@@ -10,11 +12,12 @@ import { formatBytes } from './units.ts'
 
 const DEPLOY_EXAMPLES = `
 The module is bundled with its imports, loaded once to see which functions it has, and kept by the resource manager under
-the name, with the next version. A lease uses it by name: { functions: 'pricing@2' }, or 'pricing' for the newest version.
+the name, with the next version. Packages with native code, and files beside the module that it names, are kept with it. A lease uses it by name: { functions: 'pricing@2' }, or 'pricing' for the newest version.
 
 Examples:
   rfaas deploy pricing.ts --name pricing
   rfaas deploy ./pricing --name pricing           a folder: the main of its package.json, or its index.ts
+  rfaas deploy model.ts --name model --files 'models/*.onnx'
   rfaas invoke pricing price --data 12            call a deployed function
 `
 
@@ -36,6 +39,8 @@ interface DeployFlags {
   manager: string
   name: string
   external?: string[]
+  files?: string[]
+  kind?: FunctionKind
   json?: true
 }
 
@@ -51,14 +56,16 @@ export function addFunctions(program: Command): void {
     .description('bundle a module and keep it at the resource manager, so that leases use it by name')
     .argument('<path>', 'JavaScript or TypeScript file, or a folder with a package.json or an index')
     .requiredOption('--name <name>', 'the name: a letter, then letters, digits, - or _')
-    .option('--external <packages...>', 'packages that are not bundled but loaded from where they are installed')
+    .option('--external <packages...>', 'packages that are not bundled but kept as they are installed')
+    .option('--files <patterns...>', "other files that the functions read, relative to the module's folder")
+    .addOption(new Option('--kind <kind>', 'how the functions are called (default: functions)').choices(KINDS))
     .addOption(managerOption())
     .addOption(jsonOption('print what was deployed as JSON'))
     .addHelpText('after', DEPLOY_EXAMPLES)
-    .action(async (path: string, { manager, name, external = [], json }: DeployFlags) => {
+    .action(async (path: string, { manager, json, ...options }: DeployFlags) => {
       const { connect } = await import('../index.ts')
       await using cluster = await connect(manager)
-      const deployment = await cluster.deploy(path, { name, external })
+      const deployment = await cluster.deploy(path, options)
       const { isNew, deployed, ...rest } = deployment
       const version = { ...rest, deployedUnixMs: deployed.getTime() }
       const text = json

@@ -25,6 +25,7 @@ export const FUNCTIONS_OF_MODULE_BYTES_MAX: number = 16 * 1024
 
 /** Versions that a resource manager keeps, of all deployed functions together. */
 export const FUNCTIONS_VERSIONS_MAX = 1_024
+
 /** Bytes of a packed bundle that a client sends in one request. */
 export const BUNDLE_SLICE_BYTES: number = 8 * 1024 * 1024
 
@@ -33,6 +34,12 @@ export const BUNDLE_FILES_MAX = 65_536
 
 /** …and size of the manifest that lists them. */
 export const BUNDLE_MANIFEST_BYTES_MAX: number = 16 * 1024 * 1024
+
+/** Largest packed bundle that is deployed at a resource manager, with its manifest. */
+export const DEPLOYED_BYTES_MAX: number = 512 * 1024 * 1024
+
+/** How long a resource manager may take to verify and register a bundle that was uploaded. */
+export const DEPLOY_CALL_TIMEOUT_MS: number = 2 * 60_000
 
 /** Files by which a client and a node find out whether they see the same file system. */
 export const SEEN_FILES_MAX = 64
@@ -107,6 +114,8 @@ assert(
   BUNDLE_SLICE_BYTES <= BUNDLE_BYTES_MAX && BUNDLE_MANIFEST_BYTES_MAX <= BUNDLE_BYTES_MAX,
   'so does any part of one',
 )
+assert(DEPLOYED_BYTES_MAX > BUNDLE_BYTES_MAX + BUNDLE_MANIFEST_BYTES_MAX, 'a module leaves room for its packages')
+assert(DEPLOYED_BYTES_MAX < 2 ** 32, 'messages have its size in 32 bits')
 assert(CONTROL_BODIES_BYTES_MAX > 4 * CONTROL_MESSAGE_BYTES_MAX, 'a node can receive some bundles at once')
 assert(CONTROL_SERVER_SESSION_MB_MAX * 1e6 > 3 * CONTROL_MESSAGE_BYTES_MAX, 'some of the largest answers may wait')
 assert(CONTROL_BODIES_BYTES_MAX / 2 > CONTROL_MESSAGE_BYTES_MAX, 'each peer can send one')

@@ -2,6 +2,7 @@ import { rm, utimes } from 'node:fs/promises'
 
 import type { Clock } from '../clock.ts'
 import { contentBytes, decodeManifest, manifestName, type BundleManifest } from '../control/bundle-manifest.ts'
+import { largestPart } from '../control/largest-part.ts'
 import { RfaasError, toRfaasError } from '../errors.ts'
 import { BundleUnpacker } from './bundle-unpacker.ts'
 import { BUNDLE_UPLOAD_IDLE_MS } from './limits.ts'
@@ -122,14 +123,8 @@ export class BundleUploads {
   }
 }
 
-/** Names the package with the most bytes, because that is what the user can do something about. */
-function tooLarge({ files }: BundleManifest, sizeBytes: number, bytesMax: number): string {
-  const packages = new Map<string, number>()
-  for (const { path, sizeBytes: bytes } of files) {
-    const name = /.*\bnode_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? 'the files beside its modules'
-    packages.set(name, (packages.get(name) ?? 0) + bytes)
-  }
-  const [[name, bytes]] = [...packages].sort(([, a], [, b]) => b - a) as [[string, number]]
-  const figures = `it has ${sizeBytes} bytes in ${files.length} files, of which ${bytes} are of ${name}; this node takes ${bytesMax}`
+function tooLarge(manifest: BundleManifest, sizeBytes: number, bytesMax: number): string {
+  const { name, bytes } = largestPart(manifest)
+  const figures = `it has ${sizeBytes} bytes in ${manifest.files.length} files, of which ${bytes} are of ${name}; this node takes ${bytesMax}`
   return `Cannot take bundle: ${figures}, half of its cache; raise that with --cache-max (cacheBytesMax) where the node is started`
 }

@@ -1,6 +1,11 @@
 import { strict as assert } from 'node:assert'
 
-import { BUNDLE_BYTES_MAX, CONTROL_CALL_TIMEOUT_MS, CONTROL_PLAIN_MESSAGE_BYTES_MAX } from '../control/limits.ts'
+import {
+  BUNDLE_BYTES_MAX,
+  CONTROL_CALL_TIMEOUT_MS,
+  CONTROL_PLAIN_MESSAGE_BYTES_MAX,
+  DEPLOYED_BYTES_MAX,
+} from '../control/limits.ts'
 import { LEASE_REPORTS_MAX } from '../lease/limits.ts'
 
 /*
@@ -137,6 +142,10 @@ assert(POOL_REFILL_DELAY_MS < POOL_BUSY_MS_MAX, 'the pool looks for an idle core
 assert(POOL_WORKERS_MAX <= POOL_LEASE_WORKERS_MAX, 'an executor of the pool has meters for all of its workers')
 assert(BUNDLE_TOUCH_INTERVAL_MS * 2 < BUNDLE_SPARE_MS, 'a bundle in use survives one missed mark')
 assert(PACKED_BUNDLE_SHARE_MAX < 1, 'the cache holds the largest packed bundle with its manifest')
+assert(
+  DEPLOYED_BYTES_MAX <= BUNDLE_CACHE_BYTES_MAX * PACKED_BUNDLE_SHARE_MAX,
+  'a node takes every bundle that can be deployed, unless its cache is made smaller',
+)
 assert(BUNDLE_UPLOAD_IDLE_MS < BUNDLE_SPARE_MS, 'an upload is not evicted while it waits')
 assert(BUNDLE_BYTES_MAX < BUNDLE_CACHE_BYTES_MAX, 'the cache holds the largest bundle')
 // A report takes fewer than 256 bytes: an id, nine numbers and an end.

@@ -103,6 +103,9 @@ export const FUNCTIONS_UPLOADS_MAX = 16
 /** …and how long an upload may take, before a later one removes it. */
 export const FUNCTIONS_UPLOAD_MS_MAX: number = 10 * 60_000
 
+/** Slices of deployed functions that are removed in one commit: some tens of milliseconds on a slow disk. */
+export const SLICES_REMOVED_AT_ONCE = 8
+
 /** Names under which functions are or were deployed. A name that is not used any more keeps its last version's number. */
 export const FUNCTIONS_NAMES_MAX = 10_000
 

@@ -72,7 +72,7 @@ describe('SqliteStore', () => {
     database.exec('CREATE TABLE t (x)')
     assert.throws(() => new SqliteStore(other), /the database of another program/)
     database.exec('PRAGMA application_id = 0x72466161; PRAGMA user_version = 99')
-    assert.throws(() => new SqliteStore(other), /it has format 99, this rfaas reads 2/)
+    assert.throws(() => new SqliteStore(other), /it has format 99, this rfaas reads 3/)
     assert.equal(Object.values(database.prepare('PRAGMA journal_mode').get()!)[0], 'delete')
     database.close()
   })

@@ -11,9 +11,10 @@ import type { Commit, Entry, Store } from './store.ts'
 /** `application_id` of our files, "rFaa": keeps another program's database from being taken for one of ours. */
 const APPLICATION_ID = 0x72466161
 /** `user_version`: raised whenever the tables or the records in them change. */
-const FORMAT = 2
+const FORMAT = 3
 /** Formats that are converted when they are opened. */
 const FORMAT_WITHOUT_LEASE_INDEXES = 1
+const FORMAT_WITHOUT_PACKED_BUNDLES = 2
 /** How long a commit waits for another process that is committing. */
 const BUSY_TIMEOUT_MS = 5_000
 
@@ -188,8 +189,12 @@ function prepareSchema(database: DatabaseSync): void {
   if (tables === 0) return database.exec(SCHEMA)
   if (pragma('application_id') !== APPLICATION_ID) throw new Error('it is the database of another program')
   const format = pragma('user_version')
-  if (format === FORMAT_WITHOUT_LEASE_INDEXES) return addLeaseIndexes(database)
-  if (format !== FORMAT) throw new Error(`it has format ${String(format)}, this rfaas reads ${FORMAT}`)
+  if (format === FORMAT) return
+  if (format === FORMAT_WITHOUT_LEASE_INDEXES) addLeaseIndexes(database)
+  else if (format !== FORMAT_WITHOUT_PACKED_BUNDLES)
+    throw new Error(`it has format ${String(format)}, this rfaas reads ${FORMAT}`)
+  addManifestBytes(database)
+  database.exec(`PRAGMA user_version = ${FORMAT}`)
 }
 
 /** Adds the records by which leases are found by node and by time of closing; see records.ts. */
@@ -200,5 +205,10 @@ function addLeaseIndexes(database: DatabaseSync): void {
     const lease = parseLease(value)
     put.run(lease.state === 'closed' ? closedAtKey(lease) : leaseOfKey(lease), '', revision)
   }
-  database.exec(`PRAGMA user_version = ${FORMAT}`)
+}
+
+/** Bundles of deployed functions were modules. */
+function addManifestBytes(database: DatabaseSync): void {
+  const set = `json_set(value, '$.manifestBytes', 0)`
+  database.exec(`UPDATE entries SET value = ${set} WHERE key >= 'bundles/' AND key < 'bundles0'`)
 }

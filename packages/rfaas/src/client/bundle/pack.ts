@@ -27,12 +27,16 @@ export interface PackedBundle {
   /** Of the contents. */
   readonly totalBytes: number
   /**
-   * The contents, read from the files now, in slices of at most BUNDLE_SLICE_BYTES. A slice is valid until the next.
+   * The contents, read from the files now, in slices of `sliceBytes` (default BUNDLE_SLICE_BYTES); the last slice may be
+   * shorter. A slice is valid until the next.
    *
+   * @param head bytes that precede them. Default: none
    * @throws {RfaasError} `module_failed` when a file is gone or has another size
    */
-  slices(): AsyncGenerator<Uint8Array<ArrayBuffer>>
+  slices(sliceBytes?: number, head?: Uint8Array): AsyncGenerator<Uint8Array<ArrayBuffer>>
 }
+
+const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** Hashes of files by path, each for the identity of the file; the least recently used first. */
 const hashes = new Map<string, { identity: string; sha256: string }>()
@@ -60,7 +64,8 @@ export async function packBundle(code: Uint8Array, gathered: Gathered, root: str
     sha256: manifestName(manifest),
     manifest,
     totalBytes: contentBytes(content),
-    slices: () => slicesOf(code, sources, files.slice(1)),
+    slices: (sliceBytes = BUNDLE_SLICE_BYTES, head = NOTHING) =>
+      slicesOf([head, code], sources, files.slice(1), sliceBytes),
   }
 }
 
@@ -82,12 +87,14 @@ async function describe(source: string, path: string): Promise<PackedFile> {
   }
 }
 
+/** @param first parts that are in memory and precede the files */
 async function* slicesOf(
-  code: Uint8Array,
+  first: readonly Uint8Array[],
   sources: readonly string[],
   files: readonly PackedFile[],
+  sliceBytes: number,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const slice = new Uint8Array(BUNDLE_SLICE_BYTES)
+  const slice = new Uint8Array(sliceBytes)
   let filled = 0
   const take = (bytes: Uint8Array): number => {
     const part = bytes.subarray(0, slice.byteLength - filled)
@@ -95,11 +102,13 @@ async function* slicesOf(
     filled += part.byteLength
     return part.byteLength
   }
-  for (let at = 0; at < code.byteLength;) {
-    at += take(code.subarray(at))
-    if (filled < slice.byteLength) continue
-    yield slice
-    filled = 0
+  for (const bytes of first) {
+    for (let at = 0; at < bytes.byteLength;) {
+      at += take(bytes.subarray(at))
+      if (filled < slice.byteLength) continue
+      yield slice
+      filled = 0
+    }
   }
   for (const [index, source] of sources.entries()) {
     const { sizeBytes } = files[index]!

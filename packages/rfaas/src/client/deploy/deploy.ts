@@ -3,19 +3,22 @@ import { randomBytes } from 'node:crypto'
 import type { ManagerClient } from '../../control/client.ts'
 import { functionsNameProblem, nameToUndeploy } from '../../control/functions-name.ts'
 import type { FunctionsInfo } from '../../control/gen/rfaas_pb.ts'
-import { FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
+import { DEPLOY_CALL_TIMEOUT_MS } from '../../control/limits.ts'
 import { RfaasError } from '../../errors.ts'
 import { KINDS, type FunctionKind } from '../../kinds.ts'
 import { bundle } from '../bundle/bundle.ts'
 import { checkFunctions } from './check-functions.ts'
 import { entryOf } from './entry.ts'
 import { functionsOf, type ListedFunction } from './functions-of.ts'
+import { uploadOf, type BundleUpload } from './upload.ts'
 
 export interface DeployOptions {
   /** The name under which leases find the functions: a letter, then letters, digits, `-` or `_`, at most 64 characters. */
   name: string
-  /** Packages that are not bundled but loaded from where they are installed, as for a lease. Default: none. */
+  /** Packages that are not bundled but travel as they are installed, as for a lease. Default: none. */
   external?: readonly string[]
+  /** Files that the functions read, as patterns relative to the module's folder, as for a lease. Default: none. */
+  files?: readonly string[]
   /** How the functions are called, as for a lease. Default `functions`. */
   kind?: FunctionKind
 }
@@ -27,7 +30,7 @@ export interface DeployedFunctions {
   readonly version: number
   /** Of the bundle, 64 lower-case hex digits. */
   readonly sha256: string
-  /** Size of the bundle. */
+  /** Size of the bundle, with the packages and files that it brings. */
   readonly bytes: number
   readonly functions: readonly ListedFunction[]
   readonly deployed: Date
@@ -39,7 +42,7 @@ export interface Deployment extends DeployedFunctions {
   readonly isNew: boolean
 }
 
-const KNOWN: ReadonlySet<string> = new Set(['name', 'external', 'kind'])
+const KNOWN: ReadonlySet<string> = new Set(['name', 'external', 'files', 'kind'])
 
 /** See {@link Cluster.deploy}. */
 export async function deployFunctions(
@@ -48,19 +51,19 @@ export async function deployFunctions(
   options: DeployOptions,
 ): Promise<Deployment> {
   checkDeployOptions(options)
-  const { name, external = [], kind = 'functions' } = options
-  const { sha256, code, pack } = await bundle(entryOf(path), { external, kind })
-  if (pack !== null) {
-    const reason = 'it loads packages or files that are not part of its bundle, and nodes elsewhere do not have them'
-    throw new RfaasError('module_failed', `Cannot deploy ${String(path)}: ${reason}; lease it by its path instead`)
-  }
-  const request = { name, sha256, bytes: code.byteLength, functions: await functionsOf({ code }) }
-  const { functions, isNew } = await rpc.deployFunctions(request).catch(async (error: unknown) => {
+  const { name, external = [], files = [], kind = 'functions' } = options
+  const bundled = await bundle(entryOf(path), { external, files, kind })
+  const functions = await functionsOf(bundled)
+  const { slices, ...form } = await uploadOf(bundled)
+  const request = { name, ...form, functions }
+  const { functions: info, isNew } = await rpc.deployFunctions(request).catch(async (error: unknown) => {
     // The manager does not have these bytes yet.
     if (!(error instanceof RfaasError) || error.code !== 'not_found') throw error
-    return rpc.deployFunctions({ ...request, uploadId: await upload(rpc, code) })
+    const uploadId = await upload(rpc, slices)
+    // It verifies all of them.
+    return rpc.deployFunctions({ ...request, uploadId }, { timeoutMs: DEPLOY_CALL_TIMEOUT_MS })
   })
-  return { ...fromProto(functions), isNew }
+  return { ...fromProto(info), isNew }
 }
 
 /** See {@link Cluster.undeploy}. */
@@ -74,10 +77,12 @@ export function fromProto(info: FunctionsInfo | undefined): DeployedFunctions {
   return { name, version, sha256, bytes, functions: listed, deployed: new Date(deployedUnixMs) }
 }
 
-async function upload(rpc: ManagerClient['rpc'], code: Uint8Array): Promise<string> {
+async function upload(rpc: ManagerClient['rpc'], slices: BundleUpload['slices']): Promise<string> {
   const uploadId = randomBytes(16).toString('hex')
-  for (let offset = 0; offset < code.byteLength; offset += FUNCTIONS_SLICE_BYTES) {
-    await rpc.uploadFunctions({ uploadId, offset, slice: code.subarray(offset, offset + FUNCTIONS_SLICE_BYTES) })
+  let offset = 0
+  for await (const slice of slices()) {
+    await rpc.uploadFunctions({ uploadId, offset, slice })
+    offset += slice.byteLength
   }
   return uploadId
 }
@@ -89,12 +94,15 @@ function checkDeployOptions(options: DeployOptions): void {
   for (const key of Object.keys(options ?? {})) {
     if (!KNOWN.has(key)) refuse(`there is no option ${JSON.stringify(key)}`)
   }
-  const { name, external = [], kind = 'functions' } = options ?? {}
+  const { name, external = [], files = [], kind = 'functions' } = options ?? {}
   if (typeof name !== 'string') refuse(`name must be given, such as { name: 'pricing' }`)
   const problem = functionsNameProblem(name)
   if (problem !== null) refuse(problem)
   if (!Array.isArray(external) || !external.every((each) => typeof each === 'string' && each !== '')) {
     refuse('external must be the names of packages')
+  }
+  if (!Array.isArray(files) || !files.every((each) => typeof each === 'string' && each !== '')) {
+    refuse('files must be paths or patterns')
   }
   if (!KINDS.includes(kind)) refuse(`kind must be ${KINDS.join(' or ')}, not ${String(kind)}`)
 }

@@ -85,7 +85,21 @@ export class SentBundle implements LeasedCode {
   }
 }
 
-async function sendPacked(rpc: NodeRpc, { sha256, manifest, slices }: PackedBundle, token: () => string) {
+/** What travels of a packed bundle. */
+export interface PackedBytes {
+  /** The name of the bundle. */
+  readonly sha256: string
+  readonly manifest: Uint8Array<ArrayBuffer>
+  /** The contents in slices, each valid until the next. */
+  slices(): AsyncIterable<Uint8Array<ArrayBuffer>>
+}
+
+/** Sends a packed bundle to a node, unless it has it. */
+export async function sendPacked(
+  rpc: NodeRpc,
+  { sha256, manifest, slices }: PackedBytes,
+  token: () => string,
+): Promise<void> {
   let { complete } = await withNewest(token, (newest) => rpc.putBundle({ token: newest, sha256, manifest }))
   if (complete) return
   let offset = 0

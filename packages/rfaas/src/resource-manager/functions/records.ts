@@ -12,6 +12,8 @@ export const BUNDLES = 'bundles/'
 export const SLICES = 'slices/'
 /** By id: uploads whose bundle is not deployed yet. */
 export const UPLOADS = 'uploads/'
+/** By id: uploads whose slices nothing refers to any more, and are being removed. */
+export const DROPPED = 'dropped/'
 /** What all names have together. */
 export const REGISTRY = 'registry'
 
@@ -34,7 +36,10 @@ export interface FunctionRecord {
 }
 
 export interface BundleRecord {
+  /** Of all slices. */
   readonly bytes: number
+  /** Of the manifest of a packed bundle, with which its bytes begin; 0: the bundle is one module. */
+  readonly manifestBytes: number
   readonly uploadId: string
   /** Versions that refer to it, of all names. */
   readonly references: number
@@ -47,8 +52,13 @@ export interface UploadRecord {
   readonly bytes: number
 }
 
+export interface DroppedRecord {
+  /** Bytes that are still there: its first ones. */
+  readonly bytes: number
+}
+
 export interface RegistryRecord {
-  /** Bytes of all bundles. */
+  /** Bytes of all bundles, without those that are dropped. */
   readonly bytes: number
   readonly versions: number
   /** Names that are or were used. */
@@ -59,6 +69,7 @@ export interface RegistryRecord {
 export interface DeployedVersion extends VersionRecord {
   readonly name: string
   readonly bytes: number
+  readonly manifestBytes: number
   readonly functions: readonly FunctionRecord[]
 }
 
@@ -75,6 +86,10 @@ export function parseFunctions(value: string | null): FunctionsRecord {
 
 export function parseBundle(value: string): BundleRecord {
   return JSON.parse(value) as BundleRecord
+}
+
+export function parseDropped(value: string): DroppedRecord {
+  return JSON.parse(value) as DroppedRecord
 }
 
 export function parseUpload(value: string): UploadRecord {

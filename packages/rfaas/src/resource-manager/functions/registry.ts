@@ -6,7 +6,7 @@ import type { Context } from '../context.ts'
 import { publish } from '../events.ts'
 import { FUNCTIONS_NAMES_MAX } from '../limits.ts'
 import { readSlowly, transact } from '../store.ts'
-import type { Transaction } from '../store.ts'
+import type { Store, Transaction } from '../store.ts'
 import {
   BUNDLES,
   FUNCTIONS,
@@ -25,7 +25,7 @@ import type {
   RegistryRecord,
   VersionRecord,
 } from './records.ts'
-import { digestSlices, readSlice, removeSlices } from './slices.ts'
+import { digestSlices, dropSlices, readSlice, removeDropped, verifyPacked } from './slices.ts'
 import { checkRoom, discardUpload, unknownUpload } from './uploads.ts'
 
 /** Functions that are to be deployed. */
@@ -33,6 +33,8 @@ export interface Deployment {
   readonly name: string
   readonly sha256: string
   readonly bytes: number
+  /** Of the manifest of a packed bundle; 0: the bundle is one module. */
+  readonly manifestBytes: number
   readonly functions: readonly FunctionRecord[]
   /** The finished upload of the bundle; empty: the manager should have it. */
   readonly uploadId: string
@@ -50,13 +52,14 @@ export async function deploy(
   deployment: Deployment,
 ): Promise<{ deployed: DeployedVersion; isNew: boolean }> {
   const { store, clock } = context
-  const { name, sha256, bytes, functions, uploadId } = deployment
+  const { name, sha256, bytes, manifestBytes, functions, uploadId } = deployment
   if (uploadId !== '') await verifyUpload(context, deployment)
   const result = await transact(store, async (transaction) => {
     const known = await transaction.get(FUNCTIONS + name)
     const registry = parseRegistry(await transaction.get(REGISTRY))
     const record = parseFunctions(known)
     const bundle = await bundleOf(transaction, sha256)
+    checkForm(deployment, bundle)
     const newest = record.versions.at(-1)
     // The upload is gone already when the same request has come twice: its slices are then those of the bundle.
     const isUploaded = uploadId !== '' && (await transaction.get(UPLOADS + uploadId)) !== null
@@ -70,7 +73,7 @@ export async function deploy(
       if (!isUploaded) throw unknownUpload(uploadId)
       transaction.set(UPLOADS + uploadId, null)
     }
-    const kept = { ...(bundle ?? { bytes, uploadId, functions, references: 0 }) }
+    const kept = { ...(bundle ?? { bytes, manifestBytes, uploadId, functions, references: 0 }) }
     kept.references++
     const made = { version: record.last + 1, sha256, deployedUnixMs: clock.nowUnixMs() }
     set(transaction, BUNDLES + sha256, kept satisfies BundleRecord)
@@ -85,6 +88,7 @@ export async function deploy(
     } satisfies RegistryRecord)
     return { deployed: versionOf(name, made, kept), isNew: true }
   })
+  if (uploadId !== '') await removeDropped(store)
   if (result.isNew) publish({ kind: 'functions-deployed', functions: result.deployed })
   return result
 }
@@ -132,7 +136,7 @@ export async function undeploy({ store }: Context, wanted: FunctionsName): Promi
       gone.push(versionOf(name, each, bundle))
       const references = bundle.references - 1
       if (references === 0) {
-        removeSlices(transaction, bundle.uploadId, bundle.bytes)
+        dropSlices(transaction, bundle.uploadId, bundle.bytes)
         bytes -= bundle.bytes
       }
       set(transaction, BUNDLES + each.sha256, references === 0 ? null : { ...bundle, references })
@@ -142,6 +146,7 @@ export async function undeploy({ store }: Context, wanted: FunctionsName): Promi
     set(transaction, REGISTRY, { ...registry, bytes, versions: registry.versions - going.length })
     return gone
   })
+  await removeDropped(store)
   publish({ kind: 'functions-undeployed', functions: removed })
   return removed
 }
@@ -151,7 +156,7 @@ export async function undeploy({ store }: Context, wanted: FunctionsName): Promi
  *
  * @throws {RfaasError} `not_found` when no version refers to the bundle any more, or it is not so long
  */
-export async function read({ store }: Context, sha256: string, offset: number): Promise<Uint8Array> {
+export async function read({ store }: Context, sha256: string, offset: number): Promise<Uint8Array<ArrayBuffer>> {
   const bundle = await store.get(BUNDLES + sha256)
   const slice = bundle && (await readSlice(store, parseBundle(bundle.value).uploadId, offset))
   if (slice) return slice
@@ -160,18 +165,43 @@ export async function read({ store }: Context, sha256: string, offset: number): 
 }
 
 /** Removes an upload that is not what was announced: it would only take room. */
-async function verifyUpload({ store }: Context, { name, sha256, bytes, uploadId }: Deployment): Promise<void> {
+async function verifyUpload({ store }: Context, deployment: Deployment): Promise<void> {
+  const { name, uploadId } = deployment
   const known = await store.get(UPLOADS + uploadId)
   if (known === null) throw unknownUpload(uploadId)
   const arrived = parseUpload(known.value).bytes
-  const actual = arrived === bytes ? await digestSlices(store, uploadId, bytes) : ''
-  if (actual === sha256) return
+  const problem = await uploadProblem(store, deployment, arrived)
+  if (problem === null) return
   await transact(store, async (transaction) => discardUpload(transaction, uploadId, arrived))
-  const reason =
-    arrived === bytes
-      ? `the SHA-256 of its bundle is ${actual}, not ${sha256}`
-      : `${arrived} of ${bytes} bytes have arrived`
-  throw new RfaasError('invalid_argument', `Cannot deploy ${name}: ${reason}`)
+  await removeDropped(store)
+  throw new RfaasError('invalid_argument', `Cannot deploy ${name}: ${problem}`)
+}
+
+/** Why an upload is not what was announced; null: it is. */
+async function uploadProblem(
+  store: Store,
+  { sha256, bytes, manifestBytes, uploadId }: Deployment,
+  arrived: number,
+): Promise<string | null> {
+  if (arrived !== bytes) return `${arrived} of ${bytes} bytes have arrived`
+  if (manifestBytes === 0) {
+    const actual = await digestSlices(store, uploadId, bytes)
+    return actual === sha256 ? null : `the SHA-256 of its bundle is ${actual}, not ${sha256}`
+  }
+  try {
+    await verifyPacked(store, uploadId, { sha256, bytes, manifestBytes })
+    return null
+  } catch (error) {
+    if (!(error instanceof RfaasError) || error.code !== 'invalid_argument') throw error
+    return error.sentence
+  }
+}
+
+/** The text of a manifest has the SHA-256 of the packed bundle that it names, but is none. */
+function checkForm({ name, sha256, bytes, manifestBytes }: Deployment, bundle: BundleRecord | null): void {
+  if (bundle === null || (bundle.bytes === bytes && bundle.manifestBytes === manifestBytes)) return
+  const forms = `${bundle.bytes} bytes of which ${bundle.manifestBytes} are a manifest, not ${bytes} and ${manifestBytes}`
+  throw new RfaasError('invalid_argument', `Cannot deploy ${name}: the bundle ${sha256} that is here has ${forms}`)
 }
 
 function checkCounts({ versions, names }: RegistryRecord, isNewName: boolean): void {
@@ -197,8 +227,9 @@ async function bundleOf(transaction: Transaction, sha256: string): Promise<Bundl
   return value === null ? null : parseBundle(value)
 }
 
-function versionOf(name: string, version: VersionRecord, { bytes, functions }: BundleRecord): DeployedVersion {
-  return { name, ...version, bytes, functions }
+function versionOf(name: string, version: VersionRecord, bundle: BundleRecord): DeployedVersion {
+  const { bytes, manifestBytes, functions } = bundle
+  return { name, ...version, bytes, manifestBytes, functions }
 }
 
 function set(transaction: Transaction, key: string, value: object | null): void {

@@ -1,12 +1,8 @@
 import type { ServiceImpl } from '@connectrpc/connect'
 import { functionsNameProblem } from '../../control/functions-name.ts'
 import type { FunctionInfo, ResourceManagerService } from '../../control/gen/rfaas_pb.ts'
-import {
-  BUNDLE_BYTES_MAX,
-  FUNCTIONS_OF_MODULE_BYTES_MAX,
-  FUNCTIONS_OF_MODULE_MAX,
-  FUNCTIONS_SLICE_BYTES,
-} from '../../control/limits.ts'
+import { FUNCTIONS_OF_MODULE_BYTES_MAX, FUNCTIONS_OF_MODULE_MAX, FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
+import { moduleSizeProblem, packedSizeProblem } from '../../control/packed-stream.ts'
 import { RfaasError } from '../../errors.ts'
 import type { Context } from '../context.ts'
 import { quote } from '../requests.ts'
@@ -27,16 +23,22 @@ export function functionsHandlers(context: Context): Handlers {
       return {}
     },
 
-    async deployFunctions({ name, sha256, bytes, functions, uploadId }) {
+    async deployFunctions({ name, sha256, bytes, manifestBytes, functions, uploadId }) {
       const action = `Cannot deploy ${quote(name)}`
       checkName('Cannot deploy functions', name)
       checkSha256(action, sha256)
       if (uploadId !== '') checkUploadId(action, uploadId)
-      if (bytes < 1 || bytes > BUNDLE_BYTES_MAX) {
-        throw refused(action, `its bundle has ${bytes} bytes, must have 1 to ${BUNDLE_BYTES_MAX}`)
-      }
+      const problem = manifestBytes === 0 ? moduleSizeProblem(bytes) : packedSizeProblem({ bytes, manifestBytes })
+      if (problem !== null) throw refused(action, problem)
       const checked = checkFunctions(action, functions)
-      const { deployed, isNew } = await deploy(context, { name, sha256, bytes, functions: checked, uploadId })
+      const { deployed, isNew } = await deploy(context, {
+        name,
+        sha256,
+        bytes,
+        manifestBytes,
+        functions: checked,
+        uploadId,
+      })
       return { functions: toProto(deployed), isNew }
     },
 
@@ -65,8 +67,8 @@ export function functionsHandlers(context: Context): Handlers {
   }
 }
 
-function toProto({ name, version, sha256, bytes, functions, deployedUnixMs }: DeployedVersion) {
-  return { name, version, sha256, bytes, functions: [...functions], deployedUnixMs }
+function toProto({ functions, ...version }: DeployedVersion) {
+  return { ...version, functions: [...functions] }
 }
 
 function checkName(action: string, name: string): void {

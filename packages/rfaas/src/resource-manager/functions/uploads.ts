@@ -1,4 +1,4 @@
-import { BUNDLE_BYTES_MAX, FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
+import { DEPLOYED_BYTES_MAX, FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
 import { RfaasError } from '../../errors.ts'
 import type { Context } from '../context.ts'
 import { FUNCTIONS_UPLOAD_MS_MAX, FUNCTIONS_UPLOADS_MAX } from '../limits.ts'
@@ -6,7 +6,7 @@ import { transact } from '../store.ts'
 import type { Transaction } from '../store.ts'
 import { parseRegistry, parseUpload, REGISTRY, sliceKey, UPLOADS } from './records.ts'
 import type { UploadRecord } from './records.ts'
-import { removeSlices, setSlice } from './slices.ts'
+import { dropSlices, removeDropped, setSlice } from './slices.ts'
 
 const ACTION = 'Cannot take functions'
 
@@ -25,14 +25,14 @@ export interface UploadedSlice {
 export async function upload(context: Context, { uploadId, offset, slice }: UploadedSlice): Promise<void> {
   const { store, clock } = context
   checkSlice(offset, slice.length)
-  await transact(store, async (transaction) => {
+  const beginsAnother = await transact(store, async (transaction) => {
     const known = await transaction.get(UPLOADS + uploadId)
     if (known === null && offset > 0) throw unknownUpload(uploadId)
     if (known === null && (await transaction.get(sliceKey(uploadId, 0))) !== null) {
       throw refused(`the upload ${uploadId} is deployed already`)
     }
     const record = known === null ? { beganUnixMs: clock.nowUnixMs(), bytes: 0 } : parseUpload(known)
-    if (offset < record.bytes) return
+    if (offset < record.bytes) return false
     if (offset > record.bytes || record.bytes % FUNCTIONS_SLICE_BYTES !== 0) {
       throw refused(`a slice begins at byte ${offset}, but ${record.bytes} bytes have arrived`)
     }
@@ -46,30 +46,30 @@ export async function upload(context: Context, { uploadId, offset, slice }: Uplo
     checkRoom(context, deployed + others.reduce((sum, other) => sum + other.bytes, 0), bytes)
     setSlice(transaction, uploadId, offset, slice)
     transaction.set(UPLOADS + uploadId, JSON.stringify({ ...record, bytes } satisfies UploadRecord))
+    return known === null
   })
+  if (beginsAnother) await removeDropped(store)
 }
 
 /** @throws {RfaasError} `registry_full` when so many bytes more do not fit beside those that are there */
 export function checkRoom({ functionsBytesMax }: Context, heldBytes: number, bytes: number): void {
   if (heldBytes + bytes <= functionsBytesMax) return
   const reason = `${bytes} bytes more than the ${heldBytes} of those deployed do not fit into ${functionsBytesMax}`
-  throw new RfaasError(
-    'registry_full',
-    `${ACTION}: ${reason}; undeploy some, or raise functionsBytesMax of the manager`,
-  )
+  const advice = 'undeploy some, or raise --functions-max (functionsBytesMax) of the manager'
+  throw new RfaasError('registry_full', `${ACTION}: ${reason}; ${advice}`)
 }
 
 export function unknownUpload(uploadId: string): RfaasError {
   return new RfaasError('not_found', `${ACTION}: there is no upload ${uploadId}; begin it again`)
 }
 
-/** Removes an upload that is not wanted. */
+/** Ends an upload that is not wanted. Call removeDropped after the transaction. */
 export function discardUpload(transaction: Transaction, uploadId: string, bytes: number): void {
-  removeSlices(transaction, uploadId, bytes)
+  dropSlices(transaction, uploadId, bytes)
   transaction.set(UPLOADS + uploadId, null)
 }
 
-/** The other uploads that are under way. Removes those that have taken too long: their clients are gone. */
+/** The other uploads that are under way. Ends those that have taken too long: their clients are gone. */
 async function livingUploads(transaction: Transaction, uploadId: string, nowUnixMs: number): Promise<UploadRecord[]> {
   const living: UploadRecord[] = []
   for (const { key, value } of await transaction.list(UPLOADS)) {
@@ -89,8 +89,8 @@ function checkSlice(offset: number, bytes: number): void {
   if (bytes < 1 || bytes > FUNCTIONS_SLICE_BYTES) {
     throw refused(`a slice has ${bytes} bytes, must have 1 to ${FUNCTIONS_SLICE_BYTES}`)
   }
-  if (offset + bytes > BUNDLE_BYTES_MAX) {
-    throw refused(`the bundle has at least ${offset + bytes} bytes, at most ${BUNDLE_BYTES_MAX} are allowed`)
+  if (offset + bytes > DEPLOYED_BYTES_MAX) {
+    throw refused(`the bundle has at least ${offset + bytes} bytes, at most ${DEPLOYED_BYTES_MAX} are allowed`)
   }
 }
 
