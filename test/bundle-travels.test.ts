@@ -3,12 +3,13 @@
  * own files, and files beside the user's modules come along.
  */
 import { strict as assert } from 'node:assert'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import type { Cluster } from 'rfaas'
 
+import { buildAddon } from './harness/addon.ts'
 import { FABRICS } from './harness/fabrics.ts'
 import { Scene } from './harness/scene.ts'
 
@@ -17,19 +18,6 @@ const against = FABRICS.includes('threads')
   : spawnSync('unshare', ['--mount', 'true']).status === 0
     ? false
     : 'mount namespaces need root'
-
-/** An addon with one function, `answer()`, over Node-API without its headers. */
-const ADDON = `
-  typedef struct env *napi_env; typedef struct value *napi_value;
-  typedef napi_value (*napi_callback)(napi_env, void *);
-  int napi_create_int32(napi_env, int, napi_value *);
-  int napi_create_function(napi_env, const char *, unsigned long, napi_callback, void *, napi_value *);
-  int napi_set_named_property(napi_env, napi_value, const char *, napi_value);
-  static napi_value answer(napi_env env, void *info) { napi_value v; napi_create_int32(env, 42, &v); return v; }
-  napi_value napi_register_module_v1(napi_env env, napi_value exports) {
-    napi_value f; napi_create_function(env, "answer", 6, answer, 0, &f);
-    napi_set_named_property(env, exports, "answer", f); return exports;
-  }`
 
 describe('a bundle for a node that does not see the files of its client', { skip: against }, () => {
   let scene: Scene
@@ -85,9 +73,7 @@ describe('a bundle for a node that does not see the files of its client', { skip
       },
     )
     install(`${store}/binary@1/node_modules/${native}`, { name: native, os: ['linux'] }, {})
-    const addon = join(project, `${store}/binary@1/node_modules/${native}/it.node`)
-    const flags = ['-shared', '-fPIC', '-x', 'c', '-', '-o', addon]
-    execFileSync('cc', flags, { input: ADDON })
+    buildAddon(join(project, `${store}/binary@1/node_modules/${native}/it.node`))
     link('.pnpm/native@1/node_modules/native', 'node_modules/native')
     link('../../text@1/node_modules/text', `${store}/native@1/node_modules/text`)
     link(`../../../binary@1/node_modules/${native}`, `${store}/native@1/node_modules/${native}`)

@@ -141,11 +141,7 @@ describe('deployed functions', () => {
     await cluster.undeploy('spoiled')
   })
 
-  test('a module that needs files beside it is refused; handlers of AWS Lambda stay what they are', async () => {
-    const reads = `import { readFileSync } from 'node:fs'
-      export const f = (): string => readFileSync(new URL('./x.txt', import.meta.url), 'utf8')`
-    using beside = module(reads)
-    await assert.rejects(cluster.deploy(beside.path, { name: 'beside' }), error('module_failed', /packages or files/))
+  test('handlers of AWS Lambda stay what they are', async () => {
     using handlers = module('export const handler = async (event: { a: number }) => ({ twice: 2 * event.a })')
     const kind = 'neither' as 'lambda'
     await assert.rejects(cluster.deploy(handlers.path, { name: 'x', kind }), error('invalid_argument', /not neither/))

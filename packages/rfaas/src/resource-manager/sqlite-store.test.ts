@@ -57,6 +57,24 @@ describe('SqliteStore', () => {
     await store.close()
   })
 
+  test('a file whose bundles were all modules is converted, once', async () => {
+    const path = newPath()
+    const first = new SqliteStore(path)
+    const bundle = { bytes: 5, uploadId: 'a', references: 1, functions: [] }
+    await put(first, 'bundles/x', JSON.stringify(bundle))
+    await put(first, 'bundles0', 'no bundle')
+    await first.close()
+    const database = new DatabaseSync(path)
+    database.exec('PRAGMA user_version = 2')
+    database.close()
+    for (let opened = 1; opened <= 2; opened++) {
+      const store = new SqliteStore(path)
+      assert.deepEqual(JSON.parse((await store.get('bundles/x'))!.value), { ...bundle, manifestBytes: 0 })
+      assert.equal((await store.get('bundles0'))!.value, 'no bundle')
+      await store.close()
+    }
+  })
+
   test('what is no database of ours is refused in a sentence that names the path, and left alone', () => {
     const text = newPath()
     new SqliteStore(text).close().catch(() => {})

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 import { BUNDLE_FILES_MAX } from '../../control/limits.ts'
 import { RfaasError } from '../../errors.ts'
@@ -122,14 +122,18 @@ export class Gathered {
     throw new RfaasError('module_failed', `Cannot pack bundle: ${reason}`)
   }
 
-  /** The innermost folder that contains everything. */
+  /**
+   * The innermost folder that contains everything and is outside of `node_modules`: packages find each other only in folders
+   * of that name, which must therefore be below it.
+   */
   get root(): string {
     let root: string | null = null
     for (const path of [...this.files, ...this.links.keys(), ...this.links.values()]) {
       root ??= dirname(path)
       while (root !== '/' && !path.startsWith(`${root}/`)) root = dirname(root)
     }
-    return root ?? '/'
+    const [outside] = `${root ?? ''}/`.split('/node_modules/')
+    return resolve('/', outside!)
   }
 }
 

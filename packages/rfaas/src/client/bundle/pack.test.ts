@@ -49,20 +49,20 @@ describe('a packed bundle', () => {
     )
     assert.deepEqual(paths, [
       'module.mjs',
-      'files/one/index.js',
-      'files/one/package.json',
-      'files/two/index.js',
-      'files/two/node_modules/three/index.js',
-      'files/two/package.json',
-      'files/two/tool',
+      'files/node_modules/one/index.js',
+      'files/node_modules/one/package.json',
+      'files/node_modules/two/index.js',
+      'files/node_modules/two/node_modules/three/index.js',
+      'files/node_modules/two/package.json',
+      'files/node_modules/two/tool',
     ])
     assert.deepEqual(
       files.filter(({ isExecutable }) => isExecutable).map(({ path }) => path),
-      ['files/two/tool'],
+      ['files/node_modules/two/tool'],
     )
     assert.equal(sha256, manifestName(manifest))
     assert.equal(bytes.byteLength, totalBytes)
-    assert.ok(bytes.toString().includes('from "./files/one/index.js"'))
+    assert.ok(bytes.toString().includes('from "./files/node_modules/one/index.js"'))
   })
 
   it('has the files that modules mention, with what scripts among them import', async () => {

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,45 +7,14 @@ import { after, describe, test } from 'node:test'
 import { BUNDLE_BYTES_MAX, FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
 import { FUNCTIONS_UPLOAD_MS_MAX, FUNCTIONS_UPLOADS_MAX } from '../limits.ts'
 import { TestManager } from '../test-manager.ts'
+import { deployAll, digest, formOf, functions, newId, readAll, upload } from './test-deploy.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'rfaas-functions-'))
 after(() => rmSync(folder, { recursive: true }))
 let files = 0
 
-const newId = (): string => randomBytes(16).toString('hex')
-const digest = (code: Uint8Array): string => createHash('sha256').update(code).digest('hex')
-const functions = [
-  { name: 'price', raw: false },
-  { name: 'sum', raw: true },
-]
-
-/** Uploads a bundle slice by slice, and returns the id of the upload. */
-async function upload({ rpc }: TestManager, code: Uint8Array, uploadId = newId()): Promise<string> {
-  for (let offset = 0; offset < code.length; offset += FUNCTIONS_SLICE_BYTES) {
-    await rpc.uploadFunctions({ uploadId, offset, slice: code.subarray(offset, offset + FUNCTIONS_SLICE_BYTES) })
-  }
-  return uploadId
-}
-
 const deploy = ({ rpc }: TestManager, name: string, code: Uint8Array, uploadId = '') =>
-  rpc.deployFunctions({ name, sha256: digest(code), bytes: code.length, functions, uploadId })
-
-/** As a client does: uploads only what the manager does not have. @returns version, and whether it is new */
-async function deployAll(manager: TestManager, name: string, code: Uint8Array): Promise<[number, boolean]> {
-  const deployed = await deploy(manager, name, code).catch(async (error: { code?: string }) => {
-    if (error.code !== 'not_found') throw error
-    return deploy(manager, name, code, await upload(manager, code))
-  })
-  return [deployed.functions!.version, deployed.isNew]
-}
-
-async function readAll({ rpc }: TestManager, sha256: string, bytes: number): Promise<Uint8Array> {
-  const slices: Uint8Array[] = []
-  for (let offset = 0; offset < bytes; offset += FUNCTIONS_SLICE_BYTES) {
-    slices.push((await rpc.readFunctions({ sha256, offset })).slice)
-  }
-  return Buffer.concat(slices)
-}
+  rpc.deployFunctions({ name, ...formOf(code), functions, uploadId })
 
 for (const [storeName, options] of [
   ['in memory', () => ({})],
@@ -65,7 +34,7 @@ for (const [storeName, options] of [
       assert.deepEqual([found.version, found.sha256, found.bytes], [3, digest(first), first.length])
       assert.deepEqual(found.functions.map(({ name, raw }) => ({ name, raw })), functions) // prettier-ignore
       assert.equal((await manager.rpc.findFunctions({ name: 'pricing', version: 2 })).functions!.sha256, digest(second))
-      assert.deepEqual(Buffer.from(await readAll(manager, digest(first), first.length)), first)
+      assert.deepEqual(await readAll(manager, digest(first), first.length), first)
       const all = (await manager.rpc.listFunctions({})).functions.map(({ name, version }) => `${name}@${version}`)
       assert.deepEqual(all, ['other@1', 'pricing@1', 'pricing@2', 'pricing@3'])
     })
@@ -85,7 +54,7 @@ for (const [storeName, options] of [
         message: /Cannot find functions pricing@2: pricing has only the versions 1$/,
       })
       await rpc.undeployFunctions({ name: 'pricing' })
-      assert.deepEqual(Buffer.from(await readAll(manager, digest(first), 3)), first)
+      assert.deepEqual(await readAll(manager, digest(first), 3), first)
       await rpc.undeployFunctions({ name: 'other' })
       await assert.rejects(readAll(manager, digest(first), 3), { code: 'not_found' })
       await assert.rejects(rpc.undeployFunctions({ name: 'other' }), { code: 'not_found', message: /no functions are/ })
@@ -110,7 +79,7 @@ describe('deployed functions', () => {
     const code = randomBytes(FUNCTIONS_SLICE_BYTES + 1)
     await deployAll(manager, 'pricing', code)
     await manager.restart()
-    assert.deepEqual(Buffer.from(await readAll(manager, digest(code), code.length)), code)
+    assert.deepEqual(await readAll(manager, digest(code), code.length), code)
     assert.deepEqual(await deployAll(manager, 'pricing', code), [1, false])
   })
 
@@ -156,7 +125,7 @@ describe('deployed functions', () => {
     await deploy(manager, 'pricing', code, id)
     await assert.rejects(upload(manager, Buffer.from('other'), id), { code: 'invalid_argument', message: /deployed already/ }) // prettier-ignore
     await assert.rejects(deploy(manager, 'pricing', code, id), { code: 'not_found' })
-    assert.deepEqual(Buffer.from(await readAll(manager, digest(code), code.length)), code)
+    assert.deepEqual(await readAll(manager, digest(code), code.length), code)
   })
 
   test('uploads are bounded; one that takes too long makes room for others', async () => {
