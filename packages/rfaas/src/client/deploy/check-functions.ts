@@ -15,7 +15,7 @@ export function checkFunctions(info: FunctionsInfo | undefined): FunctionsInfo {
   const { sha256, bytes, manifestBytes, deployedUnixMs } = info
   if (!/^[0-9a-f]{64}$/.test(sha256)) refuse(`the SHA-256 of functions is ${JSON.stringify(sha256.slice(0, 80))}`)
   const problem = manifestBytes === 0 ? moduleSizeProblem(bytes) : packedSizeProblem({ bytes, manifestBytes })
-  if (problem !== null) refuse(`of functions, ${problem}`)
+  if (problem !== null) refuse(`it names functions of an impossible size: ${problem}`)
   // A Date has at most so many.
   if (!(Math.abs(deployedUnixMs) <= 8.64e15)) refuse(`functions were deployed at ${deployedUnixMs}`)
   return info
