@@ -13,13 +13,13 @@ import { readdirSync, writeFileSync } from 'node:fs'
 const loaded = { ...process.env }
 export const seen = (...names) => names.map((name) => [loaded[name], process.env[name]])
 export const folder = () => [process.cwd(), readdirSync('.')]
-export const write = (name) => writeFileSync(name, 'text')
+export const write = (name, bytes = 4) => writeFileSync(name, Buffer.alloc(bytes, 'x'))
 `
 
 interface Functions {
   seen: (...names: string[]) => [string | undefined, string | undefined][]
   folder: () => [string, string[]]
-  write: (name: string) => void
+  write: (name: string, bytes?: number) => void
 }
 
 describe('the surroundings of functions', () => {
@@ -80,6 +80,22 @@ describe('the surroundings of functions', () => {
     await next.call.write('mine')
     await next.release()
     await becomes(false, () => existsSync(second))
+  })
+
+  test('a lease with more in its working directory than the node allows ends with the figure; others go on', async () => {
+    await scene.node(cluster.url, 'small', '--work-folder-max', '1MiB')
+    await using beside = await lease({ nodeId: 'small' })
+    await beside.call.write('mine', 1_000_000)
+    await using greedy = await lease({ nodeId: 'small' })
+    const [folder] = await greedy.call.folder()
+    await greedy.call.write('a', 600_000)
+    await greedy.call.write('b', 600_000)
+    const error = await greedy.closed
+    assert.equal(error?.code, 'executor_lost')
+    assert.match(error.message, /its functions have put more than 1048576 bytes into their working directory/)
+    await assert.rejects(greedy.call.folder(), { code: 'executor_lost' })
+    await becomes(false, () => existsSync(folder))
+    assert.deepEqual((await beside.call.folder())[1], ['mine'])
   })
 
   test('local() passes on what libraries of the program itself look for', async () => {

@@ -15,6 +15,7 @@ import {
   poolOption,
   portOption,
   resourceOption,
+  workFolderMaxOption,
 } from './options.ts'
 import type { FABRICS } from './options.ts'
 import { runService } from './service.ts'
@@ -43,6 +44,7 @@ interface NodeFlags extends ServiceFlags {
   keepWarmMax?: number
   cache?: string
   cacheMax?: number
+  workFolderMax?: number
 }
 
 export function addNode(program: Command): void {
@@ -62,6 +64,7 @@ export function addNode(program: Command): void {
     .addOption(keepWarmMaxOption())
     .option('--cache <path>', 'folder for uploaded functions (default: a cache folder of this user)')
     .addOption(cacheMaxOption())
+    .addOption(workFolderMaxOption())
     .addOption(logLevelOption())
     .addOption(jsonOption('when ready, print one line of JSON: {kind: "node", nodeId, url, fabrics, pid}'))
     .addOption(dieWithParentOption())
@@ -72,7 +75,7 @@ export function addNode(program: Command): void {
 async function run(flags: NodeFlags): Promise<void> {
   const { startNode } = await import('../executor-manager/node.ts')
   const { manager, name, host, port, cores, memoryMib, resource, label, fabrics, pool, keepWarmMax } = flags
-  const { cache, cacheMax } = flags
+  const { cache, cacheMax, workFolderMax } = flags
   const options = {
     managerUrl: manager,
     host,
@@ -87,6 +90,7 @@ async function run(flags: NodeFlags): Promise<void> {
     ...(keepWarmMax === undefined ? {} : { keepWarmMsMax: keepWarmMax }),
     ...(cache === undefined ? {} : { cacheDir: cache }),
     ...(cacheMax === undefined ? {} : { cacheBytesMax: cacheMax }),
+    ...(workFolderMax === undefined ? {} : { workFolderBytesMax: workFolderMax }),
   }
   const { logNodeEvents } = await import('./events.ts')
   await runService(

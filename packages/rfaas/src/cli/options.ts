@@ -82,6 +82,13 @@ export function cacheMaxOption(): Option {
   ).argParser(fromText(parseSizeBytes, '--cache-max'))
 }
 
+export function workFolderMaxOption(): Option {
+  return new Option(
+    '--work-folder-max <size>',
+    'what the functions of a lease may have in their working directory; a lease with more is ended (default: 1GiB)',
+  ).argParser(fromText(parseSizeBytes, '--work-folder-max'))
+}
+
 export function fabricsOption(): Option {
   return new Option(
     '--fabrics <names>',

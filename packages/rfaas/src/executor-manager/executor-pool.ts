@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { RfaasError, toRfaasError } from '../errors.ts'
-import { EXECUTOR_START_TIMEOUT_MS, POOL_LEASE_WORKERS_MAX, POOL_WORKERS_MAX } from './limits.ts'
+import { EXECUTOR_START_TIMEOUT_MS, POOL_LEASE_WORKERS_MAX, POOL_WORKERS_MAX, WORK_FOLDER_BYTES_MAX } from './limits.ts'
 import { ExecutorProcess } from './executor-process.ts'
 import type { PrepareOrder } from './executor-process.ts'
 import type { Executors, PoolState, TakenExecutor } from './executors.ts'
@@ -18,6 +18,8 @@ export interface ExecutorPoolOptions {
   readonly fabrics: PrepareOrder['fabrics']
   /** As in ExecutorProcessOptions. */
   readonly isOwnProgram?: boolean
+  /** As in ExecutorProcessOptions. */
+  readonly workFolderBytesMax?: number
   /** Whether a core of the machine was mostly idle since the previous call. */
   readonly hasIdleCore: () => boolean
   readonly onChange: (state: PoolState) => void
@@ -152,8 +154,9 @@ export class ExecutorPool implements Executors {
   }
 
   #spawn(heapMib: number, meters: MeterPage, inBackground: boolean): ExecutorProcess {
-    const { executorPath, isOwnProgram = false } = this.#options
-    return new ExecutorProcess({ executorPath, isOwnProgram, meterPageFd: meters.fd, heapMib, inBackground })
+    const { executorPath, isOwnProgram = false, workFolderBytesMax = WORK_FOLDER_BYTES_MAX, clock } = this.#options
+    const own = { executorPath, isOwnProgram, workFolderBytesMax, clock }
+    return new ExecutorProcess({ ...own, meterPageFd: meters.fd, heapMib, inBackground })
   }
 
   #stop({ process, meters }: Held): void {

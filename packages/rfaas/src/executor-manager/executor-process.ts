@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
-import { MESSAGES_FD, METER_PAGE_FD } from '../executor/messages.ts'
+import { MESSAGES_FD } from '../executor/messages.ts'
 import type {
   EndWorkerMessage,
   ExecutorNews,
@@ -17,16 +16,22 @@ import type {
 import type { OutputStream } from '../executor/output-stream.ts'
 import { encodeMessage, MessageReader } from '../executor/pipe.ts'
 import { shortageAdvice } from '../shortage.ts'
+import { systemClock, type Clock } from '../clock.ts'
 import { toBackground, toForeground } from './background.ts'
-import { EXECUTOR_GONE_GRACE_MS, EXECUTOR_OUTPUT_BYTES, EXECUTOR_OUTPUT_LINES } from './limits.ts'
-import { executorEnvironment } from './executor-environment.ts'
+import { BoundedWorkFolder } from './bounded-work-folder.ts'
+import {
+  EXECUTOR_GONE_GRACE_MS,
+  EXECUTOR_OUTPUT_BYTES,
+  EXECUTOR_OUTPUT_LINES,
+  WORK_FOLDER_BYTES_MAX,
+} from './limits.ts'
 import { readMessage } from './executor-message.ts'
 import type { Executor } from './executors.ts'
 import { continueMarked, endMarked, stopMarked } from './marked-processes.ts'
 import { OutputLines } from './output-lines.ts'
 import { OutputRing } from './output-ring.ts'
+import { spawnExecutor, type ExecutorProcessOptions } from './spawn-executor.ts'
 import { startFailed, startRefused } from './start-failures.ts'
-import { makeWorkFolder, removeWorkFolder } from './work-folder.ts'
 
 /**
  * How long to wait for the output pipes after the process is gone: a process that it left behind may hold them open.
@@ -35,18 +40,6 @@ const OUTPUT_CLOSE_MS_MAX = 200
 
 /** The byte that ends each message. */
 const NEWLINE = 0x0a
-
-export interface ExecutorProcessOptions {
-  executorPath: string
-  /** The executor inherits it as METER_PAGE_FD. The caller still owns this descriptor and closes it. */
-  meterPageFd: number
-  /** Heap of each thread of the executor. */
-  heapMib: number
-  /** Whether it gets only idle processors, until `start`. Default false. */
-  inBackground?: boolean
-  /** Whether the functions are those of this very program, which has more variables for them. Default false. */
-  isOwnProgram?: boolean
-}
 
 /** The content of the `start` message. */
 export type StartOrder = Omit<StartMessage, 'kind' | 'workFolder'>
@@ -84,8 +77,9 @@ export class ExecutorProcess implements Executor {
   readonly #mark = randomUUID()
   /** The tail of the queue that stops and continues marked processes, one operation after the other. */
   #marking: Promise<unknown> = Promise.resolve()
-  /** Working directory of the lease; empty when there is none. */
-  #workFolder = ''
+  /** Working directory of the lease; null when there is none. */
+  #workFolder: BoundedWorkFolder | null = null
+  readonly #folderOptions: { readonly bytesMax: number; readonly clock: Clock }
   /** Whether a tenant's functions may have run in the process. */
   #wasStarted = false
   readonly #output = new OutputRing(EXECUTOR_OUTPUT_BYTES)
@@ -101,28 +95,16 @@ export class ExecutorProcess implements Executor {
   #isStopped = false
   readonly #exitListeners = new Set<(exit: ProcessExit) => void>()
   #newsListener: ((news: ExecutorNews) => void) | null = null
-  /** How the process misused the pipe; null while it has not. */
+  /** What its functions did for which the process is killed; null: nothing. */
   #offence: string | null = null
   #isGone = false
   #stopping: Promise<ProcessExit> | null = null
 
   /** Starts the process. Failures are reported by `prepared`, `ready` and `exited`. */
   constructor(options: ExecutorProcessOptions) {
-    const { executorPath, meterPageFd, heapMib, inBackground = false, isOwnProgram = false } = options
-    const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'pipe']
-    // Not Node's own 'ipc': undecodable bytes that a function writes there would throw an exception in this process.
-    stdio[MESSAGES_FD] = 'pipe'
-    stdio[METER_PAGE_FD] = meterPageFd
-    const flags = [`--max-old-space-size=${heapMib}`, '--enable-source-maps', '--disable-warning=ExperimentalWarning']
-    this.#child = spawn(process.execPath, [...flags, executorPath], {
-      stdio,
-      env: executorEnvironment(process.env, isOwnProgram, this.#mark),
-      // Until there is a lease, which has a folder of its own.
-      cwd: '/',
-      // Its own process group: Ctrl-C at a terminal reaches only the node, which then drains; a kill of the group
-      // includes what functions have started.
-      detached: true,
-    })
+    const { inBackground = false, workFolderBytesMax = WORK_FOLDER_BYTES_MAX, clock = systemClock } = options
+    this.#folderOptions = { bytesMax: workFolderBytesMax, clock }
+    this.#child = spawnExecutor(options, this.#mark)
     this.pid = this.#child.pid
     this.#isInBackground = inBackground && this.pid !== undefined
     if (this.#isInBackground) toBackground(this.pid!)
@@ -181,8 +163,11 @@ export class ExecutorProcess implements Executor {
     this.#workerCount = order.secrets.length
     this.#wasStarted = true
     this.#owed.push('answer')
-    if (this.pid !== undefined && !this.#isGone) this.#workFolder = makeWorkFolder(this.pid)
-    this.#send({ kind: 'start', ...order, workFolder: this.#workFolder })
+    const onFull = (reason: string): void => this.#convict(reason)
+    if (this.pid !== undefined && !this.#isGone) {
+      this.#workFolder = new BoundedWorkFolder(this.pid, { ...this.#folderOptions, onFull })
+    }
+    this.#send({ kind: 'start', ...order, workFolder: this.#workFolder?.path ?? '' })
   }
 
   /** The last lines of the process's output, starting on a new line; empty when there was no output. */
@@ -314,7 +299,7 @@ export class ExecutorProcess implements Executor {
     throw new Error('a line that is not its one answer')
   }
 
-  /** Kills a process whose functions touched the pipe, which only the executor and the node may use. */
+  /** Kills a process whose functions did what they must not, such as to touch the pipe of executor and node. */
   #convict(offence: string): void {
     if (this.#offence !== null) return
     this.#offence = offence
@@ -384,8 +369,8 @@ export class ExecutorProcess implements Executor {
 
   async #removeWorkFolder(): Promise<void> {
     const folder = this.#workFolder
-    this.#workFolder = ''
-    if (folder !== '') await removeWorkFolder(folder)
+    this.#workFolder = null
+    await folder?.remove()
   }
 
   #resume(): void {

@@ -28,6 +28,18 @@ export const BUNDLE_TOUCH_INTERVAL_MS: number = 60_000
 /** …and how long after its last mark a bundle is safe from eviction, also by other nodes with the same cache. */
 export const BUNDLE_SPARE_MS: number = 5 * 60_000
 
+/** The most that functions of one lease may have in their working directory, unless the node is told otherwise… */
+export const WORK_FOLDER_BYTES_MAX: number = 1024 * 1024 * 1024
+
+/** …of which each file and folder counts at least this, because it takes room for its name and place, too… */
+export const WORK_FILE_BYTES_MIN: number = 4 * 1024
+
+/** …and how often the node looks, … */
+export const WORK_FOLDER_LOOK_MS = 1_000
+
+/** …but never for a larger share of the time than this. */
+export const WORK_FOLDER_REST_SHARE = 0.05
+
 /** How long an executor may take from its start until its workers can be reached. */
 export const EXECUTOR_START_TIMEOUT_MS = 20_000
 

@@ -17,7 +17,7 @@ import { IdleCores } from './idle-cores.ts'
 import { importPublicKey } from '../lease/ed25519.ts'
 import { BUNDLE_BYTES_MAX } from '../control/limits.ts'
 import { RfaasError } from '../errors.ts'
-import { BUNDLE_CACHE_BYTES_MAX, FORMER_NODE_TIMEOUT_MS, POOL_IDLE_CORES_MIN } from './limits.ts'
+import { BUNDLE_CACHE_BYTES_MAX, FORMER_NODE_TIMEOUT_MS, POOL_IDLE_CORES_MIN, WORK_FOLDER_BYTES_MAX } from './limits.ts'
 import { LEASE_MEMORY_MIB_DEFAULT } from '../lease/limits.ts'
 import { systemRandomness } from '../randomness.ts'
 import { wireNode, type WiredNode } from './wiring.ts'
@@ -69,6 +69,11 @@ export interface NodeOptions {
    * lease asks for that (`keepWarmMs`). Default 60,000; 0 keeps none.
    */
   keepWarmMsMax?: number
+  /**
+   * Limit for what the functions of one lease have in their working directory, in bytes on the disk. The node looks once a
+   * second, and ends the lease when there is more. Default 1 GiB.
+   */
+  workFolderBytesMax?: number
   /** @internal Whether the functions are those of this very program. Default false. */
   isOwnProgram?: boolean
   /** @internal */
@@ -161,6 +166,13 @@ function checkedCacheBytes(value: number = BUNDLE_CACHE_BYTES_MAX): number {
   throw new RfaasError('invalid_argument', `Cannot start node: ${reason}`)
 }
 
+/** @throws {RfaasError} `invalid_argument` */
+function checkedWorkFolderBytes(value: number = WORK_FOLDER_BYTES_MAX): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  const reason = `workFolderBytesMax must be a whole number of bytes from 0, not ${value}`
+  throw new RfaasError('invalid_argument', `Cannot start node: ${reason}`)
+}
+
 /** Threads where nothing else is offered, else processes. */
 async function openExecutors(
   options: NodeOptions,
@@ -169,6 +181,7 @@ async function openExecutors(
   onPoolFull: () => void,
 ): Promise<ExecutorPool | ExecutorThreads> {
   const { isOwnProgram = false } = options
+  const workFolderBytesMax = checkedWorkFolderBytes(options.workFolderBytesMax)
   if (offers.some(({ fabric }) => fabric === 'threads')) return new ExecutorThreads(isOwnProgram)
   const executorPath = options.executorPath ?? (await executorProgram())
   const idleCores = new IdleCores()
@@ -178,6 +191,7 @@ async function openExecutors(
     clock,
     executorPath,
     isOwnProgram,
+    workFolderBytesMax,
     fabrics: offers.map(({ fabric, address }) => ({ fabric, listenAddress: address })),
     hasIdleCore: () => idleCores.sinceLastLook() >= POOL_IDLE_CORES_MIN,
     onChange: (state) => {
