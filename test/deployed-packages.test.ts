@@ -157,6 +157,11 @@ describe('deployed functions with packages and files', () => {
     }
     assert.ok(uploads[0]! > 0)
     assert.equal(uploads[1], 0)
+    await Promise.all(['second', 'third'].map((name) => scene.node(cluster.url, name)))
+    await using spread = await cluster.lease<Model>({ functions: 'good', cores: 6, nodes: 3 })
+    assert.deepEqual(await spread.each.answer(), [42, 42, 42, 42, 42, 42])
+    const folders = (await spread.each.place()).map((place) => /bundles(?:-\w+)?/.exec(place)![0])
+    assert.deepEqual([...new Set(folders)].sort(), ['bundles', 'bundles-second', 'bundles-third'])
     await cluster.undeploy('good')
   })
 
