@@ -109,9 +109,10 @@ export class Cluster implements AsyncDisposable {
   }
 
   /**
-   * Bundles a module and registers it at the resource manager under a name, with the next version: `cluster.lease({ functions:
-   * 'pricing@2' })` uses it from any program. The module is loaded once in a thread of this program, to see which functions
-   * it has. When the newest version of this name has the same bytes, nothing changes, and that version is returned.
+   * Bundles a module, with the packages and files that it loads, and registers it at the resource manager under a name, with
+   * the next version: `cluster.lease({ functions: 'pricing@2' })` uses it from any program. The module is loaded once in a
+   * thread of this program, to see which functions it has. When the newest version of this name has the same bytes, nothing
+   * changes, and that version is returned.
    *
    * @param path of the module, or of a folder with a `package.json` with `main`, or with an `index.ts` or `index.js`;
    * relative to the current directory; or a `file:` URL

@@ -100,8 +100,8 @@ export const FUNCTIONS_BYTES_MAX: number = 256 * 1024 * 1024
 /** Uploads of functions that a resource manager takes at once… */
 export const FUNCTIONS_UPLOADS_MAX = 16
 
-/** …and how long an upload may take, before a later one removes it. */
-export const FUNCTIONS_UPLOAD_MS_MAX: number = 10 * 60_000
+/** …and how long an upload may pause, before a later one removes it. */
+export const FUNCTIONS_UPLOAD_PAUSE_MS_MAX: number = 2 * 60_000
 
 /** Slices of deployed functions that are removed in one commit: some tens of milliseconds on a slow disk. */
 export const SLICES_REMOVED_AT_ONCE = 8

@@ -63,6 +63,7 @@ describe('SqliteStore', () => {
     const bundle = { bytes: 5, uploadId: 'a', references: 1, functions: [] }
     await put(first, 'bundles/x', JSON.stringify(bundle))
     await put(first, 'bundles0', 'no bundle')
+    await put(first, 'uploads/a', JSON.stringify({ beganUnixMs: 7, bytes: 5 }))
     await first.close()
     const database = new DatabaseSync(path)
     database.exec('PRAGMA user_version = 2')
@@ -71,6 +72,7 @@ describe('SqliteStore', () => {
       const store = new SqliteStore(path)
       assert.deepEqual(JSON.parse((await store.get('bundles/x'))!.value), { ...bundle, manifestBytes: 0 })
       assert.equal((await store.get('bundles0'))!.value, 'no bundle')
+      assert.match((await store.get('uploads/a'))!.value, /"latestUnixMs":7/)
       await store.close()
     }
   })

@@ -207,8 +207,10 @@ function addLeaseIndexes(database: DatabaseSync): void {
   }
 }
 
-/** Bundles of deployed functions were modules. */
+/** Bundles of deployed functions were modules; of their uploads the beginning was kept. */
 function addManifestBytes(database: DatabaseSync): void {
-  const set = `json_set(value, '$.manifestBytes', 0)`
-  database.exec(`UPDATE entries SET value = ${set} WHERE key >= 'bundles/' AND key < 'bundles0'`)
+  const bundle = `json_set(value, '$.manifestBytes', 0)`
+  database.exec(`UPDATE entries SET value = ${bundle} WHERE key >= 'bundles/' AND key < 'bundles0'`)
+  const upload = `json_set(value, '$.latestUnixMs', json_extract(value, '$.beganUnixMs'))`
+  database.exec(`UPDATE entries SET value = ${upload} WHERE key >= 'uploads/' AND key < 'uploads0'`)
 }

@@ -47,7 +47,8 @@ export interface BundleRecord {
 }
 
 export interface UploadRecord {
-  readonly beganUnixMs: number
+  /** When its latest slice arrived. */
+  readonly latestUnixMs: number
   /** Bytes that have arrived. */
   readonly bytes: number
 }

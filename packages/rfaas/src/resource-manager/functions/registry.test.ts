@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { BUNDLE_BYTES_MAX, FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
-import { FUNCTIONS_UPLOAD_MS_MAX, FUNCTIONS_UPLOADS_MAX } from '../limits.ts'
+import { FUNCTIONS_UPLOAD_PAUSE_MS_MAX, FUNCTIONS_UPLOADS_MAX } from '../limits.ts'
 import { TestManager } from '../test-manager.ts'
 import { deployAll, digest, formOf, functions, newId, readAll, upload } from './test-deploy.ts'
 
@@ -128,13 +128,19 @@ describe('deployed functions', () => {
     assert.deepEqual(await readAll(manager, digest(code), code.length), code)
   })
 
-  test('uploads are bounded; one that takes too long makes room for others', async () => {
+  test('uploads are bounded; one that pauses too long makes room for others, a slow one goes on', async () => {
     await using manager = await TestManager.start()
     const begin = (): Promise<string> => upload(manager, Buffer.from('x'))
-    for (let i = 0; i < FUNCTIONS_UPLOADS_MAX; i++) await begin()
+    const [slow, ...code] = [newId(), randomBytes(FUNCTIONS_SLICE_BYTES), randomBytes(9)]
+    await upload(manager, code[0]!, slow)
+    for (let i = 1; i < FUNCTIONS_UPLOADS_MAX; i++) await begin()
     await assert.rejects(begin(), { code: 'registry_full', message: /16 uploads are under way, at most 16 may be/ })
-    manager.clock.advance(FUNCTIONS_UPLOAD_MS_MAX)
+    manager.clock.advance(FUNCTIONS_UPLOAD_PAUSE_MS_MAX - 1)
+    await manager.rpc.uploadFunctions({ uploadId: slow, offset: FUNCTIONS_SLICE_BYTES, slice: code[1]! })
+    manager.clock.advance(1)
     await begin()
+    const whole = Buffer.concat(code)
+    assert.equal((await deploy(manager, 'slow', whole, slow)).isNew, true)
   })
 
   test('what makes no sense is refused with the value', async () => {

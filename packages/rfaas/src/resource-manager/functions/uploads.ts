@@ -1,7 +1,7 @@
 import { DEPLOYED_BYTES_MAX, FUNCTIONS_SLICE_BYTES } from '../../control/limits.ts'
 import { RfaasError } from '../../errors.ts'
 import type { Context } from '../context.ts'
-import { FUNCTIONS_UPLOAD_MS_MAX, FUNCTIONS_UPLOADS_MAX } from '../limits.ts'
+import { FUNCTIONS_UPLOAD_PAUSE_MS_MAX, FUNCTIONS_UPLOADS_MAX } from '../limits.ts'
 import { transact } from '../store.ts'
 import type { Transaction } from '../store.ts'
 import { parseRegistry, parseUpload, REGISTRY, sliceKey, UPLOADS } from './records.ts'
@@ -20,7 +20,7 @@ export interface UploadedSlice {
 /**
  * Keeps one slice of a bundle that is to be deployed. The first one begins the upload. Idempotent: a slice may come twice.
  *
- * @throws {RfaasError} `invalid_argument`; `not_found` when the upload was not begun, or has taken too long; `registry_full`
+ * @throws {RfaasError} `invalid_argument`; `not_found` when the upload was not begun, or has paused too long; `registry_full`
  */
 export async function upload(context: Context, { uploadId, offset, slice }: UploadedSlice): Promise<void> {
   const { store, clock } = context
@@ -31,7 +31,7 @@ export async function upload(context: Context, { uploadId, offset, slice }: Uplo
     if (known === null && (await transaction.get(sliceKey(uploadId, 0))) !== null) {
       throw refused(`the upload ${uploadId} is deployed already`)
     }
-    const record = known === null ? { beganUnixMs: clock.nowUnixMs(), bytes: 0 } : parseUpload(known)
+    const record = known === null ? { bytes: 0 } : parseUpload(known)
     if (offset < record.bytes) return false
     if (offset > record.bytes || record.bytes % FUNCTIONS_SLICE_BYTES !== 0) {
       throw refused(`a slice begins at byte ${offset}, but ${record.bytes} bytes have arrived`)
@@ -45,7 +45,10 @@ export async function upload(context: Context, { uploadId, offset, slice }: Uplo
     const deployed = parseRegistry(await transaction.get(REGISTRY)).bytes
     checkRoom(context, deployed + others.reduce((sum, other) => sum + other.bytes, 0), bytes)
     setSlice(transaction, uploadId, offset, slice)
-    transaction.set(UPLOADS + uploadId, JSON.stringify({ ...record, bytes } satisfies UploadRecord))
+    transaction.set(
+      UPLOADS + uploadId,
+      JSON.stringify({ latestUnixMs: clock.nowUnixMs(), bytes } satisfies UploadRecord),
+    )
     return known === null
   })
   if (beginsAnother) await removeDropped(store)
@@ -69,14 +72,14 @@ export function discardUpload(transaction: Transaction, uploadId: string, bytes:
   transaction.set(UPLOADS + uploadId, null)
 }
 
-/** The other uploads that are under way. Ends those that have taken too long: their clients are gone. */
+/** The other uploads that are under way. Ends those that have paused too long: their clients are gone. */
 async function livingUploads(transaction: Transaction, uploadId: string, nowUnixMs: number): Promise<UploadRecord[]> {
   const living: UploadRecord[] = []
   for (const { key, value } of await transaction.list(UPLOADS)) {
     const id = key.slice(UPLOADS.length)
     const record = parseUpload(value)
     if (id === uploadId) continue
-    if (record.beganUnixMs + FUNCTIONS_UPLOAD_MS_MAX > nowUnixMs) living.push(record)
+    if (record.latestUnixMs + FUNCTIONS_UPLOAD_PAUSE_MS_MAX > nowUnixMs) living.push(record)
     else discardUpload(transaction, id, record.bytes)
   }
   return living
