@@ -180,6 +180,43 @@ export async function whatStreams(lease: Lease<Streaming>): Promise<void> {
   lease.call.stream()
 }
 
+/** Functions into which an argument streams. */
+interface TakesStreams {
+  iterable(numbers: AsyncIterable<number>, from: number): Promise<number>
+  generator(numbers: AsyncGenerator<number>): Promise<number>
+  maybe(numbers?: AsyncIterable<number>): Promise<number>
+  either(numbers: AsyncIterable<number> | number[]): Promise<number>
+  both(numbers: AsyncIterable<number>): AsyncGenerator<string>
+  functions(items: AsyncIterable<() => void>): Promise<number>
+  web(stream: ReadableStream<number>): Promise<number>
+}
+
+export async function whatStreamsIn(lease: Lease<TakesStreams>, web: ReadableStream<number>): Promise<void> {
+  is<number>()(await lease.call.iterable(numbersLater(), 1))
+  is<number>()(await lease.call.iterable([1, 2].values(), 1))
+  is<number>()(await lease.call.iterable(new Set([1]).values().map((n) => n + 1), 1)) // prettier-ignore
+  is<number>()(await lease.call.iterable.with({ timeoutMs: 5 })(web, 1))
+  is<number>()(await lease.call.generator(web))
+  is<number>()(await lease.call.maybe())
+  is<number>()(await lease.call.maybe(numbersLater()))
+  is<number>()(await lease.call.either([1, 2]))
+  is<number>()(await lease.call.either(numbersLater()))
+  is<number[]>()(await lease.map.generator([numbersLater(), [1].values()]))
+  is<number[]>()(await lease.map.iterable.spread([[numbersLater(), 1]]))
+  for await (const text of lease.call.both(numbersLater())) is<string>()(text)
+  // @ts-expect-error -- text is no number
+  await lease.call.iterable(['1'].values(), 1)
+  // @ts-expect-error -- an array travels as a value, and would arrive as one
+  await lease.call.iterable([1, 2], 1)
+  // @ts-expect-error -- the other argument is missing
+  await lease.call.iterable(numbersLater())
+  is<CannotTravel<'an argument', 'is a function'>>()(lease.call.functions)
+  // It would arrive as an asynchronous generator.
+  is<CannotTravel<'an argument', 'has a function in it'>>()(lease.call.web)
+  is<CannotTravel<'an argument', 'has a function in it'>>()(lease.callSync.iterable)
+  is<CannotTravel<'an argument', 'has a function in it'>>()(lease.each.iterable)
+}
+
 declare function numbersLater(): AsyncGenerator<number>
 
 class Point {

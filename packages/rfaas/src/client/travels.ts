@@ -10,20 +10,51 @@ export interface CannotTravel<Where extends string, What> {
  * `Callable`, or {@link CannotTravel} when arguments or a result with the types `A` and `R` can never travel. What may be
  * left out, or may be something that travels, is accepted here and checked when it is sent.
  */
-export type IfTravels<A extends unknown[], R, Callable> = [RefusedArgument<A>] extends [never]
+export type IfTravels<A extends unknown[], R, Callable> = IfNotRefused<RefusedArgument<A>, R, Callable>
+
+/** As {@link IfTravels}, where an argument may also be an iterable that streams. */
+export type IfStreamedTravels<A extends unknown[], R, Callable> = IfNotRefused<RefusedStreamed<A>, R, Callable>
+
+type IfNotRefused<Why, R, Callable> = [Why] extends [never]
   ? [Refused<Awaited<R>>] extends [never]
     ? Callable
     : CannotTravel<'its result', Refused<Awaited<R>>>
-  : CannotTravel<'an argument', RefusedArgument<A>>
+  : CannotTravel<'an argument', Why>
 
-/** As {@link IfTravels}, for a generator function with items of the type `T` that returns `U` at its end. */
-export type IfItemsTravel<A extends unknown[], T, U, Callable> = [RefusedArgument<A>] extends [never]
+/** As {@link IfStreamedTravels}, for a generator function with items of the type `T` that returns `U` at its end. */
+export type IfItemsTravel<A extends unknown[], T, U, Callable> = [RefusedStreamed<A>] extends [never]
   ? [Refused<T>] extends [never]
     ? [Refused<U>] extends [never]
       ? Callable
       : CannotTravel<'its result', Refused<U>>
     : CannotTravel<'an item', Refused<T>>
-  : CannotTravel<'an argument', RefusedArgument<A>>
+  : CannotTravel<'an argument', RefusedStreamed<A>>
+
+/**
+ * What callers give for parameters of the types `A`: for an AsyncIterable, or another type of which every asynchronous
+ * generator is, any asynchronous iterable or any iterator. All other parameters are as they are.
+ */
+export type Given<A extends unknown[]> = [StreamedItem<A[number]>] extends [never]
+  ? A
+  : { [I in keyof A]: GivenFor<A[I]> }
+
+/** Distributes over unions. */
+type GivenFor<P> = 0 extends 1 & P
+  ? P
+  : P extends unknown
+    ? [StreamedItem<P>] extends [never]
+      ? P
+      : AsyncIterable<StreamedItem<P>> | IteratorObject<StreamedItem<P>, unknown, undefined>
+    : never
+
+/** The items of the members of a union that take a stream; never when there are none. */
+type StreamedItem<P> = 0 extends 1 & P
+  ? never
+  : P extends AsyncIterable<infer T>
+    ? AsyncGenerator<T, unknown, undefined> extends P
+      ? T
+      : never
+    : never
 
 /**
  * Whether a function with a result of the type `R` is a generator function, as far as its type says: `R` is a generator, or
@@ -45,6 +76,14 @@ export type IfStreams<R> = 0 extends 1 & R
 
 type RefusedArgument<A extends unknown[]> = {
   [I in keyof A]-?: undefined extends A[I] ? never : Refused<A[I]>
+}[number]
+
+type RefusedStreamed<A extends unknown[]> = {
+  [I in keyof A]-?: [StreamedItem<A[I]>] extends [never]
+    ? undefined extends A[I]
+      ? never
+      : Refused<A[I]>
+    : Refused<StreamedItem<A[I]>>
 }[number]
 
 /** How deep types are looked into. */

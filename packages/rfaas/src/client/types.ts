@@ -4,7 +4,7 @@ import type { FunctionKind } from '../kinds.ts'
 import type { LambdaResult } from '../lambda.ts'
 import type { PlacementPolicy } from '../lease/lease.ts'
 import type { InvokeOptions, MapOptions } from './calls/invoke-options.ts'
-import type { AnyFunction, IfItemsTravel, IfStreams, IfTravels } from './travels.ts'
+import type { AnyFunction, Given, IfItemsTravel, IfStreamedTravels, IfStreams, IfTravels } from './travels.ts'
 
 /** The functions of a module that can be invoked. */
 export type FunctionNames<M> = { [K in keyof M]: M[K] extends AnyFunction ? K : never }[keyof M] & string
@@ -17,7 +17,8 @@ export type RawFunctionNames<M> = { [K in keyof M]: M[K] extends RawFunction ? K
 
 /**
  * `lease.call`: every function of the module, as a promise. Raw functions take bytes and return a copy of the result. A
- * generator function gives its items as an asynchronous generator, see {@link StreamingCall}.
+ * generator function gives its items as an asynchronous generator, see {@link StreamingCall}. For a parameter of the type
+ * AsyncIterable, callers give any asynchronous iterable, or an iterator, which streams in.
  *
  * Of an overloaded function the last overload counts, and a type parameter is what it extends, or `unknown`. A function
  * whose arguments or result cannot travel has the type {@link CannotTravel}, and cannot be called.
@@ -28,7 +29,7 @@ export type Calls<M> = {
     : M[K] extends (...args: infer A) => infer R
       ? IfStreams<R> extends true
         ? ItemsCall<A, R>
-        : IfTravels<A, R, Call<A, Awaited<R>>>
+        : IfStreamedTravels<A, R, Call<Given<A>, Awaited<R>>>
       : never
 }
 
@@ -55,7 +56,11 @@ export type Maps<M> = {
   readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends RawFunction
     ? MapCall<[input: Uint8Array], Uint8Array>
     : M[K] extends (...args: infer A) => infer R
-      ? IfTravels<A, R, M[K] extends (arg: never) => unknown ? MapCall<A, Awaited<R>> : SpreadCall<A, Awaited<R>>>
+      ? IfStreamedTravels<
+          A,
+          R,
+          M[K] extends (arg: never) => unknown ? MapCall<Given<A>, Awaited<R>> : SpreadCall<Given<A>, Awaited<R>>
+        >
       : never
 }
 
@@ -64,7 +69,11 @@ export type Streams<M> = {
   readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends RawFunction
     ? StreamCall<[input: Uint8Array], Uint8Array>
     : M[K] extends (...args: infer A) => infer R
-      ? IfTravels<A, R, M[K] extends (arg: never) => unknown ? StreamCall<A, Awaited<R>> : SpreadStream<A, Awaited<R>>>
+      ? IfStreamedTravels<
+          A,
+          R,
+          M[K] extends (arg: never) => unknown ? StreamCall<Given<A>, Awaited<R>> : SpreadStream<Given<A>, Awaited<R>>
+        >
       : never
 }
 
@@ -97,9 +106,9 @@ export interface StreamingCall<A extends unknown[], T, R> {
 /** Of a function that returns a generator of the type `R`. */
 type ItemsCall<A extends unknown[], R> = R extends
   Generator<infer T, infer U, never> | AsyncGenerator<infer T, infer U, never>
-  ? IfItemsTravel<A, T, U, StreamingCall<A, T, U>>
+  ? IfItemsTravel<A, T, U, StreamingCall<Given<A>, T, U>>
   : R extends AsyncIterable<infer T> | Iterable<infer T>
-    ? IfItemsTravel<A, T, undefined, StreamingCall<A, T, unknown>>
+    ? IfItemsTravel<A, T, undefined, StreamingCall<Given<A>, T, unknown>>
     : never
 
 export type Inputs<T> = Iterable<T> | AsyncIterable<T>

@@ -188,6 +188,11 @@ export class Answers {
     this.#sendOrKeep(() => this.#spare.tellTaken())
   }
 
+  /** Sends an immediate without words, after the answers before it. */
+  notify(immediate: number): void {
+    this.#sendOrKeep(() => this.#connection.write(0, 0, immediate))
+  }
+
   #refuseTooLarge(slot: number, id: number, bytes: number): void {
     const { payloadBytesMax, payloadBytesLargest } = this.#layout
     if (payloadBytesLargest === payloadBytesMax)

@@ -31,15 +31,6 @@ export const WORKER_END_MS_MAX = 1_000
 /** What a worker has printed and its supervisor has not taken yet; more is dropped. */
 export const WORKER_OUTPUT_BYTES_MAX: number = 256 * 1024
 
-/** How long a stream collects items for one answer before it sends them: other invocations wait for no longer. */
-export const STREAM_BATCH_MS = 0.2
-
-/** Items in one answer of a stream. A generator is ahead of its reader by less than twice as many. */
-export const STREAM_BATCH_ITEMS_MAX = 1_024
-
-/** An answer of a stream with this many bytes is sent, so that a reader never holds much more than twice as many. */
-export const STREAM_BATCH_BYTES_MAX: number = 64 * 1024
-
 /** How long a worker that computes may go on after the clients of all workers of its executor have gone. */
 export const EXECUTOR_ORPHANED_MS = 250
 

@@ -1,21 +1,36 @@
-import type { Answers } from './answers.ts'
-import { ResultStream, type AnyGenerator, type StreamOutlet } from './result-stream.ts'
+// The global of this name is a getter, which adds a third to a reading of the clock.
+import { performance } from 'node:perf_hooks'
+
+import { ItemSender, type ItemOutlet } from '../protocol/item-sender.ts'
 import { STATUS_OK } from '../protocol/status.ts'
+import type { Answers } from './answers.ts'
+
+export type AnyGenerator = Generator<unknown, unknown, undefined> | AsyncGenerator<unknown, unknown, undefined>
+
+const clock = { nowMs: () => performance.now(), soon: (run: () => void) => void setImmediate(run) }
 
 /** The streams of generator functions that are not over, at most one in each slot. */
 export class OpenStreams {
   readonly #answers: Answers
   readonly #answerLater: (answer: () => void) => void
+  readonly #onTold: (slot: number) => void
   readonly #onOver: () => void
-  readonly #streams = new Map<number, ResultStream>()
+  readonly #streams = new Map<number, ItemSender>()
 
   /**
    * @param answerLater answers at a time when the client may be gone
+   * @param onTold called before the last answer in a slot, which belongs to its client from then on
    * @param onOver called when a generator has come to its end
    */
-  constructor(answers: Answers, answerLater: (answer: () => void) => void, onOver: () => void) {
+  constructor(
+    answers: Answers,
+    answerLater: (answer: () => void) => void,
+    onTold: (slot: number) => void,
+    onOver: () => void,
+  ) {
     this.#answers = answers
     this.#answerLater = answerLater
+    this.#onTold = onTold
     this.#onOver = onOver
   }
 
@@ -26,7 +41,8 @@ export class OpenStreams {
 
   /** Begins a stream in a slot that has none, with the request of this id. */
   open(slot: number, id: number, generator: AnyGenerator): void {
-    const stream = new ResultStream(generator, this.#answers.room(slot), this.#outletOf(slot))
+    const isAsync = Symbol.asyncIterator in generator
+    const stream = new ItemSender(generator, isAsync, this.#answers.room(slot), this.#outletOf(slot), clock)
     this.#streams.set(slot, stream)
     stream.ask(id)
   }
@@ -46,14 +62,19 @@ export class OpenStreams {
     for (const stream of this.#streams.values()) stream.close()
   }
 
-  #outletOf(slot: number): StreamOutlet {
+  #outletOf(slot: number): ItemOutlet {
     const answers = this.#answers
     return {
       items: (id, bytes) => this.#answerLater(() => answers.answer(slot, id, STATUS_OK, bytes)),
       threw: (id, thrown) => this.#answerLater(() => answers.fail(slot, id, thrown)),
       refused: (id, error) => this.#answerLater(() => answers.refuseResult(slot, id, error, 'an item of its result')),
       tooLarge: (id, bytes) => this.#answerLater(() => answers.refuseTooLargeItem(slot, id, bytes)),
-      told: () => this.#streams.delete(slot),
+      // No item is larger than the slot.
+      large: () => {},
+      told: () => {
+        this.#streams.delete(slot)
+        this.#onTold(slot)
+      },
       over: this.#onOver,
     }
   }

@@ -16,13 +16,14 @@ import {
 import { SHARE_FUNCTION_FIRST } from '../protocol/share-functions.ts'
 import { SpareRoom } from '../protocol/spare-room.ts'
 import { STATUS_CANCELLED, STATUS_MALFORMED, STATUS_UNKNOWN_FUNCTION } from '../protocol/status.ts'
+import { STREAMED } from '../protocol/streamed-argument.ts'
 import { reasonOf } from '../thrown.ts'
 import { Answers } from './answers.ts'
 import { InvocationContext } from './invocation-context.ts'
 import { LargeInputs } from './large-inputs.ts'
 import type { LoadedFunction } from './load.ts'
-import { OpenStreams } from './open-streams.ts'
-import type { AnyGenerator } from './result-stream.ts'
+import { OpenArguments } from './open-arguments.ts'
+import { OpenStreams, type AnyGenerator } from './open-streams.ts'
 import { servedOf, type ServedFunction } from './served-function.ts'
 
 /** The worker that serves. */
@@ -65,6 +66,7 @@ export class InvocationServer {
   /** The contexts of invocations that have begun and not ended, by slot. */
   readonly #running = new Map<number, { id: number; context: InvocationContext }>()
   readonly #streams: OpenStreams
+  readonly #arguments: OpenArguments
   /** Called when an asynchronous function has answered, or a stream. */
   onSettled: (() => void) | null = null
   /** Asked before each further invocation of one `serve`: false leaves the rest for later. null: they follow. */
@@ -98,7 +100,9 @@ export class InvocationServer {
       this.pending--
       this.onSettled?.()
     }
-    this.#streams = new OpenStreams(this.#answers, (answer) => this.#answerLater(answer), onOver)
+    const answerLater = (answer: () => void): void => this.#answerLater(answer)
+    this.#arguments = new OpenArguments(layout, this.#inputs, this.#spare, this.#answers, answerLater)
+    this.#streams = new OpenStreams(this.#answers, answerLater, (slot) => this.#arguments.end(slot), onOver)
   }
 
   /** Whether every answer is on its way. */
@@ -218,7 +222,7 @@ export class InvocationServer {
   #begin({ slot, id, index, bytes: allBytes, isCancelled }: Ahead): void {
     this.#meters.countInvocation()
     const isCancellable = (index & CANCELLABLE) !== 0
-    const number = index & ~CANCELLABLE
+    const number = index & ~(CANCELLABLE | STREAMED)
     const f = this.#functions[number] ?? this.#ours[number - SHARE_FUNCTION_FIRST]
     const bytes = isCancellable ? allBytes - TIME_LEFT_BYTES : allBytes
     if (isCancelled || f === undefined) {
@@ -231,17 +235,22 @@ export class InvocationServer {
     const room = isLarge ? this.#large.read(slot, id, allBytes) : this.#inputs.whole(slot)
     if (room === null) return
     const leftMs = isCancellable ? readTimeLeft(room, bytes) : Infinity
-    this.#serveOther(f, slot, id, room, bytes, leftMs)
+    const called = (index & STREAMED) === 0 ? f : this.#arguments.bind(f, slot, id)
+    this.#serveOther(called, slot, id, room, bytes, leftMs)
   }
 
   /** Hears an immediate that brings no invocation. */
   #hear(immediate: number): void {
     if (immediate < CANCEL_MIN) {
       if (this.#spare.hear(immediate)) this.#answers.flush()
-      else this.#streams.close(immediate - CLOSE_STREAM)
+      else if (!this.#arguments.hear(immediate)) {
+        this.#arguments.abort(immediate - CLOSE_STREAM)
+        this.#streams.close(immediate - CLOSE_STREAM)
+      }
       return
     }
     const { slot, idEnd: end, reason } = readCancel(immediate)
+    this.#arguments.cancel(slot, end, reason)
     const waiting = this.#ahead.find((one) => one.slot === slot && idEnd(one.id) === end)
     if (waiting !== undefined) waiting.isCancelled = true
     const running = this.#running.get(slot)
@@ -337,8 +346,9 @@ export class InvocationServer {
     this.#streams.open(slot, id, generator)
   }
 
-  /** Runs the `finally` of all generators: their client has gone. */
+  /** Ends all streams in both directions, and runs the `finally` of generators: their client has gone. */
   closeStreams(): void {
+    this.#arguments.abortAll()
     this.#streams.closeAll()
   }
 

@@ -5,6 +5,7 @@ import { CompactDecoder } from './compact-decoder.ts'
 import { CompactEncoder } from './compact-encoder.ts'
 import { copyPeerBytes } from './peer-bytes.ts'
 import { findRefused } from './refused.ts'
+import { refuseIterables, StreamedArgumentError } from './streamed-argument.ts'
 import { deserializeStructured, serializeStructured } from './structured.ts'
 
 /**
@@ -47,16 +48,21 @@ export function encodeValue(value: unknown, room: Uint8Array, name = 'value'): n
  * As {@link encodeValue}, for the arguments of a call.
  *
  * @throws {RfaasError} `invalid_argument` when an argument cannot be sent
+ * @throws {StreamedArgumentError} when an argument is an iterable that streams. Never for one that can be encoded fast
  */
 export function encodeArguments(values: unknown[], room: Uint8Array): number {
+  const isOne = values.length === 1
+  const value = isOne ? values[0] : values
+  const name = isOne ? 'value' : 'arguments'
+  const flags = isOne ? 0 : MANY
   try {
-    if (values.length === 1) return encodeValue(values[0], room)
-    try {
-      return encodeCompact(values, MANY, room) ?? put(MANY, clone(values, 'arguments'), room)
-    } catch (error) {
-      throw notCloneable(values, 'arguments', error)
-    }
-  } catch (cause) {
+    const bytes = encodeCompact(values, flags, room)
+    if (bytes !== null) return bytes
+    refuseIterables(values)
+    return put(flags, clone(value, name), room)
+  } catch (error) {
+    if (isInstance(error, StreamedArgumentError)) throw error
+    const cause = notCloneable(value, name, error)
     throw new RfaasError('invalid_argument', `Cannot send a value: ${reasonOf(cause)}`, { cause })
   }
 }

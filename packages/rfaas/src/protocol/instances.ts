@@ -36,8 +36,9 @@ export function isClonedAsPlain(instance: object, prototype: object): boolean {
     return false
   }
   // An instance without fields may have been made without its constructor, which sets the mark, so it is no proof for
-  // its class; and it is quickly cloned again.
-  if (made === Object.prototype && Object.keys(instance).length > 0) known.add(prototype)
+  // its class; and it is quickly cloned again. As an argument, an asynchronous iterable is no instance that is cloned.
+  const isProof = Object.keys(instance).length > 0 && !(Symbol.asyncIterator in instance)
+  if (made === Object.prototype && isProof) known.add(prototype)
   return V8_MAKES.has(made)
 }
 
@@ -47,13 +48,16 @@ export function isLeaf(value: object): boolean {
   return types.isAnyArrayBuffer(value) || types.isBoxedPrimitive(value)
 }
 
-/** Whether an object with the prototype of plain ones is plain: anything may be given another prototype. */
+/**
+ * Whether an object without fields that has the prototype of plain ones is plain: anything may be given another prototype.
+ * What can be iterated is not.
+ */
 export function isPlain(value: object): boolean {
   if (types.isBoxedPrimitive(value) || types.isAnyArrayBuffer(value) || types.isArgumentsObject(value)) return false
   if (types.isMap(value) || types.isSet(value) || types.isDate(value) || types.isRegExp(value)) return false
   if (types.isWeakMap(value) || types.isWeakSet(value) || types.isPromise(value) || types.isNativeError(value))
     return false
-  return !types.isExternal(value) && !types.isGeneratorObject(value)
+  return !types.isExternal(value) && !types.isGeneratorObject(value) && !(Symbol.asyncIterator in value)
 }
 
 function prototypeOf(constructor: { prototype: unknown }): object {

@@ -49,6 +49,15 @@ export const FAILURE_MESSAGE_CHARS_MAX: number = 64 * 1024
 /** Characters of an error's stack. */
 export const FAILURE_STACK_CHARS_MAX: number = 32 * 1024
 
+/** How long a stream collects items for one message before it sends them: whatever else its thread has to do waits for no longer. */
+export const STREAM_BATCH_MS = 0.2
+
+/** Items in one message of a stream. A generator is ahead of its reader by less than twice as many. */
+export const STREAM_BATCH_ITEMS_MAX = 1_024
+
+/** A message of a stream with this many bytes is sent, so that a reader never holds much more than twice as many. */
+export const STREAM_BATCH_BYTES_MAX: number = 64 * 1024
+
 // The header of a slot takes less than this.
 assert(PAYLOAD_BYTES_MAX + 4096 <= WINDOW_BYTES_MAX, 'a window holds the largest payload')
 assert(FAILURE_DEPTH_MAX < VALUE_DEPTH_MAX, 'a failure can be decoded')

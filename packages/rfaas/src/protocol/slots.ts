@@ -57,7 +57,7 @@ export interface SlotLayout {
   spareBytes: number
   /**
    * Depth of the fabric's queues of immediates. Generous: while a queue is known to have room, a writer need not check.
-   * Each slot has at most two messages on their way: an invocation, and the close of its stream.
+   * Each slot has at most three messages on their way: an invocation, items of its argument, and the close of its stream.
    */
   depth: number
 }
@@ -107,8 +107,8 @@ export function slotLayout(
   }
   const isSpare = payloadBytesLargest > payloadBytesMax
   const spareBytes = isSpare ? Math.ceil(payloadBytesLargest / PAGE_BYTES) * PAGE_BYTES : 0
-  // Room for a cancel of each invocation, too.
-  const depth = Math.min(Math.max(2 * slots, DEPTH_MIN), DEPTH_MAX)
+  // Room for a cancel of each invocation, too, instead of the close.
+  const depth = Math.min(Math.max(3 * slots, DEPTH_MIN), DEPTH_MAX)
   return { slots, payloadBytesMax, slotBytes, windowBytes, payloadBytesLargest, spareBytes, depth }
 }
 

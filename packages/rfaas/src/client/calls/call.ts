@@ -4,7 +4,9 @@ import { performance } from 'node:perf_hooks'
 import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { addTimeLeft, type CancelReason } from '../../protocol/cancel.ts'
 import { decodeValue, encodeArguments } from '../../protocol/codec.ts'
+import { StreamedArgumentError } from '../../protocol/streamed-argument.ts'
 import { abortedError, cancelReasonOf, onAbort } from './abort.ts'
+import { ArgumentSource } from './argument-source.ts'
 import type { Channel } from './channel.ts'
 import { deadlineError } from './deadline.ts'
 import { payloadTooLarge } from './payload-too-large.ts'
@@ -25,7 +27,7 @@ export class Call implements Waiter, PlacedCall {
   f: RemoteFunction
   /** The worker that the call is for; null: any. */
   readonly only: Channel | null
-  readonly #args: unknown[]
+  #args: unknown[]
   readonly #resolve: (value: unknown) => void
   readonly #sendAgain: (call: PlacedCall, outcome: Outcome) => boolean
   #channel: Channel | null = null
@@ -33,6 +35,8 @@ export class Call implements Waiter, PlacedCall {
   #unlisten: (() => void) | null = null
   #timer: NodeJS.Timeout | null = null
   #isOver = false
+  /** The argument that streams; null: there is none, or none was met yet. */
+  #source: ArgumentSource | null = null
   /** When the caller gives up by itself; Infinity: only by its signal; null: never. */
   #givesUpAtMs: number | null = null
 
@@ -93,22 +97,35 @@ export class Call implements Waiter, PlacedCall {
     this.#channel = channel
     this.#slot = slot
     try {
+      const f = this.#source === null ? this.f : this.#source.attach(this.f, channel, slot)
       const room = channel.input(slot)
-      const bytes = encodeInput(this.f, this.#args, room)
-      if (bytes < 0) return this.#startLarge(channel, slot, -bytes - 1)
-      if (this.#givesUpAtMs === null) return channel.invoke(this.f, slot, bytes, this)
+      const bytes = encodeInput(f, this.#args, room)
+      if (bytes < 0) return this.#startLarge(f, channel, slot, -bytes - 1)
+      if (this.#givesUpAtMs === null) return channel.invoke(f, slot, bytes, this)
       const allBytes = addTimeLeft(room, bytes, this.#givesUpAtMs - performance.now())
       // Without room for it, the worker is told only once the function runs.
-      channel.invoke(this.f, slot, allBytes === 0 ? bytes : allBytes, this, allBytes > 0)
+      channel.invoke(f, slot, allBytes === 0 ? bytes : allBytes, this, allBytes > 0)
     } catch (error) {
-      this.failed(toRfaasError(error).withOutcome('not_run'))
+      if (error instanceof StreamedArgumentError && this.only === null) this.#startStreaming(channel, slot, error.at)
+      else this.failed(toRfaasError(error).withOutcome('not_run'))
     }
   }
 
+  /** Sends the call with its argument that streams. */
+  #startStreaming(channel: Channel, slot: number, at: number): void {
+    try {
+      this.#source = new ArgumentSource(this.f, this.#args, at)
+    } catch (error) {
+      return this.failed(toRfaasError(error).withOutcome('not_run'))
+    }
+    this.#args = this.#source.args
+    this.start(channel, slot)
+  }
+
   /** Sends an input that does not fit into the slot. */
-  #startLarge(channel: Channel, slot: number, byteLength: number): void {
-    if (byteLength > channel.layout.payloadBytesLargest) throw payloadTooLarge(this.f, byteLength, channel.layout)
-    channel.invokeLarge(this.f, slot, byteLength, (room) => encodeInput(this.f, this.#args, room), this)
+  #startLarge(f: RemoteFunction, channel: Channel, slot: number, byteLength: number): void {
+    if (byteLength > channel.layout.payloadBytesLargest) throw payloadTooLarge(f, byteLength, channel.layout)
+    channel.invokeLarge(f, slot, byteLength, (room) => encodeInput(f, this.#args, room), this)
   }
 
   settled(byteLength: number): void {
@@ -117,17 +134,19 @@ export class Call implements Waiter, PlacedCall {
       this.#end()
       try {
         // Copied or decoded before the slot is given back and reused.
-        this.#resolve(decodeResult(this.f, channel.resultRoom(this.#slot, byteLength), byteLength))
+        this.#resolveWith(decodeResult(this.f, channel.resultRoom(this.#slot, byteLength), byteLength))
       } catch (error) {
         this.#reject(toRfaasError(error).withOutcome('ran'))
       }
     }
+    this.#source?.detach()
     channel.give(this.#slot)
   }
 
   failed(error: RfaasError): void {
     this.#end()
     this.#reject(error)
+    this.#source?.detach()
     this.#channel?.give(this.#slot)
   }
 
@@ -140,7 +159,8 @@ export class Call implements Waiter, PlacedCall {
   }
 
   #goesElsewhere(outcome: Outcome): boolean {
-    if (this.#isOver || !this.#sendAgain(this, outcome)) return false
+    if (this.#isOver || this.#source?.isTouched === true || !this.#sendAgain(this, outcome)) return false
+    this.#source?.detach()
     // The slot is gone with its worker.
     this.#channel = null
     return true
@@ -152,11 +172,23 @@ export class Call implements Waiter, PlacedCall {
     const neverRuns = this.#channel?.abandon(this.#slot, reason) ?? true
     const outcome = neverRuns ? 'not_run' : 'unknown'
     this.#end()
-    this.#reject(errorOf(outcome))
+    rejectWithFrames(this.#resolve, errorOf(outcome))
+    // Nobody waits for that.
+    void this.#source?.closeAfter(outcome)
   }
 
+  /** Once the iterable is closed that the function was given, if it was. */
+  #resolveWith(result: unknown): void {
+    const source = this.#source
+    if (source === null) return this.#resolve(result)
+    const resolve = (): void => this.#resolve(result)
+    void source.close().then(resolve, (error: RfaasError) => rejectWithFrames(this.#resolve, error))
+  }
+
+  /** Once the iterable is closed that the function was given, if it was. */
   #reject(error: RfaasError): void {
-    rejectWithFrames(this.#resolve, error)
+    if (this.#source === null) rejectWithFrames(this.#resolve, error)
+    else void this.#source.closeAfter(error.outcome).then(() => rejectWithFrames(this.#resolve, error))
   }
 
   #end(): void {

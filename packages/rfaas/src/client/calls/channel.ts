@@ -8,6 +8,7 @@ import { SpareRoom } from '../../protocol/spare-room.ts'
 import { AbandonedSlots } from './abandoned.ts'
 import { LargeCalls, type Encode } from './large-calls.ts'
 import { Load } from './load.ts'
+import { OpenSources } from './open-sources.ts'
 import { Outbox, type OutboxOwner } from './outbox.ts'
 import { POLLS_PER_LOOK, yieldWhenDue } from './polls.ts'
 import type { Polled, PolledChannel } from './progress.ts'
@@ -26,6 +27,8 @@ export class Channel implements PolledChannel, OutboxOwner {
   /** Whether a poll only reads memory, which takes nanoseconds. Otherwise it takes about a microsecond. */
   readonly pollsMemory: boolean
   readonly load: Load
+  /** Arguments that stream to the worker. */
+  readonly sources: OpenSources = new OpenSources()
   /** Belongs to the thread's {@link Progress}. */
   polled: Polled | null = null
   /** Called once when the worker is gone without a farewell. The owner then closes the channel. */
@@ -216,6 +219,41 @@ export class Channel implements PolledChannel, OutboxOwner {
     this.#large.add({ f, slot, byteLength, encode })
     this.#sendLarge()
     if (!this.isOpen) this.#lost()
+  }
+
+  /**
+   * Sends a message of items, which lies in the slot, to the invocation there. Only when the worker wants it. The slot belongs
+   * to the worker until it wants more.
+   */
+  sendItems(slot: number, byteLength: number): void {
+    if (this.#isClosed) return
+    this.#outbox.sendItems(slot, byteLength)
+    this.#hasSent = true
+    // Its answer is awaited like that of an invocation.
+    if (this.#waiting > 0 && this.onWoken !== null) this.onWoken()
+    else if (this.isOpen) this.#connection.flush()
+  }
+
+  /**
+   * As {@link sendItems}, for items that do not fit into the slot, as soon as the worker has taken the large payload before.
+   *
+   * @param refused called when they cannot be sent
+   */
+  sendLargeItems(
+    f: RemoteFunction,
+    slot: number,
+    byteLength: number,
+    encode: Encode,
+    refused: (error: RfaasError) => void,
+  ): void {
+    if (this.#isClosed) return
+    this.#large.add({ f, slot, byteLength, encode, refused })
+    this.#sendLarge()
+  }
+
+  /** Large items of this slot that still wait are not sent. */
+  forgetItems(slot: number): void {
+    this.#large.remove(slot, true)
   }
 
   /**
@@ -421,11 +459,21 @@ export class Channel implements PolledChannel, OutboxOwner {
   /** Sends the next invocation with a large input, if the worker has taken the last one. */
   #sendLarge(): void {
     for (let next = this.#large.next(); next !== null; next = this.#large.next()) {
-      const { f, slot } = next
+      const { f, slot, refused } = next
+      let byteLength: number
+      if (refused !== undefined) {
+        try {
+          byteLength = this.#large.encode(next, this.input(slot))
+        } catch (error) {
+          refused(toRfaasError(error))
+          continue
+        }
+        this.sendItems(slot, byteLength)
+        continue
+      }
       const waiter = this.#waiters[slot]
       // Taken back, and perhaps sent elsewhere.
       if (!waiter) continue
-      let byteLength: number
       try {
         byteLength = this.#large.encode(next, this.input(slot))
       } catch (error) {
@@ -493,6 +541,7 @@ export class Channel implements PolledChannel, OutboxOwner {
    */
   #hear(immediate: number): void {
     if (this.#spare.hear(immediate)) return this.#sendLarge()
+    if (this.sources.hear(immediate)) return
     if (immediate !== FAREWELL || this.#isDrained) {
       this.#isBroken = true
       return this.#lost()

@@ -11,16 +11,18 @@ import type { RemoteFunction } from './wire.ts'
  */
 export type Encode = (room: Uint8Array) => number
 
-/** An invocation whose input does not fit into its slot. */
+/** An invocation whose input does not fit into its slot, or an item of an argument that streams. */
 export interface LargeCall {
   readonly f: RemoteFunction
   readonly slot: number
   /** Bytes of the input. */
   readonly byteLength: number
   readonly encode: Encode
+  /** Of an item: why it cannot be sent. */
+  readonly refused?: (error: RfaasError) => void
 }
 
-/** The invocations of one worker that wait until they can use the spare room, in order. */
+/** The invocations and items of one worker that wait until they can use the spare room, in order. */
 export class LargeCalls {
   readonly #spare: SpareRoom
   readonly #layout: SlotLayout
@@ -44,17 +46,18 @@ export class LargeCalls {
     return this.#spare.isTaken ? null : (this.#waiting.shift() ?? null)
   }
 
-  /** Takes out the call of this slot. @returns whether it waited */
-  remove(slot: number): boolean {
-    const at = this.#waiting.findIndex((call) => call.slot === slot)
+  /** Takes out the call of this slot, or, with `isItem`, its item. @returns whether it waited */
+  remove(slot: number, isItem: boolean = false): boolean {
+    const at = this.#waiting.findIndex((call) => call.slot === slot && (call.refused !== undefined) === isItem)
     if (at >= 0) this.#waiting.splice(at, 1)
     return at >= 0
   }
 
+  /** Takes out everything. @returns the calls among it */
   removeAll(): LargeCall[] {
     const waiting = this.#waiting
     this.#waiting = []
-    return waiting
+    return waiting.filter(({ refused }) => refused === undefined)
   }
 
   /**

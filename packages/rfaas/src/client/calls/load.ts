@@ -1,7 +1,7 @@
 // The global of this name is a getter, which adds a third to a reading of the clock.
 import { performance } from 'node:perf_hooks'
 
-import { SHARE_FUNCTION_FIRST } from '../../protocol/share-functions.ts'
+import { STREAMED } from '../../protocol/streamed-argument.ts'
 import type { RemoteFunction } from './wire.ts'
 
 /**
@@ -32,8 +32,8 @@ export class Paces {
   }
 
   measured(f: RemoteFunction, tookMs: number): void {
-    // Such a number would make the list a sparse one.
-    if (f.index >= SHARE_FUNCTION_FIRST) return
+    // The number of a call with an argument that streams, or of a function of ours, would make the list a sparse one.
+    if (f.index >= STREAMED) return
     const ms = this.#ms[f.index] ?? tookMs
     this.#ms[f.index] = tookMs >= ms ? tookMs : ms + (tookMs - ms) * WEIGHT
   }

@@ -6,8 +6,8 @@ import type { SpareRoom } from '../../protocol/spare-room.ts'
 import type { RemoteFunction, Wire } from './wire.ts'
 
 /**
- * An invocation, or the cancel of one, that the fabric had no room for yet. `f` is null for the notice that a large result is
- * taken.
+ * An invocation, the cancel of one, or items of its argument, that the fabric had no room for yet. `f` is null for items, and
+ * for the notice that a large result is taken, which has no slot.
  */
 interface Unsent {
   readonly f: RemoteFunction | null
@@ -82,11 +82,17 @@ export class Outbox {
     }
   }
 
+  /** Sends items of the argument that streams in this slot: they lie there, or, when they are larger, in the spare room. */
+  sendItems(slot: number, byteLength: number): void {
+    this.#unsent.push({ f: null, slot, byteLength, isCancellable: false, cancel: null })
+    this.flush()
+  }
+
   /** Tells the worker that the caller of the invocation in this slot has given up. */
   cancel(f: RemoteFunction, slot: number, reason: CancelReason): void {
     // Between hosts nobody else keeps count of what is on its way. A function that is not told only runs to its end.
     const { depth, slots } = this.#layout
-    if (this.#cancels >= depth - slots && !this.#areCancelsReceived()) return
+    if (this.#cancels >= depth - 2 * slots && !this.#areCancelsReceived()) return
     this.#cancels++
     this.#lastIdCancelled = this.#wire.lastId
     this.#unsent.push({ f, slot, byteLength: 0, isCancellable: false, cancel: reason })
@@ -115,7 +121,7 @@ export class Outbox {
 
   /** Forgets the cancels when the worker has answered an invocation that was sent after them. */
   #areCancelsReceived(): boolean {
-    if (this.#layout.depth === this.#layout.slots) return false
+    if (this.#layout.depth <= 2 * this.#layout.slots) return false
     for (let slot = 0; slot < this.#layout.slots; slot++) {
       if (this.#owner.isInFlight(slot) || ((this.#wire.idOf(slot) - this.#lastIdCancelled) | 0) <= 0) continue
       this.#cancels = 0
@@ -128,7 +134,8 @@ export class Outbox {
   #put({ f, slot, byteLength, isCancellable, cancel }: Unsent): boolean {
     // Its answer may have come meanwhile.
     if (cancel !== null) return !this.#owner.isAbandoned(slot) || this.#wire.cancel(slot, cancel)
-    return f === null ? this.#spare.tellTaken() : this.#submit(f, slot, byteLength, isCancellable)
+    if (f !== null) return this.#submit(f, slot, byteLength, isCancellable)
+    return slot < 0 ? this.#spare.tellTaken() : this.#wire.sendItems(slot, byteLength)
   }
 
   /** @returns false when the fabric has no room for it now */

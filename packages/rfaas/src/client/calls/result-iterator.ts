@@ -1,4 +1,5 @@
 import type { Outcome, RfaasError } from '../../errors.ts'
+import { ItemQueue, type Settle, type StreamEnd } from '../../protocol/item-queue.ts'
 import type { Items } from '../../protocol/stream-items.ts'
 import { abortedError, onAbort } from './abort.ts'
 import { deadlineError } from './deadline.ts'
@@ -8,12 +9,6 @@ import type { StreamCall, StreamSink } from './stream-call.ts'
 import type { RemoteFunction } from './wire.ts'
 
 type Result = IteratorResult<unknown, unknown>
-type Settle = (result: Result) => void
-
-/** How a stream has ended. */
-type End = { error: RfaasError } | { returned: unknown }
-
-const NOTHING: End = { returned: undefined }
 
 /**
  * The items of a function that streams, as they are read: what `lease.call.rows(x)` gives. Nothing is sent before the first
@@ -25,15 +20,7 @@ export class ResultIterator implements AsyncGenerator<unknown, unknown, undefine
   readonly #open: (sink: StreamSink) => StreamCall
   readonly #options: InvokeOptions
   #call: StreamCall | null = null
-  /** Items that have come, and how many of them were read; the next ones are asked for at `#askAt`. */
-  #items: unknown[] = []
-  #read = 0
-  #askAt = 0
-  /** Whether items are on their way, so that none may be asked for. */
-  #isAsked = false
-  /** Who waits for an item, in order. */
-  readonly #waiting: Settle[] = []
-  #end: End | null = null
+  readonly #queue = new ItemQueue(() => this.#ask(), rejectSettle)
   /** Resolves when the worker has ended the stream. */
   readonly #over = Promise.withResolvers<RfaasError | null>()
   #unlisten: (() => void) | null = null
@@ -48,16 +35,7 @@ export class ResultIterator implements AsyncGenerator<unknown, unknown, undefine
 
   /** @throws {RfaasError} what has ended the stream, once; after that it is done */
   next(): Promise<Result> {
-    if (this.#read < this.#items.length) {
-      const value = this.#items[this.#read++]
-      if (this.#read >= this.#askAt) this.#ask()
-      return Promise.resolve({ value, done: false })
-    }
-    return new Promise((resolve) => {
-      if (this.#end !== null) return this.#settleEnd(resolve)
-      this.#waiting.push(resolve)
-      if (this.#call === null) this.#start()
-    })
+    return this.#queue.next()
   }
 
   /**
@@ -89,12 +67,11 @@ export class ResultIterator implements AsyncGenerator<unknown, unknown, undefine
   #start(): void {
     const { signal, timeoutMs } = this.#options
     if (signal?.aborted) return this.#fail(abortedError(`Cannot invoke ${this.#f.name}`, signal, 'not_run'))
-    this.#isAsked = true
     this.#call = this.#open({
       items: (items) => this.#take(items),
       failed: (error) => this.#failed(error),
     })
-    if (this.#end !== null) return
+    if (this.#queue.isOver) return
     if (signal) {
       const action = `Cannot read the items of ${this.#f.name}`
       this.#unlisten = onAbort(signal, () => this.#giveUp((outcome) => abortedError(action, signal, outcome)))
@@ -111,27 +88,18 @@ export class ResultIterator implements AsyncGenerator<unknown, unknown, undefine
     call.close()
   }
 
-  /** Asks for the next items, unless they are on their way. */
   #ask(): void {
-    if (this.#isAsked || this.#end !== null) return
-    this.#isAsked = true
-    this.#call!.ask()
+    if (this.#call === null) this.#start()
+    else this.#call.ask()
   }
 
   #take({ values, isOver, returned }: Items): void {
     if (isOver) this.#over.resolve(null)
     // The stream was left: what still comes is of no use.
-    if (this.#end !== null) return
-    this.#isAsked = false
-    const given = Math.min(this.#waiting.length, values.length)
-    for (let i = 0; i < given; i++) this.#waiting[i]!({ value: values[i], done: false })
-    this.#waiting.splice(0, given)
-    // Those that are left of the last ones are fewer than half of them.
-    this.#items = this.#items.slice(this.#read).concat(given === 0 ? values : values.slice(given))
-    this.#read = 0
-    this.#askAt = Math.ceil(this.#items.length / 2)
+    if (this.#queue.isOver) return
+    this.#queue.take(values)
     if (isOver) this.#finish({ returned })
-    else if (this.#items.length === 0) this.#ask()
+    else this.#queue.goOn()
   }
 
   /** The call has failed; what has come of it can still be read. */
@@ -142,40 +110,31 @@ export class ResultIterator implements AsyncGenerator<unknown, unknown, undefine
 
   /** The reader has given up: nothing that has come is read any more. */
   #fail(error: RfaasError): void {
-    this.#items = []
-    this.#read = 0
+    this.#queue.drop()
     this.#finish({ error })
   }
 
-  #finish(end: End): void {
-    if (this.#end !== null) return
-    this.#end = end
+  #finish(end: StreamEnd): void {
     this.#unlisten?.()
     this.#unlisten = null
     if (this.#timer !== null) clearTimeout(this.#timer)
-    for (const settle of this.#waiting.splice(0)) this.#settleEnd(settle)
-  }
-
-  /** Tells the end once, as a generator does. */
-  #settleEnd(settle: Settle): void {
-    const end = this.#end!
-    this.#end = NOTHING
-    if ('error' in end) rejectWithFrames(settle as (value: never) => void, end.error)
-    else settle({ value: end.returned, done: true })
+    this.#timer = null
+    this.#queue.finish(end)
   }
 
   /** @returns why the stream has failed meanwhile */
   async #close(): Promise<RfaasError | null> {
-    this.#items = []
-    this.#read = 0
-    if (this.#end !== null) {
-      // What is over is not told to one who has left.
-      this.#end = NOTHING
-      return null
-    }
-    this.#finish(NOTHING)
+    const wasOver = this.#queue.isOver
+    this.#queue.leave()
+    // What is over is not told to one who has left.
+    if (wasOver) return null
+    this.#finish({ returned: undefined })
     if (this.#call === null) return null
     this.#call.close()
     return this.#over.promise
   }
+}
+
+function rejectSettle(settle: Settle, error: unknown): void {
+  rejectWithFrames(settle as (value: never) => void, error as RfaasError)
 }

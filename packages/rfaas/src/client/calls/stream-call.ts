@@ -1,5 +1,7 @@
 import { toRfaasError, type Outcome, type RfaasError } from '../../errors.ts'
 import { readItems, type Items } from '../../protocol/stream-items.ts'
+import { StreamedArgumentError } from '../../protocol/streamed-argument.ts'
+import { ArgumentSource } from './argument-source.ts'
 import { encodeInput } from './call.ts'
 import type { Channel } from './channel.ts'
 import { payloadTooLarge } from './payload-too-large.ts'
@@ -36,11 +38,13 @@ export class StreamCall implements Waiter, PlacedCall {
   isQueued = false
   f: RemoteFunction
   readonly only = null
-  readonly #args: unknown[]
+  #args: unknown[]
   readonly #sink: StreamSink
   readonly #host: StreamHost
   #channel: Channel | null = null
   #slot = -1
+  /** The argument that streams; null: there is none, or none was met yet. */
+  #source: ArgumentSource | null = null
   #hasItems = false
   #isClosing = false
   #isOver = false
@@ -60,19 +64,33 @@ export class StreamCall implements Waiter, PlacedCall {
     this.#channel = channel
     this.#slot = slot
     try {
-      const encode = (room: Uint8Array): number => encodeInput(this.f, this.#args, room)
+      const f = this.#source === null ? this.f : this.#source.attach(this.f, channel, slot)
+      const encode = (room: Uint8Array): number => encodeInput(f, this.#args, room)
       const byteLength = encode(channel.input(slot))
-      if (byteLength >= 0) channel.invoke(this.f, slot, byteLength, this)
+      if (byteLength >= 0) channel.invoke(f, slot, byteLength, this)
       else if (-byteLength - 1 > channel.layout.payloadBytesLargest)
-        throw payloadTooLarge(this.f, -byteLength - 1, channel.layout)
-      else channel.invokeLarge(this.f, slot, -byteLength - 1, encode, this)
+        throw payloadTooLarge(f, -byteLength - 1, channel.layout)
+      else channel.invokeLarge(f, slot, -byteLength - 1, encode, this)
     } catch (error) {
-      this.failed(toRfaasError(error).withOutcome('not_run'))
+      if (error instanceof StreamedArgumentError) this.#startStreaming(channel, slot, error.at)
+      else this.failed(toRfaasError(error).withOutcome('not_run'))
     }
   }
 
-  /** Asks for the next items. Only when nothing is in flight, and the stream is not over. */
+  /** Sends the call with its argument that streams. */
+  #startStreaming(channel: Channel, slot: number, at: number): void {
+    try {
+      this.#source = new ArgumentSource(this.f, this.#args, at)
+    } catch (error) {
+      return this.failed(toRfaasError(error).withOutcome('not_run'))
+    }
+    this.#args = this.#source.args
+    this.start(channel, slot)
+  }
+
+  /** Asks for the next items. Only when nothing is in flight. Does nothing once the stream is over. */
   ask(): void {
+    if (this.#isOver) return
     const channel = this.#channel!
     try {
       channel.invoke(this.f, this.#slot, 0, this)
@@ -86,6 +104,7 @@ export class StreamCall implements Waiter, PlacedCall {
   close(): void {
     if (this.#isClosing || this.#isOver) return
     this.#isClosing = true
+    if (this.#channel !== null) void this.#source?.closeAfter('unknown')
     if (this.#channel === null) {
       this.#host.forget(this)
       this.#end()
@@ -101,19 +120,35 @@ export class StreamCall implements Waiter, PlacedCall {
       return this.failed(toRfaasError(error).withOutcome('ran'))
     }
     this.#hasItems = true
-    if (items.isOver) {
-      this.#end()
-      this.#sink.items(items)
-    }
+    if (items.isOver) this.#over(items)
     // What was on its way before the worker heard of the end.
     else if (this.#isClosing) this.ask()
     else this.#sink.items(items)
   }
 
+  /** Tells the end, once the iterable is closed that the function was given. */
+  #over(items: Items): void {
+    const source = this.#source
+    // Without delay, so that the call is over when its slot is free.
+    const closed = source?.close()
+    this.#end()
+    if (closed === undefined || this.#isClosing) this.#sink.items(items)
+    else
+      void closed.then(
+        () => this.#sink.items(items),
+        (error: RfaasError) => {
+          this.#sink.items({ ...items, isOver: false })
+          this.#sink.failed(error)
+        },
+      )
+  }
+
   failed(error: RfaasError): void {
     if (this.#isOver) return
+    const closed = this.#source?.closeAfter(error.outcome)
     this.#end()
-    this.#sink.failed(error)
+    if (closed === undefined) this.#sink.failed(error)
+    else void closed.then(() => this.#sink.failed(error))
   }
 
   lost(error: RfaasError): void {
@@ -127,7 +162,9 @@ export class StreamCall implements Waiter, PlacedCall {
 
   #goesElsewhere(outcome: Outcome): boolean {
     // A stream of which items were read cannot begin again.
-    if (this.#isOver || this.#isClosing || this.#hasItems || !this.#host.sendAgain(this, outcome)) return false
+    if (this.#isOver || this.#isClosing || this.#hasItems || this.#source?.isTouched === true) return false
+    if (!this.#host.sendAgain(this, outcome)) return false
+    this.#source?.detach()
     this.#channel = null
     return true
   }
@@ -145,6 +182,7 @@ export class StreamCall implements Waiter, PlacedCall {
   #end(): void {
     this.#isOver = true
     const channel = this.#channel
+    this.#source?.detach()
     this.#host.over(this)
     channel?.give(this.#slot)
   }

@@ -4,6 +4,7 @@ import { RfaasError } from '../../errors.ts'
 import { CANCELLABLE, cancelImmediate, type CancelReason } from '../../protocol/cancel.ts'
 import {
   CLOSE_STREAM,
+  HEADER_BYTES,
   MESSAGE_ID,
   MESSAGE_PAYLOAD_BYTES,
   MESSAGE_STATUS,
@@ -12,6 +13,7 @@ import {
 } from '../../protocol/slots.ts'
 import type { SpareRoom } from '../../protocol/spare-room.ts'
 import { decodeFailure, STATUS_OK } from '../../protocol/status.ts'
+import { ITEMS_SENT, ITEMS_SENT_LARGE } from '../../protocol/streamed-argument.ts'
 
 /** A function as its executor numbers it. */
 export interface RemoteFunction {
@@ -25,6 +27,7 @@ export interface RemoteFunction {
 /** Writes invocations into one worker's slots and reads their results, in place. Never waits, allocates nothing. */
 export class Wire {
   readonly #connection: Connection
+  readonly #layout: SlotLayout
   readonly #payloadBytesMax: number
   readonly #payloadBytesLargest: number
   readonly #spare: SpareRoom
@@ -43,6 +46,7 @@ export class Wire {
     takeLarge: (byteLength: number) => Uint8Array,
   ) {
     this.#connection = connection
+    this.#layout = layout
     this.#payloadBytesMax = layout.payloadBytesMax
     this.#payloadBytesLargest = layout.payloadBytesLargest
     this.#spare = spare
@@ -113,6 +117,16 @@ export class Wire {
     const id = (this.#id = (this.#id + 1) | 0)
     this.#ids[slot] = id
     return this.#spare.send(slot, byteLength, id, f.index)
+  }
+
+  /**
+   * Sends a message of items for the argument that streams in the slot. It lies there, or, when it is larger, in the spare
+   * room. Returns and throws as {@link submit} does.
+   */
+  sendItems(slot: number, byteLength: number): boolean {
+    const { payloadBytesMax, slotBytes, windowBytes } = this.#layout
+    if (byteLength > payloadBytesMax) return this.#connection.write(windowBytes, byteLength, ITEMS_SENT_LARGE + slot)
+    return this.#connection.write(slot * slotBytes + HEADER_BYTES, byteLength, ITEMS_SENT + slot)
   }
 
   /** Says that the client wants no more items of the stream in the slot. Returns and throws as {@link submit} does. */

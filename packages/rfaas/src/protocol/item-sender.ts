@@ -1,23 +1,29 @@
-// The global of this name is a getter, which adds a third to a reading of the clock.
-import { performance } from 'node:perf_hooks'
-
-import { encodeItem, ITEM, ITEM_HEAD_BYTES, putEncoded, putItem, RETURNED } from '../protocol/stream-items.ts'
+import { encodeItem, ITEM, ITEM_HEAD_BYTES, putEncoded, putItem, RETURNED } from './stream-items.ts'
 import { STREAM_BATCH_BYTES_MAX, STREAM_BATCH_ITEMS_MAX, STREAM_BATCH_MS } from './limits.ts'
 
-/** Where a stream sends its answers. `id` is the request that is answered. */
-export interface StreamOutlet {
-  /** The slot has a message of items. */
+/** Where an {@link ItemSender} sends its messages. `id` is the request that is answered. */
+export interface ItemOutlet {
+  /** The room has a message of items. */
   items(id: number, bytes: number): void
-  /** The generator threw, and nothing follows. */
+  /** One encoded item, which is larger than the room. Called only where `bytesMax` allows such items. */
+  large(id: number, item: Uint8Array): void
+  /** The iterator threw, and nothing follows. */
   threw(id: number, thrown: unknown): void
   /** An item cannot be sent, and nothing follows. */
   refused(id: number, error: unknown): void
   /** An item needs this many bytes, which is too many, and nothing follows. */
   tooLarge(id: number, bytes: number): void
-  /** The client has its last answer; the slot is not the stream's any more. */
+  /** The reader has its last message; the room is not the sender's any more. */
   told(): void
-  /** The client has its last answer, and the generator runs no more. */
+  /** The reader has its last message, and the iterator runs no more. */
   over(): void
+}
+
+/** What a sender needs to know of time. */
+export interface SenderClock {
+  nowMs(): number
+  /** Runs this after the event loop has turned. */
+  soon(run: () => void): void
 }
 
 /** How a stream ends. */
@@ -27,27 +33,29 @@ type End =
   | { kind: 'refused'; error: unknown }
   | { kind: 'tooLarge'; bytes: number }
 
-export type AnyGenerator = Generator<unknown> | AsyncGenerator<unknown>
+export type AnyIterator = Iterator<unknown, unknown, undefined> | AsyncIterator<unknown, unknown, undefined>
 
 const CLOSED: End = { kind: 'returned', value: undefined }
 
 /**
- * One open stream of results: runs a generator as its client asks for items, and answers each request with as many as are
- * there. What it has is sent when the generator pauses, and after STREAM_BATCH_MS in any case, so that no item waits for
- * later ones, and no other invocation of the worker for a generator that never pauses. The first answer has one item, each
- * further one at most twice as many as the one before: a generator runs ahead of its reader only where that reads on.
+ * One end of an open stream: takes items out of an iterator as the other end asks for them, and answers each request with
+ * as many as are there. What it has is sent when the iterator pauses, and after STREAM_BATCH_MS in any case, so that no item
+ * waits for later ones, and nothing else of the thread for an iterator that never pauses. The first message has one item,
+ * each further one at most twice as many as the one before: an iterator runs ahead of its reader only where that reads on.
  */
-export class ResultStream {
-  readonly #generator: AnyGenerator
+export class ItemSender {
+  readonly #iterator: AnyIterator
   readonly #isAsync: boolean
   readonly #room: Uint8Array
-  readonly #outlet: StreamOutlet
-  /** Whether the client waits for an answer; only then the slot is ours to write to. */
+  readonly #outlet: ItemOutlet
+  readonly #clock: SenderClock
+  readonly #bytesMax: number
+  /** Whether the reader waits for a message; only then the room is ours to write to. */
   #isAsked = false
   #id = 0
-  /** Whether a `next` of an asynchronous generator has not settled. */
+  /** Whether a `next` of an asynchronous iterator has not settled. */
   #isRunning = false
-  /** Whether the generator is to run its `finally`, or has. */
+  /** Whether the iterator is to run its `finally`, or has. */
   #isClosing = false
   #isOver = false
   /** Follows the items that were given before it. */
@@ -55,44 +63,54 @@ export class ResultStream {
   #isTold = false
   /** Whether `over` was called. */
   #hasReported = false
-  /** An item for which the slot had no room. */
+  /** An item for which the room had no place. */
   #held: Uint8Array | null = null
-  /** The answer so far: where it ends in the slot, its items, when it was begun; and how many items it may have. */
+  /** The message so far: where it ends in the room, its items, when it was begun; and how many items it may have. */
   #at = 0
   #count = 0
   #beganMs = 0
   #countMax = 1
-  #answers = 0
+  #messages = 0
 
-  /** @param room the slot's room for each answer */
-  constructor(generator: AnyGenerator, room: Uint8Array, outlet: StreamOutlet) {
-    this.#generator = generator
-    this.#isAsync = Symbol.asyncIterator in generator
+  /**
+   * @param isAsync whether `iterator` is asynchronous
+   * @param room for each message
+   * @param bytesMax the largest item that can be sent, its head included. Default: what the room has
+   */
+  constructor(
+    iterator: AnyIterator,
+    isAsync: boolean,
+    room: Uint8Array,
+    outlet: ItemOutlet,
+    clock: SenderClock,
+    bytesMax: number = room.length,
+  ) {
+    this.#iterator = iterator
+    this.#isAsync = isAsync
     this.#room = room
     this.#outlet = outlet
+    this.#clock = clock
+    this.#bytesMax = bytesMax
   }
 
   /**
-   * The client asks for the next items.
+   * The reader asks for the next items.
    *
    * @param id of the request
    */
   ask(id: number): void {
     this.#id = id
     this.#isAsked = true
-    this.#beganMs = performance.now()
-    if (this.#held !== null) {
-      this.#at = putEncoded(this.#held, this.#room, 0)
-      this.#held = null
-      this.#send()
-    } else if (this.#end !== null) this.#tell(this.#end)
+    this.#beganMs = this.#clock.nowMs()
+    if (this.#held !== null) this.#sendHeld(this.#held)
+    else if (this.#end !== null) this.#tell(this.#end)
     else if (this.#isClosing || this.#isRunning) return
     else if (this.#isAsync) void this.#runAsync()
     else this.#run()
   }
 
   /**
-   * The client wants no more items: runs the generator's `finally`; the end is the next answer. A generator that awaits
+   * The reader wants no more items: runs the iterator's `finally`; the end is the next message. An iterator that awaits
    * something is not waited for: it runs its `finally` when it goes on.
    */
   close(): void {
@@ -104,18 +122,35 @@ export class ResultStream {
     })
     if (!this.#isRunning) return
     // It may just not have had its turn of the event loop yet.
-    setImmediate(() => {
+    this.#clock.soon(() => {
       if (this.#isRunning && this.#end === null) this.#endWith(CLOSED)
     })
   }
 
-  /** Runs a generator that is not asynchronous. */
+  /**
+   * As {@link close}, when the reader is gone: the room is written to no more, and nothing is told. Idempotent.
+   *
+   * @throws what the iterator throws when it is closed
+   */
+  async stop(): Promise<void> {
+    this.#isAsked = false
+    this.#held = null
+    this.#at = this.#count = 0
+    if (this.#isClosing || this.#isOver) return
+    const { promise, resolve } = Promise.withResolvers<End>()
+    this.#return(resolve)
+    if (this.#isRunning) this.#clock.soon(() => resolve(CLOSED))
+    const end = await promise
+    if (end.kind === 'threw') throw end.thrown
+  }
+
+  /** Runs an iterator that is not asynchronous. */
   #run(): void {
-    const generator = this.#generator as Generator<unknown>
+    const iterator = this.#iterator as Iterator<unknown>
     while (this.#isAsked && this.#end === null) {
       let next: IteratorResult<unknown>
       try {
-        next = generator.next()
+        next = read(iterator.next())
       } catch (thrown) {
         return this.#ended({ kind: 'threw', thrown })
       }
@@ -124,12 +159,12 @@ export class ResultStream {
   }
 
   async #runAsync(): Promise<void> {
-    const generator = this.#generator as AsyncGenerator<unknown>
+    const iterator = this.#iterator as AsyncIterator<unknown>
     while (this.#isAsked && this.#end === null && !this.#isClosing) {
       let next: IteratorResult<unknown>
       this.#isRunning = true
       try {
-        next = await generator.next()
+        next = read(await iterator.next())
       } catch (thrown) {
         this.#isRunning = false
         // When it was closed meanwhile, that has told its end.
@@ -156,24 +191,37 @@ export class ResultStream {
       this.#at = end
       if (++this.#count === 1 && this.#isAsync) this.#sendSoon()
       const isFull = this.#count >= this.#countMax || end >= STREAM_BATCH_BYTES_MAX
-      if (isFull || performance.now() - this.#beganMs > STREAM_BATCH_MS) this.#send()
+      if (isFull || this.#clock.nowMs() - this.#beganMs > STREAM_BATCH_MS) this.#send()
       return
     }
-    // Encoded now, because the program may change it when the generator goes on.
+    // Encoded now, because the program may change it when the iterator goes on.
     const held = encodeItem(value)
     const bytes = held.length + ITEM_HEAD_BYTES
-    if (bytes > this.#room.length) return this.#giveUp({ kind: 'tooLarge', bytes })
+    if (bytes > Math.max(this.#room.length, this.#bytesMax)) return this.#giveUp({ kind: 'tooLarge', bytes })
+    if (this.#isAsked && this.#count === 0) return this.#sendHeld(held)
     this.#held = held
     if (this.#isAsked) this.#send()
   }
 
-  /** Ends the generator because of what it has given. */
+  #sendHeld(held: Uint8Array): void {
+    this.#held = null
+    const end = putEncoded(held, this.#room, 0)
+    if (end > 0) {
+      this.#at = end
+      return this.#send()
+    }
+    this.#isAsked = false
+    this.#messages++
+    this.#outlet.large(this.#id, held)
+  }
+
+  /** Ends the iterator because of what it has given. */
   #giveUp(end: End): void {
     this.#endWith(end)
     this.#return(() => {})
   }
 
-  /** Has the generator run its `finally`, and tells how that ended. */
+  /** Has the iterator run its `finally`, and tells how that ended. */
   #return(tell: (end: End) => void): void {
     this.#isClosing = true
     const over = (end: End): void => {
@@ -182,10 +230,10 @@ export class ResultStream {
       this.#checkOver()
     }
     try {
-      const returned = this.#generator.return(undefined)
+      const returned: unknown = this.#iterator.return?.(undefined)
       if (!this.#isAsync) over(CLOSED)
       else
-        void (returned as Promise<unknown>).then(
+        Promise.resolve(returned).then(
           () => over(CLOSED),
           (thrown: unknown) => over({ kind: 'threw', thrown }),
         )
@@ -194,7 +242,7 @@ export class ResultStream {
     }
   }
 
-  /** The generator has ended by itself. */
+  /** The iterator has ended by itself. */
   #ended(end: End): void {
     this.#isOver = true
     this.#endWith(end)
@@ -225,18 +273,18 @@ export class ResultStream {
     else if (kind === 'tooLarge') this.#sendLast(() => this.#outlet.tooLarge(this.#id, end.bytes))
   }
 
-  /** Sends the items of an asynchronous generator when none has come for a turn of the event loop. */
+  /** Sends the items of an asynchronous iterator when none has come for a turn of the event loop. */
   #sendSoon(): void {
-    const answers = this.#answers
-    setImmediate(() => {
-      if (this.#answers === answers && this.#count > 0) this.#send()
+    const messages = this.#messages
+    this.#clock.soon(() => {
+      if (this.#messages === messages && this.#count > 0) this.#send()
     })
   }
 
   #send(): void {
     const bytes = this.#at
     this.#isAsked = false
-    this.#answers++
+    this.#messages++
     this.#countMax = Math.min(STREAM_BATCH_ITEMS_MAX, 2 * Math.max(1, this.#count))
     this.#at = this.#count = 0
     this.#outlet.items(this.#id, bytes)
@@ -244,7 +292,7 @@ export class ResultStream {
 
   #sendLast(send: () => void): void {
     this.#isAsked = false
-    this.#answers++
+    this.#messages++
     this.#isTold = true
     this.#outlet.told()
     send()
@@ -256,4 +304,16 @@ export class ResultStream {
     this.#hasReported = true
     this.#outlet.over()
   }
+}
+
+/**
+ * What an iterator has given, which may be written by hand.
+ *
+ * @throws {TypeError} when it is no object; what its getters throw
+ */
+function read(next: IteratorResult<unknown>): IteratorResult<unknown> {
+  if ((typeof next !== 'object' && typeof next !== 'function') || next === null)
+    throw new TypeError(`Iterator result ${String(next)} is not an object`)
+  const { done } = next
+  return done ? { done: true, value: next.value } : { done: false, value: next.value }
 }

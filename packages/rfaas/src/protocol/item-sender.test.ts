@@ -1,16 +1,19 @@
-/** What a stream answers, request by request. */
+/** What the sending end of a stream answers, request by request. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { readItems } from '../protocol/stream-items.ts'
+import { ItemSender, type AnyIterator, type ItemOutlet } from './item-sender.ts'
 import { STREAM_BATCH_BYTES_MAX, STREAM_BATCH_ITEMS_MAX } from './limits.ts'
-import { ResultStream, type AnyGenerator } from './result-stream.ts'
+import { readItems } from './stream-items.ts'
+
+const clock = { nowMs: () => performance.now(), soon: (run: () => void) => void setImmediate(run) }
+const isAsync = (iterator: AnyIterator): boolean => Symbol.asyncIterator in iterator
 
 /** A reader that asks again as soon as it has an answer. */
 async function read(
-  generator: AnyGenerator,
+  generator: AnyIterator,
   roomBytes: number,
 ): Promise<{ answers: unknown[][]; end: unknown[]; overs: number }> {
   const room = new Uint8Array(roomBytes)
@@ -18,13 +21,14 @@ async function read(
   let overs = 0
   const { promise, resolve } = Promise.withResolvers<unknown[]>()
   const over = Promise.withResolvers<void>()
-  const stream: ResultStream = new ResultStream(generator, room, {
+  const outlet: ItemOutlet = {
     items: (_, bytes) => {
       const { values, isOver, returned } = readItems(room, bytes)
       answers.push(values)
       if (isOver) resolve(['returned', returned])
       else setImmediate(() => stream.ask(answers.length))
     },
+    large: () => assert.fail('no item may be larger than the room'),
     threw: (_, thrown) => resolve(['threw', thrown]),
     refused: (_, error) => resolve(['refused', (error as Error).message]),
     tooLarge: (_, bytes) => resolve(['tooLarge', bytes]),
@@ -33,7 +37,8 @@ async function read(
       overs++
       over.resolve()
     },
-  })
+  }
+  const stream: ItemSender = new ItemSender(generator, isAsync(generator), room, outlet, clock)
   stream.ask(0)
   const end = await promise
   await over.promise
@@ -51,20 +56,22 @@ async function* giveLater(items: unknown[], end: unknown): AsyncGenerator<unknow
   return end
 }
 
-describe('ResultStream', () => {
+describe('ItemSender', () => {
   test('that is closed ends its generator, and is over once', async () => {
     for (const generator of [give([1, 2, 3], 0), giveLater([1, 2, 3], 0)]) {
       let overs = 0
       const said: string[] = []
       const say = (what: string) => () => void said.push(what)
-      const stream = new ResultStream(generator, new Uint8Array(1000), {
+      const outlet: ItemOutlet = {
         items: say('items'),
+        large: say('large'),
         threw: say('threw'),
         refused: say('refused'),
         tooLarge: say('too large'),
         told: say('told'),
         over: () => void overs++,
-      })
+      }
+      const stream = new ItemSender(generator, isAsync(generator), new Uint8Array(1000), outlet, clock)
       stream.ask(1)
       await new Promise(setImmediate)
       stream.ask(2)
