@@ -3,6 +3,7 @@ import { types } from 'node:util'
 import { VALUE_DEPTH_MAX, VALUE_PATH_CHARS_MAX } from './limits.ts'
 import { printed } from '../thrown.ts'
 import { isClonedAsPlain, isLeaf } from './instances.ts'
+import { isStreamed } from './streamed-argument.ts'
 
 /**
  * Finds what cannot be sent in a value that was refused, for the error's sentence.
@@ -26,7 +27,9 @@ function search(value: unknown, path: string, depth: number, seen: Set<object>):
     const found = search(member, path + segment, depth + 1, seen)
     if (found !== null) return found
   }
-  return isAccepted(value) ? null : `${shortened(path)} is ${withArticle(classOf(value))}, which cannot be cloned`
+  if (isAccepted(value)) return null
+  if (isStreamed(value)) return `${shortened(path)} is an iterable, which streams only as an argument of its own`
+  return `${shortened(path)} is ${withArticle(classOf(value))}, which cannot be cloned`
 }
 
 /** The members of an object that V8 writes, each with the segment that it adds to the object's path. */

@@ -55,7 +55,6 @@ export class ArgumentSource implements OpenSource {
     this.args = [at, ...args.with(at, undefined)]
   }
 
-
   /**
    * Streams to the worker to which the call is about to be sent.
    *

@@ -7,6 +7,7 @@ import { attach, openFabric, type Connection, type FabricName } from '@rfaas/fab
 import { RfaasError } from '../../errors.ts'
 import { raw } from '../../raw.ts'
 import { FAREWELL, geometryOf, LARGE_TAKEN, slotLayout, type SlotLayout } from '../../protocol/slots.ts'
+import { ITEMS_ENOUGH, ITEMS_WANTED } from '../../protocol/streamed-argument.ts'
 import { Channel } from './channel.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { remote, startTestWorker } from './test-workers.ts'
@@ -51,6 +52,8 @@ for (const fabric of ['local', 'tcp', 'memory'] as const) {
       ['a slot that does not exist', 77],
       ['a number that is neither slot nor farewell', FAREWELL + 1],
       ['that it has taken a large payload, without one', LARGE_TAKEN, growing],
+      ['that it wants items of an argument that does not stream', ITEMS_WANTED],
+      ['that it wants no more items, of none', ITEMS_ENOUGH + 1],
     ] as [string, number, SlotLayout?][]) {
       test(`that answers ${what} is lost to its client`, async (t) => {
         const { channel, worker } = await openChannel(t, fabric, shape)
@@ -67,6 +70,24 @@ for (const fabric of ['local', 'tcp', 'memory'] as const) {
         await call
       })
     }
+
+    test('that wants items again before it has those that it wanted is lost, and the iterable is closed', async (t) => {
+      const { channel, worker } = await openChannel(t, fabric, slotLayout(2, 1024))
+      const lost = lossOf(channel)
+      const dispatcher = new Dispatcher([channel], 1, 0)
+      const source = (async function* () {
+        for (;;) yield await new Promise(setImmediate)
+      })()
+      const call = assert.rejects(dispatcher.call({ ...ECHO, raw: false }, [source]), { code: 'executor_lost' })
+      worker.write(0, 0, ITEMS_WANTED)
+      worker.write(0, 0, ITEMS_WANTED)
+      worker.arm()
+      await lost
+      dispatcher.end(gone)
+      dispatcher.removeLost([channel], gone)
+      await call
+      assert.deepEqual(await source.next(), { value: undefined, done: true })
+    })
 
     test('that says farewell twice is lost; what it had not answered did not run, by its own word', async (t) => {
       const { channel, worker } = await openChannel(t, fabric, layout)

@@ -26,13 +26,14 @@ export interface TestWorker {
  * A worker that serves the module on the event loop.
  *
  * @param maySend asked before every message of the client; false: the fabric has no room for it
+ * @param layout default: payloads have at most 256 bytes
  */
 export async function startTestWorker(
   module: Module,
   slots: number,
   maySend: () => boolean = () => true,
+  layout: SlotLayout = slotLayout(slots, 256),
 ): Promise<TestWorker> {
-  const layout: SlotLayout = slotLayout(slots, 256)
   const fabric = new MemoryFabric()
   const secret = new Uint8Array(32)
   const geometry = { ...geometryOf(layout), secret }
@@ -87,7 +88,7 @@ function withSend(connection: Connection, maySend: () => boolean): Connection {
       const value: unknown = Reflect.get(target, name, target)
       if (typeof value !== 'function' || name === 'onReady') return value
       const method = value.bind(target) as (...args: unknown[]) => unknown
-      return name === 'send' ? (...args: unknown[]) => maySend() && method(...args) : method
+      return name === 'send' || name === 'write' ? (...args: unknown[]) => maySend() && method(...args) : method
     },
   })
 }
