@@ -93,3 +93,77 @@ export async function* exits(): AsyncGenerator<number> {
   await delay(5)
   process.exit(3)
 }
+
+/* An argument that streams in. */
+
+export async function sum(numbers: AsyncIterable<number>, from = 0): Promise<number> {
+  let sum = from
+  for await (const n of numbers) sum += n
+  return sum
+}
+
+/** Reads so many numbers, and no more. */
+export async function firstOf(numbers: AsyncIterable<number>, count: number): Promise<number[]> {
+  const first: number[] = []
+  for await (const n of numbers) if (first.push(n) >= count) break
+  return first
+}
+
+/** Reads `count` numbers, then waits until the file `gate` exists. */
+export async function readsThenWaits(
+  numbers: AsyncGenerator<number, unknown, undefined>,
+  count: number,
+  gate: string,
+): Promise<void> {
+  for (let n = 0; n < count; n++) await numbers.next()
+  while (!existsSync(gate)) await delay(2)
+}
+
+export async function sizesOf(texts: AsyncIterable<string>): Promise<number[]> {
+  const sizes: number[] = []
+  for await (const { length } of texts) sizes.push(length)
+  return sizes
+}
+
+/** Tells {@link told} what its argument has thrown. */
+export async function catches(numbers: AsyncIterable<number>): Promise<void> {
+  try {
+    for await (const _ of numbers);
+  } catch (error) {
+    const { name, message, code, cause } = error as Error & { code?: unknown }
+    log.push([error instanceof RangeError, name, message, code, cause instanceof TypeError].join())
+    throw error
+  }
+}
+
+export async function throwsAfter(numbers: AsyncIterable<number>, count: number): Promise<void> {
+  let read = 0
+  for await (const _ of numbers) if (++read === count) throw new RangeError('enough')
+}
+
+export async function* doubles(numbers: AsyncIterable<number>): AsyncGenerator<number> {
+  try {
+    for await (const n of numbers) yield 2 * n
+  } finally {
+    log.push('doubles is over')
+  }
+}
+
+export async function exitsAfter(numbers: AsyncIterable<number>, count: number): Promise<void> {
+  let read = 0
+  for await (const _ of numbers) if (++read === count) process.exit(3)
+}
+
+/** Adds numbers, and tells the largest heap of this worker meanwhile, in MiB. */
+export async function sumAndHeap(
+  items: AsyncIterable<{ n: number; filler: string }>,
+): Promise<{ sum: number; heapMib: number }> {
+  let sum = 0
+  let count = 0
+  let heapMib = 0
+  for await (const { n } of items) {
+    sum += n
+    if (++count % 10_000 === 0) heapMib = Math.max(heapMib, process.memoryUsage().heapUsed / 2 ** 20)
+  }
+  return { sum, heapMib }
+}

@@ -11,7 +11,7 @@ import { addTimeLeft, CANCELLABLE, cancelImmediate, type CancelReason } from '..
 import { decodeValue, encodeArguments } from '../protocol/codec.ts'
 import { CLOSE_STREAM, slotLayout } from '../protocol/slots.ts'
 import { decodeFailure, STATUS_FUNCTION_FAILED, STATUS_OK } from '../protocol/status.ts'
-import { ITEM, putItem, putThrown, RETURNED } from '../protocol/stream-items.ts'
+import { ITEM, putItem, putThrown, readItems, RETURNED } from '../protocol/stream-items.ts'
 import {
   ITEMS_ENOUGH,
   ITEMS_HEAD_BYTES,
@@ -232,6 +232,25 @@ describe('an argument that streams in', () => {
     }
     assert.deepEqual(caught.map(({ code }) => code), ['aborted', 'aborted']) // prettier-ignore
     assert.equal(server.pending, 0)
+  })
+
+  test('a cancel that finds the next items of a stream still waiting ends that stream, not only the request', async () => {
+    invoke(STREAMS, [0, undefined], 1)
+    await answer()
+    const room = new Uint8Array(64)
+    const bytes = encodeArguments([0, undefined], room)
+    // Received together: behind this one, the worker looks for cancels.
+    const all = addTimeLeft(room, bytes, Infinity)
+    pair.invoke(1, IGNORES | STREAMED | CANCELLABLE, room.slice(0, all), all, 2)
+    pair.invoke(0, STREAMS, new Uint8Array(0), 0, 3)
+    pair.client.write(0, 0, CLOSE_STREAM)
+    pair.client.write(0, 0, cancelImmediate(0, 3, 'aborted'))
+    serve()
+    const answers = [await answer(), await answer()].sort((a, b) => a.slot - b.slot)
+    assert.deepEqual(answers.map(({ id, status }) => [id, status]), [[3, STATUS_OK], [2, STATUS_OK]]) // prettier-ignore
+    assert.ok(readItems(answers[0]!.payload, answers[0]!.payload.length).isOver)
+    invoke(STREAMS, [0, undefined], 4)
+    assert.equal((await answer()).status, STATUS_OK)
   })
 
   test('that the function leaves is closed at its client at once', async () => {

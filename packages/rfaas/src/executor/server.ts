@@ -225,9 +225,11 @@ export class InvocationServer {
     const number = index & ~(CANCELLABLE | STREAMED)
     const f = this.#functions[number] ?? this.#ours[number - SHARE_FUNCTION_FIRST]
     const bytes = isCancellable ? allBytes - TIME_LEFT_BYTES : allBytes
-    if (isCancelled || f === undefined) {
+    // The next items of a stream are not an invocation that could be left out: their answer ends the stream.
+    const isRefused = isCancelled && !this.#streams.has(slot)
+    if (isRefused || f === undefined) {
       this.#large.drop(allBytes)
-      if (isCancelled) this.#answers.refuse(slot, id, STATUS_CANCELLED, 'the caller gave up before it began')
+      if (isRefused) this.#answers.refuse(slot, id, STATUS_CANCELLED, 'the caller gave up before it began')
       else this.#answers.refuse(slot, id, STATUS_UNKNOWN_FUNCTION, `the module has no function number ${number}`)
       return
     }
