@@ -6,8 +6,9 @@ import { METER_BYTES, Meters } from '../accounting/meters.ts'
 import type { Context } from '../functions.ts'
 import { addTimeLeft, CANCELLABLE, cancelImmediate, type CancelReason } from '../protocol/cancel.ts'
 import { decodeValue, encodeArguments } from '../protocol/codec.ts'
-import { slotLayout } from '../protocol/slots.ts'
+import { CLOSE_STREAM, slotLayout } from '../protocol/slots.ts'
 import { decodeFailure, STATUS_CANCELLED, STATUS_FUNCTION_FAILED, STATUS_OK } from '../protocol/status.ts'
+import { readItems } from '../protocol/stream-items.ts'
 import type { LoadedFunction } from './load.ts'
 import { InvocationServer } from './server.ts'
 import { TestPair } from './test-pair.ts'
@@ -45,8 +46,20 @@ const FUNCTIONS: LoadedFunction[] = [
       return 2
     },
   },
+  {
+    name: 'stream',
+    raw: false,
+    wantsContext: true,
+    streams: true,
+    call: async function* (_what: unknown, { id, signal }: Context) {
+      yield id
+      yield signal.aborted
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      ran.push(`${id} is over`)
+    },
+  } as LoadedFunction,
 ]
-const [RUN, WAIT, TELL, BYTES] = [0, 1, 2, 3]
+const [RUN, WAIT, TELL, BYTES, STREAM] = [0, 1, 2, 3, 4]
 
 describe('a worker whose client may give up', () => {
   let pair: TestPair
@@ -140,6 +153,26 @@ describe('a worker whose client may give up', () => {
       assert.deepEqual([id, status], [30, STATUS_FUNCTION_FAILED])
       assert.equal(((error as Error).cause as Error).name, name)
     }
+  })
+
+  test('a generator has one context for all requests of its stream, whose signal fires when its reader leaves', async () => {
+    invoke(1, STREAM, 60)
+    serve()
+    const items = async (): Promise<unknown[]> => {
+      const { payload } = await pair.nextResult()
+      return readItems(payload, payload.length).values
+    }
+    assert.deepEqual(await items(), ['2-60'])
+    for (const id of [61, 62]) pair.invoke(1, STREAM, new Uint8Array(0), 0, id)
+    server.serve(pair.worker.poll())
+    assert.deepEqual(await items(), [false])
+    serve()
+    await new Promise(setImmediate)
+    pair.client.write(0, 0, CLOSE_STREAM + 1)
+    serve()
+    assert.deepEqual(await items(), [])
+    assert.deepEqual(ran, ['2-60 is over'])
+    assert.equal(server.pending, 0)
   })
 
   test('a cancel that comes late, or names no slot, does nothing', async () => {

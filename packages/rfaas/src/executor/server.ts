@@ -102,7 +102,11 @@ export class InvocationServer {
     }
     const answerLater = (answer: () => void): void => this.#answerLater(answer)
     this.#arguments = new OpenArguments(layout, this.#inputs, this.#spare, this.#answers, answerLater)
-    this.#streams = new OpenStreams(this.#answers, answerLater, (slot) => this.#arguments.end(slot), onOver)
+    const onTold = (slot: number): void => {
+      this.#running.delete(slot)
+      this.#arguments.end(slot)
+    }
+    this.#streams = new OpenStreams(this.#answers, answerLater, onTold, onOver)
   }
 
   /** Whether every answer is on its way. */
@@ -246,8 +250,10 @@ export class InvocationServer {
     if (immediate < CANCEL_MIN) {
       if (this.#spare.hear(immediate)) this.#answers.flush()
       else if (!this.#arguments.hear(immediate)) {
-        this.#arguments.abort(immediate - CLOSE_STREAM)
-        this.#streams.close(immediate - CLOSE_STREAM)
+        const slot = immediate - CLOSE_STREAM
+        if (this.#streams.has(slot)) this.#running.get(slot)?.context.cancel('aborted')
+        this.#arguments.abort(slot)
+        this.#streams.close(slot)
       }
       return
     }
@@ -267,6 +273,8 @@ export class InvocationServer {
     bytes: number,
     leftMs: number,
   ): void {
+    // The next items of a stream that has its context.
+    if (f.streams && bytes === 0 && this.#streams.has(slot)) return this.#serveStream(f.call, slot, id, room, bytes)
     const context = new InvocationContext(id, this.#worker.index, this.#worker.count, leftMs)
     const { pending } = this
     this.#running.set(slot, { id, context })

@@ -231,7 +231,15 @@ export class Channel implements PolledChannel, OutboxOwner {
     this.#hasSent = true
     // Its answer is awaited like that of an invocation.
     if (this.#waiting > 0 && this.onWoken !== null) this.onWoken()
-    else if (this.isOpen) this.#connection.flush()
+    else if (this.isOpen) this.#flushAlone()
+  }
+
+  /** Sends what waits though no answer is awaited, so that nobody polls, which would send it. */
+  #flushAlone(): void {
+    if (this.#isClosed || !this.isOpen) return
+    this.#outbox.flush()
+    if (this.#outbox.isEmpty) this.#connection.flush()
+    else if (this.#waiting === 0) setImmediate(() => this.#flushAlone())
   }
 
   /**
