@@ -173,7 +173,9 @@ export class OpenArguments {
   }
 }
 
-function giveUp({ queue }: OpenArgument, reason: CancelReason): void {
+function giveUp(argument: OpenArgument, reason: CancelReason): void {
+  const { queue } = argument
+  argument.isWanted = false
   const code = reason === 'deadline' ? 'deadline_exceeded' : 'aborted'
   queue.drop()
   queue.finish({ error: new RfaasError(code, 'Cannot read the iterable: its caller has given up') })
