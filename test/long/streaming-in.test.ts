@@ -28,7 +28,7 @@ describe('a million items', () => {
   function look(n: number): void {
     if (n % 10_000 === 0) heapMib = Math.max(heapMib, process.memoryUsage().heapUsed / 2 ** 20)
   }
-  async function* items(): AsyncGenerator<{ n: number; filler: string }> {
+  function* items(): Generator<{ n: number; filler: string }> {
     for (let n = 0; n < ITEMS; n++) {
       look(n)
       yield { n, filler: `${n}`.padEnd(FILLER_BYTES, 'x') }

@@ -27,9 +27,7 @@ function search(value: unknown, path: string, depth: number, seen: Set<object>):
     const found = search(member, path + segment, depth + 1, seen)
     if (found !== null) return found
   }
-  if (isAccepted(value)) return null
-  if (isStreamed(value)) return `${shortened(path)} is an iterable, which streams only as an argument of its own`
-  return `${shortened(path)} is ${withArticle(classOf(value))}, which cannot be cloned`
+  return isAccepted(value) ? null : `${shortened(path)} is ${withArticle(classOf(value))}, which cannot be cloned`
 }
 
 /** The members of an object that V8 writes, each with the segment that it adds to the object's path. */
@@ -63,7 +61,9 @@ function isAccepted(value: object): boolean {
 
 function classOf(value: object): string {
   const { constructor } = value as { constructor?: unknown }
-  return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : 'object of no class'
+  if (typeof constructor === 'function' && constructor.name !== '') return constructor.name
+  // The objects of generator functions, for instance, which stream as arguments, but not in a value.
+  return isStreamed(value) ? 'iterable' : 'object of no class'
 }
 
 function withArticle(noun: string): string {

@@ -382,7 +382,7 @@ describe('an argument that streams, on two workers with one slot each', () => {
     await assert.rejects(untyped['sum']!(1, numbers(log), [].values()), refused(/arguments 2 and 3 are iterables/))
     await assert.rejects(
       untyped['sum']!({ rows: numbers(log) }),
-      refused(/value\.rows is an iterable, which streams only as an argument of its own/),
+      refused(/value\.rows is an iterable, which cannot be cloned/),
     )
     await assert.rejects(
       (invoker.each as unknown as typeof untyped)['sum']!(numbers(log)),
