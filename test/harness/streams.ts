@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
+import { liveHeapMib } from './live-heap.ts'
+
 /* Functions that stream, for the system tests. */
 
 /** What has happened at this worker, in order. */
@@ -154,16 +156,19 @@ export async function exitsAfter(numbers: AsyncIterable<number>, count: number):
   for await (const _ of numbers) if (++read === count) process.exit(3)
 }
 
-/** Adds numbers, and tells the largest heap of this worker meanwhile, in MiB. */
-export async function sumAndHeap(
+/** Adds numbers, and tells by how much the live heap of this worker grew meanwhile, in MiB. */
+export async function sumAndGrowth(
   items: AsyncIterable<{ n: number; filler: string }>,
-): Promise<{ sum: number; heapMib: number }> {
+): Promise<{ sum: number; grownMib: number }> {
   let sum = 0
-  let count = 0
-  let heapMib = 0
+  let firstMib = 0
+  let grownMib = 0
   for await (const { n } of items) {
     sum += n
-    if (++count % 10_000 === 0) heapMib = Math.max(heapMib, process.memoryUsage().heapUsed / 2 ** 20)
+    if (n % 100_000 !== 50_000) continue
+    const mib = liveHeapMib()
+    if (firstMib === 0) firstMib = mib
+    grownMib = Math.max(grownMib, mib - firstMib)
   }
-  return { sum, heapMib }
+  return { sum, grownMib }
 }
