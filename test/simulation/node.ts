@@ -94,6 +94,7 @@ export class SimulatedNode {
           },
           pool: executorsOf(() => executors.make(process)),
           findFormer: () => Promise.reject(new Error('No two nodes have one name here')),
+          availableMemoryMib: () => Infinity,
         },
         process,
       ),

@@ -6,26 +6,20 @@ import { codeOfEnd } from '../lease/lease.ts'
 import type { Environment } from '../lease/environment.ts'
 import type { LeaseEnd } from '../lease/lease.ts'
 import type { LeaseClaims } from '../lease/token.ts'
-import {
-  EXECUTOR_DRAIN_GRACE_MS,
-  EXECUTOR_HEAP_MIB_MIN,
-  EXECUTOR_START_TIMEOUT_MS,
-  KEPT_START_TIMEOUT_MS,
-} from './limits.ts'
+import { EXECUTOR_DRAIN_GRACE_MS } from './limits.ts'
 import type { BundleCache } from './bundle-cache.ts'
 import type { CapacityLedger } from './capacity.ts'
 import type { Clock } from '../clock.ts'
-import type { StartOrder } from './executor-process.ts'
-import type { Executor, ExecutorMeters, Executors } from './executors.ts'
-import type { KeptExecutor, KeptExecutors } from './kept-executors.ts'
-import type { KeptFor } from './kept-plan.ts'
-import { LeaseWorkers, type EndRequest, type WorkerNews } from './lease-workers.ts'
-import { OutputQueue, outputLine } from './output-queue.ts'
+import type { ProcessExit } from './executor-process.ts'
+import type { Executors } from './executors.ts'
+import type { KeptExecutors } from './kept-executors.ts'
+import type { EndRequest } from './lease-workers.ts'
+import { LeasedExecutor } from './leased-executor.ts'
+import { addMetered, type Metered } from './meter-page.ts'
+import { OutputQueue } from './output-queue.ts'
 import type { Randomness } from '../randomness.ts'
 import { resourceEnvironment } from './resource-environment.ts'
-
-/** Bytes of the secret that a client shows to one worker. */
-const SECRET_BYTES = 32
+import { WorkerNewsLog, type WorkerNews } from './worker-news.ts'
 
 /** The checked parameters of the executor that a client asks for. */
 export interface AllocationRequest {
@@ -64,6 +58,8 @@ export interface AllocationContext {
    * @param isRead whether the client of the lease reads it, too
    */
   readonly onOutput?: (leaseId: string, line: string, isRead: boolean) => void
+  /** Memory in MiB that the machine, or the container, has available now; an update in place must find enough of it. */
+  readonly availableMemoryMib: () => number
   /** Called when a worker of a lease has ended, or can be reached again. Default: nobody hears of it. */
   readonly onWorker?: (leaseId: string, news: WorkerNews) => void
 }
@@ -92,15 +88,21 @@ export interface RetrievalNotice {
   readonly graceMs: number
 }
 
-/** A lease's capacity on this node and its executor process, from allocation to the last meter reading. */
+/**
+ * A lease's capacity on this node and its executor, from allocation to the last meter reading. While it is updated in place
+ * it has two executors on the same cores: the one that it uses, and beside it the next one, which stands by, or the former
+ * one, which answers what it was sent. What becomes of the lease follows the one that it uses.
+ */
 export class Allocation {
   readonly claims: LeaseClaims
   /** Resolves when the executor can be reached, or when its start has failed. */
   readonly launched: Promise<void>
-  /** Resolves when the process is gone and everything is given back. Never resolves when the start failed. */
+  /** Resolves when no process is left and everything is given back. Never resolves when the start failed. */
   readonly closed: Promise<AllocationEnd>
   /** Resolves at the first `retrieve`. */
   readonly noticed: Promise<void>
+  /** What becomes of the workers. */
+  readonly workers: WorkerNewsLog = new WorkerNewsLog()
   readonly #context: AllocationContext
   readonly #giveBack = new DisposableStack()
   readonly #launch = Promise.withResolvers<undefined>()
@@ -109,18 +111,19 @@ export class Allocation {
   readonly #startedMs: number
   /** Environment variables that tell the executor which resources the lease has. */
   readonly #environment: Readonly<Record<string, string>>
-  /** Which leases may take the executor over after the release, and how long it is kept; null: it is not kept. */
-  #keep: { readonly what: KeptFor; readonly ms: number } | null = null
+  /** Those that are not gone: at most two, besides one that is being killed. */
+  readonly #executors = new Set<LeasedExecutor>()
+  /** The executor that the lease uses; null before the start. */
+  #current: LeasedExecutor | null = null
+  /** Is to take its place. */
+  #next: LeasedExecutor | null = null
+  /** Was used before it; there is none while there is a next one. */
+  #former: LeasedExecutor | null = null
+  /** The executor that was gone last, whose end the client may not have been told yet. */
+  readonly #lastGone: string[] = []
+  /** What the executors that are gone have metered. */
+  #metered: Metered = { hotPollingNs: 0, executionNs: 0, invocations: 0 }
   #stoppedMs: number | null = null
-  #startMs = 0
-  #start: ExecutorStart = 'cold'
-  #coldReason: string | null = null
-  #meters: ExecutorMeters | null = null
-  #executor: Executor | null = null
-  #unfollow: (() => void) | null = null
-  #unhear: (() => void) | null = null
-  #unhearNews: (() => void) | null = null
-  #workers: LeaseWorkers | null = null
   #end: AllocationEnd | null = null
   #retrieval: { readonly message: string; stopMs: number } | null = null
   /** What the functions print, for a client that asked for it. */
@@ -174,36 +177,28 @@ export class Allocation {
   }
 
   get executorStart(): ExecutorStart {
-    return this.#start
+    return this.#current?.executorStart ?? 'cold'
   }
 
   /** From when the process was started or taken until its workers could be reached; 0 before. */
   get startMs(): number {
-    return this.#startMs
+    return this.#current?.startMs ?? 0
   }
 
   /** Why a new executor was started for this lease; null when a ready or kept one was used. */
   get coldReason(): string | null {
-    return this.#coldReason
+    return this.#current?.coldReason ?? null
   }
 
-  /** What becomes of the workers; null before they can be reached. */
-  get workers(): Pick<LeaseWorkers, 'changes' | 'changed' | 'since'> | null {
-    return this.#workers
-  }
-
-  /** The usage up to now; final once the allocation is closed. */
+  /** The usage up to now, of all its executors; final once the allocation is closed. */
   get usage(): Usage {
     const untilMs = this.#stoppedMs ?? this.#context.clock.nowMonotonicMs()
     const seconds = (untilMs - this.#startedMs) / 1000
     const { cores, memoryMib } = this.claims
-    const { hotPollingNs = 0, executionNs = 0, invocations = 0 } = this.#meters?.read() ?? {}
     return {
       allocationCoreS: cores * seconds,
       allocationGibS: (memoryMib / 1024) * seconds,
-      hotPollingNs,
-      executionNs,
-      invocations,
+      ...Array.from(this.#executors, ({ metered }) => metered).reduce(addMetered, this.#metered),
     }
   }
 
@@ -215,15 +210,12 @@ export class Allocation {
    */
   async start(request: AllocationRequest): Promise<StartedExecutor> {
     try {
-      const started = await this.#startExecutor(request)
-      const executor = this.#executor!
-      this.#followWorkers(executor, started.secrets.length)
-      this.#unfollow = executor.onExit(({ code, how }) => void this.stop(this.#endOfProcess(code, how)))
-      return started
+      if (request.output === true) this.#output = new OutputQueue()
+      this.#current = this.#newExecutor()
+      return await this.#current.start(request)
     } catch (error) {
-      await this.#executor?.stop(0)
       this.#settle()
-      if (this.#end !== null) throw this.#closedError(this.#end)
+      if (this.#end !== null) throw this.#closedError('start executor', this.#end)
       this.#startFailed = true
       throw toRfaasError(error, 'executor_start_failed', 'Cannot start executor')
     } finally {
@@ -232,14 +224,80 @@ export class Allocation {
     }
   }
 
-  /** Ends a worker for the client, as {@link LeaseWorkers.endWorker}; it is then restarted. */
-  endWorker(request: EndRequest): boolean {
-    return this.#workers?.endWorker(request) ?? false
+  /**
+   * Starts a second executor, on the same cores, which stands by until {@link useExecutor}. Both may hold the memory of the
+   * lease, so the machine must have as much available. An executor that stands by already is ended: its update was given up.
+   *
+   * @throws {RfaasError} `lease_denied` while the former executor still answers, or when there is too little memory; as
+   * {@link start}; the code of the lease's end when it is over or taken back
+   */
+  async startUpdate(request: AllocationRequest): Promise<StartedExecutor> {
+    const { leaseId, memoryMib } = this.claims
+    await this.#makeRoomForNext()
+    const availableMib = Math.floor(this.#context.availableMemoryMib())
+    if (availableMib < memoryMib) {
+      const reason = `its next version may need ${memoryMib} MiB beside the present one, and this machine has ${availableMib} MiB available`
+      throw new RfaasError('lease_denied', `Cannot update lease ${leaseId} in place: ${reason}`)
+    }
+    const next = (this.#next = this.#newExecutor())
+    try {
+      const started = await next.start(request)
+      this.#refuseUpdate()
+      return started
+    } catch (error) {
+      await this.#discard(next)
+      this.#refuseUpdate()
+      throw toRfaasError(error, 'executor_start_failed', 'Cannot start executor')
+    }
   }
 
   /**
-   * Takes the lease back: the executor finishes the invocations it was sent, and then ends. The caller must call
-   * `stop` when the grace is over. Calling this again with a shorter grace shortens the wait.
+   * Has the lease use the executor that stands by. The one before goes on until {@link endExecutor}. Idempotent.
+   *
+   * @throws {RfaasError} `not_found` when there is no such executor any more; the code of the lease's end
+   */
+  useExecutor(executorId: string): void {
+    this.#refuseUpdate()
+    if (this.#current!.id === executorId) return
+    if (this.#next?.id !== executorId || !this.#next.isReady) throw this.#noExecutor(executorId)
+    this.#former = this.#current
+    this.#current = this.#next
+    this.#next = null
+  }
+
+  /**
+   * Ends one of two executors; the lease uses the other one then. One that stands by is killed. The former one, or the one
+   * that is used, may finish its running invocations. Resolves when it is gone. Idempotent.
+   *
+   * @throws {RfaasError} `invalid_argument` when it is the only one
+   */
+  async endExecutor(executorId: string): Promise<void> {
+    if (this.#end !== null) return void (await this.closed)
+    if (this.#current?.id === executorId) {
+      if (this.#former === null) {
+        const reason = 'it is the only one; release the lease'
+        throw new RfaasError(
+          'invalid_argument',
+          `Cannot end executor ${executorId} of lease ${this.claims.leaseId}: ${reason}`,
+        )
+      }
+      this.#next = this.#current
+      this.#current = this.#former
+      this.#former = null
+    }
+    if (this.#next?.id === executorId) await this.#discard(this.#next)
+    else if (this.#former?.id === executorId) await this.#discard(this.#former, EXECUTOR_DRAIN_GRACE_MS)
+  }
+
+  /** Ends a worker for the client, as {@link LeasedExecutor.endWorker}; it is then restarted. */
+  endWorker(executorId: string, request: EndRequest): boolean {
+    if (this.#end !== null) return false
+    return [...this.#executors].find(({ id }) => id === executorId)?.endWorker(request) ?? false
+  }
+
+  /**
+   * Takes the lease back: the executors finish the invocations they were sent, and then end; one that stands by is killed.
+   * The caller must call `stop` when the grace is over. Calling this again with a shorter grace shortens the wait.
    */
   retrieve({ message, graceMs }: RetrievalNotice): void {
     const stopMs = this.#context.clock.nowMonotonicMs() + graceMs
@@ -251,144 +309,110 @@ export class Allocation {
     this.#noticed.resolve(undefined)
     // An executor that is still starting is drained after its start: the client, about to connect, is then refused.
     void this.launched.then(() => {
-      this.#workers?.end()
-      this.#executor?.drain()
+      if (this.#next !== null) void this.#next.stop(0)
+      this.#former?.drain()
+      this.#current!.drain()
     })
   }
 
   /**
-   * Drains the executor, or kills it when it has not started yet. Of several ends, the first one is kept.
+   * Drains the executors, or kills those that have not started yet or stand by. Of several ends, the first one is kept.
    *
-   * @param graceMs how long running invocations may take to finish; 0 kills the executor at once
+   * @param graceMs how long running invocations may take to finish; 0 kills the executors at once
    */
   async stop(end: AllocationEnd, graceMs: number = EXECUTOR_DRAIN_GRACE_MS): Promise<AllocationEnd> {
     if (this.#end !== null) {
       // A caller with grace 0 does not wait for the grace of an earlier call.
-      if (graceMs === 0) void this.#executor?.stop(0)
+      if (graceMs === 0) for (const each of this.#executors) void each.stop(0)
       return this.closed
     }
     this.#end = end
-    // Killing the process makes a start under way fail, and that gives everything back.
-    if (!this.#isLaunched) void this.#executor?.stop(0)
+    const current = this.#current
+    if (!this.#isLaunched) void current?.stop(0)
+    const others = [...this.#executors].filter((each) => each !== current)
+    const stopping = others.map((each) => each.stop(each === this.#former ? graceMs : 0))
     await this.launched
-    this.#workers?.end()
-    const kept = await this.#park(end, graceMs)
-    if (kept === null) await this.#executor?.stop(graceMs)
+    current?.endRestarts()
+    const mayKeep = end.reason === 'released' && this.#retrieval === null && graceMs > 0
+    const kept = mayKeep ? ((await current?.park(graceMs)) ?? null) : null
+    await Promise.all([current?.stop(graceMs), ...stopping])
     this.#settle()
-    if (kept !== null) this.#context.kept.keep(kept, this.#keep!.what, this.#keep!.ms)
+    if (kept !== null) this.#context.kept.keep(kept.executor, kept.what, kept.ms)
     this.#isClosed = true
     this.#close.resolve(end)
     return end
   }
 
-  async #startExecutor(request: AllocationRequest): Promise<StartedExecutor> {
-    const { tenant, cores, memoryMib, resources } = this.claims
-    const { bundleSha256, keepWarmMs, env, output = false, ...shape } = request
-    if (output) this.#output = new OutputQueue()
-    const bundle = await this.#context.bundles.pin(bundleSha256)
-    this.#giveBack.defer(bundle.release)
-    if (this.#end !== null) throw this.#closedError(this.#end)
-    // An executor with resources is not kept: its environment was set before its functions were loaded, and names the
-    // units of this lease; the next lease may get others.
-    if (Object.keys(resources).length === 0) {
-      const what = { tenant, bundleSha256, fabric: shape.fabric, cores, memoryMib, env }
-      this.#keep = { what, ms: this.#context.kept.keptMs(keepWarmMs) }
-    }
-    const secrets = Array.from({ length: cores }, () => this.#context.randomness.bytes(SECRET_BYTES))
-    const startMs = this.#context.clock.nowMonotonicMs()
-    const order = { ...shape, bundlePath: bundle.path, secrets, environment: { ...env, ...this.#environment } }
-    const ready = (await this.#startKept(order)) ?? (await this.#startNew(order))
-    if (this.#end !== null) throw this.#closedError(this.#end)
-    this.#startMs = this.#context.clock.nowMonotonicMs() - startMs
-    return {
-      ...ready,
-      executorId: this.#context.randomness.uuid(),
-      secrets,
-      startMs: this.#startMs,
-      start: this.#start,
-      payloadBytesLargest: request.payloadBytesLargest ?? 0,
-    }
-  }
-
-  /** Starts the lease in a kept executor; null when there is none, or when it does not start again. */
-  async #startKept(order: StartOrder): Promise<ReadyMessage | null> {
-    const { kept } = this.#context
-    const taken = this.#keep === null ? null : kept.take(this.#keep.what)
-    if (taken !== null) this.#use(taken, 'kept')
-    // Only after `take`: otherwise the kept executor itself could be killed to make room.
-    await kept.makeRoom()
-    if (this.#end !== null) throw this.#closedError(this.#end)
-    if (taken === null) return null
-    taken.process.start(order)
-    try {
-      return await taken.process.ready(KEPT_START_TIMEOUT_MS)
-    } catch {
-      await taken.process.stop(0)
-      if (this.#end !== null) throw this.#closedError(this.#end)
-      return null
-    }
-  }
-
-  async #startNew(order: StartOrder): Promise<ReadyMessage> {
-    const { cores, memoryMib } = this.claims
-    const heapMib = Math.max(EXECUTOR_HEAP_MIB_MIN, Math.floor(memoryMib / cores))
-    const taken = this.#context.pool.take({ workers: cores, heapMib })
-    this.#coldReason = taken.coldReason
-    this.#use(taken, taken.coldReason === null ? 'pooled' : 'cold')
-    taken.process.start(order)
-    return taken.process.ready(EXECUTOR_START_TIMEOUT_MS)
-  }
-
-  #use({ process, meters }: KeptExecutor, start: ExecutorStart): void {
-    this.#giveBack.defer(() => meters.close())
-    this.#meters = meters
-    this.#executor = process
-    this.#start = start
-    const { onOutput, clock } = this.#context
-    const { leaseId, cores } = this.claims
-    const queue = this.#output
-    if (!onOutput && queue === null) return
-    const unhear = process.onOutput?.((line, stream) => {
-      onOutput?.(leaseId, line, queue !== null)
-      queue?.push(outputLine(line, stream, cores, clock.nowUnixMs()))
-    })
-    this.#unhear = unhear ?? null
-  }
-
-  #followWorkers(executor: Executor, count: number): void {
-    const { randomness, onWorker } = this.#context
-    const { leaseId } = this.claims
-    const workers = new LeaseWorkers({
-      count,
-      executor,
-      meters: this.#meters!,
-      newSecret: () => randomness.bytes(SECRET_BYTES),
+  #newExecutor(): LeasedExecutor {
+    const { claims } = this
+    const { leaseId } = claims
+    const executor: LeasedExecutor = new LeasedExecutor({
+      claims,
+      context: this.#context,
+      environment: this.#environment,
+      output: this.#output,
+      tell: (news) => {
+        this.workers.tell(news)
+        this.#context.onWorker?.(leaseId, news)
+      },
+      onExit: (exit) => this.#gone(executor, exit),
       onHopeless: (reason) => {
-        const again = `a worker ended again and again before it could serve: ${reason}${executor.lastOutput}`
+        const again = `a worker ended again and again before it could serve: ${reason}`
+        if (executor !== this.#current) {
+          executor.lost(again)
+          return void executor.stop(0)
+        }
         void this.stop({ reason: 'executor_crashed', message: `The executor of lease ${leaseId} crashed: ${again}` }, 0)
       },
     })
-    this.#workers = workers
-    this.#unhearNews =
-      executor.onNews?.((news) => {
-        const { changes } = workers
-        workers.handle(news)
-        for (const each of workers.since(changes)) onWorker?.(leaseId, each)
-      }) ?? null
+    this.#executors.add(executor)
+    return executor
   }
 
-  /** Parks the executor of a released lease if it may be kept; null when it may not be kept or could not be parked. */
-  async #park(end: AllocationEnd, graceMs: number): Promise<KeptExecutor | null> {
-    const executor = this.#executor
-    if (executor === null || this.#keep === null || this.#keep.ms <= 0 || graceMs <= 0) return null
-    if (end.reason !== 'released' || this.#retrieval !== null) return null
-    if (!(await executor.park(graceMs))) return null
-    this.#unfollow?.()
-    this.#executor = null
-    return { process: executor, meters: this.#meters!.handOver() }
+  /** Ends an executor that stands by, and kept ones whose memory is needed. */
+  async #makeRoomForNext(): Promise<void> {
+    const { leaseId, memoryMib } = this.claims
+    for (;;) {
+      this.#refuseUpdate()
+      if (this.#former !== null) {
+        const reason = 'the workers from before its last update still answer what was sent to them'
+        throw new RfaasError('lease_denied', `Cannot update lease ${leaseId} in place: ${reason}`)
+      }
+      if (this.#next !== null) await this.#discard(this.#next)
+      await this.#context.kept.makeRoom(memoryMib)
+      if (this.#next === null && this.#former === null) break
+    }
+    this.#refuseUpdate()
   }
 
-  #endOfProcess(code: number | null, how: string): AllocationEnd {
+  /** Handles the end of an executor that had been started. */
+  #gone(executor: LeasedExecutor, { code, how }: ProcessExit): void {
+    if (this.#end !== null) return
+    const isDone = code === EXIT_CLIENT_GONE || (this.#retrieval !== null && code === 0)
+    if (executor !== this.#current) {
+      if (!isDone && !executor.isStopped) executor.lost(`its executor ${how}`)
+      return void this.#discard(executor)
+    }
+    if (!isDone || this.#former === null) return void this.stop(this.#endOfProcess(executor, code, how))
+    // The former one may still have something to answer, or its client has gone back to it.
+    this.#current = this.#former
+    this.#former = null
+    void this.#discard(executor)
+  }
+
+  /** Ends an executor that the lease does not use; resolves when it is gone. */
+  async #discard(executor: LeasedExecutor, graceMs = 0): Promise<void> {
+    await executor.stop(graceMs)
+    if (this.#next === executor) this.#next = null
+    if (this.#former === executor) this.#former = null
+    if (!this.#executors.delete(executor)) return
+    this.#metered = addMetered(this.#metered, executor.metered)
+    // The client has been told of those that are gone for longer.
+    for (const executorId of this.#lastGone.splice(0)) this.workers.forget(executorId)
+    this.#lastGone.push(executor.id)
+  }
+
+  #endOfProcess(executor: LeasedExecutor, code: number | null, how: string): AllocationEnd {
     const { leaseId } = this.claims
     if (code === EXIT_CLIENT_GONE) {
       return { reason: 'released', message: `Lease ${leaseId} was released: its client closed its connections` }
@@ -396,20 +420,30 @@ export class Allocation {
     if (this.#retrieval !== null && code === 0) {
       return { reason: 'retrieved', message: this.#retrieval.message }
     }
-    const { kind, lastOutput } = this.#executor!
-    const message = `The executor of lease ${leaseId} crashed: the ${kind} ${how}${lastOutput}`
-    return { reason: 'executor_crashed', message }
+    return { reason: 'executor_crashed', message: executor.crashSentence(how) }
   }
 
   #settle(): void {
     this.#stoppedMs ??= this.#context.clock.nowMonotonicMs()
-    this.#unhear?.()
-    this.#unhearNews?.()
     this.#output?.close()
     this.#giveBack.dispose()
   }
 
-  #closedError(end: AllocationEnd): RfaasError {
-    return new RfaasError(codeOfEnd(end.reason), `Cannot start executor: ${end.message}`)
+  /** @throws {RfaasError} when there can be no other executor: the lease is over, taken back or has none */
+  #refuseUpdate(): void {
+    const { leaseId } = this.claims
+    if (this.#end !== null) throw this.#closedError('update lease', this.#end)
+    if (this.#retrieval !== null)
+      throw this.#closedError('update lease', { reason: 'retrieved', message: this.#retrieval.message })
+    if (this.#current?.isReady !== true)
+      throw new RfaasError('not_found', `Lease ${leaseId} has no executor on this node`)
+  }
+
+  #noExecutor(executorId: string): RfaasError {
+    return new RfaasError('not_found', `Lease ${this.claims.leaseId} has no executor ${executorId} that stands by`)
+  }
+
+  #closedError(what: string, end: AllocationEnd): RfaasError {
+    return new RfaasError(codeOfEnd(end.reason), `Cannot ${what}: ${end.message}`)
   }
 }

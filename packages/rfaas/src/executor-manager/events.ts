@@ -32,13 +32,16 @@ export type NodeEvent =
       readonly end: AllocationEnd
       readonly usage: Usage
     }
-  /** A worker of a lease has ended: `reason` says why, and comes from a tenant. Another one takes its place. */
+  /**
+   * A worker of a lease has ended: `reason` says why, and comes from a tenant. Another one takes its place, unless
+   * it has ended with its executor, which an update of the lease has replaced.
+   */
   | {
       readonly kind: 'worker-ended'
       readonly nodeId: string
       readonly leaseId: string
       readonly worker: number
-      readonly code: WorkerEndCode
+      readonly code: WorkerEndCode | 'executor_lost'
       readonly reason: string
     }
   /** A worker that had ended can be reached again. */

@@ -78,10 +78,14 @@ export class KeptExecutors {
     return executor
   }
 
-  /** Kills the kept executors whose memory has been leased since; resolves when they are gone. */
-  async makeRoom(): Promise<void> {
+  /**
+   * Kills the kept executors whose memory has been leased since; resolves when they are gone.
+   *
+   * @param neededMib memory that is needed besides what is leased. Default 0
+   */
+  async makeRoom(neededMib = 0): Promise<void> {
     const { total, free } = this.#options.capacity
-    await this.#leave(this.#plan.giveUp({ cores: total.cores, memoryMib: free.memoryMib }))
+    await this.#leave(this.#plan.giveUp({ cores: total.cores, memoryMib: free.memoryMib - neededMib }))
   }
 
   /** Resolves when all executors that are being stopped are gone. */

@@ -1,23 +1,7 @@
-import type { ExecutorNews, WorkerEndCode } from '../executor/messages.ts'
+import type { ExecutorNews } from '../executor/messages.ts'
 import type { Executor, ExecutorMeters } from './executors.ts'
 import { WORKER_RESTARTS_IN_VAIN_MAX } from './limits.ts'
-
-/** A worker has ended, or can be reached again. */
-export type WorkerNews = {
-  readonly worker: number
-  /** How often the worker was restarted: before it ended, or with this restart. */
-  readonly restarts: number
-} & (
-  | {
-      readonly kind: 'ended'
-      readonly code: WorkerEndCode
-      readonly reason: string
-      readonly stack: string
-      /** Invocations that it had begun since its client connected last. */
-      readonly begun: number
-    }
-  | { readonly kind: 'restarted'; readonly address: string; readonly secret: Uint8Array }
-)
+import type { WorkerNews } from './worker-news.ts'
 
 /** A client's request to end a worker that does not answer. */
 export interface EndRequest {
@@ -29,10 +13,13 @@ export interface EndRequest {
 }
 
 export interface LeaseWorkersOptions {
+  readonly executorId: string
   readonly count: number
   readonly executor: Pick<Executor, 'restartWorker' | 'endWorker'>
   readonly meters: Pick<ExecutorMeters, 'begunBy'>
   readonly newSecret: () => Uint8Array
+  /** Called with what the client of the lease is to be told. */
+  readonly tell: (news: WorkerNews) => void
   /** Called when a worker ends again and again before it begins an invocation; says why it ended last. */
   readonly onHopeless: (reason: string) => void
 }
@@ -45,47 +32,43 @@ interface Seat {
   secret: Uint8Array | null
   /** How many times in succession it has ended before it began an invocation. */
   inVain: number
-  /** The last of each kind, each with the number of the change that it is. */
-  news: { readonly change: number; readonly news: WorkerNews }[]
 }
 
-/** The workers of one lease as its node sees them: has those that have ended restarted, and remembers what to tell. */
+/** The workers of one executor of a lease as its node sees them: has those that have ended restarted, and tells of both. */
 export class LeaseWorkers {
   readonly #options: LeaseWorkersOptions
   readonly #seats: Seat[]
-  #changes = 0
-  #changed = Promise.withResolvers<void>()
   #isEnding = false
 
   constructor(options: LeaseWorkersOptions) {
     this.#options = options
     this.#seats = Array.from({ length: options.count }, (_, worker) => {
-      return { restarts: 0, begunBefore: options.meters.begunBy(worker), secret: null, inVain: 0, news: [] }
+      return { restarts: 0, begunBefore: options.meters.begunBy(worker), secret: null, inVain: 0 }
     })
-  }
-
-  /** Number of the last change. */
-  get changes(): number {
-    return this.#changes
-  }
-
-  /** Resolves at the next change. */
-  get changed(): Promise<void> {
-    return this.#changed.promise
-  }
-
-  /** What has changed after the change of this number, in order. Of each worker, only the last end and the last restart. */
-  since(change: number): WorkerNews[] {
-    return this.#seats
-      .flatMap(({ news }) => news)
-      .filter((each) => each.change > change)
-      .sort((a, b) => a.change - b.change)
-      .map(({ news }) => news)
   }
 
   /** The lease ends: no worker is restarted any more. */
   end(): void {
     this.#isEnding = true
+  }
+
+  /** The executor has ended while its lease goes on: tells it of each worker that was there. */
+  lost(reason: string): void {
+    this.end()
+    for (const [worker, seat] of this.#seats.entries()) {
+      if (seat.secret !== null) continue
+      const begun = this.#begun(seat, worker)
+      const { restarts } = seat
+      this.#options.tell({
+        ...this.#of(worker),
+        kind: 'ended',
+        restarts,
+        code: 'executor_lost',
+        reason,
+        stack: '',
+        begun,
+      })
+    }
   }
 
   /** Handles a message of the executor, which may be forged by its functions. */
@@ -95,8 +78,9 @@ export class LeaseWorkers {
     // A second end of a worker that is not there is forged.
     else if (seat.secret === null) {
       const { worker, code, reason, stack } = message
+      const { restarts } = seat
       const begun = this.#begun(seat, worker)
-      this.#tell(seat, { kind: 'ended', worker, restarts: seat.restarts, code, reason, stack, begun })
+      this.#options.tell({ ...this.#of(worker), kind: 'ended', restarts, code, reason, stack, begun })
       this.#restart(seat, worker, begun, reason)
     }
   }
@@ -130,7 +114,7 @@ export class LeaseWorkers {
     seat.restarts++
     // It has met no client yet, so this is what the threads before it have begun.
     seat.begunBefore = this.#options.meters.begunBy(worker)
-    this.#tell(seat, { kind: 'restarted', worker, restarts: seat.restarts, address, secret })
+    this.#options.tell({ ...this.#of(worker), kind: 'restarted', restarts: seat.restarts, address, secret })
   }
 
   /** Functions can write to the meters: a count that cannot be tells nothing, so every invocation may have begun. */
@@ -139,10 +123,7 @@ export class LeaseWorkers {
     return begun >= 0 ? begun : Infinity
   }
 
-  #tell(seat: Seat, news: WorkerNews): void {
-    seat.news = seat.news.filter((each) => each.news.kind !== news.kind)
-    seat.news.push({ change: ++this.#changes, news })
-    this.#changed.resolve()
-    this.#changed = Promise.withResolvers()
+  #of(worker: number): Pick<WorkerNews, 'executorId' | 'worker'> {
+    return { executorId: this.#options.executorId, worker }
   }
 }

@@ -11,6 +11,15 @@ export interface PageMemory extends Pick<SharedMemory, 'fd' | 'close'> {
 /** What the workers of an executor have metered. */
 export type Metered = Omit<MeterReading, 'received'>
 
+/** What two executors have metered together. */
+export function addMetered(a: Metered, b: Metered): Metered {
+  return {
+    hotPollingNs: a.hotPollingNs + b.hotPollingNs,
+    executionNs: a.executionNs + b.executionNs,
+    invocations: a.invocations + b.invocations,
+  }
+}
+
 /**
  * The meters of all workers of one executor, in memory that the node owns: they outlive the executor, however it ends.
  */

@@ -174,8 +174,10 @@ describe('NodeLeases', { timeout: 60_000 }, () => {
     const forked = once(forks(), 'fork')
     const during = setup.leases.allocate(setup.claims('b'), request)
     await forked
+    const changed = setup.changed()
     setup.clock.advance(DURATION_MS)
     await assert.rejects(during, { code: 'lease_expired', message: /Lease b expired/ })
+    await changed
     assert.deepEqual(setup.capacity.free, TOTAL)
     assert.deepEqual(setup.changes, ['a released', 'b expired'])
   })

@@ -14,8 +14,9 @@ import type {
   StartedExecutor,
 } from './allocation.ts'
 import { Deadlines } from './deadlines.ts'
-import type { EndRequest, WorkerNews } from './lease-workers.ts'
+import type { EndRequest } from './lease-workers.ts'
 import type { OutputBatch } from './output-queue.ts'
+import type { WorkerNews } from './worker-news.ts'
 
 /** The report about one lease to the resource manager. */
 export interface LeaseReport {
@@ -109,6 +110,25 @@ export class NodeLeases {
   }
 
   /**
+   * Starts a second executor for a lease, as {@link Allocation.startUpdate}.
+   *
+   * @throws {RfaasError} `token_refused`; `not_found` when the lease has no executor; as {@link Allocation.startUpdate}
+   */
+  async startUpdate(claims: LeaseClaims, request: AllocationRequest): Promise<StartedExecutor> {
+    return this.#allocationOf(claims).startUpdate(request)
+  }
+
+  /** As {@link Allocation.useExecutor}. @throws {RfaasError} `token_refused`; `not_found` */
+  useExecutor(claims: LeaseClaims, executorId: string): void {
+    this.#allocationOf(claims).useExecutor(executorId)
+  }
+
+  /** As {@link Allocation.endExecutor}. @throws {RfaasError} `token_refused`; `not_found` */
+  async endExecutor(claims: LeaseClaims, executorId: string): Promise<void> {
+    await this.#allocationOf(claims).endExecutor(executorId)
+  }
+
+  /**
    * Moves the lease's expiry to that of the new token.
    *
    * @throws {RfaasError} `token_refused` when the token is out of date; `not_found` when the lease has no executor; the
@@ -143,10 +163,8 @@ export class NodeLeases {
    *
    * @throws {RfaasError} `token_refused`; `not_found` when the lease has no executor
    */
-  endWorker(claims: LeaseClaims, request: EndRequest): boolean {
-    const { allocation } = this.#entryOf(claims)
-    if (allocation === null) throw this.#notAllocated(claims)
-    return allocation.endWorker(request)
+  endWorker(claims: LeaseClaims, executorId: string, request: EndRequest): boolean {
+    return this.#allocationOf(claims).endWorker(executorId, request)
   }
 
   /**
@@ -156,8 +174,7 @@ export class NodeLeases {
    * @throws {RfaasError} `token_refused`; `not_found` when the lease has no executor
    */
   async *watch(claims: LeaseClaims, signal: AbortSignal): AsyncGenerator<LeaseNews> {
-    const { allocation } = this.#entryOf(claims)
-    if (allocation === null) throw this.#notAllocated(claims)
+    const allocation = this.#allocationOf(claims)
     await untilAborted(allocation.launched, signal)
     if (allocation.startFailed) throw this.#notAllocated(claims)
     if (!signal.aborted && allocation.end === null && allocation.retrieval === null) yield { state: 'active' }
@@ -166,7 +183,7 @@ export class NodeLeases {
     let isNoticed = false
     while (!signal.aborted) {
       const { retrieval } = allocation
-      if (workers !== null && workers.changes > told) {
+      if (workers.changes > told) {
         const news = workers.since(told)
         told = workers.changes
         for (const each of news) yield { state: 'worker', news: each }
@@ -177,8 +194,7 @@ export class NodeLeases {
         return yield { state: 'closed', end: allocation.end! }
       } else {
         const changes: Promise<unknown>[] = isNoticed ? [closed] : [closed, noticed]
-        if (workers !== null) changes.push(workers.changed)
-        await untilAborted(Promise.race(changes), signal)
+        await untilAborted(Promise.race([...changes, workers.changed]), signal)
       }
     }
   }
@@ -264,6 +280,12 @@ export class NodeLeases {
     known.fence = fence
     known.tokensExpireUnixMs = Math.max(known.tokensExpireUnixMs, expiresUnixMs)
     return known
+  }
+
+  #allocationOf(claims: LeaseClaims): Allocation {
+    const { allocation } = this.#entryOf(claims)
+    if (allocation === null) throw this.#notAllocated(claims)
+    return allocation
   }
 
   #setExpiry(entry: Entry, { leaseId, expiresUnixMs }: LeaseClaims): void {

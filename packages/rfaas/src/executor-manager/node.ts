@@ -11,6 +11,7 @@ import type { PoolState } from './executors.ts'
 import { defaultCacheDir } from './default-cache.ts'
 import { findFormerNode } from './former-node.ts'
 import type { FormerNode } from './former-node.ts'
+import { availableMemoryMib } from './machine-memory.ts'
 import { describeMachine } from './machine.ts'
 import type { Machine, WorkerFabric } from './machine.ts'
 import { IdleCores } from './idle-cores.ts'
@@ -127,7 +128,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   undo.defer(() => pool.close())
   const randomness = systemRandomness
   const findFormer = (url: string): Promise<FormerNode> => findFormerNode(url, FORMER_NODE_TIMEOUT_MS)
-  wired = wireNode({ manager, machine, clock, randomness, importPublicKey, bundles, pool, findFormer })
+  const parts = { manager, machine, clock, randomness, importPublicKey, bundles, pool, findFormer, availableMemoryMib }
+  wired = wireNode(parts)
   const server = await serveControl({
     host: address,
     port: options.port ?? 0,

@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path'
 import type { ConnectRouter } from '@connectrpc/connect'
 import { usageToProto } from '../accounting/usage.ts'
 import { ExecutorManagerService } from '../control/gen/rfaas_pb.ts'
-import type { FabricOffer } from '../control/gen/rfaas_pb.ts'
+import type { AllocateRequest, FabricOffer } from '../control/gen/rfaas_pb.ts'
 import { SEEN_FILES_MAX } from '../control/limits.ts'
 import { RfaasError } from '../errors.ts'
 import { seesAll, type SeenFile } from '../file-identity.ts'
@@ -39,6 +39,13 @@ function checkedSeenFiles(files: readonly SeenFile[]): readonly SeenFile[] {
   throw new RfaasError('invalid_argument', `Cannot look for the files of a bundle: ${problem}`)
 }
 
+/** @throws {RfaasError} `not_found` when the bundle loads files that are not on this node */
+function checkSees({ seenFiles, bundleSha256 }: AllocateRequest): void {
+  if (seesAll(checkedSeenFiles(seenFiles))) return
+  const reason = 'it does not see the files of the client that the bundle loads'
+  throw new RfaasError('not_found', `No bundle ${bundleSha256} for this node: ${reason}; send it packed`)
+}
+
 /**
  * The calls that clients may make on a node. Each carries the token of its lease; nothing is done before it is checked.
  */
@@ -61,14 +68,22 @@ export function executorManagerRoutes({ gate, leases, bundles, offers, report }:
       async allocate(request) {
         const claims = await gate.check(request.token)
         leases.admit(claims)
-        if (!seesAll(checkedSeenFiles(request.seenFiles))) {
-          const reason = 'it does not see the files of the client that the bundle loads'
-          throw new RfaasError(
-            'not_found',
-            `No bundle ${request.bundleSha256} for this node: ${reason}; send it packed`,
-          )
-        }
+        checkSees(request)
         return startedToProto(await leases.allocate(claims, allocationRequest(request, claims, offers)))
+      },
+      async startUpdate(request) {
+        const claims = await gate.check(request.token)
+        leases.admit(claims)
+        checkSees(request)
+        return startedToProto(await leases.startUpdate(claims, allocationRequest(request, claims, offers)))
+      },
+      async useExecutor({ token, executorId }) {
+        leases.useExecutor(await gate.check(token), executorId)
+        return {}
+      },
+      async endExecutor({ token, executorId }) {
+        await leases.endExecutor(await gate.check(token, isKnown), executorId)
+        return {}
       },
       async extend({ token }) {
         leases.extend(await gate.check(token))
@@ -79,8 +94,8 @@ export function executorManagerRoutes({ gate, leases, bundles, offers, report }:
         await report()
         return { usage: usageToProto(usage) }
       },
-      async restartWorker({ token, worker, restarts, sent }) {
-        return { ending: leases.endWorker(await gate.check(token, isKnown), { worker, restarts, sent }) }
+      async restartWorker({ token, executorId, worker, restarts, sent }) {
+        return { ending: leases.endWorker(await gate.check(token, isKnown), executorId, { worker, restarts, sent }) }
       },
       async *watchLease({ token }, { signal }) {
         const claims = await gate.check(token, isKnown)

@@ -27,6 +27,7 @@ export class Setup {
   readonly kept: KeptExecutors
   readonly leases: NodeLeases
   readonly changes: string[] = []
+  availableMemoryMib: number = Infinity
   readonly #folder: TestFolder
   #onChange: (() => void) | null = null
   #onKept: (() => void) | null = null
@@ -49,7 +50,16 @@ export class Setup {
     })
     this.kept = new KeptExecutors({ keepWarmMsMax: 60_000, capacity, clock, onChange: () => this.#onKept?.() })
     const randomness = systemRandomness
-    this.leases = new NodeLeases({ clock, randomness, capacity, bundles, pool, kept: this.kept, onChange })
+    this.leases = new NodeLeases({
+      clock,
+      randomness,
+      capacity,
+      bundles,
+      pool,
+      kept: this.kept,
+      availableMemoryMib: () => this.availableMemoryMib,
+      onChange,
+    })
   }
 
   static async make(): Promise<Setup> {

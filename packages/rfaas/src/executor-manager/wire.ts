@@ -24,9 +24,9 @@ import type { LeaseEnd } from '../lease/lease.ts'
 import { largestPayload, slotLayout, windowsMib, windowsSentence } from '../protocol/slots.ts'
 import type { LeaseClaims } from '../lease/token.ts'
 import type { AllocationRequest, StartedExecutor } from './allocation.ts'
-import type { WorkerNews } from './lease-workers.ts'
 import type { OutputBatch } from './output-queue.ts'
 import type { LeaseNews, LeaseReport } from './node-leases.ts'
+import type { WorkerNews } from './worker-news.ts'
 
 const ENDS: Record<LeaseEnd, ProtoLeaseEnd> = {
   released: ProtoLeaseEnd.RELEASED,
@@ -130,13 +130,14 @@ export function newsToProto(news: LeaseNews): WatchLeaseResponse {
 }
 
 function workerToProto(news: WorkerNews): ProtoWorkerNews {
-  const { worker, restarts } = news
+  const { executorId, worker, restarts } = news
   if (news.kind === 'ended') {
     const { code, reason, stack, begun } = news
-    return create(WorkerNewsSchema, { worker, restarts, code, reason, stack, begun })
+    return create(WorkerNewsSchema, { executorId, worker, restarts, code, reason, stack, begun })
   }
   const { address, secret } = news
   return create(WorkerNewsSchema, {
+    executorId,
     worker,
     restarts,
     address: { address, secret: secret as Uint8Array<ArrayBuffer> },

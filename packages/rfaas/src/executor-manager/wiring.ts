@@ -13,12 +13,12 @@ import type { Executors } from './executors.ts'
 import type { FormerNode } from './former-node.ts'
 import type { Machine } from './machine.ts'
 import { KeptExecutors } from './kept-executors.ts'
-import type { WorkerNews } from './lease-workers.ts'
 import { ManagerClock } from './manager-clock.ts'
 import { Membership, NOT_REGISTERED } from './membership.ts'
 import { NodeLeases } from './node-leases.ts'
 import { executorManagerRoutes } from './service.ts'
 import { TokenGate } from './token-gate.ts'
+import type { WorkerNews } from './worker-news.ts'
 
 /** The parts that a node is built from. */
 export interface NodeParts {
@@ -34,6 +34,8 @@ export interface NodeParts {
   readonly pool: Executors
   /** Looks whether the node at this control URL, which has our name, still runs. */
   readonly findFormer: (controlUrl: string) => Promise<FormerNode>
+  /** As in AllocationContext. */
+  readonly availableMemoryMib: () => number
 }
 
 export interface WiredNode {
@@ -57,7 +59,7 @@ export interface WiredNode {
 
 /** Connects the parts of a node. */
 export function wireNode(parts: NodeParts): WiredNode {
-  const { manager, machine, randomness, importPublicKey, bundles, pool, findFormer } = parts
+  const { manager, machine, randomness, importPublicKey, bundles, pool, findFormer, availableMemoryMib } = parts
   const { nodeId, cores, memoryMib, resources, labels, offers, keepWarmMsMax } = machine
   /** Leases use the manager's clock. */
   const clock = new ManagerClock(parts.clock)
@@ -79,6 +81,7 @@ export function wireNode(parts: NodeParts): WiredNode {
     bundles,
     pool,
     kept,
+    availableMemoryMib,
     onOutput: (leaseId, line, isRead) => publish({ kind: 'output', nodeId, leaseId, line, isRead }),
     onWorker: (leaseId, news) => publishWorker(nodeId, leaseId, news),
     onChange: (allocation) => {
