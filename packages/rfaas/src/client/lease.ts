@@ -25,7 +25,8 @@ import { FunctionTable, Invoker, streamsOnly } from './calls/invoker.ts'
 import type { Slot } from './calls/slot.ts'
 import { LeaseListeners, type LeaseEventName, type LeaseEvents } from './lease-events.ts'
 import type { LeaseUse } from './unreleased/lease-use.ts'
-import { LeaseReplacer, type OpenedUpdate, type OpenReplacement } from './leases/lease-replacer.ts'
+import { LeaseReplacer, type OpenReplacement } from './leases/lease-replacer.ts'
+import type { OpenedUpdate } from './leases/lease-updater.ts'
 import { Shares } from './leases/shares.ts'
 import { WorkerSetup } from './leases/worker-setup.ts'
 import { coresOf, type LeasedPart } from './leases/leased-part.ts'
@@ -36,8 +37,12 @@ export interface OpenedLease {
   parts: LeasedPart[]
   /** null: lost parts are not replaced. */
   openReplacement: OpenReplacement | null
-  /** Leases so many workers with other functions; null: the lease has these functions already. */
-  openUpdate: (functions: string | URL, cores: number, giveUp: AbortSignal) => Promise<OpenedUpdate | null>
+  /** Opens workers with other functions for the places of these; null: the lease has these functions already. */
+  openUpdate: (
+    functions: string | URL,
+    parts: readonly LeasedPart[],
+    giveUp: AbortSignal,
+  ) => Promise<OpenedUpdate | null>
   /** Whether a function may run twice for one call, when its worker is lost. */
   isIdempotent: (name: string) => boolean
   functions: RemoteFunction[]
@@ -331,8 +336,8 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
     }
     this.#use.updates++
     try {
-      await this.#replacer.update(async (cores, giveUp) => {
-        const opened = await this.#openUpdate(functions, cores, giveUp)
+      await this.#replacer.update(async (parts, giveUp) => {
+        const opened = await this.#openUpdate(functions, parts, giveUp)
         return opened && { ...opened, keep: () => this.#keep(opened) }
       })
     } finally {

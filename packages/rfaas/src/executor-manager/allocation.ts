@@ -6,7 +6,7 @@ import { codeOfEnd } from '../lease/lease.ts'
 import type { Environment } from '../lease/environment.ts'
 import type { LeaseEnd } from '../lease/lease.ts'
 import type { LeaseClaims } from '../lease/token.ts'
-import { EXECUTOR_DRAIN_GRACE_MS } from './limits.ts'
+import { EXECUTOR_DRAIN_GRACE_MS, UPDATE_FORMER_MS_MAX } from './limits.ts'
 import type { BundleCache } from './bundle-cache.ts'
 import type { CapacityLedger } from './capacity.ts'
 import type { Clock } from '../clock.ts'
@@ -225,7 +225,8 @@ export class Allocation {
   }
 
   /**
-   * Starts a second executor, on the same cores, which stands by until {@link useExecutor}. Both may hold the memory of the
+   * Starts a second executor, on the same cores, which stands by until {@link useExecutor}. Waits a moment for the former one.
+   *Both may hold the memory of the
    * lease, so the machine must have as much available. An executor that stands by already is ended: its update was given up.
    *
    * @throws {RfaasError} `lease_denied` while the former executor still answers, or when there is too little memory; as
@@ -233,7 +234,10 @@ export class Allocation {
    */
   async startUpdate(request: AllocationRequest): Promise<StartedExecutor> {
     const { leaseId, memoryMib } = this.claims
-    await this.#makeRoomForNext()
+    // Another update may have come while this one waited.
+    do await this.#makeRoomForNext()
+    while (this.#next !== null || this.#former !== null)
+    this.#refuseUpdate()
     const availableMib = Math.floor(this.#context.availableMemoryMib())
     if (availableMib < memoryMib) {
       const reason = `its next version may need ${memoryMib} MiB beside the present one, and this machine has ${availableMib} MiB available`
@@ -369,20 +373,25 @@ export class Allocation {
     return executor
   }
 
-  /** Ends an executor that stands by, and kept ones whose memory is needed. */
+  /** Waits for the former executor; ends one that stands by, and kept ones whose memory is needed. */
   async #makeRoomForNext(): Promise<void> {
     const { leaseId, memoryMib } = this.claims
-    for (;;) {
-      this.#refuseUpdate()
-      if (this.#former !== null) {
-        const reason = 'the workers from before its last update still answer what was sent to them'
-        throw new RfaasError('lease_denied', `Cannot update lease ${leaseId} in place: ${reason}`)
-      }
-      if (this.#next !== null) await this.#discard(this.#next)
-      await this.#context.kept.makeRoom(memoryMib)
-      if (this.#next === null && this.#former === null) break
-    }
     this.#refuseUpdate()
+    if (this.#former !== null && !(await this.#isGoneSoon(this.#former))) {
+      const reason = 'the workers from before its last update still answer what was sent to them'
+      throw new RfaasError('lease_denied', `Cannot update lease ${leaseId} in place: ${reason}`)
+    }
+    if (this.#next !== null) await this.#discard(this.#next)
+    await this.#context.kept.makeRoom(memoryMib)
+  }
+
+  async #isGoneSoon({ gone }: LeasedExecutor): Promise<boolean> {
+    const late = Promise.withResolvers<boolean>()
+    const cancelTimer = this.#context.clock.after(UPDATE_FORMER_MS_MAX, () => late.resolve(false))
+    const isGone = await Promise.race([gone.then(() => true), late.promise])
+    cancelTimer()
+    // Whoever ends it has put it out of its place by now.
+    return isGone
   }
 
   /** Handles the end of an executor that had been started. */

@@ -37,6 +37,7 @@ export class LeasedExecutor {
   readonly id: string
   readonly #options: LeasedExecutorOptions
   readonly #giveBack = new DisposableStack()
+  readonly #gone = Promise.withResolvers<void>()
   readonly #started = Promise.withResolvers<void>()
   /** Which leases may take the executor over after the release, and how long it is kept; null: it is not kept. */
   #keep: { readonly what: KeptFor; readonly ms: number } | null = null
@@ -74,6 +75,11 @@ export class LeasedExecutor {
   /** Whether its workers can be reached. */
   get isReady(): boolean {
     return this.#workers !== null && !this.#isStopped
+  }
+
+  /** Resolves when it has ended, or is parked, and has given back what it held. */
+  get gone(): Promise<void> {
+    return this.#gone.promise
   }
 
   get isStopped(): boolean {
@@ -257,5 +263,6 @@ export class LeasedExecutor {
     this.#unhear?.()
     this.#unhearNews?.()
     this.#giveBack.dispose()
+    this.#gone.resolve()
   }
 }

@@ -43,6 +43,11 @@ export const WORK_FOLDER_REST_SHARE = 0.05
 /** How long an executor may take from its start until its workers can be reached. */
 export const EXECUTOR_START_TIMEOUT_MS = 20_000
 
+/**
+ * How long an update in place waits for the executor from before the last update, which still answers; then it is denied.
+ */
+export const UPDATE_FORMER_MS_MAX = 2_000
+
 /** How long an executor that was told to drain may finish what it runs; then it is killed. */
 export const EXECUTOR_DRAIN_GRACE_MS = 2_000
 
@@ -148,6 +153,10 @@ assert(EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS, 'a client hears why 
 assert(
   KEPT_START_TIMEOUT_MS + EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS,
   'a lease whose kept executor does not start again gets another one in time',
+)
+assert(
+  UPDATE_FORMER_MS_MAX + KEPT_START_TIMEOUT_MS + EXECUTOR_START_TIMEOUT_MS < CONTROL_CALL_TIMEOUT_MS,
+  'an update hears why its executor did not start',
 )
 assert(MARKED_LOOK_MS * 10 < MARKED_MS_MAX, 'processes that start others are looked for many times')
 assert(POOL_REFILL_DELAY_MS < POOL_BUSY_MS_MAX, 'the pool looks for an idle core more than once')

@@ -65,8 +65,8 @@ export class LeaseKeeper {
   onRetrieved: ((notice: RetrievalNotice) => void) | null = null
   /** Called when the lease was renewed. */
   onRenewed: ((expires: Date) => void) | null = null
-  /** Called when a worker has ended, or can be reached again. */
-  onWorker: ((news: WorkerNews) => void) | null = null
+  /** By executor: called when one of its workers has ended, or can be reached again. */
+  readonly onWorker: Map<string, (news: WorkerNews) => void> = new Map()
   /** Called when the watch at the node has ended: from then on only the workers' channels tell of the workers' end. */
   onUnheard: (() => void) | null = null
   readonly #grant: LeaseGrant
@@ -134,6 +134,13 @@ export class LeaseKeeper {
    * @returns null when it is explained
    */
   async reasonForLoss(explained: Promise<null> | null = null): Promise<RfaasError | null> {
+    const reason = await this.explainLoss(explained)
+    if (reason !== null) this.#close(reason)
+    return reason
+  }
+
+  /** As {@link reasonForLoss}, of a worker that the lease can do without: does not close the lease. */
+  async explainLoss(explained: Promise<null> | null = null): Promise<RfaasError | null> {
     const silence = Promise.withResolvers<RfaasError>()
     const giveUp = (): void => {
       const sentence = `The executor of lease ${this.leaseId} on node ${this.nodeId} is gone, and the node does not say why`
@@ -142,8 +149,6 @@ export class LeaseKeeper {
     const cancelTimer = this.#grant.clock.after(LEASE_LOSS_REASON_MS, giveUp, true)
     const reason = await Promise.race([this.#closed.promise, silence.promise, ...(explained ? [explained] : [])])
     cancelTimer()
-    if (reason === null) return null
-    this.#close(reason)
     return reason
   }
 
@@ -154,14 +159,47 @@ export class LeaseKeeper {
    * @param sent invocations that it was sent since
    * @returns whether it ends; false also when the node cannot be asked
    */
-  async endWorker(worker: number, restarts: number, sent: number): Promise<boolean> {
+  async endWorker(executorId: string, worker: number, restarts: number, sent: number): Promise<boolean> {
     if (this.#over) return false
     try {
-      const { ending } = await this.#grant.node.rpc.restartWorker({ token: this.#token, worker, restarts, sent })
+      const order = { token: this.#token, executorId, worker, restarts, sent }
+      const { ending } = await this.#grant.node.rpc.restartWorker(order)
       return ending
     } catch {
       // The worker is asked for again after another grace.
       return false
+    }
+  }
+
+  /**
+   * Has the node use this executor for the lease from now on, in place of the present one.
+   *
+   * @throws {RfaasError} `not_found` when it is gone; the code of the lease's end; `node_unreachable`
+   */
+  async useExecutor(executorId: string): Promise<void> {
+    await this.withToken((token) => this.#grant.node.rpc.useExecutor({ token, executorId }))
+  }
+
+  /**
+   * Has the node end this executor, and use the other one of the lease. Resolves when it is gone; when the node cannot be
+   * asked, it ends at the latest with the lease.
+   */
+  async endExecutor(executorId: string): Promise<void> {
+    if (this.#over) return
+    await this.withToken((token) => this.#grant.node.rpc.endExecutor({ token, executorId })).catch(() => {})
+  }
+
+  /** Sends with the newest token, and again when the node has seen a later one meanwhile. */
+  async withToken<T>(send: (token: string) => Promise<T>): Promise<T> {
+    for (;;) {
+      this.#aside?.hear()
+      const token = this.#token
+      try {
+        return await send(token)
+      } catch (error) {
+        this.#aside?.hear()
+        if (!(error instanceof RfaasError) || error.code !== 'token_refused' || token === this.#token) throw error
+      }
     }
   }
 
@@ -255,7 +293,7 @@ export class LeaseKeeper {
     try {
       const changes = node.rpc.watchLease({ token }, { signal: this.#watch.signal })
       for await (const { state, end, message, graceMs, worker } of changes) {
-        if (worker !== undefined && !this.#over) this.onWorker?.(worker)
+        if (worker !== undefined && !this.#over) this.onWorker.get(worker.executorId)?.(worker)
         if (end === LeaseEnd.UNSPECIFIED) continue
         const { code, sentence } = ENDS[end] ?? ENDS[LeaseEnd.UNSPECIFIED]
         const detail = message === '' ? sentence : message

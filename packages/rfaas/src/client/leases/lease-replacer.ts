@@ -3,13 +3,14 @@ import { RfaasError, toRfaasError } from '../../errors.ts'
 import { reasonOf } from '../../thrown.ts'
 import type { Channel } from '../calls/channel.ts'
 import type { Dispatcher } from '../calls/dispatcher.ts'
-import { FunctionTable } from '../calls/invoker.ts'
-import type { RemoteFunction } from '../calls/wire.ts'
+import type { FunctionTable } from '../calls/invoker.ts'
 import { clientEvents, type ClientEvent } from '../events.ts'
 import type { LeaseListeners } from '../lease-events.ts'
 import type { Bill, RetrievalNotice } from '../types.ts'
+import { FormerWorkers } from './former-workers.ts'
 import { LET_GO } from './keeper.ts'
 import { coresOf, discard, type LeasedPart } from './leased-part.ts'
+import { LeaseUpdater, type OpenedUpdate, type OpenUpdate, type UpdatedLease } from './lease-updater.ts'
 import type { Shares } from './shares.ts'
 import { WorkerRestarts } from './worker-restarts.ts'
 import type { WorkerSetup } from './worker-setup.ts'
@@ -22,16 +23,6 @@ import { abortedError, onAbort } from '../calls/abort.ts'
  * @param giveUp ends the wait for the workers
  */
 export type OpenReplacement = (cores: number, avoidNodeId: string, giveUp: AbortSignal) => Promise<LeasedPart[]>
-
-/** Workers with another version of the functions, which are not used yet. */
-export interface OpenedUpdate {
-  readonly parts: readonly LeasedPart[]
-  readonly functions: readonly RemoteFunction[]
-  /** As {@link Lease.deployed}. */
-  readonly deployed: string | null
-  /** Makes this version the one of replacements, too. */
-  keep(): void
-}
 
 /** What a {@link LeaseReplacer} works with, and its callbacks. */
 export interface LeaseReplacerOptions {
@@ -67,8 +58,9 @@ export class LeaseReplacer {
   readonly #replacing = new Map<LeasedPart, Promise<void>>()
   /** Fires when no replacement is wanted any more. */
   #giveUp = new AbortController()
-  /** Updates run one after another: resolves when the last one is over. */
-  #updating: Promise<unknown> = Promise.resolve()
+  readonly #updater: LeaseUpdater
+  /** Parts whose place others of the same grant have taken, while they answer what was sent to them. */
+  readonly #formers = new Map<LeasedPart, FormerWorkers>()
   /** Why the last part was not replaced. */
   #failure: RfaasError | null = null
   #isReleasing = false
@@ -80,6 +72,7 @@ export class LeaseReplacer {
   constructor(first: readonly LeasedPart[], options: LeaseReplacerOptions) {
     this.#options = options
     this.#parts = first
+    this.#updater = new LeaseUpdater(this.#asUpdated())
     for (const part of first) this.#follow(part)
   }
 
@@ -111,42 +104,23 @@ export class LeaseReplacer {
    * Has workers with other functions take the place of the current ones. These finish what was sent to them, and are given
    * back then. When it fails, nothing has changed.
    *
-   * @param open leases so many workers; null: the functions are those that the lease has
-   * @throws what `open` and the program's `setup` throw; what has ended the lease, or the new workers
+   * @throws as {@link LeaseUpdater.update}
    */
-  async update(open: (cores: number, giveUp: AbortSignal) => Promise<OpenedUpdate | null>): Promise<void> {
-    const updating = this.#updating.then(() => this.#update(open))
-    this.#updating = updating.catch(() => {})
-    await updating
+  update(open: OpenUpdate): Promise<void> {
+    return this.#updater.update(open)
   }
 
-  async #update(open: (cores: number, giveUp: AbortSignal) => Promise<OpenedUpdate | null>): Promise<void> {
+  /** From here on in one turn: an invocation meets the one version or the other. */
+  #changeOver({ parts: next, functions: others, keep }: OpenedUpdate): void {
     const { dispatcher, functions, shares } = this.#options
-    this.#refuseOver()
-    const opened = await open(coresOf(this.#parts), this.#giveUp.signal).catch((error: unknown) => {
-      this.#refuseOver()
-      throw error
-    })
-    if (opened === null) return
-    const { parts: next, functions: others } = opened
-    const { promise: lost, reject: lose } = Promise.withResolvers<never>()
-    lost.catch(() => {})
-    for (const part of next) failWhenLost(part, lose)
-    try {
-      this.#refuseOver()
-      await Promise.race([this.#prepare(next, new FunctionTable(others)), lost])
-      this.#refuseOver()
-    } catch (error) {
-      await Promise.all(next.map((part) => discard(part, toRfaasError(error))))
-      throw error
-    }
-    // From here on in one turn: an invocation meets the one version or the other.
     const former = this.#parts
+    const inPlace = former.filter((part) => next.some(({ keeper }) => keeper === part.keeper))
     this.#parts = next
     this.#giveUp.abort(LET_GO)
     this.#giveUp = new AbortController()
+    for (const part of inPlace) this.#open.delete(part)
     for (const part of next) this.#follow(part)
-    opened.keep()
+    keep()
     shares.ready(next)
     functions.update(others)
     dispatcher.exchange(
@@ -154,7 +128,11 @@ export class LeaseReplacer {
       next.flatMap(({ channels }) => channels),
       others,
     )
-    for (const part of former) if (this.#open.has(part)) void this.#drain(part)
+    for (const part of former) {
+      if (inPlace.includes(part))
+        this.#formers.set(part, new FormerWorkers(part, dispatcher, () => this.#formers.delete(part)))
+      else if (this.#open.has(part)) void this.#drain(part)
+    }
   }
 
   /** Gives new workers the shared data and has them set up. @param functions of these workers. Default: those of the lease */
@@ -183,9 +161,26 @@ export class LeaseReplacer {
     dispatcher.removeLost(part.channels, new RfaasError('lease_closed', sentence))
   }
 
-  #refuseOver(): void {
-    const { ended } = this.#options.dispatcher
-    if (ended !== null) throw new RfaasError(ended.code, `Cannot update the lease: ${ended.sentence}`, { cause: ended })
+  /** What updates need of this lease. */
+  #asUpdated(): UpdatedLease {
+    const parts = (): readonly LeasedPart[] => this.#parts
+    const giveUp = (): AbortSignal => this.#giveUp.signal
+    return {
+      get parts() {
+        return parts()
+      },
+      get giveUp() {
+        return giveUp()
+      },
+      refuseOver: () => {
+        const { ended } = this.#options.dispatcher
+        if (ended === null) return
+        throw new RfaasError(ended.code, `Cannot update the lease: ${ended.sentence}`, { cause: ended })
+      },
+      areUsed: (parts) => parts.every((part) => this.#isUsed(part)),
+      prepare: (next, functions) => this.#prepare(next, functions),
+      changeOver: (opened) => this.#changeOver(opened),
+    }
   }
 
   /**
@@ -201,11 +196,12 @@ export class LeaseReplacer {
     this.#isReleasing = true
     this.#giveUp.abort(LET_GO)
     this.#options.setup?.end(released)
-    await Promise.all([...this.#replacing.values(), this.#updating])
+    await Promise.all([...this.#replacing.values(), this.#updater.settled])
     const isIdle = await this.#idleWithin(graceMs)
     this.#isEnded = true
     // Lets the channels hear farewells, so that workers over a network need not wait for our confirmation.
     for (const { channels } of this.#open) for (const channel of channels) channel.watchForLoss()
+    for (const former of this.#formers.values()) former.watchForLoss()
     const sentence = `${released.sentence}, and the invocation had not finished after the grace of ${graceMs} ms; it may have run`
     const cutOff = new RfaasError('cut_off', sentence)
     try {
@@ -243,9 +239,10 @@ export class LeaseReplacer {
       onRestarted: (worker, reason) => this.#restarted(part, worker, reason),
       onGivenUp: (error) => this.#giveUpOn(part, error),
     })
-    keeper.onWorker = (news) => restarts.handle(news)
+    keeper.onWorker.set(part.executorId, (news) => restarts.handle(news))
     keeper.onUnheard = () => {
       for (const channel of channels) channel.watchForLoss()
+      for (const former of this.#formersOf(part)) former.watchForLoss()
     }
     keeper.onRetrieved = (notice) => this.#retrieved(part, notice)
     keeper.onClosed = (error) => this.#over(part, error)
@@ -258,14 +255,18 @@ export class LeaseReplacer {
    *
    * @param explained resolves when only this worker is gone
    */
-  async #lost({ keeper }: LeasedPart, channel: Channel, explained: Promise<null>): Promise<void> {
+  async #lost(part: LeasedPart, channel: Channel, explained: Promise<null>): Promise<void> {
     this.#options.dispatcher.retire([channel])
-    await keeper.reasonForLoss(explained)
+    await (this.#formers.get(part)?.lost(channel, explained) ?? part.keeper.reasonForLoss(explained))
   }
 
   /** Whether the part takes invocations, or will once its workers are set up. */
   #isUsed(part: LeasedPart): boolean {
     return !this.#isEnded && !this.#isReleasing && this.#parts.includes(part) && !this.#replacing.has(part)
+  }
+
+  #formersOf({ keeper }: LeasedPart): FormerWorkers[] {
+    return [...this.#formers.values()].filter((former) => former.keeper === keeper)
   }
 
   #restarted({ keeper }: LeasedPart, worker: number, reason: RfaasError): void {
@@ -288,6 +289,7 @@ export class LeaseReplacer {
     dispatcher.retire(part.channels)
     // Lets the channels hear farewells, so that the workers need not wait for our confirmation.
     for (const channel of part.channels) channel.watchForLoss()
+    for (const former of this.#formersOf(part)) former.watchForLoss()
     listeners.tell('retrieved', { partId: leaseId, nodeId, ...notice })
     // Unless the part only finishes what is in flight.
     const isCurrent = this.#parts.includes(part)
@@ -302,6 +304,7 @@ export class LeaseReplacer {
     if (!this.#isReleasing && openReplacement === null && isLast) return this.#end(error)
     this.#giveBack(part)
     dispatcher.removeLost(part.channels, error)
+    for (const former of this.#formersOf(part)) former.close(error)
     if (this.#isReleasing) return
     if (this.#failure !== null) {
       if (this.#open.size === 0) this.#end(this.#failure)
@@ -414,11 +417,13 @@ export class LeaseReplacer {
   }
 
   #closeAll(reason: RfaasError, cutOff: RfaasError = reason): void {
+    const formers = [...this.#formers.values()]
     this.#options.dispatcher.removeLost(
-      Array.from(this.#open).flatMap(({ channels }) => channels),
+      [...this.#open, ...formers].flatMap(({ channels }) => channels),
       reason,
       cutOff,
     )
+    for (const former of formers) former.close(reason)
   }
 
   #end(error: RfaasError): void {
@@ -430,16 +435,6 @@ export class LeaseReplacer {
     for (const part of this.#open) this.#letGo(part)
     onOver(error)
   }
-}
-
-/** Until the lease follows the part: `lose` is called with the reason when its workers cannot be used. */
-function failWhenLost({ keeper, channels }: LeasedPart, lose: (error: RfaasError) => void): void {
-  for (const channel of channels) channel.onLost = () => void keeper.reasonForLoss()
-  keeper.onUnheard = () => {
-    for (const channel of channels) channel.watchForLoss()
-  }
-  keeper.onClosed = lose
-  keeper.onRetrieved = ({ message }) => lose(new RfaasError('lease_retrieved', message))
 }
 
 const NO_BILL: Bill = { usage: NO_USAGE, cost: 0 }

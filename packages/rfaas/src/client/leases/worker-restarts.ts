@@ -59,7 +59,9 @@ export class WorkerRestarts {
     const { channel, ended } = seat
     const { onLost, part, abandonGraceMs } = this.#options
     channel.onLost = () => onLost(channel, ended.promise)
-    channel.watchAbandoned(abandonGraceMs, (sent) => part.keeper.endWorker(worker, seat.restarts, sent))
+    channel.watchAbandoned(abandonGraceMs, (sent) =>
+      part.keeper.endWorker(part.executorId, worker, seat.restarts, sent),
+    )
   }
 
   #ended(seat: Seat, { worker, restarts, code, reason, stack, begun }: WorkerNews): void {
@@ -86,6 +88,7 @@ export class WorkerRestarts {
     seat.ended = Promise.withResolvers()
     /** Whether this is still the latest that is known of the worker. */
     const isLatest = (): boolean => seat.restarts === restarts && seat.reason === null
+    if (!isUsed()) return
     let channel: Channel
     try {
       channel = await part.reconnect(address!)
