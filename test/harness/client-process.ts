@@ -53,6 +53,11 @@ export class ClientProcess implements AsyncDisposable {
     return this.#tell({ kind: 'call', name, args })
   }
 
+  /** Begins an update of the lease. */
+  async beginUpdate(functions: string): Promise<void> {
+    await this.#tell({ kind: 'beginUpdate', functions })
+  }
+
   /** Begins an invocation, and resolves when it is on its way. */
   async begin(name: string, ...args: unknown[]): Promise<void> {
     await this.#tell({ kind: 'begin', name, args })

@@ -5,6 +5,7 @@ import { connect, dieWithParent, type Lease, type LeaseOptions } from 'rfaas'
 export type Order =
   | { kind: 'lease'; options: LeaseOptions }
   | { kind: 'call' | 'begin'; name: string; args: unknown[] }
+  | { kind: 'beginUpdate'; functions: string }
   | { kind: 'release' }
 
 export interface Numbered {
@@ -33,6 +34,9 @@ async function obey(order: Order): Promise<unknown> {
       return lease!.call[order.name]!(...order.args)
     case 'begin':
       void lease!.call[order.name]!(...order.args).catch(() => {})
+      return undefined
+    case 'beginUpdate':
+      void lease!.update(order.functions).catch(() => {})
       return undefined
     case 'release':
       await lease!.release()

@@ -85,7 +85,7 @@ export class KeptExecutors {
    */
   async makeRoom(neededMib = 0): Promise<void> {
     const { total, free } = this.#options.capacity
-    await this.#leave(this.#plan.giveUp({ cores: total.cores, memoryMib: free.memoryMib - neededMib }))
+    await this.#leave(this.#plan.giveUp({ cores: total.cores, memoryMib: Math.max(0, free.memoryMib - neededMib) }))
   }
 
   /** Resolves when all executors that are being stopped are gone. */
