@@ -278,7 +278,7 @@ export class Allocation {
   async endExecutor(executorId: string): Promise<void> {
     if (this.#end !== null) return void (await this.closed)
     if (this.#current?.id === executorId) {
-      if (this.#former === null) {
+      if (this.#former === null || this.#former.isStopped) {
         const reason = 'it is the only one; release the lease'
         throw new RfaasError(
           'invalid_argument',
@@ -402,7 +402,8 @@ export class Allocation {
       if (!isDone && !executor.isStopped) executor.lost(`its executor ${how}`)
       return void this.#discard(executor)
     }
-    if (!isDone || this.#former === null) return void this.stop(this.#endOfProcess(executor, code, how))
+    if (!isDone || this.#former === null || this.#former.isStopped)
+      return void this.stop(this.#endOfProcess(executor, code, how))
     // The former one may still have something to answer, or its client has gone back to it.
     this.#current = this.#former
     this.#former = null
