@@ -175,14 +175,37 @@ describe('Allocation, updated in place', () => {
       fc.record({ kind: fc.constant('advance' as const), ms: fc.constantFrom(1, EXECUTOR_DRAIN_GRACE_MS) }),
       fc.record({ kind: fc.constantFrom('retrieve' as const, 'release' as const), chance: fc.nat(9) }),
     )
+    // Updates that succeed would otherwise be rare.
+    const update = fc.constant([
+      { kind: 'startUpdate' as const },
+      { kind: 'answer' as const, isGood: true },
+      { kind: 'use' as const, which: 0 },
+    ])
+    const someSteps = fc.oneof({ arbitrary: step.map((each) => [each]), weight: 4 }, { arbitrary: update, weight: 1 })
+    const manySteps = fc.array(someSteps, { maxLength: 30 }).map((each) => each.flat())
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      fc.asyncProperty(manySteps, async (steps) => {
         const setup = await Setup.make()
         const { allocation, executors, clock } = setup
         /** What the lease uses, stands by, and still answers, by the rules; null: none. */
         let current: FakeExecutor | null = setup.last
         let next: FakeExecutor | null = null
         let former: FakeExecutor | null = null
+        /** The former one, once it was told to end. */
+        let ending: FakeExecutor | null = null
+        /** The executor that was made ready last. */
+        let answered: FakeExecutor | null = null
+        /** Until when updates wait for the former executor. */
+        let waiting: number[] = []
+        const goBack = (): void => {
+          ;[current, former] = [former, null]
+          // Updates that wait for its end wait in vain.
+          waiting = []
+        }
+        const lostCurrent = (): void => {
+          if (former === null || former === ending) isOver = true
+          else goBack()
+        }
         let [isOver, isTakenBack] = [false, false]
         let usedInvocations = 0
         const errors: unknown[] = []
@@ -192,20 +215,15 @@ describe('Allocation, updated in place', () => {
           const isReady = setup.ids.has(chosen)
           switch (each.kind) {
             case 'startUpdate': {
-              // One that stands by, or is starting, is ended for it; nothing comes of it while there is a former one.
-              const count = executors.made.length
               const starting = allocation.startUpdate(REQUEST)
               watched(starting)
-              await setImmediate()
-              const started = executors.made.at(count)
-              assert.equal(started !== undefined, !isOver && !isTakenBack && former === null)
-              if (started === undefined) break
-              next = started
-              void starting.then(({ executorId }) => setup.ids.set(started, executorId), () => {}) // prettier-ignore
+              void starting.then(({ executorId }) => setup.ids.set(answered!, executorId), () => {}) // prettier-ignore
+              waiting.push(clock.nowMonotonicMs() + UPDATE_FORMER_MS_MAX)
               break
             }
             case 'answer':
               if (next === null || setup.ids.has(next)) break
+              answered = next
               next.answer(each.isGood)
               if (!each.isGood) next = null
               break
@@ -223,7 +241,8 @@ describe('Allocation, updated in place', () => {
               if (!isReady) break
               watched(allocation.endExecutor(setup.idOf(chosen)))
               if (isOver) break
-              if (chosen === current && former !== null) [current, former] = [former, null]
+              if (chosen === former) ending = former
+              if (chosen === current && former !== null && former !== ending) goBack()
               else if (chosen === next) next = null
               break
             case 'crash':
@@ -234,8 +253,7 @@ describe('Allocation, updated in place', () => {
             case 'loseClient':
               if (chosen.isGone || !isReady) break
               chosen.loseClient()
-              if (chosen === current && former === null) isOver = true
-              else if (chosen === current) [current, former] = [former, null]
+              if (chosen === current) lostCurrent()
               break
             case 'run':
               if (chosen.isGone || !isReady) break
@@ -260,11 +278,14 @@ describe('Allocation, updated in place', () => {
               isOver = true
           }
           await setImmediate()
-          if (former?.isGone) former = null
+          if (former?.isGone) former = ending = null
           if (next?.isGone) next = null
-          if (isTakenBack && current!.isGone && !isOver) {
-            if (former === null) isOver = true
-            else [current, former] = [former, null]
+          if (isTakenBack && current!.isGone && !isOver) lostCurrent()
+          waiting = waiting.filter((untilMs) => untilMs > clock.nowMonotonicMs())
+          if (former === null && waiting.length > 0 && !isOver && !isTakenBack) {
+            // Each of them ends what stands by, or is starting: the last one stays.
+            waiting = []
+            next = setup.last
           }
           assert.equal(allocation.end !== null, isOver, `over after ${each.kind}`)
           assert.ok(setup.alive.length <= 2, `${setup.alive.length} executors after ${each.kind}`)
