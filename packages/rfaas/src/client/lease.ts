@@ -321,13 +321,13 @@ export class Lease<M = AnyModule> implements AsyncDisposable {
 
   /**
    * Has all later invocations run in another version of the functions: `await lease.update('pricing@3')`, or the path of a
-   * module. New workers are leased beside the current ones, load it, and are prepared by `setup`; then they take all
-   * invocations that have not been sent, to the function of the same name. The former workers answer what was sent to them,
+   * module. New workers start beside the current ones, on free cores or, when there are none, on the cores of the lease. They
+   * load it, and are prepared by `setup`; then they take all invocations that have not been sent, to the function of the same name. The former workers answer what was sent to them,
    * and are given back. When it fails, nothing has changed. Reserved slots must be reserved again.
    *
    * @returns this lease, with the types of the new version
-   * @throws {RfaasError} what `cluster.lease` throws, among it `lease_denied` when there are not as many cores free as the
-   * lease has; the code of what has ended the lease; what the option `setup` throws
+   * @throws {RfaasError} what `cluster.lease` throws, among it `lease_denied` when neither as many cores are free as the
+   * lease has, nor as much memory is available on its nodes; the code of what has ended the lease; what the option `setup` throws
    */
   async update<N = M>(functions: string | URL): Promise<Lease<N>> {
     if (!(functions instanceof URL) && (typeof functions !== 'string' || functions === '')) {
