@@ -11,7 +11,7 @@ const native = fileURLToPath(new URL('../native', import.meta.url))
 const SOURCES = {
   rfaas_host: [
     ...['host', 'memory', 'socket', 'channel', 'watch', 'tcp_socket', 'tcp_connection', 'tcp_send', 'tcp_receive'],
-    ...['tcp_progress', 'tcp_sleep'],
+    ...['tcp_progress', 'tcp_sleep', 'library'],
   ],
   rfaas_verbs: [
     ...['verbs', 'memory', 'ofi_library', 'ofi_provider', 'ofi_listen', 'ofi_connection', 'ofi_data', 'ofi_sleep'],

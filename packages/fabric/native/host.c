@@ -1,5 +1,5 @@
-// The `host` addon, which needs nothing but Linux: shared memory, sockets, futexes, descriptors on the event loop, and
-// connections over TCP. src/native.ts declares the same names in the same order.
+// The `host` addon, which needs nothing but Linux: shared memory, sockets, futexes, descriptors on the event loop,
+// connections over TCP, and functions of shared libraries. src/native.ts declares the same names in the same order.
 #include "host.h"
 #include "memory.h"
 #include "tcp.h"
@@ -75,6 +75,7 @@ NAPI_MODULE_INIT() {
       EXPORT(tcpOutboundSpare), EXPORT(tcpInboundSpare), EXPORT(tcpClose),
       EXPORT(tcpWrite),       EXPORT(tcpFlush),     EXPORT(tcpFinish),    EXPORT(tcpFinished),  EXPORT(tcpPoll),
       EXPORT(tcpWait),        EXPORT(tcpArm),       EXPORT(tcpWatch),     EXPORT(tcpInterrupt), EXPORT(tcpTakeInterrupt), EXPORT(tcpEnded),
+      EXPORT(libraryOpen),    EXPORT(libraryFunction), EXPORT(libraryCall),
       EXPORT(processorYield), EXPORT(dieWithParent), EXPORT(processExit),
   };
   napi_define_properties(env, exports, sizeof names / sizeof *names, names);

@@ -4,6 +4,8 @@
 
 // host.c
 function memoryCreate, memoryMap, memoryDetach, processorYield, dieWithParent, processExit;
+// library.c
+function libraryOpen, libraryFunction, libraryCall;
 // socket.c
 function socketListen, socketAccept, socketConnect, socketSend, socketReceive, descriptorClose;
 // channel.c

@@ -22,6 +22,7 @@ export {
 export * from './fabric.ts'
 export { DEPTH_MAX, WINDOW_BYTES_MAX } from './geometry.ts'
 export { dieWithParent, exitNow, hostIdentity, yieldProcessor } from './host.ts'
+export { NativeLibrary, type NativeFunction } from './native-library.ts'
 export { MemoryFabric, type MemoryFabricOptions } from './memory/memory.ts'
 export { watchPeer } from './peer-watch.ts'
 export { createSharedMemory, mapSharedMemory, type SharedMemory } from './shared-memory.ts'

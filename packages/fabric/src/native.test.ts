@@ -59,6 +59,7 @@ describe('native', () => {
         host.watchWritable(nobody, 1),
         host.watchReference(nobody, 1),
         host.watchStop(nobody),
+        host.libraryCall(nobody, new Uint8Array(1), new Uint8Array(1)),
         verbs.ofiListenerDescriptor(nobody),
         verbs.ofiListenerRequest(nobody, new Uint8Array(36)),
         verbs.ofiReject(nobody),
@@ -79,6 +80,7 @@ describe('native', () => {
       assert.equal(verbs.ofiOutbound(nobody), null)
       assert.equal(host.tcpOutbound(nobody), null)
       assert.equal(host.tcpFinished(nobody), 0)
+      assert.equal(host.libraryFunction(nobody, 'f'), 0)
     }
   })
 })

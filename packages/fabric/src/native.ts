@@ -59,6 +59,9 @@ export interface HostNative {
   tcpInterrupt(connection: number): number
   tcpTakeInterrupt(connection: number): number
   tcpEnded(connection: number): number
+  libraryOpen(path: string, reasonOut: Uint8Array): number
+  libraryFunction(library: number, name: string): number
+  libraryCall(libraryFunction: number, input: Uint8Array, output: Uint8Array): number
   processorYield(): number
   dieWithParent(signal: number, parent: number): number
   processExit(code: number): never

@@ -60,7 +60,8 @@ export function addonProblem(path: string, runtime: Runtime, reason: string): st
   return `Cannot load ${basename(path)} of ${what}: it was built for ${factsText(built)}, this node has ${factsText(runtime)}; ${advice}`
 }
 
-function factsText({ platform, arch, libc, modules }: AddonFacts | Runtime): string {
+/** In words: `linux x64 glibc`. */
+export function factsText({ platform, arch, libc, modules }: AddonFacts): string {
   const text = [platform, arch, libc].filter((part) => part !== null).join(' ')
   return modules === null ? text : `${text}, NODE_MODULE_VERSION ${modules}`
 }

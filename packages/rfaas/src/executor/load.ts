@@ -11,6 +11,8 @@ import { reasonOf, stackOf } from '../thrown.ts'
 import type { Context } from '../context.ts'
 import { contextFunctionOf } from '../with-context.ts'
 import { commandFor, explainAddons, thisRuntime } from './addon-advice.ts'
+import { NO_NATIVE_FUNCTION } from './elf.ts'
+import { nativeFunctions } from './native-functions.ts'
 import { wasmFunctions } from './wasm-functions.ts'
 import type { CompiledWasm } from './wasm-compile.ts'
 
@@ -23,23 +25,34 @@ export type LoadedFunction = { name: string; wantsContext?: boolean } & (
 /** A raw function that wants a context. */
 type ContextRawFunction = (input: Uint8Array, output: Uint8Array, context: Context) => number | Promise<number>
 
-/** Instances of WebAssembly modules, which live as long as their worker, as JavaScript modules do. */
+/** What a bundle is, when it is no JavaScript. */
+export interface BundleForm {
+  /** The bundle, when it is a WebAssembly module. */
+  readonly wasm: CompiledWasm | null
+  /** Whether it is a shared library. */
+  readonly isNative: boolean
+}
+
+/** The functions of WebAssembly modules and shared libraries, which live as long as their worker, as JavaScript modules do. */
 const instances = new Map<string, LoadedFunction[]>()
 
 /**
  * Imports a bundle and returns its exported functions sorted by name, an order on which all workers agree.
  *
- * @param wasm the bundle, when it is a WebAssembly module
+ * @param bundlePath absolute
+ * @param form default: JavaScript
  * @throws {RfaasError} `module_failed` when the module throws, or exports no function
  */
-export async function loadFunctions(bundlePath: string, wasm: CompiledWasm | null = null): Promise<LoadedFunction[]> {
-  if (wasm === null) return importFunctions(bundlePath)
-  const functions = instances.get(bundlePath) ?? (await wasmFunctions(wasm))
+export async function loadFunctions(
+  bundlePath: string,
+  { wasm, isNative }: BundleForm = { wasm: null, isNative: false },
+): Promise<LoadedFunction[]> {
+  if (wasm === null && !isNative) return importFunctions(bundlePath)
+  const functions =
+    instances.get(bundlePath) ?? (wasm === null ? nativeFunctions(bundlePath) : await wasmFunctions(wasm))
   if (functions.length === 0) {
-    throw new RfaasError(
-      'module_failed',
-      'Cannot load the functions: the module exports no function of numbers or bytes',
-    )
+    const what = isNative ? NO_NATIVE_FUNCTION : 'the module exports no function of numbers or bytes'
+    throw new RfaasError('module_failed', `Cannot load the functions: ${what}`)
   }
   instances.set(bundlePath, functions)
   return functions

@@ -35,6 +35,7 @@ export async function rehearse(
     const loading = worker.load({
       bundlePath: FUNCTIONS,
       wasm: null,
+      isNative: false,
       environment: {},
       isRehearsal: true,
       serves,

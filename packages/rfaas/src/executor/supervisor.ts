@@ -5,6 +5,7 @@ import { FabricError, openFabric, type Listener } from '@rfaas/fabric'
 
 import { RfaasError } from '../errors.ts'
 import { geometryOf, slotLayout } from '../protocol/slots.ts'
+import { kindOfBundle } from './bundle-kind.ts'
 import { ClientWatch } from './client-watch.ts'
 import { WORKER_END_MS_MAX } from './limits.ts'
 import type {
@@ -18,7 +19,7 @@ import type {
 import { rehearse } from './rehearsal.ts'
 import { Seat } from './seat.ts'
 import { WorkerThread, type WorkerEnd } from './worker-thread.ts'
-import { compileWasm, isWasmFile, type CompiledWasm } from './wasm-compile.ts'
+import { compileWasm, type CompiledWasm } from './wasm-compile.ts'
 
 /** What differs between an executor that is a process and one that is a thread. */
 export interface ExecutorHome {
@@ -108,7 +109,8 @@ export class Supervisor {
     // That of the workers, too: theirs is the process's, which only this thread can change.
     if (message.workFolder) process.chdir(message.workFolder)
     const layout = slotLayout(message.slots, message.payloadBytesMax, message.payloadBytesLargest)
-    const wasm = isWasmFile(message.bundlePath) ? await this.#compiled(message.bundlePath) : null
+    const bundleKind = kindOfBundle(message.bundlePath)
+    const wasm = bundleKind === 'wasm' ? await this.#compiled(message.bundlePath) : null
     const prepared = this.#prepared.splice(0)
     const workers = message.secrets.length
     // Terminate workers that are not needed: their memory would be on this lease's account.
@@ -121,6 +123,7 @@ export class Supervisor {
       environment,
       bundlePath,
       wasm,
+      isNative: bundleKind === 'native',
       slots,
       payloadBytesMax,
       payloadBytesLargest: layout.payloadBytesLargest,

@@ -1,7 +1,7 @@
 import type { ConnectionHandle } from '@rfaas/fabric'
 
 import type { ErrorCode } from '../errors.ts'
-import type { CompiledWasm } from './wasm-compile.ts'
+import type { BundleForm } from './load.ts'
 import type { FunctionSummary } from './messages.ts'
 import type { OutputStream } from './output-stream.ts'
 
@@ -18,7 +18,7 @@ export interface WorkerData {
   readonly outputPending: Int32Array<SharedArrayBuffer>
 }
 
-export interface LoadMessage {
+export interface LoadMessage extends BundleForm {
   kind: 'load'
   /** Whether the functions are our own, before there is a lease: nothing is metered, and the real `load` follows. */
   isRehearsal: boolean
@@ -27,8 +27,6 @@ export interface LoadMessage {
   /** Variables to set before the bundle is loaded: each thread has an environment of its own. */
   environment: Readonly<Record<string, string>>
   bundlePath: string
-  /** The bundle, when it is a WebAssembly module. */
-  wasm: CompiledWasm | null
   /** The meters, where the executor is a thread of its node's process; null: they are descriptor METER_PAGE_FD. */
   meterPage: SharedArrayBuffer | null
   workerIndex: number

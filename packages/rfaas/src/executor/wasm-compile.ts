@@ -1,8 +1,8 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 
 import { RfaasError } from '../errors.ts'
 import { reasonOf } from '../thrown.ts'
-import { isWasm, PAGE_BYTES, readWasm, type MemoryLimits, type Signature } from './wasm-binary.ts'
+import { PAGE_BYTES, readWasm, type MemoryLimits, type Signature } from './wasm-binary.ts'
 
 import { webAssembly, type WasmModule } from './web-assembly.ts'
 
@@ -11,17 +11,6 @@ export interface CompiledWasm {
   readonly module: WasmModule
   readonly functions: ReadonlyMap<string, Signature>
   readonly importedMemories: ReadonlyMap<string, MemoryLimits>
-}
-
-/** Whether a bundle is a WebAssembly module; a bundle of JavaScript is text. */
-export function isWasmFile(path: string): boolean {
-  const head = new Uint8Array(4)
-  const file = openSync(path, 'r')
-  try {
-    return readSync(file, head) === 4 && isWasm(head)
-  } finally {
-    closeSync(file)
-  }
 }
 
 /**

@@ -6,7 +6,8 @@ import { after, before, describe, test } from 'node:test'
 
 import type { LoadedFunction } from './load.ts'
 import { assemble, DEMANDING, IMPORTING, KERNEL, RANDOM } from './test-wasm.ts'
-import { compileWasm, isWasmFile } from './wasm-compile.ts'
+import { kindOfBundle } from './bundle-kind.ts'
+import { compileWasm } from './wasm-compile.ts'
 import { wasmFunctions } from './wasm-functions.ts'
 
 const MIB = 2 ** 20
@@ -90,7 +91,7 @@ describe('wasmFunctions', () => {
     const program = assemble({ ...RANDOM, functions: [{ ...RANDOM.functions[0]!, name: '_start' }] })
     await fails(program, /it is a program of WASI .* link it with -mexec-model=reactor/)
     await writeFile(join(folder, 'empty'), '')
-    assert.equal(isWasmFile(join(folder, 'empty')), false)
-    assert.equal(isWasmFile(import.meta.filename), false)
+    assert.equal(kindOfBundle(join(folder, 'empty')), 'javascript')
+    assert.equal(kindOfBundle(import.meta.filename), 'javascript')
   })
 })

@@ -42,7 +42,7 @@ try {
     output.label(workerIndex, workers)
 
     const startMs = performance.now()
-    const functions = await loadFunctions(bundlePath, message.wasm)
+    const functions = await loadFunctions(bundlePath, message)
     const summary = functions.map(({ name, raw, streams }) => ({ name, raw, ...(streams && { streams }) }))
     const attached = hear<AttachMessage>()
     say({ kind: 'loaded', functions: summary, loadMs: performance.now() - startMs })

@@ -12,6 +12,8 @@ import { BUNDLE_BYTES_MAX, SEEN_FILES_MAX } from '../../control/limits.ts'
 import { Gathered } from './gather.ts'
 import { IN_PLACE, packedLayout, type Layout } from './layout.ts'
 import type { FunctionKind } from '../../kinds.ts'
+import { kindOfCode } from '../../executor/bundle-kind.ts'
+import { isLibraryPath } from './native.ts'
 import { withKind } from './kind.ts'
 import { OutsidePackages, outsidePlugin } from './outside-plugin.ts'
 import { packBundle, type PackedBundle } from './pack.ts'
@@ -27,7 +29,7 @@ import { withBundler } from './with-bundler.ts'
 export interface Bundle {
   /** The hash of `code`, 64 lower-case hex digits. Nodes keep bundles under this name. */
   readonly sha256: string
-  /** One ECMAScript module, UTF-8, with its source map inside; or a WebAssembly module as it is. */
+  /** One ECMAScript module, UTF-8, with its source map inside; or a WebAssembly module or shared library as it is. */
   readonly code: Uint8Array
   /** Files that a node must see as this machine has them, to run it in this form; none when `pack` is null. */
   readonly places: readonly string[]
@@ -98,7 +100,7 @@ export async function bundle(functions: string | URL, options: BundleOptions = {
   if (known?.sources.areUnchanged) return known.bundle
   kept.delete(key)
   const beganUnixMs = Date.now()
-  if (entry.endsWith('.wasm')) return wasmBundle(entry, options)
+  if (entry.endsWith('.wasm') || isLibraryPath(entry)) return wholeBundle(entry, options)
   const { code: bare, modules, outside, placed } = await makeBundle(entry, external)
   const code = withKind(bare, kind)
   checkSize(entry, code)
@@ -157,14 +159,20 @@ async function pack(
   return packBundle(withKind(result.outputFiles[0]!.contents, kind), gathered, root)
 }
 
-/** A WebAssembly module is its own bundle. */
-function wasmBundle(entry: string, { files = [], kind = 'functions' }: BundleOptions): Bundle {
+/** A WebAssembly module, or a shared library, is its own bundle. */
+function wholeBundle(entry: string, { files = [], kind = 'functions' }: BundleOptions): Bundle {
   if (kind !== 'functions' || files.length > 0) {
     const reason = kind === 'functions' ? 'files are' : `kind ${kind} is`
     throw new RfaasError('invalid_argument', `Cannot bundle functions of ${entry}: ${reason} for JavaScript modules`)
   }
   const code = new Uint8Array(readFileSync(entry))
   checkSize(entry, code)
+  if (isLibraryPath(entry) && kindOfCode(code) !== 'native') {
+    throw new RfaasError(
+      'module_failed',
+      `Cannot use functions of ${entry}: it is not a shared library for Linux (ELF)`,
+    )
+  }
   return { sha256: createHash('sha256').update(code).digest('hex'), code, places: [], pack: null }
 }
 

@@ -5,6 +5,8 @@ import { extname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
 import { RfaasError } from '../../errors.ts'
+import { kindOfCode } from '../../executor/bundle-kind.ts'
+import { exportedFunctions, NO_NATIVE_FUNCTION } from '../../executor/elf.ts'
 import { reasonOf } from '../../thrown.ts'
 import type { Bundle } from '../bundle/bundle.ts'
 import { DEPLOY_LOAD_MS_MAX } from '../limits.ts'
@@ -21,11 +23,13 @@ export interface ListedFunction {
 
 /**
  * The functions of a bundle. Loads it in a thread of its own, because only a loaded module shows which of its exports are
- * functions; so a module that cannot be loaded is not deployed. What it prints goes to the standard error.
+ * functions; so a module that cannot be loaded is not deployed. What it prints goes to the standard error. A shared library
+ * is read and not loaded, because it may be for another platform than this program's.
  *
  * @throws {RfaasError} `module_failed` when it throws, ends the thread, or is not loaded after DEPLOY_LOAD_MS_MAX
  */
 export async function functionsOf({ code }: Pick<Bundle, 'code'>): Promise<ListedFunction[]> {
+  if (kindOfCode(code) === 'native') return functionsOfLibrary(code)
   const folder = await mkdtemp(join(tmpdir(), 'rfaas-deploy-'))
   try {
     const bundlePath = join(folder, 'bundle.mjs')
@@ -34,6 +38,20 @@ export async function functionsOf({ code }: Pick<Bundle, 'code'>): Promise<Liste
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function functionsOfLibrary(code: Uint8Array): ListedFunction[] {
+  const refuse = (reason: string): never => {
+    throw new RfaasError('module_failed', `Cannot read the functions of the library: ${reason}`)
+  }
+  let names: string[] = []
+  try {
+    names = exportedFunctions(code)
+  } catch (error) {
+    refuse(reasonOf(error))
+  }
+  if (names.length === 0) refuse(NO_NATIVE_FUNCTION)
+  return names.map((name) => ({ name, raw: true }))
 }
 
 async function loadAside(bundlePath: string): Promise<ListedFunction[]> {

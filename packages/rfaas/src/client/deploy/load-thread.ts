@@ -2,8 +2,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 
 import { toRfaasError } from '../../errors.ts'
+import { kindOfBundle } from '../../executor/bundle-kind.ts'
 import { loadFunctions } from '../../executor/load.ts'
-import { compileWasm, isWasmFile } from '../../executor/wasm-compile.ts'
+import { compileWasm } from '../../executor/wasm-compile.ts'
 import type { FromLoadThread, LoadThreadData } from './load-messages.ts'
 
 const say = (message: FromLoadThread): void => parentPort!.postMessage(message)
@@ -12,8 +13,8 @@ const say = (message: FromLoadThread): void => parentPort!.postMessage(message)
 process.setSourceMapsEnabled(true)
 try {
   const { bundlePath } = workerData as LoadThreadData
-  const wasm = isWasmFile(bundlePath) ? await compileWasm(bundlePath, Infinity) : null
-  const functions = await loadFunctions(bundlePath, wasm)
+  const wasm = kindOfBundle(bundlePath) === 'wasm' ? await compileWasm(bundlePath, Infinity) : null
+  const functions = await loadFunctions(bundlePath, { wasm, isNative: false })
   say({ kind: 'loaded', functions: functions.map(({ name, raw }) => ({ name, raw })) })
 } catch (error) {
   const { code, sentence } = toRfaasError(error, 'module_failed', 'Cannot load the functions')

@@ -18,6 +18,7 @@ import {
 import { LEASE_MEMORY_MIB_DEFAULT, LEASE_NODES_MAX, LEASE_PRIORITY_MAX, LEASE_WAIT_MS_MAX } from '../../lease/limits.ts'
 import { slotLayout, windowsMib, windowsSentence } from '../../protocol/slots.ts'
 import type { FabricChoice, LeaseOptions, OutputLine } from '../types.ts'
+import { labelsFor } from '../bundle/native.ts'
 import { printLine } from './lease-output.ts'
 
 /** Options with their defaults, checked here and trusted from here on. */
@@ -156,7 +157,7 @@ export function checkLeaseOptions(options: LeaseOptions<never>): CheckedLeaseOpt
     nodes: whole('nodes', nodes, 1, LEASE_NODES_MAX),
     memoryMib: memoryMib === undefined ? 0 : whole('memoryMib', memoryMib, 1),
     resources,
-    labels,
+    labels: labelsFor(functions, labels),
     policy,
     durationMs: number('durationMs', durationMs, 1),
     hotTimeoutMs: hotTimeout(hotTimeoutMs),

@@ -8,6 +8,7 @@ import { PlacementPolicy } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError, toRfaasError } from '../../errors.ts'
 import { slotLayout } from '../../protocol/slots.ts'
 import { bundle, type BundleOptions } from '../bundle/bundle.ts'
+import { explainNative } from '../bundle/native.ts'
 import { abortedError } from '../calls/abort.ts'
 import type { RemoteFunction } from '../calls/wire.ts'
 import { deployedCode } from '../deploy/deployed-code.ts'
@@ -171,7 +172,9 @@ async function openParts(
   // When both fail, the error of the functions is thrown, not that of the grant.
   const [bundled, granted] = await Promise.allSettled([bundling, granting])
   if (granted.status === 'rejected')
-    throw bundled.status === 'rejected' ? bundled.reason : explainDenial(granted.reason, plan.fabrics)
+    throw bundled.status === 'rejected'
+      ? bundled.reason
+      : explainNative(explainDenial(granted.reason, plan.fabrics), plan.checked.functions)
   const [grants, grantMs] = granted.value
   if (bundled.status === 'rejected') {
     await Promise.allSettled(grants.map(({ keeper }) => keeper.release()))
