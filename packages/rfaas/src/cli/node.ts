@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Node } from '../executor-manager/node.ts'
 import {
+  allowNativeOption,
   cacheMaxOption,
   coresOption,
   dieWithParentOption,
@@ -42,6 +43,7 @@ interface NodeFlags extends ServiceFlags {
   fabrics?: (typeof FABRICS)[number][]
   pool?: number
   keepWarmMax?: number
+  allowNative?: true | string[]
   cache?: string
   cacheMax?: number
   workFolderMax?: number
@@ -62,6 +64,7 @@ export function addNode(program: Command): void {
     .addOption(fabricsOption())
     .addOption(poolOption())
     .addOption(keepWarmMaxOption())
+    .addOption(allowNativeOption())
     .option('--cache <path>', 'folder for uploaded functions (default: a cache folder of this user)')
     .addOption(cacheMaxOption())
     .addOption(workFolderMaxOption())
@@ -75,7 +78,7 @@ export function addNode(program: Command): void {
 async function run(flags: NodeFlags): Promise<void> {
   const { startNode } = await import('../executor-manager/node.ts')
   const { manager, name, host, port, cores, memoryMib, resource, label, fabrics, pool, keepWarmMax } = flags
-  const { cache, cacheMax, workFolderMax } = flags
+  const { cache, cacheMax, workFolderMax, allowNative } = flags
   const options = {
     managerUrl: manager,
     host,
@@ -88,6 +91,7 @@ async function run(flags: NodeFlags): Promise<void> {
     ...(fabrics === undefined ? {} : { fabrics }),
     ...(pool === undefined ? {} : { pool }),
     ...(keepWarmMax === undefined ? {} : { keepWarmMsMax: keepWarmMax }),
+    ...(allowNative === undefined ? {} : { allowNative }),
     ...(cache === undefined ? {} : { cacheDir: cache }),
     ...(cacheMax === undefined ? {} : { cacheBytesMax: cacheMax }),
     ...(workFolderMax === undefined ? {} : { workFolderBytesMax: workFolderMax }),

@@ -1,6 +1,7 @@
 import { Option } from 'commander'
 import { parseDurationMs, parseHotTimeout } from '../config/duration.ts'
 import { parseName, parseNames } from '../config/names.ts'
+import { parseTenants } from '../config/tenants.ts'
 import { parseMemoryMib, parseSizeBytes } from '../config/size.ts'
 import { parseLabel, parseResource } from '../config/traits.ts'
 import { DEFAULT_MANAGER_URL, parseManagerUrl } from '../config/url.ts'
@@ -73,6 +74,13 @@ export function keepWarmMaxOption(): Option {
     '--keep-warm-max <time>',
     'how long executors of ended leases may be kept for the next lease, if leases ask for it; 0s keeps none (default: 1m)',
   ).argParser(fromText(parseDurationMs, '--keep-warm-max'))
+}
+
+export function allowNativeOption(): Option {
+  return new Option(
+    '--allow-native [tenants]',
+    'run native code (.so) for all tenants, or for these, separated by commas (default: for none)',
+  ).argParser(fromText(parseTenants, '--allow-native'))
 }
 
 export function cacheMaxOption(): Option {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { DEFAULT_MANAGER_URL } from '../config/url.ts'
 import { offerOf } from './node.ts'
 import {
+  allowNativeOption,
   coresOption,
   dieWithParentOption,
   fabricsOption,
@@ -36,6 +37,7 @@ interface UpFlags extends ServiceFlags {
   fabrics?: (typeof FABRICS)[number][]
   pool?: number
   keepWarmMax?: number
+  allowNative?: true | string[]
 }
 
 export function addUp(program: Command): void {
@@ -51,6 +53,7 @@ export function addUp(program: Command): void {
     .addOption(fabricsOption())
     .addOption(poolOption())
     .addOption(keepWarmMaxOption())
+    .addOption(allowNativeOption())
     .addOption(logLevelOption())
     .addOption(jsonOption('when ready, print one line of JSON: {kind: "up", url, nodeId, nodeUrl, fabrics, pid}'))
     .addOption(dieWithParentOption())
@@ -85,7 +88,8 @@ async function run(flags: UpFlags): Promise<void> {
   )
 }
 
-async function startBoth({ host, port, cores, memoryMib, resource, label, fabrics, pool, keepWarmMax }: UpFlags) {
+async function startBoth(flags: UpFlags) {
+  const { host, port, cores, memoryMib, resource, label, fabrics, pool, keepWarmMax, allowNative } = flags
   const [{ startResourceManager }, { startNode }] = await Promise.all([
     import('../resource-manager/manager.ts'),
     import('../executor-manager/node.ts'),
@@ -102,6 +106,7 @@ async function startBoth({ host, port, cores, memoryMib, resource, label, fabric
       ...(fabrics === undefined ? {} : { fabrics }),
       ...(pool === undefined ? {} : { pool }),
       ...(keepWarmMax === undefined ? {} : { keepWarmMsMax: keepWarmMax }),
+      ...(allowNative === undefined ? {} : { allowNative }),
     })
     const close = async (): Promise<void> => {
       // The node first, because it reports the end of its leases to the manager.

@@ -65,6 +65,7 @@ try {
   const fabrics = likelyFabrics().includes('threads') ? { fabrics: ['threads'] as const } : {}
   stack.use(
     await startNode({
+      allowNative: true,
       ...(workerData as LocalOptions),
       ...fabrics,
       managerUrl: manager.url,

@@ -31,6 +31,11 @@ export interface LocalOptions {
    * 0 keeps none.
    */
   keepWarmMsMax?: number
+  /**
+   * Whether leases may have native code: `functions: './kernels.so'`. Default true, because the program itself chooses its
+   * functions, and they run as its user. Where executors are threads, native code does not run.
+   */
+  allowNative?: boolean
 }
 
 /**

@@ -17,6 +17,7 @@ import type { EndRequest } from './lease-workers.ts'
 import { LeasedExecutor } from './leased-executor.ts'
 import { addMetered, type Metered } from './meter-page.ts'
 import { OutputQueue } from './output-queue.ts'
+import type { NativePolicy } from './native-policy.ts'
 import type { Randomness } from '../randomness.ts'
 import { resourceEnvironment } from './resource-environment.ts'
 import { WorkerNewsLog, type WorkerNews } from './worker-news.ts'
@@ -52,6 +53,8 @@ export interface AllocationContext {
   readonly bundles: Pick<BundleCache, 'pin'>
   readonly pool: Executors
   readonly kept: KeptExecutors
+  /** For whom native code runs. Default: for nobody. */
+  readonly native?: NativePolicy
   /**
    * Called with each line that the functions of a lease print, within bounds. Default: nobody hears of it.
    *

@@ -7,9 +7,11 @@ import { KEEP_WARM_MS_DEFAULT, KEEP_WARM_MS_MAX, POOL_SIZE_MAX, POOL_SPARE_MIB_M
 import { NODE_CORES_MAX, NODE_ID_CHARS_MAX, NODE_MEMORY_MIB_MAX } from '../lease/limits.ts'
 import { labelsProblem, NO_LABELS, resourcesProblem } from '../lease/labels.ts'
 import type { Labels } from '../lease/labels.ts'
+import { NATIVE_LABEL } from '../lease/native-label.ts'
 import { NO_RESOURCES } from '../lease/resources.ts'
 import type { Resources } from '../lease/resources.ts'
 import { machineMemoryBytes } from './machine-memory.ts'
+import { NativePolicy, type AllowNative } from './native-policy.ts'
 import { isLoopback, offersOf } from './offers.ts'
 import type { Offer, WorkerFabric } from './offers.ts'
 import { environmentProblem } from './resource-environment.ts'
@@ -26,6 +28,7 @@ export interface MachineOptions {
   fabrics?: readonly WorkerFabric[]
   pool?: number
   keepWarmMsMax?: number
+  allowNative?: AllowNative
 }
 
 /** What a node offers, and its id. */
@@ -40,6 +43,7 @@ export interface Machine {
   readonly poolSize: number
   readonly keepWarmMsMax: number
   readonly offers: readonly Offer[]
+  readonly native: NativePolicy
 }
 
 /**
@@ -59,7 +63,6 @@ export async function describeMachine(options: MachineOptions): Promise<Machine>
   const machineMib = Math.floor(machineMemoryBytes() / 2 ** 20)
   const cores = whole('cores', options.cores ?? availableParallelism(), 1, NODE_CORES_MAX)
   const memoryMib = whole('memoryMib', options.memoryMib ?? Math.floor(machineMib / 2), 1, NODE_MEMORY_MIB_MAX)
-  const { resources, labels } = checkTraits(options)
   // A ready executor uses memory in addition to what is leased out.
   const poolDefault = machineMib - memoryMib >= POOL_SPARE_MIB_MIN ? 1 : 0
   const poolSize = whole('pool', options.pool ?? poolDefault, 0, POOL_SIZE_MAX)
@@ -70,13 +73,21 @@ export async function describeMachine(options: MachineOptions): Promise<Machine>
   }
   const address = await addressOf(options.host ?? '127.0.0.1')
   const offers = offersOf(usableFabrics(options.fabrics, address), address)
-  return { nodeId, address, cores, memoryMib, resources, labels, poolSize, keepWarmMsMax, offers }
+  const inThreads = offers.some(({ fabric }) => fabric === 'threads')
+  const native = new NativePolicy(options.allowNative, inThreads)
+  const { resources, labels } = checkTraits(options, native)
+  return { nodeId, address, cores, memoryMib, resources, labels, poolSize, keepWarmMsMax, offers, native }
 }
 
-function checkTraits({ resources = NO_RESOURCES, labels = NO_LABELS }: MachineOptions): {
-  resources: Resources
-  labels: Labels
-} {
+function checkTraits(
+  { resources = NO_RESOURCES, labels: given = NO_LABELS }: MachineOptions,
+  { allowsSome }: NativePolicy,
+): { resources: Resources; labels: Labels } {
+  const reserved = Object.keys(NATIVE_LABEL).find((name) => Object.hasOwn(given, name))
+  if (reserved !== undefined) {
+    throw new RfaasError('invalid_argument', `Cannot start node: label ${reserved} is set by the option allowNative`)
+  }
+  const labels = allowsSome ? { ...given, ...NATIVE_LABEL } : given
   const problem = resourcesProblem(resources) ?? labelsProblem(labels) ?? environmentProblem(resources, process.env)
   if (problem !== null) throw new RfaasError('invalid_argument', `Cannot start node: ${problem}`)
   return { resources: { ...resources }, labels: { ...labels } }

@@ -75,6 +75,13 @@ export interface NodeOptions {
    * second, and ends the lease when there is more. Default 1 GiB.
    */
   workFolderBytesMax?: number
+  /**
+   * For whom the node runs native code (leases whose functions are a shared library): for all tenants, for none, or for
+   * those of these names. Such code is as free as the node's user: a fault in it ends its executor, and a write to a wrong
+   * address can do anything. Nodes that allow it have the label `native=allowed`. Where executors are threads, it never
+   * runs. Default false.
+   */
+  allowNative?: boolean | readonly string[]
   /** @internal Whether the functions are those of this very program. Default false. */
   isOwnProgram?: boolean
   /** @internal */

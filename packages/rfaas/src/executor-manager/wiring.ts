@@ -26,7 +26,8 @@ export interface NodeParts {
   readonly machine: Pick<
     Machine,
     'nodeId' | 'cores' | 'memoryMib' | 'resources' | 'labels' | 'offers' | 'keepWarmMsMax'
-  >
+  > &
+    Partial<Pick<Machine, 'native'>>
   readonly clock: Clock
   readonly randomness: Randomness
   readonly importPublicKey: (publicKeyJwk: string) => Promise<VerifyingKey>
@@ -60,7 +61,7 @@ export interface WiredNode {
 /** Connects the parts of a node. */
 export function wireNode(parts: NodeParts): WiredNode {
   const { manager, machine, randomness, importPublicKey, bundles, pool, findFormer, availableMemoryMib } = parts
-  const { nodeId, cores, memoryMib, resources, labels, offers, keepWarmMsMax } = machine
+  const { nodeId, cores, memoryMib, resources, labels, offers, keepWarmMsMax, native } = machine
   /** Leases use the manager's clock. */
   const clock = new ManagerClock(parts.clock)
   let membership: Membership | null = null
@@ -82,6 +83,7 @@ export function wireNode(parts: NodeParts): WiredNode {
     pool,
     kept,
     availableMemoryMib,
+    ...(native && { native }),
     onOutput: (leaseId, line, isRead) => publish({ kind: 'output', nodeId, leaseId, line, isRead }),
     onWorker: (leaseId, news) => publishWorker(nodeId, leaseId, news),
     onChange: (allocation) => {
