@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { parseName, parseNames } from './names.ts'
 import { parsePairs } from './pairs.ts'
+import { parseTenants } from './tenants.ts'
 import { parseManagerUrl } from './url.ts'
 import { parseCores, parsePort, parseWhole } from './whole.ts'
 
@@ -39,6 +40,15 @@ test('parseNames takes known names, none twice', () => {
     refusal('Cannot read --fabrics: "tcp,tcp" names tcp twice'),
   )
   assert.throws(() => parseNames('', '--fabrics', fabrics), /"" is unknown/)
+})
+
+test('parseTenants takes names, none empty', () => {
+  assert.deepEqual(parseTenants('vision, finance', 'x'), ['vision', 'finance'])
+  for (const text of ['', 'a,,b', ','])
+    assert.throws(
+      () => parseTenants(text, '--allow-native'),
+      /^RfaasError: invalid_argument: Cannot read --allow-native: /,
+    )
 })
 
 test('parsePairs takes known keys, each once, with numbers from 0', () => {

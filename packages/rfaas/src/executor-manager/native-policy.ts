@@ -34,8 +34,10 @@ export class NativePolicy {
     const refuse = (reason: string): never => {
       throw new RfaasError('unsupported', `Cannot start executor: the functions are native code, ${reason}`)
     }
-    if (this.#inThreads) refuse('and executors of this node are threads of its own process, which native code could end')
-    if (this.#allow === false) refuse('which this node does not run; its operator can allow it (rfaas node --allow-native)')
+    if (this.#inThreads)
+      refuse('and executors of this node are threads of its own process, which native code could end')
+    if (this.#allow === false)
+      refuse('which this node does not run; its operator can allow it (rfaas node --allow-native)')
     if (typeof this.#allow === 'boolean' || this.#allow.includes(tenant)) return
     refuse(`which this node does not run for tenant ${tenant}; its operator can allow it (--allow-native=${tenant})`)
   }

@@ -27,7 +27,8 @@ export function isElf(bytes: Uint8Array): boolean {
 
 /**
  * The names of the functions that a shared library exports, sorted. Without those that begin with an underscore: they are
- * of the C runtime (`_init`), or have the mangled name of a C++ function (`_Z3sumPvjS_`).
+ * of the C runtime (`_init`), or have the mangled name of a C++ function (`_Z3sumPvjS_`). And without those with a dot, which
+ * compilers make (`sum.resolver`).
  *
  * @throws {RangeError} when it is no library of 64 bits in little-endian order, or is damaged
  */
@@ -46,7 +47,7 @@ export function exportedFunctions(file: Uint8Array): string[] {
       const isDefined = view.getUint16(at + 6, true) !== 0
       if (!isExported || !isDefined || !FUNCTION_TYPES.includes(info & 15)) continue
       const name = textAt(file, table.names.begin + view.getUint32(at, true), table.names.end)
-      if (name !== '' && !name.startsWith('_')) names.add(name)
+      if (/^[^_.][^.]*$/.test(name)) names.add(name)
     }
   }
   return [...names].sort()
