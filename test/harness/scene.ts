@@ -7,6 +7,7 @@ import {
   startNode,
   startResourceManager,
   type Cluster,
+  type ConnectOptions,
   type NodeOptions,
   type ResourceManagerOptions,
 } from 'rfaas'
@@ -72,8 +73,8 @@ export class Scene implements AsyncDisposable {
     return { path, open: () => writeFileSync(path, '') }
   }
 
-  async connect(url: string): Promise<Cluster> {
-    return this.#stack.use(await connect(url))
+  async connect(url: string, options: ConnectOptions = {}): Promise<Cluster> {
+    return this.#stack.use(await connect(url, options))
   }
 
   /** @param args as on the command line; with --port, to restart at the port of an earlier one */

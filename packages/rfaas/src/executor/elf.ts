@@ -39,16 +39,16 @@ export function exportedFunctions(file: Uint8Array): string[] {
   if (file[5] !== 1) throw new RangeError('it is for big-endian processors')
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   const names = new Set<string>()
-  for (const table of symbolTablesOf(view)) {
-    for (let at = table.begin; at + SYMBOL_BYTES <= table.end; at += SYMBOL_BYTES) {
-      const info = view.getUint8(at + 4)
-      const isExported = BINDINGS.includes(info >> 4) && VISIBILITIES.includes(view.getUint8(at + 5) & 3)
-      // Section 0 is that of functions which it uses from other libraries.
-      const isDefined = view.getUint16(at + 6, true) !== 0
-      if (!isExported || !isDefined || !FUNCTION_TYPES.includes(info & 15)) continue
-      const name = textAt(file, table.names.begin + view.getUint32(at, true), table.names.end)
-      if (/^[^_.][^.]*$/.test(name)) names.add(name)
-    }
+  const table = symbolTableOf(view)
+  if (table === null) return []
+  for (let at = table.begin; at + SYMBOL_BYTES <= table.end; at += SYMBOL_BYTES) {
+    const info = view.getUint8(at + 4)
+    const isExported = BINDINGS.includes(info >> 4) && VISIBILITIES.includes(view.getUint8(at + 5) & 3)
+    // Section 0 is that of functions which it uses from other libraries.
+    const isDefined = view.getUint16(at + 6, true) !== 0
+    if (!isExported || !isDefined || !FUNCTION_TYPES.includes(info & 15)) continue
+    const name = textAt(file, table.names.begin + view.getUint32(at, true), table.names.end)
+    if (/^[^_.][^.]*$/.test(name)) names.add(name)
   }
   return [...names].sort()
 }
@@ -58,8 +58,8 @@ interface Range {
   readonly end: number
 }
 
-/** The tables of dynamic symbols, each with the place of its names. */
-function symbolTablesOf(view: DataView): (Range & { names: Range })[] {
+/** The table of dynamic symbols, of which a library has one, and the place of their names. null: it has none. */
+function symbolTableOf(view: DataView): (Range & { names: Range }) | null {
   const begin = offsetAt(view, 40)
   const count = view.getUint16(60, true)
   if (count === 0 || view.getUint16(58, true) !== SECTION_BYTES) throw new RangeError('it has no list of its sections')
@@ -71,15 +71,14 @@ function symbolTablesOf(view: DataView): (Range & { names: Range })[] {
     if (range.end > view.byteLength) throw new RangeError('it ends in one of its sections')
     return range
   }
-  const tables = []
   for (let index = 0; index < count; index++) {
     const at = section(index)
     if (view.getUint32(at + 4, true) !== DYNSYM) continue
     const names = view.getUint32(at + 40, true)
     if (names >= count) throw new RangeError('its symbols have no names')
-    tables.push({ ...rangeOf(at), names: rangeOf(section(names)) })
+    return { ...rangeOf(at), names: rangeOf(section(names)) }
   }
-  return tables
+  return null
 }
 
 /** A number of 64 bits that is a place in the file, or a length. */
