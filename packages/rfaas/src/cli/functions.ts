@@ -54,7 +54,7 @@ export function addFunctions(program: Command): void {
   program
     .command('deploy')
     .description('bundle a module and keep it at the resource manager, so that leases use it by name')
-    .argument('<path>', 'JavaScript or TypeScript file, or a folder with a package.json or an index')
+    .argument('<path>', 'JavaScript, TypeScript, .wasm or .so file, or a folder with a package.json or an index')
     .requiredOption('--name <name>', 'the name: a letter, then letters, digits, - or _')
     .option('--external <packages...>', 'packages that are not bundled but kept as they are installed')
     .option('--files <patterns...>', "other files that the functions read, relative to the module's folder")

@@ -151,7 +151,7 @@ export type FabricChoice = 'local' | 'verbs' | 'tcp' | 'threads'
 
 export interface LeaseOptions<M = AnyModule> {
   /**
-   * The module with the functions, JavaScript, TypeScript or WebAssembly: a path (relative to the current directory) or a
+   * The module with the functions, JavaScript, TypeScript, WebAssembly or a shared library (`.so`): a path (relative to the current directory) or a
    * `file:` URL. `import.meta.resolve('./pricing.ts')` names one beside the calling file. Or the name of functions that
    * are deployed: `pricing@2`, or `pricing` for the newest version. A path has a slash or an extension, a name has neither.
    */

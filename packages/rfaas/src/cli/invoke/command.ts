@@ -22,7 +22,7 @@ import { jsonOf } from './result.ts'
 
 const EXAMPLES = `
 The module is bundled with its imports and sent to a leased core. A typed function takes and returns JSON; a function
-made by raw() takes the bytes of --data or --file as they are and returns bytes.
+made by raw(), or of a shared library, takes the bytes of --data or --file as they are and returns bytes.
 
 Examples:
   rfaas invoke square.ts square --data 12
@@ -36,7 +36,10 @@ export function addInvoke(program: Command): void {
   program
     .command('invoke')
     .description('lease cores, call a function of a module on them, print its result, release')
-    .argument('<module>', 'JavaScript or TypeScript file that exports the function, or the name of deployed functions')
+    .argument(
+      '<module>',
+      'JavaScript, TypeScript, .wasm or .so file that exports the function, or the name of deployed functions',
+    )
     .argument('<function>', 'name of the exported function')
     .option('--data <text>', 'the input: JSON for a typed function, text for a raw one')
     .addOption(new Option('--file <path>', 'read the input from a file; - is standard input').conflicts('data'))
