@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { deserialize, serialize } from 'node:v8'
 
 import type { LoadedFunction } from './load.ts'
 import { assemble, DEMANDING, IMPORTING, KERNEL, RANDOM } from './test-wasm.ts'
@@ -93,5 +94,13 @@ describe('wasmFunctions', () => {
     await writeFile(join(folder, 'empty'), '')
     assert.equal(kindOfBundle(join(folder, 'empty')), 'javascript')
     assert.equal(kindOfBundle(import.meta.filename), 'javascript')
+  })
+
+  test('V8 has no form of a compiled module for another process: when this fails, compile once per node', async () => {
+    const path = join(folder, 'module.wasm')
+    await writeFile(path, assemble(KERNEL))
+    const { module } = await compileWasm(path, 16 * MIB)
+    assert.ok(structuredClone(module), 'for another thread there is one')
+    assert.throws(() => deserialize(serialize(module)) as unknown, /Unable to deserialize/)
   })
 })
