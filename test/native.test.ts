@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
-import { local, startNode, type Lease, type LeaseOptions, type RawFunction } from 'rfaas'
+import { local, type Lease, type LeaseOptions, type RawFunction } from 'rfaas'
 
 import { compileLibrary, HAS_CC, HAS_CXX } from '../packages/rfaas/src/executor/test-library.ts'
 import { error } from './harness/codes.ts'
@@ -249,19 +249,11 @@ describe('native code that is not allowed', { skip }, () => {
 
   test('is placed on the node that allows it, for the tenants that it names', async () => {
     const { scene, cluster } = here
-    await using node = await startNode({
-      managerUrl: cluster.url,
-      nodeId: 'allowing',
-      cores: 1,
-      memoryMib: 1024,
-      pool: 0,
-      cacheDir: join(scene.folder, 'bundles-allowing'),
-      allowNative: ['vision'],
-    })
+    await scene.node(cluster.url, 'allowing', '--allow-native=vision,finance')
     const vision = await scene.connect(cluster.url, { tenant: 'vision' })
     {
       await using lease = await vision.lease<Kernels>({ functions: library() })
-      assert.equal(lease.nodeId, node.nodeId)
+      assert.equal(lease.nodeId, 'allowing')
       assert.deepEqual(await lease.call.echo(u32(7)), u32(7))
     }
     await assert.rejects(

@@ -13,6 +13,8 @@ import { NativePolicy } from './native-policy.ts'
 import { outputLine, type OutputQueue } from './output-queue.ts'
 import type { WorkerNews } from './worker-news.ts'
 
+const NO_NATIVE = new NativePolicy(false)
+
 /** Bytes of the secret that a client shows to one worker. */
 const SECRET_BYTES = 32
 
@@ -173,7 +175,8 @@ export class LeasedExecutor {
     this.#refuseStopped()
     const bundle = await context.bundles.pin(bundleSha256)
     this.#giveBack.defer(bundle.release)
-    ;(context.native ?? new NativePolicy()).check(bundle.path, tenant)
+    const { native = NO_NATIVE } = context
+    native.check(bundle.path, tenant)
     this.#refuseStopped()
     // An executor with resources is not kept: its environment was set before its functions were loaded, and names the
     // units of this lease; the next lease may get others.

@@ -23,7 +23,7 @@ test('native code runs for nobody, for everybody, or for the tenants that are na
   refused(
     undefined,
     'a',
-    /native code, which this node does not run; its operator can allow it \(rfaas node --allow-native\)$/,
+    /native code, which this node does not run; its operator can allow it \(rfaas node --allow-native\), or ask for one that does with the label native=allowed$/,
   )
   refused(false, 'a', /does not run;/)
   refused(['b', 'c'], 'a', /does not run for tenant a; its operator can allow it \(--allow-native=a\)$/)

@@ -37,7 +37,9 @@ export class NativePolicy {
     if (this.#inThreads)
       refuse('and executors of this node are threads of its own process, which native code could end')
     if (this.#allow === false)
-      refuse('which this node does not run; its operator can allow it (rfaas node --allow-native)')
+      refuse(
+        'which this node does not run; its operator can allow it (rfaas node --allow-native), or ask for one that does with the label native=allowed',
+      )
     if (typeof this.#allow === 'boolean' || this.#allow.includes(tenant)) return
     refuse(`which this node does not run for tenant ${tenant}; its operator can allow it (--allow-native=${tenant})`)
   }
