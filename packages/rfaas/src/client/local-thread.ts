@@ -57,6 +57,7 @@ parentPort!.on('message', (message: ToLocalThread) => {
 })
 
 try {
+  const options = workerData as LocalOptions
   const clock = new AwakeClock()
   await using stack = new AsyncDisposableStack()
   const manager = await startResourceManager({ port: 0, clock })
@@ -65,8 +66,8 @@ try {
   const fabrics = likelyFabrics().includes('threads') ? { fabrics: ['threads'] as const } : {}
   stack.use(
     await startNode({
-      allowNative: true,
-      ...(workerData as LocalOptions),
+      ...options,
+      allowNative: options.allowNative ?? true,
       ...fabrics,
       managerUrl: manager.url,
       isOwnProgram: true,
