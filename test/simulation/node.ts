@@ -1,3 +1,4 @@
+import { NativePolicy } from '../../packages/rfaas/src/executor-manager/native-policy.ts'
 import { ResourceManagerService } from '../../packages/rfaas/src/control/gen/rfaas_pb.ts'
 import type { HeartbeatResponse, RegisterNodeResponse } from '../../packages/rfaas/src/control/gen/rfaas_pb.ts'
 import { wireNode } from '../../packages/rfaas/src/executor-manager/wiring.ts'
@@ -79,6 +80,8 @@ export class SimulatedNode {
             resources: { disk: this.facts.cores },
             labels: {},
             keepWarmMsMax: 0,
+            // Bundles are no files here.
+            native: new NativePolicy(true),
             offers: [{ fabric: 'tcp', hostId: '', address: '10.0.0.1' }],
           },
           clock: process.clock,

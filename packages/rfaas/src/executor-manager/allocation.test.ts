@@ -47,6 +47,8 @@ class Setup {
       },
       pool: this.executors,
       kept: new KeptExecutors({ keepWarmMsMax: 0, capacity, clock, onChange: () => {} }),
+      // Its bundles are no files.
+      native: { check: () => {} },
       availableMemoryMib: () => this.availableMemoryMib,
     })
   }

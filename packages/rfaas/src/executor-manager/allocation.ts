@@ -53,8 +53,8 @@ export interface AllocationContext {
   readonly bundles: Pick<BundleCache, 'pin'>
   readonly pool: Executors
   readonly kept: KeptExecutors
-  /** For whom native code runs. Default: for nobody. */
-  readonly native?: NativePolicy
+  /** Refuses native code that the node does not run. */
+  readonly native: Pick<NativePolicy, 'check'>
   /**
    * Called with each line that the functions of a lease print, within bounds. Default: nobody hears of it.
    *

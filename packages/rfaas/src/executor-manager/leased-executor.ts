@@ -9,11 +9,8 @@ import type { KeptFor } from './kept-plan.ts'
 import { LeaseWorkers, type EndRequest } from './lease-workers.ts'
 import { EXECUTOR_HEAP_MIB_MIN, EXECUTOR_START_TIMEOUT_MS, KEPT_START_TIMEOUT_MS } from './limits.ts'
 import type { Metered } from './meter-page.ts'
-import { NativePolicy } from './native-policy.ts'
 import { outputLine, type OutputQueue } from './output-queue.ts'
 import type { WorkerNews } from './worker-news.ts'
-
-const NO_NATIVE = new NativePolicy(false)
 
 /** Bytes of the secret that a client shows to one worker. */
 const SECRET_BYTES = 32
@@ -175,8 +172,7 @@ export class LeasedExecutor {
     this.#refuseStopped()
     const bundle = await context.bundles.pin(bundleSha256)
     this.#giveBack.defer(bundle.release)
-    const { native = NO_NATIVE } = context
-    native.check(bundle.path, tenant)
+    context.native.check(bundle.path, tenant)
     this.#refuseStopped()
     // An executor with resources is not kept: its environment was set before its functions were loaded, and names the
     // units of this lease; the next lease may get others.

@@ -8,6 +8,7 @@ import { BundleCache } from './bundle-cache.ts'
 import { CapacityLedger } from './capacity.ts'
 import { ExecutorPool } from './executor-pool.ts'
 import { KeptExecutors } from './kept-executors.ts'
+import { NativePolicy } from './native-policy.ts'
 import { NodeLeases } from './node-leases.ts'
 import { systemRandomness } from '../randomness.ts'
 import { TestClock } from '../test-clock.ts'
@@ -57,6 +58,7 @@ export class Setup {
       bundles,
       pool,
       kept: this.kept,
+      native: new NativePolicy(),
       availableMemoryMib: () => this.availableMemoryMib,
       onChange,
     })

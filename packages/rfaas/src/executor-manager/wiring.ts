@@ -25,9 +25,8 @@ export interface NodeParts {
   readonly manager: Pick<ManagerClient, 'rpc'>
   readonly machine: Pick<
     Machine,
-    'nodeId' | 'cores' | 'memoryMib' | 'resources' | 'labels' | 'offers' | 'keepWarmMsMax'
-  > &
-    Partial<Pick<Machine, 'native'>>
+    'nodeId' | 'cores' | 'memoryMib' | 'resources' | 'labels' | 'offers' | 'keepWarmMsMax' | 'native'
+  >
   readonly clock: Clock
   readonly randomness: Randomness
   readonly importPublicKey: (publicKeyJwk: string) => Promise<VerifyingKey>
@@ -83,7 +82,7 @@ export function wireNode(parts: NodeParts): WiredNode {
     pool,
     kept,
     availableMemoryMib,
-    ...(native && { native }),
+    native,
     onOutput: (leaseId, line, isRead) => publish({ kind: 'output', nodeId, leaseId, line, isRead }),
     onWorker: (leaseId, news) => publishWorker(nodeId, leaseId, news),
     onChange: (allocation) => {

@@ -65,10 +65,6 @@ export class TestManager implements AsyncDisposable {
     await this.#manager.close()
   }
 
-  get url(): string {
-    return this.#manager.url
-  }
-
   get rpc(): ManagerClient['rpc'] {
     return this.#client.rpc
   }

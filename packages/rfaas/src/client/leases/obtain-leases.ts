@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 
 import type { Clock } from '../../clock.ts'
 import type { ExecutorManagerClient, ManagerClient } from '../../control/client.ts'
-import type { NodeInfo, RequestLeaseRequestSchema, RequestLeaseResponse } from '../../control/gen/rfaas_pb.ts'
+import type { NodeInfo, RequestLeaseRequestSchema } from '../../control/gen/rfaas_pb.ts'
 import { RfaasError } from '../../errors.ts'
 import { CONTROL_CALL_TIMEOUT_MS } from '../../control/limits.ts'
 import type { AsideLease } from './aside-messages.ts'
@@ -29,8 +28,7 @@ export interface ObtainedLease {
 }
 
 /**
- * Requests a lease, with one grant per node when it is divided over several, and waits for it when `waitMs` is above 0. A
- * request whose answer was lost is sent once more, under the same id: what was granted then is given again.
+ * Requests a lease, with one grant per node when it is divided over several, and waits for it when `waitMs` is above 0.
  *
  * @param waitMs 0: the request is denied at once when there is no room
  * @param giveUp ends the wait, with `aborted`
@@ -42,24 +40,14 @@ export async function obtainLeases(
   waitMs: number,
   giveUp?: AbortSignal,
 ): Promise<ObtainedLease[]> {
-  const requestId = randomUUID()
-  const endMs = clock.nowMonotonicMs() + waitMs
-  let askedMs = 0
-  const requestLease = (): Promise<RequestLeaseResponse> => {
-    askedMs = clock.nowMonotonicMs()
-    return manager.rpc.requestLease({ ...request, requestId })
-  }
-  const awaitLease = async (): Promise<RequestLeaseResponse> => {
-    const waitMs = Math.max(0, Math.ceil(endMs - clock.nowMonotonicMs()))
-    const options = { timeoutMs: waitMs + CONTROL_CALL_TIMEOUT_MS, ...(giveUp && { signal: giveUp }) }
-    const granted = await manager.rpc.awaitLease({ request: { ...request, requestId }, waitMs }, options)
+  let askedMs = clock.nowMonotonicMs()
+  const answer = await manager.rpc.requestLease(request).catch(async (error: unknown) => {
+    if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
+    const timeoutMs = waitMs + CONTROL_CALL_TIMEOUT_MS
+    const granted = await manager.rpc.awaitLease({ request, waitMs }, { timeoutMs, ...(giveUp && { signal: giveUp }) })
     // The lease was granted just now, not when it was requested.
     askedMs = clock.nowMonotonicMs()
     return granted
-  }
-  const answer = await twice(requestLease).catch((error: unknown) => {
-    if (!(error instanceof RfaasError) || error.code !== 'lease_denied' || waitMs === 0) throw error
-    return twice(awaitLease)
   })
   const { durationMs } = request
   const { nowUnixMs } = answer
@@ -77,13 +65,5 @@ export async function obtainLeases(
       ...(aside && { aside: (terms, listener) => aside({ ...terms, nodeUrl: nodeInfo.controlUrl }, listener) }),
     })
     return { keeper, node, nodeInfo }
-  })
-}
-
-/** Calls once more when no answer came. */
-function twice(call: () => Promise<RequestLeaseResponse>): Promise<RequestLeaseResponse> {
-  return call().catch((error: unknown) => {
-    if (error instanceof RfaasError && error.code === 'manager_unreachable') return call()
-    throw error
   })
 }
