@@ -37,7 +37,7 @@ const COMPILER: ts.CompilerOptions = {
 export async function compiledSources(root: string): Promise<{ readonly path: string } & Disposable> {
   const temporary = temporaryFolder('compiled')
   const folder = temporary.path
-  for (const path of globSync(SOURCES, { cwd: root, exclude: ['**/node_modules/**'] })) {
+  for (const path of globSync(SOURCES, { cwd: root, exclude: ['**/node_modules/**', '**/*.d.ts'] })) {
     const source = readFileSync(join(root, path), 'utf8')
     const { outputText } = ts.transpileModule(source, { compilerOptions: COMPILER, fileName: path })
     write(join(folder, path.replace(/\.ts$/, '.js')), outputText)

@@ -30,7 +30,8 @@ import type { Executor } from './executors.ts'
 import { continueMarked, endMarked, stopMarked } from './marked-processes.ts'
 import { OutputLines } from './output-lines.ts'
 import { OutputRing } from './output-ring.ts'
-import { spawnExecutor, type ExecutorProcessOptions } from './spawn-executor.ts'
+import type { ExecutorProcessOptions } from './executor-process-options.ts'
+import { spawnExecutor } from './spawn-executor.ts'
 import { startFailed, startRefused } from './start-failures.ts'
 
 /**

@@ -1,24 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 
-import type { Clock } from '../clock.ts'
 import { MESSAGES_FD, METER_PAGE_FD } from '../executor/messages.ts'
 import { executorEnvironment } from './executor-environment.ts'
-
-export interface ExecutorProcessOptions {
-  executorPath: string
-  /** The executor inherits it as METER_PAGE_FD. The caller still owns this descriptor and closes it. */
-  meterPageFd: number
-  /** Heap of each thread of the executor. */
-  heapMib: number
-  /** Whether it gets only idle processors, until `start`. Default false. */
-  inBackground?: boolean
-  /** Whether the functions are those of this very program, which has more variables for them. Default false. */
-  isOwnProgram?: boolean
-  /** Limit for what functions have in their working directory. Default WORK_FOLDER_BYTES_MAX. */
-  workFolderBytesMax?: number
-  /** By which that is looked at. Default: the system's. */
-  clock?: Clock
-}
+import type { ExecutorProcessOptions } from './executor-process-options.ts'
 
 /** Starts the process. @param mark see {@link executorEnvironment} */
 export function spawnExecutor(options: ExecutorProcessOptions, mark: string): ChildProcess {
