@@ -1,6 +1,6 @@
 /** A live lease gets another version of its functions: no invocation is lost, none runs twice, each meets one version. */
 import { strict as assert } from 'node:assert'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,8 @@ import type { Lease, LeaseOptions, RawFunction } from 'rfaas'
 import { error } from './harness/codes.ts'
 import { embedded } from './harness/embedded.ts'
 import { FABRICS } from './harness/fabrics.ts'
-import { becomes, NOTICED_MS_MAX, until, within } from './harness/waiting.ts'
+import { updateUnderLoad } from './harness/update-under-load.ts'
+import { becomes } from './harness/waiting.ts'
 
 interface First {
   count(path: string, id: number): string
@@ -97,25 +98,10 @@ describe('lease.update', () => {
     test(`over ${fabric}: under load none is lost, none runs twice, and none is late to the new version`, async () => {
       await using workers = await lease({ fabric })
       const path = write(`count-${++files}`, '')
-      let isOver = false
-      const versions: string[] = []
-      let ids = 0
-      const callers = Array.from({ length: 8 }, async () => {
-        while (!isOver) {
-          const id = ids++
-          versions[id] = await workers.call.count(path, id)
-        }
-      })
-      await until('called', () => versions.length, (count) => count > 100) // prettier-ignore
-      await within(NOTICED_MS_MAX, 'updated', workers.update(write('second.ts', SECOND)))
-      const before = ids
-      await until('called', () => ids, (count) => count > before + 100) // prettier-ignore
-      isOver = true
-      await Promise.all(callers)
-      const ran = readFileSync(path, 'utf8').trimEnd().split('\n').map(Number)
-      assert.deepEqual(ran.sort((a, b) => a - b), Array.from({ length: ids }, (_, id) => id)) // prettier-ignore
-      assert.ok(versions.slice(before).every((version) => version === 'second'))
-      assert.deepEqual([...new Set(versions)], ['one', 'second'])
+      await updateUnderLoad(path, workers.call.count, () => workers.update(write('second.ts', SECOND)), [
+        'one',
+        'second',
+      ])
     })
   }
 

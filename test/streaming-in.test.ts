@@ -1,11 +1,11 @@
 /** Arguments that stream in, over every fabric: their items arrive in order, and closing either side ends the other. */
 import { strict as assert } from 'node:assert'
 import { after, before, describe, test } from 'node:test'
-import type { Cluster, Lease, LeaseOptions, RfaasError } from 'rfaas'
+import type { Lease, LeaseOptions, RfaasError } from 'rfaas'
 
 import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
-import { Scene } from './harness/scene.ts'
+import { sharedCluster } from './harness/embedded.ts'
 import type * as Functions from './harness/streams.ts'
 import { becomes } from './harness/waiting.ts'
 
@@ -15,7 +15,6 @@ const functions = new URL('./harness/streams.ts', import.meta.url)
 class Numbers {
   taken = 0
   isClosed = false
-  /** Resolves when it was asked for this many. */
   readonly #to: number
   readonly #then: () => unknown
 
@@ -35,15 +34,9 @@ class Numbers {
 }
 
 describe('arguments that stream', () => {
-  let scene: Scene
-  let cluster: Cluster
-  before(async () => {
-    scene = new Scene()
-    cluster = await scene.embedded()
-  })
-  after(() => scene[Symbol.asyncDispose]())
+  const here = sharedCluster()
   const lease = (more: Partial<LeaseOptions<typeof Functions>>): Promise<Lease<typeof Functions>> =>
-    cluster.lease<typeof Functions>({ functions, ...more })
+    here.cluster.lease<typeof Functions>({ functions, ...more })
 
   for (const fabric of FABRICS) {
     describe(`over ${fabric}`, () => {
@@ -74,7 +67,7 @@ describe('arguments that stream', () => {
       })
 
       test('the iterable is ahead of the function by a bounded number of items', async () => {
-        const gate = scene.gate()
+        const gate = here.scene.gate()
         const numbers = new Numbers()
         const reading = workers.call.readsThenWaits(numbers, 3000, gate.path)
         await becomes(true, async () => numbers.taken >= 3000)

@@ -1,27 +1,20 @@
 /** Functions that stream, over every fabric: their items arrive in order, and closing either side ends the other. */
 import { strict as assert } from 'node:assert'
 import { after, afterEach, before, describe, test } from 'node:test'
-import type { Cluster, Lease, LeaseOptions, RfaasError } from 'rfaas'
+import type { Lease, LeaseOptions, RfaasError } from 'rfaas'
 
 import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
-import { Scene } from './harness/scene.ts'
+import { sharedCluster } from './harness/embedded.ts'
 import type * as Functions from './harness/streams.ts'
 import { becomes } from './harness/waiting.ts'
 
 const functions = new URL('./harness/streams.ts', import.meta.url)
 
 describe('functions that stream', () => {
-  // Not `embedded`: the tests of a fabric share a lease.
-  let scene: Scene
-  let cluster: Cluster
-  before(async () => {
-    scene = new Scene()
-    cluster = await scene.embedded()
-  })
-  after(() => scene[Symbol.asyncDispose]())
+  const here = sharedCluster()
   const lease = (more: Partial<LeaseOptions<typeof Functions>>): Promise<Lease<typeof Functions>> =>
-    cluster.lease<typeof Functions>({ functions, ...more })
+    here.cluster.lease<typeof Functions>({ functions, ...more })
 
   for (const fabric of FABRICS) {
     describe(`over ${fabric}`, () => {
@@ -67,7 +60,7 @@ describe('functions that stream', () => {
       })
 
       test('a generator that awaits something holds neither the loop that is left, nor its slot', async () => {
-        const gate = scene.gate()
+        const gate = here.scene.gate()
         for await (const item of workers.call.waits(gate.path)) {
           assert.equal(item, 'first')
           break
@@ -79,7 +72,7 @@ describe('functions that stream', () => {
       })
 
       test('signal, timeoutMs and return end a stream in the middle of something', async () => {
-        const gate = scene.gate()
+        const gate = here.scene.gate()
         const controller = new AbortController()
         const aborted = workers.call.waits.with({ signal: controller.signal })(gate.path)
         assert.equal((await aborted.next()).value, 'first')

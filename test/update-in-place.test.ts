@@ -1,6 +1,6 @@
 /** An update of a lease when no cores are free: both versions on the cores of the lease for a while, then the new one. */
 import { strict as assert } from 'node:assert'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +10,7 @@ import { error } from './harness/codes.ts'
 import { embedded } from './harness/embedded.ts'
 import { FABRICS } from './harness/fabrics.ts'
 import { Scene, type Started } from './harness/scene.ts'
+import { updateUnderLoad } from './harness/update-under-load.ts'
 import { becomes, NOTICED_MS_MAX, until, within } from './harness/waiting.ts'
 
 interface Functions {
@@ -86,26 +87,7 @@ describe('lease.update on a node without a free core', () => {
     test(`over ${fabric}: under load none is lost, none runs twice, and none is late to the new version`, async () => {
       await using workers = await lease({ fabric })
       const path = join(here.scene.folder, `count-${fabric}`)
-      writeFileSync(path, '')
-      let isOver = false
-      const versions: string[] = []
-      let ids = 0
-      const callers = Array.from({ length: 8 }, async () => {
-        while (!isOver) {
-          const id = ids++
-          versions[id] = await workers.call.count(path, id)
-        }
-      })
-      await until('called', () => versions.length, (count) => count > 100) // prettier-ignore
-      await within(NOTICED_MS_MAX, 'updated', workers.update(module('two')))
-      const before = ids
-      await until('called', () => ids, (count) => count > before + 100) // prettier-ignore
-      isOver = true
-      await Promise.all(callers)
-      const ran = readFileSync(path, 'utf8').trimEnd().split('\n').map(Number)
-      assert.deepEqual(ran.sort((a, b) => a - b), Array.from({ length: ids }, (_, id) => id)) // prettier-ignore
-      assert.ok(versions.slice(before).every((version) => version === 'two'))
-      assert.deepEqual([...new Set(versions)], ['one', 'two'])
+      await updateUnderLoad(path, workers.call.count, () => workers.update(module('two')), ['one', 'two'])
     })
 
     test(`over ${fabric}: when it fails, the lease has its version and its state`, async () => {

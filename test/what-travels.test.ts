@@ -5,26 +5,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Cluster, Lease, RfaasError } from 'rfaas'
+import type { Lease, RfaasError } from 'rfaas'
 
 import { VALUE_DEPTH_MAX } from '../packages/rfaas/src/protocol/limits.ts'
 import { NASTY } from '../packages/rfaas/src/test-thrown.ts'
 import { FABRICS } from './harness/fabrics.ts'
 import { error } from './harness/codes.ts'
-import { Scene } from './harness/scene.ts'
+import { sharedCluster } from './harness/embedded.ts'
 import type * as Functions from './harness/what-travels.ts'
 
 const MODULE = fileURLToPath(new URL('./harness/what-travels.ts', import.meta.url))
 
 describe('what travels', () => {
-  let scene: Scene
-  let cluster: Cluster
-
-  before(async () => {
-    scene = new Scene()
-    cluster = await scene.embedded()
-  })
-  after(() => scene[Symbol.asyncDispose]())
+  const here = sharedCluster()
 
   const failureOf = (call: Promise<unknown>, what: string): Promise<RfaasError> =>
     call.then(
@@ -37,11 +30,11 @@ describe('what travels', () => {
       let workers: Lease<typeof Functions>
 
       before(async () => {
-        workers = await cluster.lease<typeof Functions>({ functions: MODULE, fabric, slots: 3 })
+        workers = await here.cluster.lease<typeof Functions>({ functions: MODULE, fabric, slots: 3 })
       })
       after(async () => {
         await workers.release()
-        await scene.idle(cluster)
+        await here.scene.idle(here.cluster)
       })
 
       test('whatever is thrown, the worker and the calls beside it live on', async () => {
@@ -111,7 +104,7 @@ describe('what travels', () => {
 
   test('a value thrown outside of an invocation ends its worker, with a reason', async () => {
     for (const what of ['an object without a prototype', 'a revoked Proxy', 'a symbol']) {
-      await using workers = await cluster.lease<typeof Functions>({ functions: MODULE })
+      await using workers = await here.cluster.lease<typeof Functions>({ functions: MODULE })
       const held = failureOf(workers.call.held(), what)
       await workers.call.throwsLater(NASTY.findIndex(([kind]) => kind === what)).catch(() => {})
       assert.equal((await held).code, 'worker_crashed', what)
@@ -125,7 +118,7 @@ describe('what travels', () => {
       const functions = join(folder, 'module.ts')
       await writeFile(functions, 'export const f = () => 1\nthrow Object.create(null)\n')
       await assert.rejects(
-        cluster.lease({ functions }),
+        here.cluster.lease({ functions }),
         error('module_failed', /Cannot load the functions: \[Object: null prototype\] \{\}/),
       )
     } finally {

@@ -7,25 +7,27 @@ import { Scene } from './scene.ts'
 const functions = new URL('./functions.ts', import.meta.url)
 
 /** What the tests of one `describe` share; there from the first test on. */
-export interface Embedded {
+export interface SharedCluster {
   readonly scene: Scene
   readonly cluster: Cluster
+}
+
+export interface Embedded extends SharedCluster {
   /** Leases workers, with the functions of functions.ts by default. */
   lease(options?: Partial<LeaseOptions<typeof Functions>>): Promise<Lease<typeof Functions>>
 }
 
 /**
- * Called in a `describe`: gives all its tests one manager and one node in this process, checks after each that nothing is
- * leased or left, and ends them.
+ * Called in a `describe`: gives all its tests one manager and one node in this process, and ends them. For tests that share
+ * leases, too.
  */
-export function embedded(options: Parameters<Scene['embedded']>[0] = {}): Embedded {
+export function sharedCluster(options: Parameters<Scene['embedded']>[0] = {}): SharedCluster {
   let scene: Scene
   let cluster: Cluster
   before(async () => {
     scene = new Scene()
     cluster = await scene.embedded(options)
   })
-  afterEach(() => scene.idle(cluster))
   after(() => scene[Symbol.asyncDispose]())
   return {
     get scene() {
@@ -34,6 +36,20 @@ export function embedded(options: Parameters<Scene['embedded']>[0] = {}): Embedd
     get cluster() {
       return cluster
     },
-    lease: (more = {}) => cluster.lease<typeof Functions>({ functions, ...more }),
+  }
+}
+
+/** As {@link sharedCluster}, and checks after each test that nothing is leased or left. */
+export function embedded(options: Parameters<Scene['embedded']>[0] = {}): Embedded {
+  const here = sharedCluster(options)
+  afterEach(() => here.scene.idle(here.cluster))
+  return {
+    get scene() {
+      return here.scene
+    },
+    get cluster() {
+      return here.cluster
+    },
+    lease: (more = {}) => here.cluster.lease<typeof Functions>({ functions, ...more }),
   }
 }

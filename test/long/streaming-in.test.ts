@@ -1,11 +1,10 @@
 /** A million items that stream into a function, and out again, take no more memory than a few. */
 import { strict as assert } from 'node:assert'
-import { after, before, beforeEach, describe, test } from 'node:test'
-import type { Cluster } from 'rfaas'
+import { beforeEach, describe, test } from 'node:test'
 
 import { FABRICS } from '../harness/fabrics.ts'
 import { liveHeapMib } from '../harness/live-heap.ts'
-import { Scene } from '../harness/scene.ts'
+import { sharedCluster } from '../harness/embedded.ts'
 import type * as Functions from '../harness/streams.ts'
 
 const functions = new URL('../harness/streams.ts', import.meta.url)
@@ -16,14 +15,7 @@ const FILLER_BYTES = 100
 const GROWN_MIB_MAX = 10
 
 describe('a million items', () => {
-  let scene: Scene
-  let cluster: Cluster
-
-  before(async () => {
-    scene = new Scene()
-    cluster = await scene.embedded()
-  })
-  after(() => scene[Symbol.asyncDispose]())
+  const here = sharedCluster()
 
   let firstMib = 0
   let grownMib = 0
@@ -48,7 +40,7 @@ describe('a million items', () => {
 
   for (const fabric of FABRICS) {
     test(`stream in over ${fabric} in constant memory on both sides`, { timeout: 600_000 }, async () => {
-      await using workers = await cluster.lease<typeof Functions>({ functions, fabric })
+      await using workers = await here.cluster.lease<typeof Functions>({ functions, fabric })
       const there = await workers.call.sumAndGrowth(items())
       assert.equal(there.sum, SUM)
       assert.ok(firstMib > 0 && grownMib < GROWN_MIB_MAX, `grown by ${grownMib} MiB here`)
@@ -56,7 +48,7 @@ describe('a million items', () => {
     })
 
     test(`stream in and out over ${fabric} in constant memory`, { timeout: 600_000 }, async () => {
-      await using workers = await cluster.lease<typeof Functions>({ functions, fabric })
+      await using workers = await here.cluster.lease<typeof Functions>({ functions, fabric })
       let sum = 0
       for await (const n of workers.call.doubles(numbers())) {
         look(n / 2)
