@@ -45,7 +45,7 @@ export class BundleContents {
   write(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.byteLength;) {
       const current = this.#current
-      if (current === null) throw refused(`more than the ${this.totalBytes} bytes of its manifest arrived`)
+      if (current === null) throw refusedBundle(`more than the ${this.totalBytes} bytes of its manifest arrived`)
       const part = bytes.subarray(at, at + current.leftBytes)
       this.#sink?.take(part)
       current.hash.update(part)
@@ -60,7 +60,7 @@ export class BundleContents {
 
   #finish({ file, hash }: CurrentFile): void {
     const actual = hash.digest('hex')
-    if (actual !== file.sha256) throw refused(`the SHA-256 of ${file.path} is ${actual}, not ${file.sha256}`)
+    if (actual !== file.sha256) throw refusedBundle(`the SHA-256 of ${file.path} is ${actual}, not ${file.sha256}`)
     this.#sink?.end(file)
     this.#current = null
   }
@@ -77,6 +77,7 @@ export class BundleContents {
   }
 }
 
-function refused(reason: string): RfaasError {
+/** Bytes are not those of the bundle: `reason` is the end of a sentence. */
+export function refusedBundle(reason: string): RfaasError {
   return new RfaasError('invalid_argument', `Cannot take bundle: ${reason}`)
 }

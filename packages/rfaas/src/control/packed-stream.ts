@@ -1,5 +1,4 @@
-import { RfaasError } from '../errors.ts'
-import { BundleContents } from './bundle-contents.ts'
+import { BundleContents, refusedBundle } from './bundle-contents.ts'
 import { decodeManifest, manifestName } from './bundle-manifest.ts'
 import { BUNDLE_BYTES_MAX, BUNDLE_MANIFEST_BYTES_MAX, DEPLOYED_BYTES_MAX } from './limits.ts'
 
@@ -66,23 +65,19 @@ export class PackedStream {
   /** @throws {RfaasError} `invalid_argument` when bytes are missing */
   end(): void {
     const arrived = this.#headBytes + (this.#contents?.receivedBytes ?? 0)
-    if (arrived < this.#form.bytes) throw refused(`${arrived} of its ${this.#form.bytes} bytes have arrived`)
+    if (arrived < this.#form.bytes) throw refusedBundle(`${arrived} of its ${this.#form.bytes} bytes have arrived`)
   }
 
   #readManifest(): BundleContents {
     const { sha256, bytes, manifestBytes } = this.#form
     const actual = manifestName(this.#head)
-    if (actual !== sha256) throw refused(`the SHA-256 of its manifest is ${actual}, not ${sha256}`)
+    if (actual !== sha256) throw refusedBundle(`the SHA-256 of its manifest is ${actual}, not ${sha256}`)
     const contents = new BundleContents(decodeManifest(this.#head))
     if (contents.totalBytes !== bytes - manifestBytes) {
       const announced = `${bytes - manifestBytes} were announced`
-      throw refused(`its files have ${contents.totalBytes} bytes by its manifest, ${announced}`)
+      throw refusedBundle(`its files have ${contents.totalBytes} bytes by its manifest, ${announced}`)
     }
     this.manifest = this.#head
     return contents
   }
-}
-
-function refused(reason: string): RfaasError {
-  return new RfaasError('invalid_argument', `Cannot take bundle: ${reason}`)
 }

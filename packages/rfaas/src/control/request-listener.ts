@@ -4,7 +4,6 @@ import type { DescMethodUnary } from '@bufbuild/protobuf'
 import { Code, ConnectError, createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { ConnectRouter, Interceptor, StreamResponse, UnaryResponse } from '@connectrpc/connect'
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
-import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect'
 import { compressionGzip, universalResponseToNodeResponse } from '@connectrpc/connect-node'
 import {
   CONTROL_BODIES_BYTES_MAX,
@@ -17,7 +16,7 @@ import { toConnectError } from './errors.ts'
 import { peerOf, Quota } from './quota.ts'
 import type { HealthAnswer } from './health.ts'
 import { READ_OPTIONS, requestBytesMax } from './message-limits.ts'
-import { answerUnary, isPlainUnary, type UnaryHandler } from './unary-answer.ts'
+import { answerError, answerUnary, isPlainUnary, type UnaryHandler } from './unary-answer.ts'
 import { pathOf } from './unary-message.ts'
 
 type Listener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, raw: string[]) => void
@@ -145,11 +144,8 @@ function endWithoutBody(stream: ServerHttp2Stream, timeoutMs: number): void {
 
 /** Refuses a call, because too many are under way: those of one peer must not keep others out, nor take all memory. */
 function refuseBusy(stream: ServerHttp2Stream, peer: string): void {
-  const error = new ConnectError(`it has too many calls under way, in all or from ${peer}`, Code.Unavailable)
-  stream.respond({ ':status': codeToHttpStatus(error.code), 'content-type': 'application/json' })
-  stream.end(errorToJsonBytes(error, undefined))
-  // Tells a client that still sends the refused request to stop.
-  stream.once('finish', () => stream.close(http2.constants.NGHTTP2_NO_ERROR))
+  const reason = `it has too many calls under way, in all or from ${peer}`
+  answerError(stream, new ConnectError(reason, Code.Unavailable), false)
 }
 
 /** Ends a request that could not be served: with status 400 when nothing was answered yet, else with a reset. */

@@ -1,4 +1,4 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { DescMethodUnary } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
@@ -40,23 +40,13 @@ export function answerUnary(
 
   const respond = async (bytes: Uint8Array | null): Promise<void> => {
     let body: Uint8Array
-    let headers: Record<string, string | number>
     try {
       const output = await answer(read(bytes) as never, context)
       body = toBinary(method.output, create(method.output, output as Record<string, unknown>))
-      headers = { ':status': 200, 'content-type': PROTO }
     } catch (thrown) {
-      const error = toConnectError(thrown)
-      body = errorToJsonBytes(error, undefined)
-      headers = { ':status': codeToHttpStatus(error.code), 'content-type': 'application/json' }
-      const code = error.metadata.get(CODE_HEADER)
-      if (code !== null) headers[CODE_HEADER] = code
+      return answerError(stream, toConnectError(thrown), bytes !== null)
     }
-    if (stream.closed || stream.destroyed) return
-    stream.respond({ ...headers, 'content-length': body.byteLength })
-    stream.end(body)
-    // Tells a client that still sends the refused request to stop.
-    if (bytes === null) stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
+    send(stream, { ':status': 200, 'content-type': PROTO }, body)
   }
 
   const read = (bytes: Uint8Array | null): object => {
@@ -69,6 +59,24 @@ export function answerUnary(
       throw new ConnectError(`it is no ${method.input.name}: ${(error as Error).message}`, Code.InvalidArgument)
     }
   }
+}
+
+/**
+ * Answers a call of the Connect protocol with an error.
+ *
+ * @param hasArrived whether all of the request has: a client that still sends it is told to stop
+ */
+export function answerError(stream: ServerHttp2Stream, error: ConnectError, hasArrived: boolean): void {
+  const code = error.metadata.get(CODE_HEADER)
+  const headers = { ':status': codeToHttpStatus(error.code), 'content-type': 'application/json' }
+  send(stream, { ...headers, ...(code !== null && { [CODE_HEADER]: code }) }, errorToJsonBytes(error, undefined))
+  if (!hasArrived) stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
+}
+
+function send(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders, body: Uint8Array): void {
+  if (stream.closed || stream.destroyed) return
+  stream.respond({ ...headers, 'content-length': body.byteLength })
+  stream.end(body)
 }
 
 /** Makes its signal only when the handler asks for it: most do not. */
