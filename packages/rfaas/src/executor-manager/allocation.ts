@@ -228,9 +228,9 @@ export class Allocation {
   }
 
   /**
-   * Starts a second executor, on the same cores, which stands by until {@link useExecutor}. Waits a moment for the former one.
-   *Both may hold the memory of the
-   * lease, so the machine must have as much available. An executor that stands by already is ended: its update was given up.
+   * Starts a second executor, on the same cores, which stands by until {@link useExecutor}. Waits a moment for the end of the
+   * former one. Both may hold the memory of the lease, so the machine must have as much available. An executor that stands by
+   * already is ended: its update was given up.
    *
    * @throws {RfaasError} `lease_denied` while the former executor still answers, or when there is too little memory; as
    * {@link start}; the code of the lease's end when it is over or taken back

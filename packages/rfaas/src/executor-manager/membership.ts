@@ -5,7 +5,7 @@ import { RfaasError, toRfaasError } from '../errors.ts'
 import { HEARTBEAT_TIMEOUT_MS } from './limits.ts'
 import { HEARTBEAT_INTERVAL_MS, LEASE_REPORTS_MAX } from '../lease/limits.ts'
 import { publish } from './events.ts'
-import type { FormerNode } from './former-node.ts'
+import type { FormerNodeState } from './former-node.ts'
 import type { PoolState } from './executors.ts'
 import type { ManagerClock } from './manager-clock.ts'
 import type { LeaseReport, NodeLeases } from './node-leases.ts'
@@ -27,7 +27,7 @@ export interface MembershipOptions {
   /** Called with the manager's public key. */
   useKey: (publicKeyJwk: string) => Promise<void>
   /** Looks whether the node at this URL, which has our name, still runs. */
-  findFormer: (controlUrl: string) => Promise<FormerNode>
+  findFormer: (controlUrl: string) => Promise<FormerNodeState>
   /** Called once, when another node has taken our name while we were away: our leases are closed. */
   onReplaced: (error: RfaasError) => void
 }

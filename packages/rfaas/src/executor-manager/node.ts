@@ -10,7 +10,7 @@ import { executorProgram } from './executor-program.ts'
 import type { PoolState } from './executors.ts'
 import { defaultCacheDir } from './default-cache.ts'
 import { findFormerNode } from './former-node.ts'
-import type { FormerNode } from './former-node.ts'
+import type { FormerNodeState } from './former-node.ts'
 import { availableMemoryMib } from './machine-memory.ts'
 import { describeMachine } from './machine.ts'
 import type { Machine, WorkerFabric } from './machine.ts'
@@ -134,7 +134,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const pool = await openExecutors(options, machine, clock, () => wired?.reportSoon())
   undo.defer(() => pool.close())
   const randomness = systemRandomness
-  const findFormer = (url: string): Promise<FormerNode> => findFormerNode(url, FORMER_NODE_TIMEOUT_MS)
+  const findFormer = (url: string): Promise<FormerNodeState> => findFormerNode(url, FORMER_NODE_TIMEOUT_MS)
   const parts = { manager, machine, clock, randomness, importPublicKey, bundles, pool, findFormer, availableMemoryMib }
   wired = wireNode(parts)
   const server = await serveControl({

@@ -10,7 +10,7 @@ import type { BundleCache } from './bundle-cache.ts'
 import { CapacityLedger } from './capacity.ts'
 import { publish } from './events.ts'
 import type { Executors } from './executors.ts'
-import type { FormerNode } from './former-node.ts'
+import type { FormerNodeState } from './former-node.ts'
 import type { Machine } from './machine.ts'
 import { KeptExecutors } from './kept-executors.ts'
 import { ManagerClock } from './manager-clock.ts'
@@ -33,7 +33,7 @@ export interface NodeParts {
   readonly bundles: Pick<BundleCache, 'has' | 'pin' | 'put' | 'begin' | 'append'>
   readonly pool: Executors
   /** Looks whether the node at this control URL, which has our name, still runs. */
-  readonly findFormer: (controlUrl: string) => Promise<FormerNode>
+  readonly findFormer: (controlUrl: string) => Promise<FormerNodeState>
   /** As in AllocationContext. */
   readonly availableMemoryMib: () => number
 }
