@@ -1,13 +1,9 @@
-// The global of this name is a getter, which adds a third to a reading of the clock.
-import { performance } from 'node:perf_hooks'
-
+import { streamClock } from '../clock.ts'
 import { ItemSender, type ItemOutlet } from '../protocol/item-sender.ts'
 import { STATUS_OK } from '../protocol/status.ts'
 import type { Answers } from './answers.ts'
 
 export type AnyGenerator = Generator<unknown, unknown, undefined> | AsyncGenerator<unknown, unknown, undefined>
-
-const clock = { nowMs: () => performance.now(), soon: (run: () => void) => void setImmediate(run) }
 
 /** The streams of generator functions that are not over, at most one in each slot. */
 export class OpenStreams {
@@ -42,7 +38,7 @@ export class OpenStreams {
   /** Begins a stream in a slot that has none, with the request of this id. */
   open(slot: number, id: number, generator: AnyGenerator): void {
     const isAsync = Symbol.asyncIterator in generator
-    const stream = new ItemSender(generator, isAsync, this.#answers.room(slot), this.#outletOf(slot), clock)
+    const stream = new ItemSender(generator, isAsync, this.#answers.room(slot), this.#outletOf(slot), streamClock)
     this.#streams.set(slot, stream)
     stream.ask(id)
   }

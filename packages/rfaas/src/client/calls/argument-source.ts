@@ -1,7 +1,5 @@
-// The global of this name is a getter, which adds a third to a reading of the clock.
-import { performance } from 'node:perf_hooks'
-
-import { RfaasError, type Outcome } from '../../errors.ts'
+import { streamClock } from '../../clock.ts'
+import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { ItemSender } from '../../protocol/item-sender.ts'
 import { ITEM_HEAD_BYTES, putEncoded, putThrown } from '../../protocol/stream-items.ts'
 import {
@@ -10,14 +8,14 @@ import {
   ITEMS_PAYLOAD_BYTES_MIN,
   putItemsHead,
   STREAMED,
+  StreamedArgumentError,
   type AnyIterable,
 } from '../../protocol/streamed-argument.ts'
 import { reasonOf } from '../../thrown.ts'
 import type { Channel } from './channel.ts'
 import type { OpenSource } from './open-sources.ts'
+import { allowedBytes } from './payload-too-large.ts'
 import type { RemoteFunction } from './wire.ts'
-
-const clock = { nowMs: () => performance.now(), soon: (run: () => void) => void setImmediate(run) }
 
 /** The functions as calls with an argument that streams number them. */
 const streamed = new WeakMap<RemoteFunction, RemoteFunction>()
@@ -145,11 +143,19 @@ export class ArgumentSource implements OpenSource {
       large: (_: number, item: Uint8Array) => this.#sendLarge(item),
       threw: (_: number, thrown: unknown) => this.#threw(thrown),
       refused: (_: number, error: unknown) => this.#refuse(reasonOf(error)),
-      tooLarge: (_: number, bytes: number) => this.#refuse(`an item has ${bytes} bytes, ${this.#allowed()}`),
+      tooLarge: (_: number, bytes: number) =>
+        this.#refuse(`an item has ${bytes} bytes, ${allowedBytes(this.#channel!.layout)}`),
       told: () => {},
       over: () => {},
     }
-    return new ItemSender(iterator, isAsync, this.#room(), outlet, clock, layout.payloadBytesLargest - ITEMS_HEAD_BYTES)
+    return new ItemSender(
+      iterator,
+      isAsync,
+      this.#room(),
+      outlet,
+      streamClock,
+      layout.payloadBytesLargest - ITEMS_HEAD_BYTES,
+    )
   }
 
   /** Where items are put. */
@@ -189,10 +195,17 @@ export class ArgumentSource implements OpenSource {
   #refuse(reason: string): void {
     this.#threw(new RfaasError('invalid_argument', `Cannot send an item to ${this.#f.name}: ${reason}`))
   }
+}
 
-  #allowed(): string {
-    const { payloadBytesMax, payloadBytesLargest } = this.#channel!.layout
-    if (payloadBytesLargest === payloadBytesMax) return `the lease's payloadBytesMax is ${payloadBytesMax}`
-    return `the memory of the lease has room for ${payloadBytesLargest}; raise \`memoryMib\``
+/**
+ * What is to be done after the sending of a call has thrown: with an argument that streams, the call is sent again, with what
+ * stands for it; otherwise it fails with the error that is returned.
+ */
+export function sourceOf(thrown: unknown, f: RemoteFunction, args: readonly unknown[]): ArgumentSource | RfaasError {
+  try {
+    if (thrown instanceof StreamedArgumentError) return new ArgumentSource(f, args, thrown.at)
+  } catch (error) {
+    thrown = error
   }
+  return toRfaasError(thrown).withOutcome('not_run')
 }

@@ -4,9 +4,8 @@ import { performance } from 'node:perf_hooks'
 import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { addTimeLeft, type CancelReason } from '../../protocol/cancel.ts'
 import { decodeValue, encodeArguments } from '../../protocol/codec.ts'
-import { StreamedArgumentError } from '../../protocol/streamed-argument.ts'
 import { abortedError, cancelReasonOf, onAbort } from './abort.ts'
-import { ArgumentSource } from './argument-source.ts'
+import { sourceOf, type ArgumentSource } from './argument-source.ts'
 import type { Channel } from './channel.ts'
 import { deadlineError } from './deadline.ts'
 import { payloadTooLarge } from './payload-too-large.ts'
@@ -105,21 +104,15 @@ export class Call implements Waiter, PlacedCall {
       const allBytes = addTimeLeft(room, bytes, this.#givesUpAtMs - performance.now())
       // Without room for it, the worker is told only once the function runs.
       channel.invoke(f, slot, allBytes === 0 ? bytes : allBytes, this, allBytes > 0)
-    } catch (error) {
-      if (error instanceof StreamedArgumentError && this.only === null) this.#startStreaming(channel, slot, error.at)
-      else this.failed(toRfaasError(error).withOutcome('not_run'))
+    } catch (thrown) {
+      // A call of one certain worker does not stream.
+      if (this.only !== null) return this.failed(toRfaasError(thrown).withOutcome('not_run'))
+      const source = sourceOf(thrown, this.f, this.#args)
+      if (source instanceof RfaasError) return this.failed(source)
+      this.#source = source
+      this.#args = source.args
+      this.start(channel, slot)
     }
-  }
-
-  /** Sends the call with its argument that streams. */
-  #startStreaming(channel: Channel, slot: number, at: number): void {
-    try {
-      this.#source = new ArgumentSource(this.f, this.#args, at)
-    } catch (error) {
-      return this.failed(toRfaasError(error).withOutcome('not_run'))
-    }
-    this.#args = this.#source.args
-    this.start(channel, slot)
   }
 
   /** Sends an input that does not fit into the slot. */

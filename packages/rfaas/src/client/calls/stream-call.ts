@@ -1,7 +1,6 @@
-import { toRfaasError, type Outcome, type RfaasError } from '../../errors.ts'
+import { RfaasError, toRfaasError, type Outcome } from '../../errors.ts'
 import { readItems, type Items } from '../../protocol/stream-items.ts'
-import { StreamedArgumentError } from '../../protocol/streamed-argument.ts'
-import { ArgumentSource } from './argument-source.ts'
+import { sourceOf, type ArgumentSource } from './argument-source.ts'
 import { encodeInput } from './call.ts'
 import type { Channel } from './channel.ts'
 import { payloadTooLarge } from './payload-too-large.ts'
@@ -71,21 +70,13 @@ export class StreamCall implements Waiter, PlacedCall {
       else if (-byteLength - 1 > channel.layout.payloadBytesLargest)
         throw payloadTooLarge(f, -byteLength - 1, channel.layout)
       else channel.invokeLarge(f, slot, -byteLength - 1, encode, this)
-    } catch (error) {
-      if (error instanceof StreamedArgumentError) this.#startStreaming(channel, slot, error.at)
-      else this.failed(toRfaasError(error).withOutcome('not_run'))
+    } catch (thrown) {
+      const source = sourceOf(thrown, this.f, this.#args)
+      if (source instanceof RfaasError) return this.failed(source)
+      this.#source = source
+      this.#args = source.args
+      this.start(channel, slot)
     }
-  }
-
-  /** Sends the call with its argument that streams. */
-  #startStreaming(channel: Channel, slot: number, at: number): void {
-    try {
-      this.#source = new ArgumentSource(this.f, this.#args, at)
-    } catch (error) {
-      return this.failed(toRfaasError(error).withOutcome('not_run'))
-    }
-    this.#args = this.#source.args
-    this.start(channel, slot)
   }
 
   /** Asks for the next items. Only when nothing is in flight. Does nothing once the stream is over. */
