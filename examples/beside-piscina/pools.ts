@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Cluster } from 'rfaas'
+import type { PiscinaModule } from '../shared/piscina.ts'
 import type { Job, Result } from './job.ts'
 
 /**
@@ -26,19 +27,6 @@ export interface Pool extends AsyncDisposable {
 
 type Functions = Record<string, (input: Uint8Array) => Promise<Result>>
 
-/** The part of piscina that we use: the package may not be installed when this module is compiled. */
-interface PiscinaModule {
-  readonly Piscina: new (options: {
-    filename: string
-    minThreads: number
-    maxThreads: number
-    concurrentTasksPerWorker: number
-  }) => {
-    run(task: Uint8Array, options: { name: string }): Promise<Result>
-    destroy(): Promise<void>
-  }
-}
-
 /** This thread: one call after the other. */
 export async function openAlone({ functions, name }: Job): Promise<Pool> {
   const module = (await import(functions.href)) as Functions
@@ -54,7 +42,7 @@ export function openPiscina({ functions, name }: Job, threads: number): Pool {
     maxThreads: threads,
     concurrentTasksPerWorker: CALLS_PER_WORKER,
   })
-  return { call: (input) => pool.run(input, { name }), [Symbol.asyncDispose]: () => pool.destroy() }
+  return { call: (input) => pool.run(input, { name }) as Promise<Result>, [Symbol.asyncDispose]: () => pool.destroy() }
 }
 
 /** Leased workers, whose slots have room for each input. */

@@ -7,7 +7,7 @@ import { price } from './work.ts'
 /** How long the functions compute, about: one that is as short as a request, and one that is much longer. */
 export const WORK_MS = [0.2, 5] as const
 /** The high load: this many times what a server that computes itself answers. */
-const TIMES_ALONE = 2
+export const TIMES_ALONE = 2
 /** Requests to each server before the first that counts: engines compile meanwhile. */
 const WARM_UP_REQUESTS = 400
 

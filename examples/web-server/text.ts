@@ -1,5 +1,5 @@
 import { counted, duration, short, table, whole } from '../shared/format.ts'
-import type { LoadName, Measured, WebComparison, Work } from './measure.ts'
+import { LOADS, TIMES_ALONE, type LoadName, type Measured, type WebComparison, type Work } from './measure.ts'
 
 const NAMES = { itself: 'the route itself', piscina: 'piscina', rfaas: 'rfaas' } as const
 
@@ -11,13 +11,13 @@ export function nameOf(way: Measured['way'], workers: number): string {
 /** What this machine was asked for. */
 export function loadOf(load: LoadName, { aloneRequestsPerS }: Work, connections: number): string {
   if (load === 'single') return '1 connection'
-  return `${connections} connections, ${whole(2 * aloneRequestsPerS)} requests/s asked`
+  return `${connections} connections, ${whole(TIMES_ALONE * aloneRequestsPerS)} requests/s asked`
 }
 
 /** The comparison as tables. */
 export function textOf({ works, workers, connections, checked }: WebComparison): string {
   const tables = works.map((work) => {
-    const rows = (['single', 'double'] as const).flatMap((load) => [
+    const rows = LOADS.flatMap((load) => [
       [`  ${loadOf(load, work, connections)}`, 'requests/s', 'p50', 'p99'],
       ...work.measured
         .filter((one) => one.load === load)

@@ -1,4 +1,4 @@
-/** The parts of fastify, piscina and autocannon that are used; declared here, because they may not be installed. */
+/** The parts of fastify and autocannon that are used; declared here, because they may not be installed. */
 
 export interface FastifyModule {
   fastify(): App
@@ -19,13 +19,6 @@ export interface App {
 
 interface Reply {
   header(name: string, value: string): void
-}
-
-export interface PiscinaModule {
-  Piscina: new (options: { filename: string; minThreads: number; maxThreads: number }) => {
-    run(task: unknown): Promise<unknown>
-    close(): Promise<void>
-  }
 }
 
 export interface AutocannonOptions {

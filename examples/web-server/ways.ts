@@ -1,5 +1,5 @@
 import { local } from 'rfaas'
-import type { PiscinaModule } from './types.ts'
+import type { PiscinaModule } from '../shared/piscina.ts'
 import type * as Work from './work.ts'
 import { price, type AsianOption, type Price } from './work.ts'
 

@@ -1,8 +1,7 @@
-import { RfaasError } from 'rfaas'
-import { installPackages } from '../../../examples/shared/packages.ts'
 import type { BenchContext, Summary } from '../harness/bench.ts'
 import { ratioOverRounds, type Series, type SeriesResult } from '../harness/rounds.ts'
 import { nodeTrial } from '../harness/trial.ts'
+import { install } from '../peers/install.ts'
 
 /** Name in the summary and of the trial, folder of the example, and what it is to readers. */
 const JOBS = [
@@ -32,7 +31,7 @@ export async function poolCalls({ quick, progress }: BenchContext): Promise<Pool
   ]
   for (const [name, folder, label] of JOBS) {
     progress(`getting ready: ${label}`)
-    const reason = await reasonAgainst(folder)
+    const reason = await install(new URL(`../../../examples/${folder}`, import.meta.url))
     if (reason !== null) notes.push(`Left out: ${label}: ${reason}`)
     else
       for (const [kind, how] of KINDS)
@@ -43,16 +42,6 @@ export async function poolCalls({ quick, progress }: BenchContext): Promise<Pool
         })
   }
   return { series, notes }
-}
-
-async function reasonAgainst(folder: string): Promise<string | null> {
-  try {
-    await installPackages(new URL(`../../../examples/${folder}/`, import.meta.url))
-    return null
-  } catch (error) {
-    if (error instanceof RfaasError) return error.sentence
-    throw error
-  }
 }
 
 /** The quoted numbers of the examples that ran. */

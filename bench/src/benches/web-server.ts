@@ -1,8 +1,7 @@
-import { RfaasError } from 'rfaas'
-import { installPackages } from '../../../examples/shared/packages.ts'
 import type { BenchContext, Summary } from '../harness/bench.ts'
 import { ratioOverRounds, type Series, type SeriesResult } from '../harness/rounds.ts'
 import { nodeTrial } from '../harness/trial.ts'
+import { install } from '../peers/install.ts'
 
 /** Name of the series, and how long the route computes, in µs. */
 const WORKS = [
@@ -18,12 +17,8 @@ export interface WebServerPart {
 /** The part of a bench in which a web server offloads. Left out, with a note, when its packages cannot be installed. */
 export async function webServer({ quick, progress }: BenchContext): Promise<WebServerPart> {
   progress('getting ready: the web server')
-  try {
-    await installPackages(new URL('../../../examples/web-server/', import.meta.url))
-  } catch (error) {
-    if (!(error instanceof RfaasError)) throw error
-    return { series: [], notes: [`Left out: the web server: ${error.sentence}`] }
-  }
+  const reason = await install(new URL('../../../examples/web-server', import.meta.url))
+  if (reason !== null) return { series: [], notes: [`Left out: the web server: ${reason}`] }
   return {
     series: WORKS.map(([name, workUs]) => ({
       name,

@@ -2,9 +2,9 @@ import { RfaasError } from 'rfaas'
 import { installPackages } from '../../../examples/shared/packages.ts'
 
 /**
- * Installs a peer's packages into its own folder, once. A failure affects no other peer.
+ * Installs the packages of a peer, or of an example, into its own folder, once. A failure affects no other.
  *
- * @param folder the peer's folder, next to this file
+ * @param folder the peer's folder, next to this file, or a URL
  * @returns null when they are installed, else one sentence with the reason
  */
 export async function install(folder: string | URL): Promise<string | null> {
